@@ -1,0 +1,67 @@
+# One command each; every target makes what it needs, and a second run starts at once.
+#
+#   make demo    the first chapter of the course, executed on real data
+#   make lab     JupyterLab on the course
+#   make test    every test
+#   make check   format, lint, types and the fast tests: before each commit
+#   make lint    format, lint and types only
+#   make bench   the benchmarks, side by side with their peers
+#
+# PYTHON=…  the interpreter to build the environment from (3.11 or newer)
+# VENV=…    where the environment lives (.venv)
+# EXTRAS=…  what is installed with the package (course,test)
+# WORKERS=… processes the tests run in (2)
+
+VENV ?= .venv
+EXTRAS ?= course,test
+WORKERS ?= 2
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.nnfp-installed
+export JAX_PLATFORMS ?= cpu
+
+# The first interpreter that really is 3.11 or newer and can make an environment.
+FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done
+
+.PHONY: demo lab test check lint bench install clean
+.DEFAULT_GOAL := demo
+
+install: $(STAMP)
+
+$(BIN)/python:
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then \
+		echo "nnfp needs Python 3.11 or newer with venv (Debian: apt install python3-venv)."; \
+		echo "Name one with: make PYTHON=/path/to/python3"; exit 1; fi; \
+	echo "making $(VENV) with $$python"; $$python -m venv $(VENV)
+
+# Anew only when what is to be installed has changed.
+$(STAMP): setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing nnfp[$(EXTRAS)] into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@$(BIN)/nnfp install --sys-prefix --quiet
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python demo_notebooks/run.py demo_notebooks/01_layers_are_functions.ipynb
+
+lab: $(STAMP)
+	@$(BIN)/jupyter lab demo_notebooks
+
+test: $(STAMP)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+check: lint
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not browser"
+
+bench: $(STAMP)
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,26 @@
+"""`%%nnfp` and `%nnfp` for any Python notebook: `%load_ext nnfp_kernel`.
+
+One file per verb (`type.py`, `train.py`, …); `verb.py` says what a verb is, and
+`workspace.py` what all of them work on. A verb translates a request into calls of the
+session and of the views, and does not think.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def load(shell: Any) -> None:
+    """Give a shell the magics. Twice does no harm: the session is kept."""
+    from .notebook import NnfpMagics
+
+    if "NnfpMagics" not in shell.magics_manager.registry:
+        shell.register_magics(NnfpMagics(shell))
+
+
+def unload(shell: Any) -> None:
+    """Take from a shell all that `load` gave it."""
+    manager = shell.magics_manager
+    manager.registry.pop("NnfpMagics", None)
+    for kind in ("line", "cell"):
+        manager.magics[kind].pop("nnfp", None)

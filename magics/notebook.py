@@ -1,0 +1,106 @@
+"""The magics in IPython: `%%nnfp`, `%nnfp`, and how outputs are shown there."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.display import display
+
+from .terminal import UPDATES_PER_SECOND, Printed
+from .verb import Arguments, View
+from .workspace import Live, Workspace
+
+CELL = Arguments("%%nnfp", "%%nnfp [-i NAME,…] [-o NAME,…] [-q]")
+CELL.add_argument("-i", "--input", action="append", default=[])
+CELL.add_argument("-o", "--output", action="append", default=[])
+CELL.add_argument("-q", "--quiet", action="store_true")
+
+
+class NotebookHost:
+    """Shows outputs as IPython does: HTML in a notebook, text in a terminal."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def show(self, view: View) -> None:
+        display(view)
+
+    def live(self) -> Live:
+        return Replaced() if hasattr(self._shell, "kernel") else Printed(sys.stdout)
+
+
+class Replaced:
+    """One output of a notebook, replaced at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._told = 0.0
+
+    def update(self, view: View, *, last: bool = False) -> None:
+        now = time.monotonic()
+        if not last and now - self._told < 1 / UPDATES_PER_SECOND:
+            return
+        self._told = now
+        if self._handle is None:
+            self._handle = display(view, display_id=True)
+        else:
+            self._handle.update(view)
+
+
+@magics_class
+class NnfpMagics(Magics):
+    """The magics of one shell, and its session."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.workspace = Workspace(NotebookHost(shell), shell.user_ns)
+
+    @no_var_expand
+    @line_cell_magic
+    def nnfp(self, line: str, cell: str | None = None) -> View | None:
+        """Run an nnfp program, or ask about one.
+
+        In a cell:  %%nnfp [-i NAME,…] [-o NAME,…] [-q]
+            the rest of the cell is a program
+            -i  brings Python arrays and numbers in by their names
+            -o  puts results and functions out as Python names
+            -q  shows nothing
+
+        On a line:  %nnfp VERB …
+            type, derivative, graph, weights, train, list, reset;
+            `%nnfp help` says more
+        """
+        if cell is None:
+            # Shown, not returned: IPython shows only what the last line of a cell returns.
+            view = self.workspace.line(line)
+            if view is not None:
+                self.workspace.host.show(view)
+            return None
+        # The first line of the cell is `%%nnfp`: count lines as the editor does.
+        return self.cell(line, "\n" + cell)
+
+    def cell(self, line: str, program: str) -> View | None:
+        """Run a program with the flags of a `%%nnfp` line."""
+        given = CELL.read(line)
+        session = self.workspace.session
+        for name in _names(given.input):
+            if name not in self.shell.user_ns:
+                raise UsageError(f"-i {name}: Python has no {name}")
+            try:
+                session.bind(name, self.shell.user_ns[name])
+            except ValueError as problem:
+                raise UsageError(f"-i {problem}") from None
+        view = self.workspace.run(program, f"cell {self.shell.displayhook.prompt_count}")
+        for name in _names(given.output):
+            if name not in self.workspace.session.names:
+                raise UsageError(f"-o {name}: the session defines no {name}")
+            self.shell.user_ns[name] = self.workspace.session[name]
+        return None if given.quiet else view
+
+
+def _names(given: list[str]) -> list[str]:
+    return [name for text in given for name in text.replace(",", " ").split()]

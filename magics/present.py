@@ -1,0 +1,192 @@
+"""What the session answers, as views: definitions, values, weights, types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from nnfp_kernel.views.style import escape, page, underlined
+from nnfp_kernel.views.table import (
+    Entry,
+    Grid,
+    Note,
+    Table,
+    Value,
+    Weight,
+    grid_to_html,
+    grid_to_text,
+    to_html,
+    to_text,
+)
+
+from .verb import View
+
+if TYPE_CHECKING:
+    from nnfp_kernel.language.diagnostics import Diagnostic
+    from nnfp_kernel.language.reach import ReachedWeight
+    from nnfp_kernel.session import CellResult, Session
+
+
+def table(content: Table) -> View:
+    """A table to look at; the value behind it is that of the last expression."""
+    values = content.values
+    return View(to_text(content), to_html(content), values[-1].value if values else None)
+
+
+def grid(content: Grid) -> View:
+    return View(grid_to_text(content), grid_to_html(content))
+
+
+def code(text: str, session: Session, value: Any = None) -> View:
+    """A piece of the language, representations underlined."""
+    shown = underlined(text, tuple(session.program.reps))
+    return View(text, page(f'<div class="code" style="white-space:pre">{shown}</div>'), value)
+
+
+def plain(text: str) -> View:
+    return View(text, page(f'<div style="white-space:pre-wrap">{escape(text)}</div>'))
+
+
+def cell(session: Session, outputs: Sequence[Any], notes: Sequence[Note] = ()) -> View | None:
+    """What a cell shows; None for nothing."""
+    from nnfp_kernel.session import Declared, Defined, Shown
+
+    items: list[Entry | Value] = []
+    for output in outputs:
+        match output:
+            case Defined(name=name, type=type, replaces=replaces):
+                items.append(entry(session, name, type, "replaces the earlier one" * replaces))
+            case Declared(name=name, kind=kind, text=text):
+                items.append(Entry(name, text, kind))
+            case Shown(value=None, type=type, text=text):
+                items.append(Entry(text, type))
+            case Shown(value=value, type=type):
+                items.append(Value(type, value))
+    if not items and not notes:
+        return None
+    return table(_with_total(session, items, notes))
+
+
+def definitions(session: Session) -> View:
+    """All that the session defines."""
+    program = session.program
+    items: list[Entry | Value] = [
+        Entry(name, _carrier(declared.carrier), "representation")
+        for name, declared in program.reps.items()
+    ]
+    items += [Entry(name, "", "data") for name in program.data]
+    for name in session.names:
+        if name in program.definitions:
+            items.append(entry(session, name, session.describe(name).type))
+    for name in session.broken:
+        items.append(Entry(name, "", "refused until it is mended"))
+    if not items:
+        return plain("Nothing is defined yet.")
+    return table(_with_total(session, items, ()))
+
+
+def _carrier(type: Any) -> str:
+    from nnfp_kernel.language.types import show
+
+    return show(type)
+
+
+def _with_total(session: Session, items: Sequence[Entry | Value], notes: Sequence[Note]) -> Table:
+    """The table, with the number of weights reached in it, each counted once."""
+    program = session.program
+    counts: dict[tuple[str, ...], int] = {}
+    for item in items:
+        definition = program.definitions.get(item.name)
+        if isinstance(item, Entry) and definition is not None and definition.brackets is None:
+            for weight in program.reached(item.name):
+                counts[weight.path] = _sized(session, weight)[1] or 0
+    return Table(tuple(items), tuple(notes), tuple(program.reps), sum(counts.values()))
+
+
+def entry(session: Session, name: str, type: str, remark: str = "") -> Entry:
+    """A definition's line: its own weights, and what it uses by name."""
+    program = session.program
+    definition = program.definitions[name]
+    if definition.brackets is not None:  # a template: weights belong to its occurrences
+        return Entry(name, type, "family", remark=remark)
+    reached = program.reached(name)
+    own = [
+        Weight(weight.path[1:], *_sized(session, weight))
+        for weight in reached
+        if weight.path[0] == name
+    ]
+    uses = dict.fromkeys(weight.path[0] for weight in reached if weight.path[0] != name)
+    counts = [_sized(session, weight)[1] for weight in reached]
+    known = [count for count in counts if count is not None]
+    total = sum(known) if len(known) == len(counts) else None
+    return Entry(name, type, "", tuple(own), tuple(uses), total, remark)
+
+
+def _sized(session: Session, weight: ReachedWeight) -> tuple[str, int | None]:
+    """A weight's size as people read it, and how many numbers it has."""
+    from nnfp_kernel.language.types import is_concrete, show
+
+    if not is_concrete(weight.type):
+        return show(weight.type), None
+    layout = session.program.declarations.layout(weight.type)
+    shapes = ["×".join(map(str, array.shape)) or "1" for array in layout]
+    return " + ".join(shapes), sum(array.size for array in layout)
+
+
+def weights(session: Session, name: str) -> View:
+    """The weights that a definition reaches: path, size, count, and who shares them."""
+    program = session.program
+    users: dict[tuple[str, ...], list[str]] = {}
+    for other in session.names:
+        definition = program.definitions.get(other)
+        if definition is not None and definition.brackets is None:
+            for weight in program.reached(other):
+                users.setdefault(weight.path, []).append(other)
+    rows = []
+    total = 0
+    for weight in program.reached(name):
+        size, count = _sized(session, weight)
+        total += count or 0
+        shared = ", ".join(users.get(weight.path, []))
+        rows.append(
+            (".".join(weight.path), size, "open" if count is None else f"{count:,}", shared)
+        )
+    if not rows:
+        return plain(f"{name} owns no weights.")
+    note = f"{total:,} weights in all"
+    return grid(Grid(("weight", "size", "count", "used by"), tuple(rows), (2,), (note,)))
+
+
+def notes(result: CellResult) -> list[Note]:
+    """What is to be said about a cell."""
+    taken = [each for each in result.notes if each.code == "default-taken"]
+    others = [each for each in result.notes if each.code != "default-taken"]
+    said = [Note(_told(diagnostic)) for diagnostic in others]
+    if taken:  # needed by few, so in one line that opens
+        taken.sort(key=lambda each: each.primary.span.line)
+        count = "a default was" if len(taken) == 1 else f"{len(taken)} defaults were"
+        said.append(Note(f"{count} taken", details=tuple(map(_told, taken))))
+    for name, diagnostic in result.broken.items():
+        told = f"`{name}` no longer checks and is refused until it is mended: "
+        said.append(Note(told + _told(diagnostic, str(diagnostic.primary.span)), "warning"))
+    return said
+
+
+def _told(diagnostic: Diagnostic, place: str = "") -> str:
+    place = place or f"line {diagnostic.primary.span.line}"
+    return " ".join([f"{diagnostic.title} ({place}).", *diagnostic.notes])
+
+
+def listing(text: str) -> View:
+    """Lines of a fixed-width font."""
+    return View(text, page(f'<div class="code" style="white-space:pre">{escape(text)}</div>'))
+
+
+def function(session: Session, name: str) -> Any:
+    """The definition as a function; a UsageError where it is a plain value."""
+    found = session[name]
+    if not hasattr(found, "graph"):
+        raise UsageError(f"{name} is a value, not a function")
+    return found

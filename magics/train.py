@@ -1,0 +1,154 @@
+"""`%nnfp train NAME --data X,y …`: train the weights of a definition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from .verb import Arguments, Verb, View
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from nnfp_kernel.runtime.train import Epoch, Event, Measured
+
+USAGE = """%nnfp train NAME --data X,y,…
+    [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
+    [--optimizer NAME] [--rate RATE] [--seed N] [--until GOAL]"""
+
+ARGUMENTS = Arguments("train", USAGE)
+ARGUMENTS.add_argument("name")
+ARGUMENTS.add_argument("--data", required=True)
+ARGUMENTS.add_argument("--loss")
+ARGUMENTS.add_argument("--metric")
+ARGUMENTS.add_argument("--valid", type=float, default=0.0)
+ARGUMENTS.add_argument("--epochs", type=float)
+ARGUMENTS.add_argument("--steps", type=int)
+ARGUMENTS.add_argument("--batch", type=int, default=32)
+ARGUMENTS.add_argument("--optimizer", default="adam")
+ARGUMENTS.add_argument("--rate")
+ARGUMENTS.add_argument("--seed", type=int)
+ARGUMENTS.add_argument("--until")
+
+
+def run(workspace: Workspace, text: str) -> View | None:
+    given = ARGUMENTS.read(text)
+    session = workspace.session
+    until = _goal(given.until, given.metric, bool(given.valid or given.metric))
+    data = tuple(_data(workspace, name) for name in given.data.replace(",", " ").split())
+    try:
+        training = session.train(
+            given.name,
+            data,
+            loss=given.loss,
+            metric=given.metric,
+            valid=given.valid,
+            epochs=given.epochs,
+            steps=given.steps,
+            batch=given.batch,
+            optimizer=given.optimizer,
+            rate=given.rate,
+            seed=given.seed,
+            until=until,
+        )
+    except ValueError as problem:
+        raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
+
+    from nnfp_kernel.runtime.train import follow
+    from nnfp_kernel.views.training import Course
+
+    course = Course(given.metric or "metric")
+    live = workspace.host.live()
+
+    def show(event: Event) -> None:
+        course.add(event)
+        if course.finished is None:
+            live.update(View(course.line(), course.to_html()))
+
+    follow(training, show)
+    live.update(View(course.summary(), course.to_html()), last=True)
+    return None
+
+
+def _data(workspace: Workspace, name: str) -> Any:
+    """A name of data: looked up in the program, then in Python."""
+    session = workspace.session
+    if name in session.names:
+        return session[name]
+    if name in workspace.namespace:
+        return workspace.namespace[name]
+    raise UsageError(f"--data {name}: neither the program nor Python has a {name}")
+
+
+GOAL = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def _goal(
+    text: str | None, metric: str | None, measures: bool
+) -> Callable[[Epoch | Measured], bool] | None:
+    """What `--until` asks for, as a question to the events at the end of an epoch.
+
+    Where the weights are measured it asks what was measured, else the epoch's mean loss.
+    """
+    if text is None:
+        return None
+    found = GOAL.fullmatch(text)
+    wanted = ("loss",) if metric is None else ("loss", metric)
+    if found is None or found[1] not in wanted:
+        raise UsageError(
+            f"--until {text!r}: write a goal, for example --until 'loss < 0.01'. "
+            f"It may speak of {' and '.join(wanted)}."
+        )
+    name, relation, number = found.groups()
+    try:
+        bound = float(number)
+    except ValueError:
+        raise UsageError(f"--until {text!r}: {number} is no number") from None
+    compare = {
+        "<": float.__lt__, "<=": float.__le__, ">": float.__gt__, ">=": float.__ge__,
+    }[relation]  # fmt: skip
+
+    def reached(event: Epoch | Measured) -> bool:
+        if measures != hasattr(event, "metric"):
+            return False
+        found = event.loss if name == "loss" else getattr(event, "metric", None)
+        return found is not None and compare(found, bound)
+
+    return reached
+
+
+VERB = Verb(
+    "train",
+    USAGE,
+    "trains the weights of an objective, or of a model with a loss",
+    (
+        "import numpy\n"
+        "X = numpy.random.default_rng(0).normal(size=(200, 3))\n"
+        "y = X @ [1.0, -2.0, 0.5] + 0.7",
+        "%%nnfp\nmodel : R[3] ~> R\nmodel x = ?w @ x + ?b",
+        "%nnfp train model --data X,y --loss squaredError --valid 0.1 --epochs 20 --rate 0.05",
+        "%nnfp weights model",
+    ),
+    run,
+    """\
+NAME is an objective, example -> R, whose mean over the examples is minimised; an
+example is a value of --data X, or a pair for --data X,y, and so on. With --loss L it is
+a model: the loss of an example (x, y) is L (NAME x) y. Names of data are looked up in
+the program, then in Python; the leading axis of each array counts the examples.
+
+--metric F     shown beside the loss: F (NAME x) y with --loss, else F of an example
+--valid SHARE  examples held out; the weights with the least loss on them are kept
+--epochs N     passes over the examples (5), or --steps N
+--batch N      examples in a step (32)
+--optimizer    adam adamw nadam radam adabelief adagrad lamb lion rmsprop sgd momentum
+               nesterov
+--rate RATE    a number, or a schedule with its peak: 'cosine 0.01'; schedules are
+               constant linear cosine exponential warmup one-cycle
+--seed N       of the order of examples and of draws; the session's if not given
+--until GOAL   stop when it is reached at the end of an epoch: 'loss < 0.01',
+               'accuracy >= 0.98'; on the examples held out, if there are any
+
+Interrupt the cell to stop: the best weights so far are kept.""",
+)

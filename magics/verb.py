@@ -1,0 +1,99 @@
+"""What a verb is: a name, how it is asked for, an example that runs, and what it does.
+
+    VERB = Verb("type", "%nnfp type EXPR", "the inferred type", EXAMPLE, run)
+
+`run(workspace, text)` gets the text after the verb and gives a `View`, or None when it
+has shown everything itself. A wrong use is a `UsageError`, which fails the cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    from .workspace import Workspace
+
+# In the order of the help. Each stands in a module of its name.
+NAMES = ("type", "derivative", "graph", "weights", "train", "list", "reset", "help")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Something to see: its text, its HTML, and the Python value behind it."""
+
+    text: str
+    html: str = ""
+    value: Any = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
+        bundle = {"text/plain": self.text}
+        return {**bundle, "text/html": self.html} if self.html else bundle
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`example` is a list of cells, as a person would run them one after the other."""
+
+    name: str
+    usage: str
+    summary: str
+    example: tuple[str, ...]
+    run: Callable[[Workspace, str], View | None]
+    details: str = ""
+
+
+def find(name: str) -> Verb:
+    """The verb of a name."""
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, 1)
+        hint = f"Do you mean %nnfp {near[0]}?" if near else f"There are: {', '.join(NAMES)}."
+        raise UsageError(f"%nnfp has no verb {name!r}. {hint}")
+    verb: Verb = import_module(f".{name}", __package__).VERB
+    return verb
+
+
+class Arguments(argparse.ArgumentParser):
+    """Flags of a verb; a wrong one is a UsageError that says what would be right."""
+
+    def __init__(self, verb: str, usage: str) -> None:
+        super().__init__(verb, usage=usage, add_help=False, allow_abbrev=False)
+
+    def read(self, text: str) -> argparse.Namespace:
+        """The flags in a line of text, quoted as in a shell; names may be listed `X, y`."""
+        try:
+            words = shlex.split(re.sub(r"\s*,\s*", ",", text))
+        except ValueError:
+            raise UsageError("a quotation mark is not closed") from None
+        given, extra = self.parse_known_args(words)
+        if extra:
+            self.error(self._unknown(extra[0]))
+        return given
+
+    def _unknown(self, word: str) -> str:
+        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        flag = word.partition("=")[0]
+        near = difflib.get_close_matches(flag, flags, 1)
+        if word.startswith("-"):
+            return f"there is no {flag}." + (f" Do you mean {near[0]}?" if near else "")
+        return f"{word!r} is one word too many."
+
+    def error(self, message: str) -> NoReturn:
+        said = message[:1].upper() + message[1:]
+        raise UsageError(f"{said}\nUsage: {self.usage}")
+
+
+def name_and_flags(text: str) -> str:
+    """The text of a verb that takes one name or nothing, without surrounding spaces."""
+    return " ".join(text.split())

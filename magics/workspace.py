@@ -1,0 +1,86 @@
+"""What magics and verbs work on: one session, the names of Python, and a place to show.
+
+The same for a notebook, a terminal and `nnfp run`; the three differ in their `Host`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import present
+from .verb import View, find
+
+if TYPE_CHECKING:
+    from nnfp_kernel.session import Session
+
+
+class Live(Protocol):
+    """An output that is replaced as things go on."""
+
+    def update(self, view: View, *, last: bool = False) -> None: ...
+
+
+class Host(Protocol):
+    """Where outputs go."""
+
+    def show(self, view: View) -> None: ...
+
+    def live(self) -> Live: ...
+
+
+class Workspace:
+    """A session and what surrounds it."""
+
+    def __init__(
+        self,
+        host: Host,
+        namespace: Mapping[str, Any] | None = None,
+        folder: str | Path = ".",
+    ) -> None:
+        self.host = host
+        self.folder = folder  # where `import "file.nnfp"` looks
+        self.namespace: Mapping[str, Any] = {} if namespace is None else namespace
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session, made on first need: making it is not free."""
+        if self._session is None:
+            self.reset()
+        assert self._session is not None
+        return self._session
+
+    def reset(self, precision: int = 32) -> None:
+        """A new session."""
+        from nnfp_kernel.session import Session
+
+        self._session = Session(precision=precision, folder=self.folder)
+
+    def run(self, program: str, name: str | None = None) -> View | None:
+        """Run a program; lines of magic run in their place. What is left to show, if
+        anything, is the answer."""
+        from nnfp_kernel.session import Magic
+
+        gathered: list[Any] = []
+
+        def take(output: Any) -> None:
+            if not isinstance(output, Magic):
+                gathered.append(output)
+                return
+            self._show(present.cell(self.session, gathered))
+            gathered.clear()
+            self._show(self.line(output.text.strip().removeprefix("%nnfp")))
+
+        result = self.session.run(program, name, take)
+        return present.cell(self.session, gathered, present.notes(result))
+
+    def line(self, text: str) -> View | None:
+        """Run `VERB …`."""
+        verb, _, rest = text.strip().partition(" ")
+        return find(verb or "help").run(self, rest.strip())
+
+    def _show(self, view: View | None) -> None:
+        if view is not None:
+            self.host.show(view)

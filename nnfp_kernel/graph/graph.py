@@ -1,0 +1,370 @@
+"""The graph: typed nodes on wires, with sub-graphs for loops, maps and branches.
+
+A graph is first-order and monomorphic: every wire is one array whose shape is
+known. It is built only through a `Builder`, which checks every node, so a wrong
+graph cannot exist. Products, representations and functions are gone by here; the
+tracer keeps them beside the wires.
+
+Structured nodes take `shared` operands (captured, the same at every step) first:
+
+    Map     shared ++ sequences           -> stacked outputs
+    Loop    shared ++ initial ++ sequences -> final state ++ stacked outputs
+    Choose  selector ++ operands           -> outputs of branches[int(selector)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from ..language.source import Span
+from .primitive import Parameters, Primitive
+
+KINDS = ("R", "C", "Int", "Bool", "Key")
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """The type of a wire: what its entries are and its shape. Precision is the
+    session's affair and is settled by lowering; a `Key` is one random key an entry."""
+
+    kind: str
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or any(size < 0 for size in self.shape):
+            raise ValueError(f"no array type: {self.kind}{list(self.shape)}")
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(numpy.prod(self.shape, dtype=int))
+
+    @property
+    def differentiable(self) -> bool:
+        return self.kind in ("R", "C")
+
+    def over(self, length: int) -> ArrayType:
+        """This type with one more leading axis."""
+        return ArrayType(self.kind, (length, *self.shape))
+
+    def element(self) -> ArrayType:
+        """This type without its leading axis."""
+        return ArrayType(self.kind, self.shape[1:])
+
+    def __str__(self) -> str:
+        return self.kind + (f"[{','.join(map(str, self.shape))}]" if self.shape else "")
+
+
+@dataclass(eq=False, slots=True)
+class Wire:
+    """One array's place in a graph. Wires are compared by identity."""
+
+    type: ArrayType
+    name: str = ""  # for people: a parameter, a weight path, a `let` name
+    representation: str = ""  # for pictures: the type it stands for, `Thought`
+
+    def __repr__(self) -> str:
+        return f"<{self.name or 'wire'} : {self.type}>"
+
+
+# --- operations ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A literal array, held in 64 bits."""
+
+    value: numpy.ndarray
+    type: ArrayType
+
+    def results(self, _types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        return (self.type,)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One primitive, with its static parameters."""
+
+    primitive: Primitive
+    parameters: Parameters
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        return (self.primitive.result(self.parameters, types),)
+
+
+def _expect(what: str, found: Sequence[ArrayType], wanted: Sequence[ArrayType]) -> None:
+    if tuple(found) != tuple(wanted):
+        raise ValueError(f"{what}: found {_listed(found)}, expected {_listed(wanted)}")
+
+
+def _listed(types: Sequence[ArrayType]) -> str:
+    return "(" + ", ".join(map(str, types)) + ")"
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """`body` on every element: inputs `shared` wires, then sequences of `length`."""
+
+    body: Graph
+    shared: int
+    length: int
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        wanted = [
+            wire.type if k < self.shared else wire.type.over(self.length)
+            for k, wire in enumerate(self.body.inputs)
+        ]
+        _expect("map", types, wanted)
+        return tuple(wire.type.over(self.length) for wire in self.body.outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """`body` along a sequence with a state: the accumulating map, of which fold, scan
+    and unfold are cases. Body: shared ++ state ++ elements -> state ++ outputs.
+    `reverse` runs from the last element; outputs stay at their elements' places."""
+
+    body: Graph
+    shared: int
+    carried: int
+    length: int
+    reverse: bool = False
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        first = self.shared + self.carried
+        wanted = [
+            wire.type if k < first else wire.type.over(self.length)
+            for k, wire in enumerate(self.body.inputs)
+        ]
+        _expect("loop", types, wanted)
+        state = [wire.type for wire in self.body.inputs[self.shared : first]]
+        _expect("loop state", [w.type for w in self.body.outputs[: self.carried]], state)
+        stacked = [wire.type.over(self.length) for wire in self.body.outputs[self.carried :]]
+        return (*state, *stacked)
+
+
+@dataclass(frozen=True, eq=False)
+class Choose:
+    """`branches[int(selector)]` on the operands; all branches have the same type.
+
+    A scalar selector runs one branch. A selector with axes belongs to a batch: the
+    branches work on whole arrays, whose outputs have those axes first, and every
+    entry of the batch takes its own. A branch not taken contributes nothing.
+    """
+
+    branches: tuple[Graph, ...]
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        selector, *operands = types
+        if selector.kind not in ("Bool", "Int"):
+            raise ValueError(f"choose: the selector is {selector}, not Bool or Int")
+        for branch in self.branches:
+            _expect("choose", operands, [wire.type for wire in branch.inputs])
+        outputs = [tuple(wire.type for wire in branch.outputs) for branch in self.branches]
+        for other in outputs[1:]:
+            _expect("choose: branches differ", other, outputs[0])
+        for output in outputs[0]:
+            if output.shape[: selector.rank] != selector.shape:
+                raise ValueError(f"choose: {output} lacks the selector's axes {selector}")
+        return outputs[0]
+
+
+Operation = Constant | Call | Map | Loop | Choose
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    operation: Operation
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+    origin: Span | None = None  # the program text it comes from
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in an order in which every wire is made before it is used."""
+
+    inputs: tuple[Wire, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Wire, ...]
+
+    def walk(self) -> Iterator[Node]:
+        """All nodes, those of sub-graphs after the node that holds them."""
+        for node in self.nodes:
+            yield node
+            for graph in subgraphs(node.operation):
+                yield from graph.walk()
+
+
+def subgraphs(operation: Operation) -> tuple[Graph, ...]:
+    """The graphs an operation holds."""
+    match operation:
+        case Map(body=body) | Loop(body=body):
+            return (body,)
+        case Choose(branches=branches):
+            return branches
+        case Constant() | Call():
+            return ()
+
+
+# --- building ----------------------------------------------------------------------------
+
+
+class Builder:
+    """Makes a graph, node by node; a child builder makes a sub-graph of it.
+
+    >>> from nnfp_kernel.primitives import PRIMITIVES
+    >>> builder = Builder(PRIMITIVES)
+    >>> x = builder.input(ArrayType("R", (3,)), "x")
+    >>> graph = builder.finish([builder.emit("tanh", x)])
+    >>> [str(wire.type) for wire in graph.outputs]
+    ['R[3]']
+
+    A wire of an enclosing builder may be used in a child: it is captured, becomes an
+    input of the sub-graph (before the declared ones) and is listed in `captured`.
+    """
+
+    def __init__(self, primitives: Mapping[str, Primitive], parent: Builder | None = None):
+        self.primitives = primitives
+        self.parent = parent
+        self.origin: Span | None = parent.origin if parent else None
+        self._inputs: list[Wire] = []
+        self._nodes: list[Node] = []
+        self._producer: dict[Wire, Node | None] = {}  # None: an input
+        self._captured: dict[Wire, Wire] = {}  # outer wire -> inner input
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], Wire] = {}
+
+    @property
+    def captured(self) -> tuple[Wire, ...]:
+        """The enclosing builders' wires used so far, in the order of first use."""
+        return tuple(self._captured)
+
+    def input(self, type: ArrayType, name: str = "", representation: str = "") -> Wire:
+        wire = Wire(type, name, representation)
+        self._inputs.append(wire)
+        self._producer[wire] = None
+        return wire
+
+    def constant(self, value: Any, kind: str = "R") -> Wire:
+        """A literal; equal literals share one node."""
+        array = numpy.asarray(value, dtype=_STORAGE[kind])
+        key = (kind, array.shape, array.tobytes())
+        if key not in self._constants:
+            operation = Constant(array, ArrayType(kind, array.shape))
+            self._constants[key] = self.add(operation, ())[0]
+        return self._constants[key]
+
+    def zeros(self, type: ArrayType) -> Wire:
+        """Zero of a type: one scalar, broadcast."""
+        zero = self.constant(0, type.kind)
+        return self.emit("broadcast", zero, shape=type.shape, axes=()) if type.shape else zero
+
+    def emit(self, name: str, *inputs: Wire, **parameters: Any) -> Wire:
+        """Use the primitive called `name`."""
+        primitive = self.primitives[name]
+        own = tuple(self.own(wire) for wire in inputs)
+        types = [wire.type for wire in own]
+        if primitive.is_identity is not None and primitive.is_identity(parameters, types):
+            return own[0]
+        return self.add(Call(primitive, parameters), own)[0]
+
+    def add(self, operation: Operation, inputs: Sequence[Wire]) -> tuple[Wire, ...]:
+        """A node of any kind, checked."""
+        own = tuple(self.own(wire) for wire in inputs)
+        outputs = tuple(Wire(type) for type in operation.results([w.type for w in own]))
+        node = Node(operation, own, outputs, self.origin)
+        self._nodes.append(node)
+        for wire in outputs:
+            self._producer[wire] = node
+        return outputs
+
+    def producer(self, wire: Wire) -> Node | None:
+        """The node that made a wire of this builder; None for an input."""
+        return self._producer[wire]
+
+    def owns(self, wire: Wire) -> bool:
+        return wire in self._producer
+
+    def own(self, wire: Wire) -> Wire:
+        """The wire by which this builder knows `wire`, captured if it is an outer one."""
+        if wire in self._producer:
+            return wire
+        if wire in self._captured:
+            return self._captured[wire]
+        outer = self.parent
+        while outer is not None and wire not in outer._producer:
+            outer = outer.parent
+        if outer is None:
+            raise ValueError(f"{wire} belongs to no enclosing graph")
+        made_by = outer._producer[wire]
+        if made_by is not None and isinstance(made_by.operation, Constant):
+            constant = made_by.operation
+            return self.constant(constant.value, constant.type.kind)
+        inner = Wire(wire.type, wire.name, wire.representation)
+        self._captured[wire] = inner
+        self._producer[inner] = None
+        return inner
+
+    def child(self) -> Builder:
+        return Builder(self.primitives, self)
+
+    def finish(self, outputs: Sequence[Wire]) -> Graph:
+        """The graph so far: captured wires first among its inputs, dead nodes dropped."""
+        own = tuple(self.own(wire) for wire in outputs)
+        alive = set(own)
+        kept: list[Node] = []
+        for node in reversed(self._nodes):
+            if not alive.isdisjoint(node.outputs):
+                kept.append(node)
+                alive.update(node.inputs)
+        inputs = (*self._captured.values(), *self._inputs)
+        return Graph(inputs, tuple(reversed(kept)), own)
+
+    def inline(self, graph: Graph, inputs: Sequence[Wire]) -> tuple[Wire, ...]:
+        """A copy of `graph` in this one, fed with `inputs`."""
+        place = dict(zip(graph.inputs, inputs, strict=True))
+        with self.at(self.origin):
+            for node in graph.nodes:
+                self.origin = node.origin or self.origin
+                if isinstance(node.operation, Constant):
+                    value, type = node.operation.value, node.operation.type
+                    made: tuple[Wire, ...] = (self.constant(value, type.kind),)
+                else:
+                    made = self.add(node.operation, [place[wire] for wire in node.inputs])
+                place.update(zip(node.outputs, made, strict=True))
+        return tuple(self.own(place[wire]) for wire in graph.outputs)
+
+    @contextmanager
+    def at(self, origin: Span | None) -> Iterator[None]:
+        """Nodes made inside carry this origin."""
+        before, self.origin = self.origin, origin or self.origin
+        try:
+            yield
+        finally:
+            self.origin = before
+
+
+_STORAGE: dict[str, Any] = {
+    "R": numpy.float64, "C": numpy.complex128, "Int": numpy.int64, "Bool": numpy.bool_,
+}  # fmt: skip
+
+
+def subgraph(
+    builder: Builder,
+    types: Sequence[ArrayType],
+    make: Callable[..., Sequence[Wire]],
+) -> tuple[Graph, tuple[Wire, ...]]:
+    """The sub-graph that `make(child, *inputs)` builds, and the outer wires it captured."""
+    child = builder.child()
+    inputs = [child.input(type) for type in types]
+    graph = child.finish(make(child, *inputs))
+    return graph, child.captured

@@ -1,0 +1,626 @@
+"""The laws: how a graph may compute otherwise what it computes, one function each.
+
+A law has a name and `law(builder, parameters, inputs)`: it looks at one primitive about
+to be used and answers with the wire to use instead, or with None. Every node is looked
+at once, when it is made, and its operands have been simplified before: the cost is
+linear in the size of the graph.
+
+A law that would do the work of an operand a second time asks whether the operand has
+no other use.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from .graph import ArrayType, Builder, Call, Constant, Loop, Node, Operation, Wire
+from .primitive import Parameters, Primitive
+
+Primitives: TypeAlias = Mapping[str, Primitive]
+Law: TypeAlias = Callable[["Simplifier", Parameters, tuple[Wire, ...]], Wire | None]
+Labels: TypeAlias = tuple[int, ...]
+
+
+class Simplifier(Builder):
+    """A builder that applies the laws, and makes equal nodes once."""
+
+    def __init__(self, primitives: Primitives, parent: Builder | None = None):
+        super().__init__(primitives, parent)
+        self._known: dict[Any, Wire] = {}
+        self.uses: Counter[Wire] = Counter()  # as far as they are known beforehand
+
+    def child(self) -> Simplifier:
+        return Simplifier(self.primitives, self)
+
+    def add(self, operation: Operation, inputs: Sequence[Wire]) -> tuple[Wire, ...]:
+        if type(operation) is not Call:
+            return super().add(operation, inputs)
+        own = tuple([self.own(wire) for wire in inputs])
+        name = operation.primitive.name
+        key = (name, own, *operation.parameters.items())
+        wire = self._known.get(key)
+        if wire is None:
+            for law in LAWS.get(name, ()):
+                wire = law(self, operation.parameters, own)
+                if wire is not None:
+                    break
+            else:
+                (wire,) = super().add(operation, own)
+            self._known[key] = wire
+        return (wire,)
+
+    def made_by(self, wire: Wire, name: str) -> Node | None:
+        """The node that made `wire`, if it is a use of the primitive `name`."""
+        node = self._producer.get(wire)
+        if node is not None and type(node.operation) is Call:
+            return node if node.operation.primitive.name == name else None
+        return None
+
+    def only_here(self, wire: Wire) -> bool:
+        """Whether nothing else is known to use the wire."""
+        return self.uses.get(wire, 0) <= 1
+
+    def number(self, wire: Wire) -> Any:
+        """The number that every entry of `wire` is known to be, or None."""
+        node = self._producer.get(wire)
+        if node is not None and type(node.operation) is Call:
+            if node.operation.primitive.name != "broadcast":
+                return None
+            node = self._producer[node.inputs[0]]
+        if node is None or type(node.operation) is not Constant or node.outputs[0].type.rank:
+            return None
+        return node.operation.value.item()
+
+
+def _name(node: Node) -> str:
+    assert isinstance(node.operation, Call)
+    return node.operation.primitive.name
+
+
+def _parameters(node: Node) -> Parameters:
+    assert isinstance(node.operation, Call)
+    return node.operation.parameters
+
+
+# --- arithmetic ------------------------------------------------------------------------------
+
+
+def one_times(builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """x · 1 = x = 1 · x"""
+    left, right = inputs
+    if builder.number(right) == 1:
+        return left
+    if builder.number(left) == 1 and not parameters.get("conjugate"):
+        return right
+    return None
+
+
+def plus_zero(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """x + 0 = x = 0 + x"""
+    left, right = inputs
+    if builder.number(right) == 0:
+        return left
+    return right if builder.number(left) == 0 else None
+
+
+def plus_negative(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """x + (- y) = x - y = (- y) + x"""
+    left, right = inputs
+    if node := builder.made_by(right, "negate"):
+        return builder.emit("subtract", left, node.inputs[0])
+    if node := builder.made_by(left, "negate"):
+        return builder.emit("subtract", right, node.inputs[0])
+    return None
+
+
+def minus_zero(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """x - 0 = x and 0 - x = - x"""
+    left, right = inputs
+    if builder.number(right) == 0:
+        return left
+    return builder.emit("negate", right) if builder.number(left) == 0 else None
+
+
+def minus_negative(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """x - (- y) = x + y"""
+    left, right = inputs
+    if node := builder.made_by(right, "negate"):
+        return builder.emit("add", left, node.inputs[0])
+    return None
+
+
+def same_choice(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+    """select c x x = x"""
+    return inputs[1] if inputs[1] is inputs[2] else None
+
+
+def _twice(name: str) -> Law:
+    def law(builder: Simplifier, _: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+        node = builder.made_by(inputs[0], name)
+        return node.inputs[0] if node else None
+
+    law.__name__ = f"{name}_twice"
+    law.__doc__ = f"{name} ({name} x) = x"
+    return law
+
+
+# --- movement --------------------------------------------------------------------------------
+
+
+def reverse_twice(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """reverse (reverse x) = x, along one axis"""
+    node = builder.made_by(inputs[0], "reverse")
+    if node and _parameters(node) == parameters:
+        return node.inputs[0]
+    return None
+
+
+def reshape_of_reshape(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """reshape (reshape x) = reshape x"""
+    if node := builder.made_by(inputs[0], "reshape"):
+        return builder.emit("reshape", node.inputs[0], **parameters)
+    return None
+
+
+def transpose_of_transpose(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """transpose (transpose x) = transpose x, the permutations composed"""
+    if node := builder.made_by(inputs[0], "transpose"):
+        inner = _parameters(node)["permutation"]
+        permutation = tuple([inner[k] for k in parameters["permutation"]])
+        return builder.emit("transpose", node.inputs[0], permutation=permutation)
+    return None
+
+
+def transpose_of_broadcast(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """transpose (broadcast x) = broadcast x, where the axes of x keep their order"""
+    if node := builder.made_by(inputs[0], "broadcast"):
+        permutation = parameters["permutation"]
+        axes = tuple([permutation.index(axis) for axis in _parameters(node)["axes"]])
+        if list(axes) == sorted(axes):
+            shape = tuple([inputs[0].type.shape[k] for k in permutation])
+            return builder.emit("broadcast", node.inputs[0], shape=shape, axes=axes)
+    return None
+
+
+def broadcast_of_broadcast(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """broadcast (broadcast x) = broadcast x"""
+    if node := builder.made_by(inputs[0], "broadcast"):
+        axes = tuple([parameters["axes"][axis] for axis in _parameters(node)["axes"]])
+        return builder.emit("broadcast", node.inputs[0], shape=parameters["shape"], axes=axes)
+    return None
+
+
+def sum_of_sum(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (sum x) = sum x, over the axes of both"""
+    if node := builder.made_by(inputs[0], "sum"):
+        first, rank = _parameters(node)["axes"], node.inputs[0].type.rank
+        kept = [axis for axis in range(rank) if axis not in first]
+        axes = sorted([*first, *(kept[axis] for axis in parameters["axes"])])
+        return builder.emit("sum", node.inputs[0], axes=tuple(axes))
+    return None
+
+
+def sum_of_transpose(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (transpose x) = transpose (sum x)"""
+    if node := builder.made_by(inputs[0], "transpose"):
+        permutation = _parameters(node)["permutation"]
+        axes = tuple(sorted(permutation[axis] for axis in parameters["axes"]))
+        kept = [k for k in range(len(permutation)) if k not in axes]
+        order = [kept.index(k) for k in permutation if k not in axes]
+        total = builder.emit("sum", node.inputs[0], axes=axes)
+        return builder.emit("transpose", total, permutation=tuple(order))
+    return None
+
+
+def slice_of_transpose(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """slice (transpose x) = transpose (slice x): less is moved"""
+    if node := builder.made_by(inputs[0], "transpose"):
+        permutation = _parameters(node)["permutation"]
+        axis = permutation[parameters["axis"]]
+        piece = builder.emit("slice", node.inputs[0], **{**parameters, "axis": axis})
+        return builder.emit("transpose", piece, permutation=permutation)
+    return None
+
+
+def slice_of_slice(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """slice (slice x) = slice x, along one axis without strides"""
+    node = builder.made_by(inputs[0], "slice")
+    if node is None:
+        return None
+    inner = _parameters(node)
+    if inner["axis"] != parameters["axis"] or inner["stride"] != 1 or parameters["stride"] != 1:
+        return None
+    start, stop = (inner["start"] + parameters[end] for end in ("start", "stop"))
+    return builder.emit("slice", node.inputs[0], **{**parameters, "start": start, "stop": stop})
+
+
+def slice_of_concat(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """a slice of x ++ y that lies within x, or within y, is a slice of that"""
+    node = builder.made_by(inputs[0], "concat")
+    if node is None or _parameters(node)["axis"] != parameters["axis"]:
+        return None
+    begin = 0
+    for part in node.inputs:
+        end = begin + part.type.shape[parameters["axis"]]
+        if begin <= parameters["start"] and parameters["stop"] <= end:
+            start, stop = parameters["start"] - begin, parameters["stop"] - begin
+            return builder.emit("slice", part, **{**parameters, "start": start, "stop": stop})
+        begin = end
+    return None
+
+
+def last_of_loop(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """last (scan f s xs) = fold f s xs: the state stacked at the last step is the final
+    state"""
+    node = builder.producer(inputs[0])
+    if node is None or not isinstance(node.operation, Loop) or parameters["axis"] != 0:
+        return None
+    loop = node.operation
+    place = 0 if loop.reverse else loop.length - 1
+    if (parameters["start"], parameters["stop"]) != (place, place + 1):
+        return None
+    results = loop.body.outputs
+    stacked = results[node.outputs.index(inputs[0])]
+    if inputs[0] in node.outputs[: loop.carried] or stacked not in results[: loop.carried]:
+        return None
+    final = node.outputs[results.index(stacked)]
+    return builder.emit("reshape", final, shape=(1, *final.type.shape))
+
+
+def gather_at_constant(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """x ! k = a slice of x, where the index k is known"""
+    x, index = inputs
+    place = None if index.type.rank else builder.number(index)
+    if place is None:
+        return None
+    axis = parameters["axis"]
+    shape = x.type.shape
+    place = min(max(place, 0), shape[axis] - 1)
+    piece = builder.emit("slice", x, axis=axis, start=place, stop=place + 1, stride=1)
+    return builder.emit("reshape", piece, shape=(*shape[:axis], *shape[axis + 1 :]))
+
+
+def scatter_at_constant(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """scatterAdd k w = w with zeros before and after it, where the index k is known"""
+    w, index = inputs
+    place = None if index.type.rank else builder.number(index)
+    if place is None:
+        return None
+    axis, size = parameters["axis"], parameters["size"]
+    shape = w.type.shape
+    place = min(max(place, 0), size - 1)
+    row = builder.emit("reshape", w, shape=(*shape[:axis], 1, *shape[axis:]))
+    return builder.emit("pad", row, axis=axis, low=place, high=size - 1 - place, interior=0)
+
+
+# --- contraction -----------------------------------------------------------------------------
+
+
+def transpose_of_contract(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """transpose (contract x y) = contract x y, with the labels of the result moved; the
+    same for convolve"""
+    node = builder.made_by(inputs[0], "contract") or builder.made_by(inputs[0], "convolve")
+    if node is not None and builder.only_here(inputs[0]):
+        inner = _parameters(node)
+        out = tuple([inner["out"][k] for k in parameters["permutation"]])
+        return builder.emit(_name(node), *node.inputs, **{**inner, "out": out})
+    return None
+
+
+def contract_of_transpose(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """contract (transpose x) y = contract x y, with the labels of x moved"""
+    for k, side in enumerate(("left", "right")):
+        if node := builder.made_by(inputs[k], "transpose"):
+            labels = parameters[side]
+            permutation = _parameters(node)["permutation"]
+            moved = tuple([labels[permutation.index(axis)] for axis in range(len(labels))])
+            operands = [*inputs[:k], node.inputs[0], *inputs[k + 1 :]]
+            return builder.emit("contract", *operands, **{**parameters, side: moved})
+    return None
+
+
+def contract_of_broadcast(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """contract (broadcast x) y: an axis along which x is the same needs no product.
+
+    If y has the axis and the result too, it is left to y; if it is summed, y is summed
+    over it first; if only the result has it, the result is repeated along it.
+    """
+    for k, side in enumerate(("left", "right")):
+        node = builder.made_by(inputs[k], "broadcast")
+        if node is None:
+            continue
+        labels, other = parameters[side], parameters["right" if side == "left" else "left"]
+        axes, out = _parameters(node)["axes"], parameters["out"]
+        repeated = [label for axis, label in enumerate(labels) if axis not in axes]
+        if not repeated:
+            continue
+        x, y = node.inputs[0], inputs[1 - k]
+        summed = [label for label in repeated if label not in out]
+        if summed:
+            y = builder.emit("sum", y, axes=tuple(sorted(other.index(label) for label in summed)))
+            other = tuple([label for label in other if label not in summed])
+        alone = [label for label in repeated if label not in other and label in out]
+        inner = tuple([label for label in out if label not in alone])
+        mine = tuple([labels[axis] for axis in axes])
+        sides = (mine, other) if k == 0 else (other, mine)
+        operands = (x, y) if k == 0 else (y, x)
+        moved = {**parameters, "left": sides[0], "right": sides[1], "out": inner}
+        product = builder.emit("contract", *operands, **moved)
+        if not alone:
+            return product
+        size = dict(zip(labels, inputs[k].type.shape, strict=True))
+        size.update(zip(inner, product.type.shape, strict=True))
+        shape = tuple([size[label] for label in out])
+        places = tuple([axis for axis, label in enumerate(out) if label not in alone])
+        return builder.emit("broadcast", product, shape=shape, axes=places)
+    return None
+
+
+def sum_of_contract(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (contract x y) = contract x y, the label of both summed in the product; an
+    axis that only one of them has is summed in it before"""
+    node = builder.made_by(inputs[0], "contract")
+    if node is None or not builder.only_here(inputs[0]):
+        return None
+    inner = dict(_parameters(node))
+    out = inner["out"]
+    summed = [out[axis] for axis in parameters["axes"]]
+    operands = list(node.inputs)
+    for k, side in enumerate(("left", "right")):
+        labels, other = inner[side], inner["right" if side == "left" else "left"]
+        alone = [label for label in summed if label in labels and label not in other]
+        if alone:
+            axes = tuple(sorted(labels.index(label) for label in alone))
+            operands[k] = builder.emit("sum", operands[k], axes=axes)
+            inner[side] = tuple([label for label in labels if label not in alone])
+    inner["out"] = tuple([label for label in out if label not in summed])
+    return builder.emit("contract", *operands, **inner)
+
+
+def sum_of_terms(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (x ± y) = sum x ± sum y and sum (- x) = - sum x, where all terms are
+    contractions, into which their sums go"""
+    for name in ("add", "subtract", "negate"):
+        node = builder.made_by(inputs[0], name)
+        if node is not None and _contracts(builder, inputs[0]):
+            terms = [builder.emit("sum", term, **parameters) for term in node.inputs]
+            return builder.emit(name, *terms)
+    return None
+
+
+def _contracts(builder: Simplifier, wire: Wire) -> bool:
+    """Whether a sum over `wire` goes into contractions altogether."""
+    node = builder.producer(wire)
+    if node is None or not builder.only_here(wire) or not isinstance(node.operation, Call):
+        return False
+    if _name(node) in ("add", "subtract", "negate", "transpose"):
+        return all(_contracts(builder, operand) for operand in node.inputs)
+    return _name(node) == "contract"
+
+
+def sum_of_choice(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (select m x y), for a mask m by the axes summed and contractions x, y of
+    operands that have them: the mask goes to the operands, the sum into the product.
+
+    So a weight used in one branch of a choice in a batch gets one product, not one for
+    each element. Both operands are masked: 0 times what is not finite is not zero.
+    """
+    node = builder.made_by(inputs[0], "select")
+    if node is None or not builder.only_here(inputs[0]):
+        return None
+    mask = builder.made_by(node.inputs[0], "broadcast")
+    if mask is None or tuple(_parameters(mask)["axes"]) != tuple(parameters["axes"]):
+        return None
+    masks = (mask.inputs[0], builder.emit("not", mask.inputs[0]))
+    axes = parameters["axes"]
+    terms = []
+    for case, taken in zip(node.inputs[1:], masks, strict=True):
+        if builder.number(case) == 0:
+            continue
+        product = builder.made_by(case, "contract")
+        if product is None or not builder.only_here(case):
+            return None
+        inner = _parameters(product)
+        batch = [inner["out"][axis] for axis in axes]
+        operands = []
+        for operand, labels in zip(product.inputs, (inner["left"], inner["right"]), strict=True):
+            if not set(batch) <= set(labels):
+                return None
+            places = [labels.index(label) for label in batch]
+            if places != sorted(places):
+                return None
+            shape = operand.type.shape
+            here = builder.emit("broadcast", taken, shape=shape, axes=tuple(places))
+            operands.append(builder.emit("select", here, operand, builder.zeros(operand.type)))
+        term = builder.emit("contract", *operands, **inner)
+        terms.append(builder.emit("sum", term, **parameters))
+    if not terms:
+        return None
+    return terms[0] if len(terms) == 1 else builder.emit("add", *terms)
+
+
+def contract_of_windows(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """contract (windows x) k = convolve x k: a window map of a linear map is a
+    convolution. The window's axes may have been joined by a reshape."""
+    if parameters.get("conjugate"):
+        return None
+    for k, side in enumerate(("left", "right")):
+        operand, kernel = inputs[k], inputs[1 - k]
+        labels, right = parameters[side], parameters["right" if side == "left" else "left"]
+        node = builder.made_by(operand, "windows")
+        if node is None and (reshape := builder.made_by(operand, "reshape")):
+            node = builder.made_by(reshape.inputs[0], "windows")
+            if node is None:
+                continue
+            split = _split(node.outputs[0].type, operand.type, labels, right, kernel)
+            if split is None:
+                continue
+            labels, right, shape = split
+            kernel = builder.emit("reshape", kernel, shape=shape)
+        if node is None or node.inputs[0].type.kind != "R":
+            continue
+        windows, out = _parameters(node), parameters["out"]
+        axis, count = windows["axis"], len(windows["sizes"])
+        positions = labels[axis : axis + count]
+        window = labels[axis + count : axis + 2 * count]
+        if any(label not in out or label in right for label in positions):
+            continue
+        if any(label not in right or label in out for label in window):
+            continue
+        x, padding = _unpadded(builder, node.inputs[0], range(axis, axis + count))
+        there = dict(zip(window, positions, strict=True))
+        return builder.emit(
+            "convolve", x, kernel,
+            left=(*labels[:axis], *positions, *labels[axis + 2 * count :]),
+            right=tuple([there.get(label, label) for label in right]),
+            out=out, spatial=positions, strides=tuple(windows["strides"]), padding=padding,
+            left_dilation=(1,) * count, right_dilation=tuple(windows["dilations"]), flip=False,
+        )  # fmt: skip
+    return None
+
+
+def _split(
+    before: ArrayType, after: ArrayType, labels: Labels, right: Labels, kernel: Wire
+) -> tuple[Labels, Labels, tuple[int, ...]] | None:
+    """The labels of an operand before a reshape that joined neighbouring axes, the
+    labels of the kernel with the same axes split, and its shape then."""
+    groups = _joined(before.shape, after.shape)
+    if groups is None:
+        return None
+    new = max((*labels, *right), default=-1) + 1
+    split: dict[int, list[tuple[int, int]]] = {}  # label -> labels and sizes of its parts
+    mine: list[int] = []
+    for label, group in zip(labels, groups, strict=True):
+        if len(group) == 1:
+            mine.append(label)
+        elif label not in right:
+            return None
+        else:
+            split[label] = [(new + k, before.shape[axis]) for k, axis in enumerate(group)]
+            new += len(group)
+            mine.extend(each for each, _ in split[label])
+    theirs: list[int] = []
+    shape: list[int] = []
+    for label, size in zip(right, kernel.type.shape, strict=True):
+        for each, length in split.get(label, [(label, size)]):
+            theirs.append(each)
+            shape.append(length)
+    return tuple(mine), tuple(theirs), tuple(shape)
+
+
+def _joined(before: Sequence[int], after: Sequence[int]) -> list[list[int]] | None:
+    """For each axis after a reshape, the neighbouring axes before that it joins."""
+    groups: list[list[int]] = []
+    axis = 0
+    for size in after:
+        group = [axis]
+        if axis >= len(before):
+            return None
+        total = before[axis]
+        axis += 1
+        while axis < len(before) and (
+            total < size or _alone(before[axis:], after[len(groups) + 1 :])
+        ):
+            total *= before[axis]
+            group.append(axis)
+            axis += 1
+        if total != size:
+            return None
+        groups.append(group)
+    return groups if axis == len(before) else None
+
+
+def _alone(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether the next axis before has one entry and no counterpart after."""
+    return before[0] == 1 and (not after or after[0] != 1)
+
+
+def _unpadded(
+    builder: Simplifier, wire: Wire, axes: Sequence[int]
+) -> tuple[Wire, tuple[tuple[int, int], ...]]:
+    """The wire before zeros were put around it along `axes`, and how many."""
+    padding = dict.fromkeys(axes, (0, 0))
+    while node := builder.made_by(wire, "pad"):
+        pad = _parameters(node)
+        axis, low, high = pad["axis"], pad["low"], pad["high"]
+        if axis not in padding or pad["interior"] or low < 0 or high < 0:
+            break
+        before, after = padding[axis]
+        padding[axis] = (before + low, after + high)
+        wire = node.inputs[0]
+    return wire, tuple(padding.values())
+
+
+def concat_of_concat(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """(x ++ y) ++ z = x ++ y ++ z, in one piece"""
+    flat: list[Wire] = []
+    for wire in inputs:
+        node = builder.made_by(wire, "concat")
+        inside = node is not None and _parameters(node)["axis"] == parameters["axis"]
+        flat.extend(node.inputs if node is not None and inside else (wire,))
+    return builder.emit("concat", *flat, **parameters) if len(flat) > len(inputs) else None
+
+
+LAWS: dict[str, tuple[Law, ...]] = {
+    "mul": (one_times,),
+    "add": (plus_zero, plus_negative),
+    "subtract": (minus_zero, minus_negative),
+    "negate": (_twice("negate"),),
+    "conj": (_twice("conj"),),
+    "not": (_twice("not"),),
+    "select": (same_choice,),
+    "reverse": (reverse_twice,),
+    "slice": (slice_of_slice, slice_of_transpose, slice_of_concat, last_of_loop),
+    "gather": (gather_at_constant,),
+    "scatterAdd": (scatter_at_constant,),
+    "reshape": (reshape_of_reshape,),
+    "transpose": (transpose_of_transpose, transpose_of_contract, transpose_of_broadcast),
+    "broadcast": (broadcast_of_broadcast,),
+    "sum": (sum_of_contract, sum_of_terms, sum_of_choice, sum_of_transpose, sum_of_sum),
+    "contract": (contract_of_transpose, contract_of_broadcast, contract_of_windows),
+    "concat": (concat_of_concat,),
+}

@@ -1,0 +1,43 @@
+"""Rewriting: laws that change how a graph computes, never what.
+
+    vectorise   map (f >> g) = map f >> map g, and the map of a primitive is the
+                primitive over one more axis (graph/vectorise.py)
+    optimise    that, choices in a batch resolved, and the laws of loops (graph/loops.py)
+
+Both apply the laws of primitives (graph/laws.py) wherever they fire, make equal nodes
+once and dead nodes not at all.
+"""
+
+from __future__ import annotations
+
+from .graph import Graph
+from .laws import LAWS, Primitives, Simplifier
+from .loops import put_loop
+from .vectorise import Rebuild
+
+__all__ = ["LAWS", "Simplifier", "optimise", "vectorise"]
+
+
+def vectorise(primitives: Primitives, graph: Graph) -> Graph:
+    """The graph with its maps turned into primitives over one more axis, simplified.
+
+    Done before differentiation: so the gradient of a weight over a batch is one product,
+    and that of a convolution is convolutions. A choice whose selector differs between
+    elements stays a Map of that choice alone, so that its derivative is the derivative
+    of the branch taken; `optimise` resolves it. Otherwise no Map remains.
+    """
+    return Rebuild(primitives).graph(graph)
+
+
+def optimise(primitives: Primitives, graph: Graph) -> Graph:
+    """The graph as it is lowered. Differentiate before, not after.
+
+    >>> from nnfp_kernel.primitives import PRIMITIVES
+    >>> from nnfp_kernel.graph.graph import ArrayType, Builder
+    >>> builder = Builder(PRIMITIVES)
+    >>> x = builder.input(ArrayType("R", (2,)), "x")
+    >>> graph = builder.finish([builder.emit("negate", builder.emit("negate", x))])
+    >>> len(optimise(PRIMITIVES, graph).nodes)
+    0
+    """
+    return Rebuild(primitives, resolve=True, put_loop=put_loop).graph(graph)

@@ -1,0 +1,767 @@
+"""The tracer: a typed program is run on wires, and what it does is written down.
+
+Functions are Python callables while tracing and are inlined where they are applied;
+combinators become one structured node each. All that a sub-graph needs from outside
+is captured by its builder. Nothing here knows a primitive: built-in names bring
+their own `trace` (primitives/), and talk to the `Tracer` as their context.
+
+    weights    come from a `WeightSource`, asked by path and type
+    draws      take their keys from a `KeySource`, one per map element and loop step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, Protocol
+
+from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.reach import WeightPath, reached, size_open
+from ..language.sizes import Size, SizeVariable, constant
+from ..language.source import Span
+from ..language.syntax import NOWHERE
+from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
+from .primitive import Primitive
+from .values import Declarations, NotFirstOrder, OpenSize, Value, Variant, known, leaves
+
+
+class BuiltinRecord(Protocol):
+    """What the tracer asks of a built-in name (primitives/table.py)."""
+
+    @property
+    def arity(self) -> int: ...
+    @property
+    def trace(self) -> Callable[..., Value]: ...
+
+
+class WeightSource(Protocol):
+    """Where weights come from: a graph's inputs, a stack's elements, an opened value."""
+
+    def weight(self, path: WeightPath, type: t.Type) -> Value: ...
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One use of a built-in name, all of it concrete: what its `trace` is handed."""
+
+    type: t.Type
+    brackets: tuple[int, ...] = ()
+    options: Mapping[str, int | str] = field(default_factory=dict)
+
+    def domains(self) -> list[t.Type]:
+        """The types of its arguments, curried, as far as the type is a function."""
+        found, type = [], self.type
+        while isinstance(type, t.Function):
+            found.append(type.domain)
+            type = type.codomain
+        return found
+
+    def result(self, arity: int) -> t.Type:
+        """The type after `arity` arguments."""
+        type = self.type
+        for _ in range(arity):
+            assert isinstance(type, t.Function | t.Linear)
+            type = type.codomain
+        return type
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where the weights met here live.
+
+    `path` is that of the enclosing definition; a definition used by name keeps its
+    weights at `root` + its name, which is shared unless a `fresh` set the root.
+    """
+
+    source: WeightSource
+    root: WeightPath = ()
+    path: WeightPath = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What names, type variables and size variables stand for, and the weights' scope."""
+
+    scope: Scope
+    locals: Mapping[str, Value] = field(default_factory=dict)
+    types: Mapping[t.TypeVariable, t.Type] = field(default_factory=dict)
+    sizes: Mapping[SizeVariable, int] = field(default_factory=dict)
+    # Types concretised in this environment, by identity of the node's type.
+    known: dict[int, t.Type] = field(default_factory=dict, compare=False)
+
+    def bind(self, names: Mapping[str, Value]) -> Environment:
+        return replace(self, locals={**self.locals, **names}) if names else self
+
+
+@dataclass
+class Keys:
+    """Random keys for one body: each draw folds a new number into its key."""
+
+    origin: Callable[[], Wire]
+    drawn: int = 0
+    wire: Wire | None = None
+
+    def next(self, builder: Builder) -> Wire:
+        if self.wire is None:
+            self.wire = self.origin()
+        self.drawn += 1
+        return builder.emit("foldKey", self.wire, builder.constant(self.drawn, "Int"))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a program is traced in: its definitions, tables, and the mode."""
+
+    definitions: Mapping[str, p.Definition]
+    declarations: Declarations
+    builtins: Mapping[str, BuiltinRecord]
+    primitives: Mapping[str, Primitive]
+    training: bool = False
+
+
+class Tracer:
+    """Runs typed expressions on wires. Also the context that built-in names work with."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        builder: Builder,
+        *,
+        key: Callable[[], Wire],
+        external: Callable[[str, t.Type], Value],
+        present: WeightSource,
+    ) -> None:
+        self.surroundings = surroundings
+        self.declarations = surroundings.declarations
+        self.training = surroundings.training
+        self.builder = builder
+        self.keys = Keys(key)
+        self._external = external
+        self._present = present
+
+    # --- expressions --------------------------------------------------------------
+
+    def evaluate(self, expression: p.Expression, env: Environment) -> Value:
+        """The value of a typed expression."""
+        match expression:
+            case p.Local(name=name):
+                return env.locals[name]
+            case p.Apply():
+                return self._application(expression, env)
+            case p.Literal(value=value, type=type):
+                return self._number(value, self.concrete(type, env))
+            case p.SizeValue(size=size, type=type):
+                return self._number(self.number(size, env, expression), self.concrete(type, env))
+            case p.Builtin():
+                return self._builtin(expression, env)
+            case p.Global():
+                return self._use(expression, env)
+            case p.Hole(name=name, type=type):
+                path = (*env.scope.path, name)
+                return env.scope.source.weight(path, self.concrete(type, env))
+            case p.Lambda(parameter=parameter, body=body):
+                return lambda argument: self.evaluate(
+                    body, env.bind(self._bindings(parameter, argument))
+                )
+            case p.Let(bindings=bindings, body=body):
+                for pattern, bound in bindings:
+                    env = env.bind(self._bindings(pattern, self.evaluate(bound, env)))
+                return self.evaluate(body, env)
+            case p.If(condition=condition, then=then, otherwise=otherwise, type=type):
+                with self.builder.at(expression.span):
+                    return self.choose(
+                        self.evaluate(condition, env),
+                        lambda: self.evaluate(then, env),
+                        lambda: self.evaluate(otherwise, env),
+                        self.concrete(type, env),
+                    )
+            case p.Case(scrutinee=scrutinee, alternatives=alternatives, type=type):
+                value = self.evaluate(scrutinee, env)
+                with self.builder.at(expression.span):
+                    return self._match(value, alternatives, env, self.concrete(type, env))
+            case p.MakeProduct(items=items):
+                return tuple(self.evaluate(item, env) for item in items)
+            case p.MakeSequence(items=items, type=type):
+                return self._sequence(
+                    [self.evaluate(item, env) for item in items], self.concrete(type, env)
+                )
+            case p.Construct(name=name, type=type):
+                return self._constructor(name, self.concrete(type, env))
+            case p.Cata(alternatives=alternatives, type=type):
+                return lambda tree: self._cata(tree, alternatives, env)
+            case p.Fresh(expression=inner, label=label):
+                return self._under(inner, env, label)
+            case p.Stack():
+                return self._stack(expression, env)
+            case p.Open(target=target):
+                return lambda pair: self._opened(target, env, pair)
+            case p.WeightsOf(name=name, type=type):
+                return self.present_weights(name)
+            case p.WeightValue(path=path, type=type):
+                return self._present.weight(path, self.concrete(type, env))
+            case p.External(name=name, type=type):
+                return self._external(name, self.concrete(type, env))
+            case p.AsLinear(expression=inner, type=type):
+                value = self.evaluate(inner, env)
+                with self.builder.at(expression.span):
+                    return self._as_linear(value, self.concrete(type, env))
+            case _:
+                raise AssertionError(f"the tracer has no case for {expression.__class__.__name__}")
+
+    def _application(self, expression: p.Apply, env: Environment) -> Value:
+        # A long sum is nested to the left; its spine is walked without recursion.
+        spine = [expression]
+        while True:
+            inner = spine[-1].function
+            if isinstance(inner, p.Apply) and isinstance(inner.argument, p.Apply):
+                spine.append(inner.argument)
+            else:
+                break
+        value: Value = None
+        for node in reversed(spine):
+            inner = node.function
+            if value is not None and isinstance(inner, p.Apply):
+                function = self.apply(self.evaluate(inner.function, env), value, inner.span)
+            else:
+                function = self.evaluate(inner, env)
+            value = self.apply(function, self.evaluate(node.argument, env), node.span)
+        return value
+
+    def apply(self, function: Value, argument: Value, span: Span | None = None) -> Value:
+        """A function's value at an argument; nodes made by it come from `span`."""
+        with self.builder.at(span):
+            return function(argument)
+
+    def concrete(self, type: t.Type, env: Environment) -> t.Type:
+        """`type` with all its variables replaced by what they stand for here."""
+        found = env.known.get(id(type))
+        if found is None:
+            sizes = {variable: constant(value) for variable, value in env.sizes.items()}
+            found = t.substitute(type, env.types, sizes)
+            env.known[id(type)] = found
+        return found
+
+    def number(self, size: Size, env: Environment, node: p.Node) -> int:
+        """The number a size is here. A size that nothing has settled is the user's to settle."""
+        try:
+            return size.evaluate(env.sizes)
+        except KeyError:
+            name = node.name if isinstance(node, p.Global | p.Builtin) else "this"
+            with self.builder.at(node.span):
+                self.fail(
+                    "size-open",
+                    f"a size of `{name}` is not known: {size}",
+                    "Nothing that stands settles it, and an expression settles nothing for "
+                    "others. Give the definition a signature, or the size in brackets.",
+                )
+
+    def _number(self, value: float | int, type: t.Type) -> Wire:
+        match type:
+            case t.Scalar(name=name):
+                return self.builder.constant(value, name)
+            case t.Fin():
+                return self.builder.constant(value, "Int")
+            case _:
+                raise AssertionError(f"a number of type {t.show(type)}")
+
+    def _builtin(self, node: p.Builtin, env: Environment) -> Value:
+        record = self.surroundings.builtins[node.name]
+        occurrence = Occurrence(
+            self.concrete(node.type, env),
+            tuple(self.number(size, env, node) for size in node.brackets),
+            {
+                name: option if isinstance(option, str) else self.number(option, env, node)
+                for name, option in node.options.items()
+            },
+        )
+        if record.arity == 0:
+            with self.builder.at(node.span):
+                return self.call(record, occurrence)
+        return self._curried(record, occurrence, ())
+
+    def _curried(
+        self, record: BuiltinRecord, occurrence: Occurrence, given: tuple[Value, ...]
+    ) -> Value:
+        def take(argument: Value) -> Value:
+            arguments = (*given, argument)
+            if len(arguments) < record.arity:
+                return self._curried(record, occurrence, arguments)
+            return self.call(record, occurrence, *arguments)
+
+        return take
+
+    def call(self, record: BuiltinRecord, occurrence: Occurrence, *arguments: Value) -> Value:
+        """A built-in at its arguments. What types could not tell (run-time lengths that
+        disagree) is a user's mistake, told at the place that asked for it."""
+        try:
+            return record.trace(self, occurrence, *arguments)
+        except ValueError as problem:
+            self.fail("shapes-disagree", str(problem))
+        except NotFirstOrder as problem:
+            self.fail(
+                "not-first-order",
+                f"{_kind_of(problem.type)} cannot be an element or a state here",
+                f"Its type is {t.show(problem.type)}; only values made of numbers can "
+                "pass through loops, maps and branches.",
+            )
+
+    def fail(self, code: str, title: str, *notes: str, suggestion: str | None = None) -> NoReturn:
+        """Raise an error at the place that is being traced."""
+        place = self.builder.origin or NOWHERE
+        raise NnfpError(Diagnostic(code, title, Label(place), (), notes, suggestion))
+
+    # --- definitions and their weights ------------------------------------------------
+
+    def _use(self, node: p.Global, env: Environment) -> Value:
+        scope = env.scope
+        root_name = (*scope.root, node.name)
+        path = root_name if node.label is None else (*scope.path, node.label)
+        return self._enter(node, env, replace(scope, path=path))
+
+    def _enter(self, node: p.Global, env: Environment, scope: Scope) -> Value:
+        definition = self.surroundings.definitions[node.name]
+        inner = Environment(
+            scope,
+            {},
+            {v: self.concrete(type, env) for v, type in node.instance.types.items()},
+            {v: self.number(size, env, node) for v, size in node.instance.sizes.items()},
+        )
+        return self.evaluate(definition.body, inner)
+
+    def _under(self, expression: p.Expression, env: Environment, label: str | None) -> Value:
+        """`expression` with copies of all weights it reaches, kept below `label` here."""
+        root = env.scope.path if label is None else (*env.scope.path, label)
+        scope = replace(env.scope, root=root, path=root)
+        if isinstance(expression, p.Global):
+            return self._enter(expression, env, scope)
+        return self.evaluate(expression, replace(env, scope=scope))
+
+    def _opened(self, target: p.Global, env: Environment, pair: Value) -> Value:
+        weights, argument = pair
+        paths = [weight.path for weight in reached(self.surroundings.definitions, target.name)]
+        source = GivenWeights(dict(zip(paths, weights, strict=True)))
+        scope = Scope(source, (), (target.name,))
+        return self.apply(self._enter(target, env, scope), argument)
+
+    def present_weights(self, name: str) -> Value:
+        """The session's weights of a definition, held constant: a value of `Weights name`."""
+        return tuple(
+            self._present.weight(weight.path, weight.type)
+            for weight in reached(self.surroundings.definitions, name)
+        )
+
+    def _stack(self, node: p.Stack, env: Environment) -> Value:
+        count = self.number(node.count, env, node)
+        type = self.concrete(node.type, env)
+        assert isinstance(type, t.Function)
+        state_type = type.domain
+
+        def deep(argument: Value) -> Value:
+            outer = env.scope.source
+            layers = StackedWeights(outer, count, self)
+
+            def layer(state: Value) -> Value:
+                inner = replace(env, scope=replace(env.scope, source=layers))
+                return self._under(node.expression, inner, node.label)(state)
+
+            with self.builder.at(node.span):
+                state, _ = self.loop(
+                    count, argument, state_type, (), t.UNIT,
+                    lambda state, _: (layer(state), ()), t.UNIT, layers=layers,
+                )  # fmt: skip
+            return state
+
+        return deep
+
+    # --- patterns, branches, data ---------------------------------------------------------
+
+    def _bindings(self, pattern: p.Pattern, value: Value) -> dict[str, Value]:
+        """The names an irrefutable pattern binds."""
+        condition, bindings = self._test(pattern, value)
+        if condition is not True:
+            raise AssertionError("inference lets only irrefutable patterns bind")
+        return bindings
+
+    def _test(self, pattern: p.Pattern, value: Value) -> tuple[Wire | bool, dict[str, Value]]:
+        """Whether a value matches (True, False, or a wire), and the names bound if so."""
+        match pattern:
+            case p.BindName(name=name):
+                if isinstance(value, Wire) and not value.name:
+                    value.name = name
+                return True, {name: value}
+            case p.BindNothing():
+                return True, {}
+            case p.LeaveRep(argument=argument):
+                return self._test(argument, value)
+            case p.MatchNumber(value=number):
+                constant_wire = self.builder.constant(number, value.type.kind)
+                return self.builder.emit("compare", value, constant_wire, how="eq"), {}
+            case p.MatchTuple(items=items):
+                return self._test_all(items, value)
+            case p.MatchConstructor(name=name, arguments=arguments):
+                if value.tag is None:
+                    if value.constructor != name:
+                        return False, {}
+                    return self._test_all(arguments, value.fields[name])
+                names = list(self.declarations.constructors(value.type))
+                place = self.builder.constant(names.index(name), "Int")
+                hit = self.builder.emit("compare", value.tag, place, how="eq")
+                rest, bindings = self._test_all(arguments, value.fields[name])
+                return self._both(hit, rest), bindings
+            case _:
+                raise AssertionError(f"no pattern: {pattern}")
+
+    def _test_all(
+        self, patterns: Sequence[p.Pattern], values: Sequence[Value]
+    ) -> tuple[Wire | bool, dict[str, Value]]:
+        condition: Wire | bool = True
+        bindings: dict[str, Value] = {}
+        for pattern, value in zip(patterns, values, strict=True):
+            one, names = self._test(pattern, value)
+            condition = self._both(condition, one)
+            bindings |= names
+        return condition, bindings
+
+    def _both(self, left: Wire | bool, right: Wire | bool) -> Wire | bool:
+        if left is False or right is False:
+            return False
+        if left is True:
+            return right
+        if right is True:
+            return left
+        return self.builder.emit("and", left, right)
+
+    def _match(
+        self,
+        value: Value,
+        alternatives: Sequence[tuple[p.Pattern, p.Expression]],
+        env: Environment,
+        type: t.Type,
+    ) -> Value:
+        (pattern, body), *others = alternatives
+        condition, bindings = self._test(pattern, value)
+
+        def taken() -> Value:
+            # Tests of nested patterns are made again where the branch can use them.
+            return self.evaluate(body, env.bind(bindings))
+
+        if condition is True or not others:
+            return taken()
+        if condition is False:
+            return self._match(value, others, env, type)
+        return self.choose(condition, taken, lambda: self._match(value, others, env, type), type)
+
+    def choose(
+        self,
+        condition: Wire,
+        then: Callable[[], Value],
+        otherwise: Callable[[], Value],
+        type: t.Type,
+    ) -> Value:
+        """A branch of `type`; at once when the condition is known while tracing."""
+        decided = self.constant_value(condition)
+        if decided is not None:
+            return then() if decided else otherwise()
+        if isinstance(type, t.Function):
+            codomain = type.codomain
+            return lambda argument: self.choose(
+                condition, lambda: then()(argument), lambda: otherwise()(argument), codomain
+            )
+        if isinstance(type, t.Linear):
+            return then().choose(condition, otherwise())
+        bodies = []
+        for branch in (otherwise, then):  # branches[int(condition)]
+            with self.inside(self.builder.child()) as child:
+                outputs = self.declarations.flatten(child, branch(), type)
+                bodies.append((child, [child.own(wire) for wire in outputs]))
+        # Both branches take the operands of either.
+        captured = list(dict.fromkeys(wire for child, _ in bodies for wire in child.captured))
+        graphs = []
+        for child, outputs in bodies:
+            for wire in captured:
+                child.own(wire)
+            graph = child.finish(outputs)
+            order = dict(zip(child.captured, graph.inputs, strict=True))
+            graphs.append(
+                Graph(tuple(order[wire] for wire in captured), graph.nodes, graph.outputs)
+            )
+        made = self.builder.add(Choose(tuple(graphs)), (condition, *captured))
+        return self.declarations.rebuild(type, made)
+
+    def constant_value(self, wire: Wire) -> Any:
+        """The number or Boolean a wire is known to be, else None."""
+        node = self.builder.producer(self.builder.own(wire))
+        if node is not None and isinstance(node.operation, Constant) and not wire.type.shape:
+            return node.operation.value.item()
+        return None
+
+    def _sequence(self, items: Sequence[Value], type: t.Type) -> Value:
+        assert isinstance(type, t.Array)
+        if not items:
+            return self.zero(type)
+        columns = zip(
+            *(self.declarations.flatten(self.builder, item, type.element) for item in items),
+            strict=True,
+        )
+        return self.declarations.rebuild(type, [self.stacked(column) for column in columns])
+
+    def stacked(self, wires: Sequence[Wire]) -> Wire:
+        """Wires of one type as one array over a new leading axis."""
+        rows = [self.builder.emit("reshape", wire, shape=(1, *wire.type.shape)) for wire in wires]
+        return rows[0] if len(rows) == 1 else self.builder.emit("concat", *rows, axis=0)
+
+    def zero(self, type: t.Type) -> Value:
+        """Zero of a vector space (and of discrete parts, 0 and False)."""
+        layout = self.declarations.layout(type)
+        return self.declarations.rebuild(type, [self.builder.zeros(array) for array in layout])
+
+    def _constructor(self, name: str, type: t.Type) -> Value:
+        if name in self.declarations.reps:
+            return lambda value: value
+        arity, result = 0, type
+        while isinstance(result, t.Function):
+            arity, result = arity + 1, result.codomain
+        assert isinstance(result, t.Named)
+
+        def collect(fields: tuple[Value, ...]) -> Value:
+            if len(fields) == arity:
+                return Variant(result, name, {name: fields})
+            return lambda field: collect((*fields, field))
+
+        return collect(())
+
+    def _cata(
+        self,
+        tree: Variant,
+        alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
+        env: Environment,
+    ) -> Value:
+        if tree.constructor is None:
+            # A value whose constructor is only known at run time is not recursive here.
+            return self._match(tree, alternatives, env, self.concrete(alternatives[0][1].type, env))
+        declared = self.declarations.constructors(tree.type)[tree.constructor]
+        fields = tuple(
+            self._cata(value, alternatives, env) if field == tree.type else value
+            for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
+        )
+        reduced = Variant(tree.type, tree.constructor, {tree.constructor: fields})
+        for pattern, body in alternatives:
+            condition, bindings = self._test(pattern, reduced)
+            if condition is True:
+                return self.evaluate(body, env.bind(bindings))
+        raise AssertionError("inference checks that a cata covers every constructor")
+
+    # --- structured nodes: what combinators are made with --------------------------------
+
+    @contextmanager
+    def inside(self, builder: Builder, keys: Keys | None = None) -> Iterator[Builder]:
+        """Work in a sub-graph's builder."""
+        before = self.builder, self.keys
+        self.builder, self.keys = builder, keys or self.keys
+        try:
+            yield builder
+        finally:
+            self.builder, self.keys = before
+
+    def loop(
+        self,
+        length: int,
+        initial: Value,
+        state_type: t.Type,
+        sequences: Value,
+        element_type: t.Type,
+        step: Callable[[Value, Value], tuple[Value, Value]],
+        output_type: t.Type,
+        *,
+        reverse: bool = False,
+        layers: StackedWeights | None = None,
+    ) -> tuple[Value, Value]:
+        """A Loop node: `step(state, element) -> (state, output)` along `sequences`.
+
+        Gives the final state and the outputs, over a leading axis of `length`.
+        """
+        flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
+        over = constant(length)
+        start = flatten(self.builder, initial, state_type)
+        elements = flatten(self.builder, sequences, t.Array(element_type, over))
+        child = self.builder.child()
+        keys = Keys(lambda: child_key())
+        extra: list[Callable[[], Wire]] = []
+
+        def child_key() -> Wire:
+            extra.append(lambda: self.builder.emit("splitKey", self.key(), count=length))
+            return child.input(ArrayType("Key"))
+
+        with self.inside(child, keys):
+            state = [child.input(wire.type) for wire in start]
+            items = [child.input(wire.type.element()) for wire in elements]
+            if layers is not None:
+                layers.child, layers.extra = child, extra
+            new_state, output = step(rebuild(state_type, state), rebuild(element_type, items))
+            body_outputs = [
+                *flatten(child, new_state, state_type),
+                *flatten(child, output, output_type),
+            ]
+        body = child.finish(body_outputs)
+        operands = (*child.captured, *start, *elements, *(make() for make in extra))
+        operation = Loop(body, len(child.captured), len(start), length, reverse)
+        made = self.builder.add(operation, operands)
+        final, stacked = made[: len(start)], made[len(start) :]
+        return rebuild(state_type, final), rebuild(t.Array(output_type, over), stacked)
+
+    def map(
+        self,
+        length: int,
+        sequences: Value,
+        element_type: t.Type,
+        function: Callable[[Value], Value],
+        output_type: t.Type,
+    ) -> Value:
+        """A Map node: `function` on every element of `sequences`."""
+        flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
+        over = constant(length)
+        elements = flatten(self.builder, sequences, t.Array(element_type, over))
+        made = self.map_wires(
+            length,
+            elements,
+            lambda items: flatten(
+                self.builder, function(rebuild(element_type, items)), output_type
+            ),
+        )
+        return rebuild(t.Array(output_type, over), made)
+
+    def map_wires(
+        self, length: int, sequences: Sequence[Wire], body: Callable[[list[Wire]], Sequence[Wire]]
+    ) -> tuple[Wire, ...]:
+        """A Map node on wires; a body that draws has a key of its own for each element."""
+        child = self.builder.child()
+        keys = Keys(lambda: child.input(ArrayType("Key")))
+        with self.inside(child, keys):
+            outputs = body([child.input(wire.type.element()) for wire in sequences])
+        extra = (
+            [] if keys.wire is None else [self.builder.emit("splitKey", self.key(), count=length)]
+        )
+        graph = child.finish(outputs)
+        operands = (*child.captured, *sequences, *extra)
+        return self.builder.add(Map(graph, len(child.captured), length), operands)
+
+    def subgraph(
+        self, function: Value, like: Sequence[ArrayType], domain: t.Type, codomain: t.Type
+    ) -> tuple[Graph, tuple[Wire, ...]]:
+        """A function as a graph, the outer wires it captures first among its inputs.
+
+        Lengths that only the wires know come with `like`, the argument's layout.
+        """
+        child = self.builder.child()
+        with self.inside(child):
+            inputs = [child.input(array) for array in like]
+            value = function(self.declarations.rebuild(domain, inputs))
+            outputs = self.declarations.flatten(child, value, codomain)
+        return child.finish(outputs), child.captured
+
+    # --- what built-in names ask for --------------------------------------------------------
+
+    def key(self) -> Wire:
+        """A random key for one draw, new at each call."""
+        return self.keys.next(self.builder)
+
+    def layout(self, type: t.Type) -> list[ArrayType]:
+        return self.declarations.layout(type)
+
+    def flatten(self, value: Value, type: t.Type | None = None) -> list[Wire]:
+        """The wires of a value; without a type, of one made of wires and tuples."""
+        if type is None:
+            return leaves(value)
+        return self.declarations.flatten(self.builder, value, type)
+
+    def rebuild(self, type: t.Type, wires: Sequence[Wire]) -> Value:
+        return self.declarations.rebuild(type, wires)
+
+    def linear_arithmetic(self, operation: str, *operands: Value) -> Value:
+        """`+ - * /` and negation where an operand is a linear map, which knows how."""
+        linear = next(value for value in operands if hasattr(value, "linear_map"))
+        return linear.arithmetic(operation, *operands)
+
+    def _as_linear(self, value: Value, type: t.Type) -> Value:
+        assert isinstance(type, t.Linear)
+        occurrence = Occurrence(type)
+        return self.surroundings.builtins["asLinear"].trace(self, occurrence, value)
+
+
+# --- sources of weights ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """Weights handed over as values, by path: `open f (w, x)`."""
+
+    values: Mapping[WeightPath, Value]
+
+    def weight(self, path: WeightPath, type: t.Type) -> Value:
+        return self.values[path]
+
+
+@dataclass
+class StackedWeights:
+    """Weights of one layer of a stack: elements of arrays that hold all layers."""
+
+    outer: WeightSource
+    count: int
+    tracer: Tracer
+    child: Builder | None = None
+    extra: list[Callable[[], Wire]] = field(default_factory=list)
+    made: dict[WeightPath, Value] = field(default_factory=dict)
+
+    def weight(self, path: WeightPath, type: t.Type) -> Value:
+        if path not in self.made:
+            assert self.child is not None
+            declarations = self.tracer.declarations
+            inputs = [self.child.input(array) for array in declarations.layout(type)]
+            whole = t.Array(type, constant(self.count))
+            # The arrays are asked for outside, once the body is finished.
+            value: list[Wire] = []
+
+            def fetch(position: int) -> Wire:
+                if not value:
+                    stacked = self.outer.weight(path, whole)
+                    value.extend(declarations.flatten(self.tracer.builder, stacked, whole))
+                return value[position]
+
+            for position in range(len(inputs)):
+                self.extra.append(lambda position=position: fetch(position))  # type: ignore[misc]
+            self.made[path] = declarations.rebuild(type, inputs)
+        return self.made[path]
+
+
+def _kind_of(type: t.Type) -> str:
+    return "a function" if isinstance(type, t.Function | t.Linear) else "a tree"
+
+
+@dataclass
+class InputWeights:
+    """Weights as inputs of the outermost graph, made when first asked for."""
+
+    builder: Builder
+    declarations: Declarations
+    wires: dict[WeightPath, tuple[t.Type, list[Wire]]] = field(default_factory=dict)
+
+    def weight(self, path: WeightPath, type: t.Type) -> Value:
+        if path not in self.wires:
+            name = ".".join(path)
+            try:
+                layout = self.declarations.layout(type)
+            except (OpenSize, NotFirstOrder):
+                place = self.builder.origin or NOWHERE
+                raise NnfpError(size_open(path, type, place)) from None
+            made = [self.builder.input(array, name, t.show(type)) for array in layout]
+            self.wires[path] = type, made
+        return self.declarations.rebuild(type, self.wires[path][1])
+
+
+__all__ = [
+    "Environment", "GivenWeights", "InputWeights", "Keys", "Occurrence", "Scope", "StackedWeights",
+    "Surroundings", "Tracer", "WeightPath", "WeightSource", "known",
+]  # fmt: skip

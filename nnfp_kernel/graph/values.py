@@ -1,0 +1,220 @@
+"""Values while tracing: what a typed expression is made of before it is a graph.
+
+    R, C, Bool, Int, Fin, and arrays of them      a Wire
+    a product; an array of products                a tuple (one array per item: R[n] and
+                                                   Bool[n] for (R, Bool)[n])
+    a representation                               its carrier's value
+    a `data` value                                 a Variant
+    a function                                     a Python callable of one value
+    a linear map                                   a LinearValue, which is callable too
+
+Every first-order value is a list of wires laid out by its type, which is how it
+crosses the border of a sub-graph: `flatten` and `rebuild`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..language import types as t
+from ..language.sizes import Size
+from ..language.typed import DataDeclaration, RepDeclaration
+from .graph import ArrayType, Builder, Wire
+
+Value: TypeAlias = Any  # Wire | tuple | Variant | Callable[[Value], Value]
+
+_KIND = {"R": "R", "C": "C", "Bool": "Bool", "Int": "Int"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A value of a `data` type.
+
+    Known while tracing, it is a constructor and its fields. Else `constructor` is
+    None, `tag` says which one it is at run time (its place in the declaration), and
+    `fields` has room for the fields of every constructor.
+    """
+
+    type: t.Named
+    constructor: str | None
+    fields: Mapping[str, tuple[Value, ...]]
+    tag: Wire | None = None
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """The representations and data types of a program, and how many wires a type needs."""
+
+    reps: Mapping[str, RepDeclaration]
+    data: Mapping[str, DataDeclaration]
+    weights: Callable[[str], tuple[tuple[tuple[str, ...], t.Type], ...]]  # of `Weights f`
+
+    def constructors(self, type: t.Named) -> dict[str, tuple[t.Type, ...]]:
+        """The constructors of a data type with their field types, in order."""
+        declaration = self.data[type.name]
+        place = dict(zip(declaration.parameters, type.arguments, strict=True))
+        return {
+            name: tuple(t.substitute(field, place, {}) for field in fields)
+            for name, fields in declaration.constructors
+        }
+
+    def layout(self, type: t.Type, axes: tuple[int, ...] = ()) -> list[ArrayType]:
+        """The wires a value of `type` has, each with `axes` in front.
+
+        >>> from nnfp_kernel.language.sizes import constant
+        >>> pair = t.Product((t.R, t.Array(t.R, constant(3))))
+        >>> [str(array) for array in Declarations({}, {}, lambda f: ()).layout(pair)]
+        ['R', 'R[3]']
+        """
+        match type:
+            case t.Scalar(name=name):
+                return [ArrayType(_KIND[name], axes)]
+            case t.Fin():
+                return [ArrayType("Int", axes)]
+            case t.Array(element=element, length=length):
+                return self.layout(element, (*axes, known(length)))
+            case t.Product(items=items):
+                return [array for item in items for array in self.layout(item, axes)]
+            case t.Weights(name=name):
+                spaces = [item for _, item in self.weights(name)]
+                return [array for item in spaces for array in self.layout(item, axes)]
+            case t.Named(name=name) if name in self.reps:
+                return self.layout(self.reps[name].carrier, axes)
+            case t.Named(name=name):
+                if self.data[name].recursive:
+                    raise NotFirstOrder(type)
+                fields = [
+                    array
+                    for constructor in self.constructors(type).values()
+                    for field in constructor
+                    for array in self.layout(field, axes)
+                ]
+                return [ArrayType("Int", axes), *fields]
+            case _:
+                raise NotFirstOrder(type)
+
+    def flatten(self, builder: Builder, value: Value, type: t.Type) -> list[Wire]:
+        """The wires of a value, in the order of `layout`."""
+        return list(self._flatten(builder, value, type))
+
+    def _flatten(self, builder: Builder, value: Value, type: t.Type) -> Iterator[Wire]:
+        match type:
+            case t.Scalar() | t.Fin():
+                yield value
+            case t.Array(element=element):
+                # Struct of arrays: an array of t is laid out as t is, over one more axis.
+                yield from self._flatten(builder, value, element)
+            case t.Product(items=items):
+                for item, item_type in zip(value, items, strict=True):
+                    yield from self._flatten(builder, item, item_type)
+            case t.Weights(name=name):
+                for item, (_, item_type) in zip(value, self.weights(name), strict=True):
+                    yield from self._flatten(builder, item, item_type)
+            case t.Named(name=name) if name in self.reps:
+                yield from self._flatten(builder, value, self.reps[name].carrier)
+            case t.Named(name=name):
+                if self.data[name].recursive:
+                    raise NotFirstOrder(type)
+                constructors = self.constructors(type)
+                if value.tag is not None:
+                    yield value.tag
+                else:
+                    yield builder.constant(list(constructors).index(value.constructor), "Int")
+                for constructor, field_types in constructors.items():
+                    fields = value.fields.get(constructor)
+                    for position, field_type in enumerate(field_types):
+                        if fields is None:
+                            for array in self.layout(field_type):
+                                yield builder.zeros(array)
+                        else:
+                            yield from self._flatten(builder, fields[position], field_type)
+            case _:
+                raise NotFirstOrder(type)
+
+    def rebuild(self, type: t.Type, wires: Sequence[Wire]) -> Value:
+        """The value of `type` that these wires, in the order of `layout`, make up."""
+        supply = iter(wires)
+        value = self._rebuild(type, supply)
+        if next(supply, None) is not None:
+            raise ValueError(f"too many wires for {t.show(type)}")
+        return value
+
+    def _rebuild(self, type: t.Type, supply: Iterator[Wire]) -> Value:
+        match type:
+            case t.Scalar() | t.Fin():
+                return next(supply)
+            case t.Array(element=element):
+                return self._rebuild(element, supply)
+            case t.Product(items=items):
+                return tuple(self._rebuild(item, supply) for item in items)
+            case t.Weights(name=name):
+                return tuple(self._rebuild(item, supply) for _, item in self.weights(name))
+            case t.Named(name=name) if name in self.reps:
+                return self._rebuild(self.reps[name].carrier, supply)
+            case t.Named():
+                tag = next(supply)
+                fields = {
+                    constructor: tuple(self._rebuild(field, supply) for field in field_types)
+                    for constructor, field_types in self.constructors(type).items()
+                }
+                return Variant(type, None, fields, tag)
+            case _:
+                raise NotFirstOrder(type)
+
+    def tangent(self, type: t.Type) -> t.Type:
+        """The type of a tangent: itself for a vector space, () in place of discrete parts."""
+        match type:
+            case t.Scalar(name="R" | "C") | t.Weights():
+                return type
+            case t.Scalar() | t.Fin():
+                return t.UNIT
+            case t.Array(element=element, length=length):
+                inner = self.tangent(element)
+                return t.UNIT if inner == t.UNIT else t.Array(inner, length)
+            case t.Product(items=items):
+                return t.Product(tuple(self.tangent(item) for item in items))
+            case t.Named(name=name) if name in self.reps:
+                return type
+            case _:
+                raise NotFirstOrder(type)
+
+
+class NotFirstOrder(Exception):
+    """A function, a linear map or a recursive data value where arrays are needed."""
+
+    def __init__(self, type: t.Type) -> None:
+        super().__init__(t.show(type))
+        self.type = type
+
+
+class OpenSize(Exception):
+    """A size that nothing settles, where a number is needed."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(f"the size {size} is not known")
+        self.size = size
+
+
+def known(size: Size) -> int:
+    """The number a size is, once it is concrete. Raises OpenSize."""
+    value = size.value
+    if value is None:
+        raise OpenSize(size)
+    return value
+
+
+def leaves(value: Value) -> list[Wire]:
+    """The wires of a value made of wires and tuples, in order."""
+    if isinstance(value, tuple):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
+def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
+    """`function` on corresponding wires of values of one shape."""
+    first = values[0]
+    if isinstance(first, tuple):
+        return tuple(map_leaves(function, *items) for items in zip(*values, strict=True))
+    return function(*values)

@@ -1,0 +1,440 @@
+"""What binds names: functions, `let`, patterns, `case` and `cata`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import exhaustive, syntax, typed
+from . import type_mistakes as mistakes
+from .diagnostics import Label
+from .elaboration import Scope
+from .references import References
+from .solve import Mistake, OpenArrow
+from .source import Span
+from .type_mistakes import grouped
+from .types import (
+    BOOL,
+    Array,
+    Function,
+    Linear,
+    Named,
+    Product,
+    Type,
+    TypeVariable,
+    substitute,
+)
+from .uses import free_names, pattern_names
+
+
+class Bindings(References):
+    """The forms that bind names, and patterns."""
+
+    def _lambda(
+        self, tree: syntax.Lambda, wanted: Type, scope: Scope, role: str
+    ) -> typed.Expression:
+        return self.function(tree.parameters, tree.body, wanted, scope, tree.span, role)
+
+    def function(
+        self,
+        parameters: Sequence[syntax.PatternTree],
+        body: syntax.Expression,
+        wanted: Type,
+        scope: Scope,
+        span: Span,
+        role: str = "",
+        *,
+        may_be_linear: bool = False,
+    ) -> typed.Expression:
+        """Nested one-parameter functions; a `-o` is accepted where it will be checked."""
+        solver = self.solver
+        made: list[tuple[typed.Pattern, Type]] = []
+        inner: dict[str, Type] = dict(scope)
+        type_ = wanted
+        for number, parameter in enumerate(parameters):
+            arrow = solver.resolve(type_)
+            if isinstance(arrow, Linear) and not may_be_linear:
+                raise Mistake(
+                    mistakes.not_linear(
+                        solver, Function(arrow.domain, arrow.codomain), self.place(span)
+                    )
+                )
+            if not isinstance(arrow, Function | Linear):
+                function = Function(
+                    solver.fresh("a", self.place(parameter.span)),
+                    solver.fresh("b", self.place(body.span)),
+                    origin=self.place(span),
+                )
+                if not isinstance(arrow, TypeVariable | OpenArrow):
+                    raise self._too_many_parameters(number, parameter, wanted, span, role)
+                self.fit(function, arrow, span, role)
+                arrow = function
+            pattern = self.pattern(parameter, arrow.domain, inner)
+            exhaustive.must_match(pattern, parameter.span, self.world.declarations)
+            made.append((pattern, arrow))
+            type_ = arrow.codomain
+        node = self.expression(body, type_, inner, "")
+        for pattern, arrow_type in reversed(made):
+            node = typed.Lambda(pattern, node, arrow_type, span=span)
+        return node
+
+    def _too_many_parameters(
+        self, number: int, parameter: syntax.PatternTree, wanted: Type, span: Span, role: str
+    ) -> Mistake:
+        text = mistakes.shown(self.solver, wanted)
+        if number == 0:
+            return self.fail(
+                "function-for-value",
+                "a function stands where a value is expected",
+                span,
+                f"this has a parameter, and {text} is expected",
+                secondary=mistakes.came(self.solver, wanted, span),
+            )
+        return self.fail(
+            "too-many-parameters",
+            "there are more parameters than the type has",
+            parameter.span,
+            f"{text} takes {mistakes.several(number, 'argument')}",
+            secondary=mistakes.came(self.solver, wanted, span),
+        )
+
+    def pattern(
+        self, tree: syntax.PatternTree, type_: Type, scope: dict[str, Type]
+    ) -> typed.Pattern:
+        """The typed pattern; the names it binds are put into `scope`."""
+        bound: dict[str, Span] = {}
+        return self._pattern(tree, type_, scope, bound)
+
+    def _pattern(
+        self,
+        tree: syntax.PatternTree,
+        type_: Type,
+        scope: dict[str, Type],
+        bound: dict[str, Span],
+    ) -> typed.Pattern:
+        solver, span = self.solver, tree.span
+        match tree:
+            case syntax.PatternName(name):
+                if name in bound:
+                    raise self.fail(
+                        "duplicate-name",
+                        f"`{name}` is bound twice in one pattern",
+                        span,
+                        "the second time",
+                        secondary=[Label(bound[name], "the first")],
+                    )
+                bound[name] = span
+                scope[name] = type_
+                return typed.BindName(name, type_, span=span)
+            case syntax.PatternWildcard():
+                return typed.BindNothing(type_, span=span)
+            case syntax.PatternNumber(value):
+                literal = self._literal(value, type_, span, "the pattern")
+                return typed.MatchNumber(value, literal.type, span=span)
+            case syntax.PatternTuple(items):
+                product = solver.resolve(type_)
+                if isinstance(product, Product) and len(product.items) == len(items):
+                    types: Sequence[Type] = product.items
+                else:
+                    types = [solver.fresh("a", self.place(item.span)) for item in items]
+                    self.fit(
+                        Product(tuple(types), origin=self.place(span)), type_, span, "the pattern"
+                    )
+                return typed.MatchTuple(
+                    tuple(
+                        self._pattern(item, inner, scope, bound)
+                        for item, inner in zip(items, types, strict=True)
+                    ),
+                    type_,
+                    span=span,
+                )
+            case syntax.PatternConstructor(name, arguments):
+                return self._constructor_pattern(name, arguments, type_, scope, bound, span)
+
+    def _constructor_pattern(
+        self,
+        name: str,
+        arguments: Sequence[syntax.PatternTree],
+        type_: Type,
+        scope: dict[str, Type],
+        bound: dict[str, Span],
+        span: Span,
+    ) -> typed.Pattern:
+        declarations = self.world.declarations
+        declarations.require(name)
+        place = self.place(span, f"the pattern {name}")
+        if name in declarations.reps:
+            self.fit(Named(name, origin=place), type_, span, "the pattern")
+            if len(arguments) != 1:
+                raise self._pattern_arity(name, 1, arguments, span)
+            carrier = declarations.reps[name].carrier
+            inner = self._pattern(arguments[0], carrier, scope, bound)
+            return typed.LeaveRep(name, inner, type_, span=span)
+        if name not in declarations.constructors:
+            self._constructor(name, span)
+        fields, whole = self.constructor_type(name, place)
+        self.fit(whole, type_, span, "the pattern")
+        if len(arguments) != len(fields):
+            raise self._pattern_arity(name, len(fields), arguments, span)
+        return typed.MatchConstructor(
+            name,
+            tuple(
+                self._pattern(argument, inner, scope, bound)
+                for argument, inner in zip(arguments, fields, strict=True)
+            ),
+            type_,
+            span=span,
+        )
+
+    def _pattern_arity(
+        self, name: str, wanted: int, arguments: Sequence[syntax.PatternTree], span: Span
+    ) -> Mistake:
+        taken = [grouped(argument.span.text) for argument in arguments[:wanted]]
+        spare = (letter for letter in "abcdefghijkl" if letter not in taken)
+        written = " ".join([name, *taken, *(next(spare) for _ in range(wanted - len(taken)))])
+        return self.fail(
+            "constructor-arity",
+            f"`{name}` carries {_count(wanted)}",
+            span,
+            f"the pattern has {_count(len(arguments))}",
+            secondary=self._declared(name),
+            notes=["Write:"],
+            better=(span, written),
+        )
+
+    def _declared(self, constructor: str) -> list[Label]:
+        """Where a constructor, or the representation of this name, is declared."""
+        declarations = self.world.declarations
+        if constructor in declarations.reps:
+            return [Label(declarations.reps[constructor].span, "declared here")]
+        of = declarations.data[declarations.constructors[constructor][0]]
+        return [Label(of.span, "declared here")]
+
+    def _let(self, tree: syntax.Let, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        inner = dict(scope)
+        signatures: dict[str, syntax.LocalSignature] = {}
+        bindings: list[syntax.Binding] = []
+        for item in tree.bindings:
+            if isinstance(item, syntax.LocalSignature):
+                if item.name in signatures:
+                    raise self.fail(
+                        "duplicate-definition",
+                        f"`{item.name}` has two signatures here",
+                        item.span,
+                        "the second",
+                    )
+                signatures[item.name] = item
+            else:
+                bindings.append(item)
+        order = self._sorted_bindings(bindings)
+        made: list[tuple[typed.Pattern, typed.Expression]] = []
+        named = {name for binding in bindings for name in pattern_names(binding.pattern)}
+        for name, signature in signatures.items():
+            if name not in named:
+                near = mistakes.nearest(name, named)
+                raise self.fail(
+                    "signature-without-definition",
+                    f"`{name}` has a signature and no definition",
+                    signature.span,
+                    "nothing here defines it",
+                    notes=mistakes.did_you_mean(near),
+                    better=(mistakes.start_of(signature.span, name), near) if near else None,
+                )
+        for binding in order:
+            type_: Type = self.solver.fresh("a", self.place(binding.pattern.span))
+            if isinstance(binding.pattern, syntax.PatternName):
+                local_signature = signatures.get(binding.pattern.name)
+                if local_signature is not None:
+                    type_ = self.reader.read(local_signature.type)
+            if binding.parameters:
+                value = self.function(
+                    binding.parameters,
+                    binding.body,
+                    type_,
+                    inner,
+                    binding.span,
+                    may_be_linear=True,
+                )
+            else:
+                value = self.expression(binding.body, type_, inner, "")
+            pattern = self.pattern(binding.pattern, type_, inner)
+            exhaustive.must_match(pattern, binding.pattern.span, self.world.declarations)
+            made.append((pattern, value))
+        body = self.expression(tree.body, wanted, inner, role)
+        return typed.Let(tuple(made), body, wanted, span=tree.span)
+
+    def _sorted_bindings(self, bindings: Sequence[syntax.Binding]) -> list[syntax.Binding]:
+        """Bindings with each after what it uses; recursion and repetition are mistakes."""
+        home: dict[str, int] = {}
+        for number, binding in enumerate(bindings):
+            for name in pattern_names(binding.pattern):
+                if name in home:
+                    raise self.fail(
+                        "duplicate-definition",
+                        f"`{name}` is defined twice here",
+                        binding.pattern.span,
+                        "the second time",
+                        secondary=[Label(bindings[home[name]].pattern.span, "the first")],
+                    )
+                home[name] = number
+        needs = [
+            {home[name] for name in free_names(binding) if name in home} for binding in bindings
+        ]
+        order: list[int] = []
+        state = [0] * len(bindings)
+
+        def visit(number: int) -> None:
+            if state[number] == 2:
+                return
+            if state[number] == 1:
+                binding = bindings[number]
+                raise self.fail(
+                    "recursion",
+                    "a local definition uses itself",
+                    binding.pattern.span,
+                    "defined by way of itself",
+                    notes=[
+                        "Loops are written with `fold`, `scan`, `unfold`, `iterate`, `while` "
+                        "and `cata`."
+                    ],
+                )
+            state[number] = 1
+            for needed in sorted(needs[number]):
+                visit(needed)
+            state[number] = 2
+            order.append(number)
+
+        for number in range(len(bindings)):
+            visit(number)
+        return [bindings[number] for number in order]
+
+    def _if(self, tree: syntax.If, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        condition = self.expression(tree.condition, BOOL, scope, "the condition of `if`")
+        then = self.expression(tree.then, wanted, scope, role)
+        otherwise = self.expression(tree.otherwise, wanted, scope, role or "the branch of `else`")
+        return typed.If(condition, then, otherwise, wanted, span=tree.span)
+
+    def _case(self, tree: syntax.Case, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        type_: Type = self.solver.fresh("a", self.place(tree.scrutinee.span))
+        scrutinee = self.expression(tree.scrutinee, type_, scope, "")
+        alternatives = []
+        for alternative in tree.alternatives:
+            inner = dict(scope)
+            pattern = self.pattern(alternative.pattern, type_, inner)
+            body = self.expression(alternative.body, wanted, inner, role)
+            alternatives.append((pattern, body))
+        exhaustive.must_cover(
+            [pattern for pattern, _ in alternatives],
+            tree.span,
+            self.world.declarations,
+            lambda t: self.solver.zonk(t),
+        )
+        return typed.Case(scrutinee, tuple(alternatives), wanted, span=tree.span)
+
+    def _cata(self, tree: syntax.Cata, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        declarations = self.world.declarations
+        solver, span = self.solver, tree.span
+        data: str | None = None
+        seen: dict[str, Span] = {}
+        for alternative in tree.alternatives:
+            pattern = alternative.pattern
+            if not isinstance(pattern, syntax.PatternConstructor):
+                raise self.fail(
+                    "cata-pattern",
+                    "an alternative of `cata` names a constructor",
+                    pattern.span,
+                    "not a constructor",
+                )
+            declarations.require(pattern.name)
+            if pattern.name not in declarations.constructors:
+                self._constructor(pattern.name, pattern.span)
+                raise self.fail(
+                    "cata-pattern",
+                    f"`{pattern.name}` is not a constructor of a `data` type",
+                    pattern.span,
+                    "no constructor",
+                )
+            of = declarations.constructors[pattern.name][0]
+            if data is not None and of != data:
+                raise self.fail(
+                    "cata-pattern",
+                    f"`{pattern.name}` belongs to {of}, not {data}",
+                    pattern.span,
+                    f"the alternatives above are of {data}",
+                )
+            data = of
+            if pattern.name in seen:
+                raise self.fail(
+                    "redundant-case",
+                    f"`{pattern.name}` is handled twice",
+                    pattern.span,
+                    "never reached",
+                    secondary=[Label(seen[pattern.name], "handled here")],
+                )
+            seen[pattern.name] = pattern.span
+        if data is None:
+            raise self.fail("cata-pattern", "`cata` has no alternatives", span, "nothing here")
+        missing = [
+            " ".join([name, *"abcdefgh"[: len(fields)]])
+            for name, fields in declarations.data[data].constructors
+            if name not in seen
+        ]
+        if missing:
+            raise Mistake(exhaustive.missing_cases(missing, span, declarations))
+        place = self.place(span, "`cata`")
+        declaration = declarations.data[data]
+        types: dict[TypeVariable, Type] = {
+            v: solver.fresh(v.name, place) for v in declaration.parameters
+        }
+        whole = Named(data, tuple(types[v] for v in declaration.parameters), origin=place)
+        result = solver.fresh("r", place)
+        made = Function(whole, result, origin=place)
+        self.fit(made, wanted, span, role)
+        alternatives = []
+        fields_of = dict(declaration.constructors)
+        for alternative in tree.alternatives:
+            pattern = alternative.pattern
+            assert isinstance(pattern, syntax.PatternConstructor)
+            fields = fields_of[pattern.name]
+            if len(pattern.arguments) != len(fields):
+                raise self._pattern_arity(
+                    pattern.name, len(fields), pattern.arguments, pattern.span
+                )
+            inner = dict(scope)
+            bound: dict[str, Span] = {}
+            arguments = []
+            for argument, item in zip(pattern.arguments, fields, strict=True):
+                field_type = self._fresh_lengths(
+                    _with_results(substitute(item, types, {}), whole, result)
+                )
+                made_pattern = self._pattern(argument, field_type, inner, bound)
+                exhaustive.must_match(made_pattern, argument.span, declarations)
+                arguments.append(made_pattern)
+            body = self.expression(alternative.body, result, inner, "")
+            alternatives.append(
+                (
+                    typed.MatchConstructor(
+                        pattern.name, tuple(arguments), whole, span=pattern.span
+                    ),
+                    body,
+                )
+            )
+        return typed.Cata(tuple(alternatives), made, span=span)
+
+
+def _with_results(type_: Type, whole: Type, result: Type) -> Type:
+    """A constructor's field with results in place of children."""
+    match type_:
+        case Named() if type_ == whole:
+            return result
+        case Array(element, length):
+            return Array(_with_results(element, whole, result), length, origin=type_.origin)
+        case Product(items):
+            return Product(
+                tuple(_with_results(item, whole, result) for item in items), origin=type_.origin
+            )
+        case _:
+            return type_
+
+
+def _count(number: int) -> str:
+    return {0: "nothing", 1: "one value"}.get(number, f"{number} values")

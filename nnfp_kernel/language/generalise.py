@@ -1,0 +1,346 @@
+"""What of a definition holds for all types and sizes, and what is settled once.
+
+After a definition is elaborated, three things may happen to an unknown in its type:
+
+    it belongs to weights, or a constraint ties it to them    it stays: one weight, one shape
+    a caller settles it                                       it becomes a variable
+    nobody can settle it                                      the defaults do, at once
+
+Constraints on variables travel in the scheme. Unknowns of weights wait for the end of the
+session, when `settle_all` takes the defaults that are left.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from . import type_mistakes as mistakes
+from .constraints import DEFAULT_ORDER, Class, Constraint, LiteralIs
+from .elaborate import Elaborator
+from .schemes import Polytype, named_in_order
+from .sizes import Size, SizeVariable, as_size
+from .solve import Clash, Mistake, OpenArrow, Solver, Weighted, escape, variable_is_open
+from .types import Function, Linear, R, Type, TypeVariable
+
+Variable = TypeVariable | SizeVariable | OpenArrow
+
+
+def generalise(
+    solver: Solver,
+    type_: Type,
+    elaborator: Elaborator,
+    types: Sequence[TypeVariable],
+    sizes: Sequence[SizeVariable],
+    start: int,
+) -> Polytype:
+    """The scheme of a definition whose constraints are those numbered from `start` on.
+
+    `types` and `sizes` are the variables of its signature. Raises Mistake where a default
+    that is taken here does not fit.
+    """
+    _anchor_tied(solver, constraints_since(solver, start))
+    _settle_lost(solver, type_, start)
+    _refuse_mixed(solver, start)
+    mine = constraints_since(solver, start)
+    reachable = _reached(solver, [type_, *elaborator.weight_types], elaborator.weight_sizes, mine)
+    travelling = [
+        constraint
+        for constraint in mine
+        if not all(
+            variable_is_open(variable) and variable.identity in solver.anchored
+            for variable in constraint.variables(solver)
+        )
+    ]
+    parts: list[Type | Size] = [type_, *elaborator.weight_types, *elaborator.weight_sizes]
+    parts += [part for constraint in travelling for part in constraint.parts()]
+    new_types, new_sizes = _quantify(solver, parts, reachable, travelling, types, sizes)
+    for constraint in travelling:
+        solver.drop(constraint)
+    weights = {
+        variable.identity for part in elaborator.weight_types for variable in solver.variables(part)
+    }
+    weights.update(
+        variable.identity
+        for size in elaborator.weight_sizes
+        for variable in solver.size(size).variables()
+    )
+    return Polytype(
+        solver.closed(type_),
+        (*types, *new_types),
+        (*sizes, *new_sizes),
+        tuple(constraint.rebuilt(solver.closed, solver.size) for constraint in travelling),
+        frozenset(weights),
+    )
+
+
+def constraints_since(solver: Solver, start: int) -> list[Constraint]:
+    """What waits and was taken in since, in order."""
+    found: list[Constraint] = []
+    for sequence in reversed(solver.pending):
+        if sequence < start:
+            break
+        found.append(solver.pending[sequence])
+    found.reverse()
+    return found
+
+
+# --- variables -------------------------------------------------------------------------------
+
+
+def _quantify(
+    solver: Solver,
+    parts: Sequence[Type | Size],
+    reachable: set[int],
+    travelling: Sequence[Constraint],
+    types: Sequence[TypeVariable],
+    sizes: Sequence[SizeVariable],
+) -> tuple[list[TypeVariable], list[SizeVariable]]:
+    """Bind what is open and reachable to new variables, named in the order of writing."""
+    letters = _letters({variable.name for variable in types})
+    size_name = _size_names({variable.name for variable in sizes})
+    literals = {
+        tail.identity
+        for constraint in travelling
+        if isinstance(constraint, LiteralIs)
+        and isinstance(tail := solver.resolve(constraint.type), TypeVariable)
+    }
+    new_types: list[TypeVariable] = []
+    new_sizes: list[SizeVariable] = []
+
+    def own(identity: int) -> bool:
+        return identity in reachable and identity not in solver.anchored
+
+    for part in parts:
+        if isinstance(part, Size):
+            open_types: list[TypeVariable] = []
+            open_sizes = [v for v in solver.size(part).written_variables() if v.open]
+        else:
+            open_types, open_sizes, arrows = named_in_order(solver, part)
+            for arrow in arrows:
+                solver.set_kind(arrow, False)
+        for variable in filter(lambda v: own(v.identity), open_types):
+            made = TypeVariable(next(letters), next(solver.counter))
+            new_types.append(made)
+            if variable.identity in literals:
+                solver.scalars.add(made.identity)
+            solver.types[variable.identity] = made
+        for size in filter(lambda v: own(v.identity), open_sizes):
+            if size.identity not in solver.sizes:
+                made_size = SizeVariable(
+                    size_name(size.name), next(solver.counter), False, size.runtime
+                )
+                new_sizes.append(made_size)
+                solver.sizes[size.identity] = as_size(made_size)
+    return new_types, new_sizes
+
+
+def _letters(taken: set[str]) -> Iterator[str]:
+    endless = itertools.chain(
+        "abcdefghijklmnopqrstuvwxyz", (f"t{number}" for number in itertools.count(1))
+    )
+    return (name for name in endless if name not in taken)
+
+
+def _size_names(taken: set[str]) -> Callable[[str], str]:
+    """Names for sizes: the one it had where that is free, else the next of n, m, k, …"""
+    used = set(taken)
+
+    def choose(wanted: str) -> str:
+        endless = itertools.chain([wanted], "nmklpqrstuvw", (f"n{i}" for i in itertools.count(2)))
+        name = next(name for name in endless if name not in used)
+        used.add(name)
+        return name
+
+    return choose
+
+
+# --- what is tied to what ------------------------------------------------------------------------
+
+
+def _identities(variables: Iterable[Variable], *, sizes: bool = True) -> list[int]:
+    return [v.identity for v in variables if sizes or not isinstance(v, SizeVariable)]
+
+
+def _spread(reached: set[int], groups: Iterable[list[int]]) -> set[int]:
+    """What is reached, and all that stands in one group with something reached."""
+    by_identity: dict[int, list[list[int]]] = {}
+    for group in groups:
+        for identity in group:
+            by_identity.setdefault(identity, []).append(group)
+    todo = list(reached)
+    while todo:
+        for group in by_identity.pop(todo.pop(), ()):
+            for identity in group:
+                if identity not in reached:
+                    reached.add(identity)
+                    todo.append(identity)
+    return reached
+
+
+def _reached(
+    solver: Solver,
+    types: Iterable[Type],
+    sizes: Iterable[Size],
+    constraints: Iterable[Constraint],
+) -> set[int]:
+    """The variables of these types and sizes, and those that constraints tie to them."""
+    start = {v.identity for part in types for v in solver.variables(part)}
+    start.update(v.identity for size in sizes for v in solver.size(size).variables())
+    return _spread(start, (_identities(c.variables(solver)) for c in constraints))
+
+
+def _reached_types(
+    solver: Solver, types: Iterable[Type], constraints: Iterable[Constraint]
+) -> set[int]:
+    """As `_reached`, along type variables only."""
+    start = {i for part in types for i in _identities(solver.variables(part), sizes=False)}
+    return _spread(start, (_identities(c.variables(solver), sizes=False) for c in constraints))
+
+
+def _anchor_tied(solver: Solver, constraints: Sequence[Constraint]) -> None:
+    """What a constraint ties to a weight is not generalised either."""
+    groups = [
+        [v.identity for v in constraint.variables(solver) if variable_is_open(v)]
+        for constraint in constraints
+        if constraint.ties
+    ]
+    anchored = {i for group in groups for i in group if i in solver.anchored}
+    for identity in _spread(set(anchored), groups) - anchored:
+        solver.anchored[identity] = Weighted(solver.owner, "a hole")
+
+
+def _domains(solver: Solver, type_: Type) -> list[Type]:
+    """What a function asks for."""
+    found: list[Type] = []
+    type_ = solver.resolve(type_)
+    while isinstance(type_, Function | Linear | OpenArrow):
+        found.append(type_.domain)
+        type_ = solver.resolve(type_.codomain)
+    return found
+
+
+def _settle_lost(solver: Solver, type_: Type, start: int) -> None:
+    """Constraints that no use of the definition can settle take their defaults at once.
+
+    A caller settles what the parameters' types are tied to; what a result is tied to only
+    holds for every caller, but a number there is R (`f b = if b then 1 else 2`).
+    """
+    while True:
+        mine = constraints_since(solver, start)
+        reachable = _reached_types(solver, [type_], mine)
+        asked = _reached_types(solver, _domains(solver, type_), mine)
+        lost = []
+        for constraint in mine:
+            own = _identities(constraint.variables(solver), sizes=False)
+            within = reachable if isinstance(constraint, Class) else asked
+            if (
+                own
+                and constraint.kind in DEFAULT_ORDER
+                and not any(i in within or i in solver.anchored for i in own)
+            ):
+                lost.append(constraint)
+        if not lost or not (_settle_first(solver, lost) or _settle_classes(solver, lost)):
+            return
+
+
+def _settle_first(solver: Solver, constraints: Sequence[Constraint]) -> bool:
+    """Take the defaults of the first kind that has any."""
+    for kind in DEFAULT_ORDER:
+        settled = False
+        for constraint in constraints:
+            if constraint.kind == kind and constraint.sequence in solver.pending:
+                settled = settle(solver, constraint) or settled
+        if settled:
+            return True
+    return False
+
+
+def _settle_classes(solver: Solver, constraints: Sequence[Constraint]) -> bool:
+    """A vector that nothing else is known of, and that nobody sees, is a number."""
+    settled = False
+    for constraint in constraints:
+        if isinstance(constraint, Class) and constraint.sequence in solver.pending:
+            tail = solver.spine(constraint.type)[1]
+            if isinstance(tail, TypeVariable) and tail.open:
+                solver.unify(tail, R)
+                settled = True
+    solver.drain()
+    return settled
+
+
+def _refuse_mixed(solver: Solver, start: int) -> None:
+    """A constraint between weights and a variable of the signature takes its default; if
+    that leaves it, the shape of weights would depend on who calls."""
+    for constraint in constraints_since(solver, start):
+        if not constraint.ties or constraint.sequence not in solver.pending:
+            continue
+        variables = list(constraint.variables(solver))
+        anchored = [v for v in variables if variable_is_open(v) and v.identity in solver.anchored]
+        rigid = [v for v in variables if not variable_is_open(v)]
+        if not anchored or not rigid or settle(solver, constraint):
+            continue
+        clash = escape(rigid[0], solver.anchored[anchored[0].identity])
+        if constraint.place is not None:
+            raise Mistake(mistakes.escapes(solver, clash, constraint.place))
+
+
+# --- defaults ------------------------------------------------------------------------------------
+
+
+def settle(solver: Solver, constraint: Constraint) -> bool:
+    """Take the default of one constraint. True if there was one. Raises Mistake."""
+    solver.place = constraint.place
+    owner, solver.owner = solver.owner, constraint.owner
+    try:
+        if not constraint.default(solver):
+            return False
+        if constraint.sequence in solver.pending:
+            solver.queue.append(constraint)
+        solver.drain()
+        return True
+    except Clash as clash:
+        assert constraint.place is not None
+        raise Mistake(mistakes.clash(solver, clash, constraint.place)) from None
+    finally:
+        solver.owner = owner
+
+
+def settle_all(
+    solver: Solver,
+    start: int = 0,
+    taken: Callable[[Constraint], None] | None = None,
+    wrong: Callable[[Constraint, Mistake], None] | None = None,
+) -> None:
+    """Settle what is open, in an order that no history is in: by kind, then by the name of
+    the definition, then by place. After each kind that settled anything, from the start.
+
+    `taken` is told of every default; `wrong` of those that do not fit.
+    """
+    progress = True
+    while progress:
+        progress = False
+        for kind in DEFAULT_ORDER:
+            waiting = [c for c in constraints_since(solver, start) if c.kind == kind]
+            for constraint in sorted(waiting, key=_settling_order):
+                if constraint.sequence not in solver.pending:
+                    continue
+                try:
+                    settled = settle(solver, constraint)
+                except Mistake as mistake:
+                    if wrong is None:
+                        raise
+                    wrong(constraint, mistake)
+                    continue
+                if settled:
+                    progress = True
+                    if taken is not None:
+                        taken(constraint)
+            if progress:
+                break
+
+
+def _settling_order(constraint: Constraint) -> tuple[str, int, int, int]:
+    place = constraint.place
+    line, column = (place.span.line, place.span.column) if place is not None else (0, 0)
+    return constraint.owner, line, column, constraint.sequence

@@ -1,0 +1,549 @@
+"""Names, brackets, literals, holes and application.
+
+What a name is: a local, a size, a constructor, a definition or an occurrence of a family,
+an external, a built-in name; in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from . import name_mistakes as names
+from . import syntax, typed
+from . import type_mistakes as mistakes
+from .constraints import (
+    Class,
+    LiteralIs,
+)
+from .diagnostics import Diagnostic
+from .elaboration import Elaboration, Entry, HoleUse, Reason, Scope
+from .signatures import read_signature
+from .sizes import Size, SizeVariable, constant
+from .solve import Mistake, OpenArrow, Weighted, escape
+from .source import Span
+from .types import (
+    UNIT,
+    Function,
+    Linear,
+    Named,
+    Origin,
+    Product,
+    Type,
+    TypeVariable,
+    Weights,
+    substitute,
+    with_origin,
+)
+
+
+class References(Elaboration):
+    """The forms that say what is used, and that apply it."""
+
+    def _name(self, tree: syntax.Name, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        node, found = self.reference(tree, scope)
+        if isinstance(node, typed.Global) and isinstance(self.solver.resolve(found), Linear):
+            entry = self.world.entry(node.name, tree.span)
+            if entry is not None and entry.linear:
+                self.fit(found, wanted, tree.span, role)
+                return typed.AsLinear(node, found, span=tree.span)
+        if isinstance(node, typed.Literal):
+            return self._literal_fits(node, wanted, tree.span, role)
+        try:
+            return self.coerce(node, found, wanted, tree.span, role)
+        except Mistake as mistake:
+            if isinstance(node, typed.Global):
+                entry = self.world.entry(node.name, tree.span)
+                if entry is not None and entry.learns and entry.brackets is None:
+                    told = mistakes.one_set_of_weights(mistake.diagnostic, node.name)
+                    raise Mistake(told) from None
+            raise
+
+    def reference(
+        self, tree: syntax.Expression, scope: Scope, applied: bool = False
+    ) -> tuple[typed.Expression, Type]:
+        """What stands at the head of an application, and its type."""
+        if isinstance(tree, syntax.Bracket):
+            return self._bracketed(tree, scope)
+        found: Type
+        if not isinstance(tree, syntax.Name):
+            found = self.solver.fresh("f", self.place(tree.span))
+            return self.expression(tree, found, scope), found
+        name, span = tree.name, tree.span
+        if name in scope:
+            return typed.Local(name, scope[name], span=span), scope[name]
+        if name in self.reader.sizes and name not in self.reader.types:
+            return self._size_value(self.reader.sizes[name], span)
+        if name[:1].isupper():
+            return self._constructor(name, span)
+        entry = self.world.entry(name, span)
+        if entry is not None:
+            return self._global(entry, tree, (), span)
+        if name in self.world.externals:
+            found = self.world.externals[name]
+            return typed.External(name, found, span=span), found
+        if name in self.world.builtins:
+            return self._builtin(name, (), (), span, given=False)
+        if name in self.world.declarations.sizes:
+            return self._size_value(constant(self.world.declarations.sizes[name]), span)
+        raise Mistake(self.unknown_name(name, span, scope, applied))
+
+    def unknown_name(
+        self, name: str, span: Span, scope: Scope, applied: bool = False
+    ) -> Diagnostic:
+        known = [*scope, *self.reader.sizes, *self.world.names()]
+        may_be_hole = not applied and not self.is_expression
+        return names.unknown_name(name, span, known, may_be_hole=may_be_hole)
+
+    def _size_value(self, size: Size, span: Span) -> tuple[typed.Expression, Type]:
+        type_ = self.solver.fresh_scalar("s", self.place(span, "a size as a number"))
+        self.solver.literals[type_.identity] = (self.place(span), 0)
+        self.add(LiteralIs(value=0, type=type_), span)
+        return typed.SizeValue(size, type_, span=span), type_
+
+    def _global(
+        self,
+        entry: Entry,
+        tree: syntax.Expression,
+        sizes: Sequence[Size | None],
+        span: Span,
+    ) -> tuple[typed.Expression, Type]:
+        solver = self.solver
+        given: dict[SizeVariable, Size] = {}
+        for variable, size in zip(entry.brackets or (), sizes, strict=False):
+            if size is not None:
+                given[variable] = size
+        solver.place = self.place(span, f"`{entry.name}`")
+        found, instance = entry.polytype.instantiate(solver, solver.place, given)
+        for type_variable in entry.polytype.types:
+            if type_variable.identity in entry.polytype.weights:
+                self._weight_type(instance.types[type_variable], span, f"`{entry.name}`")
+        for size_variable in entry.polytype.sizes:
+            if size_variable.identity in entry.polytype.weights:
+                self._weight_size(instance.sizes[size_variable], span, f"`{entry.name}`")
+        if entry.from_library:
+            found = with_origin(found, solver.place)
+        if entry.learns:
+            self.learns.append(Reason(span, f"`{entry.name}` learns"))
+            if self.is_expression and entry.brackets is not None:
+                said = f"`{entry.name}` is a family with holes"
+                raise Mistake(names.expression_owns_weights(span, said, self.whole))
+        if entry.draws:
+            self.draws.append(Reason(span, f"`{entry.name}` draws"))
+        solver.drain()
+        label = None if entry.brackets is None else self.labels.get(id(tree))
+        return typed.Global(entry.name, found, instance, label, span=span), found
+
+    def _weight_type(self, type_: Type, span: Span, what: str) -> None:
+        self.weight_types.append(type_)
+        if not self.family:
+            self.no_rigid(self.solver.variables(type_), span, what)
+            self.solver.anchor(type_, Weighted(self.name, what))
+
+    def _weight_size(self, size: Size, span: Span, what: str) -> None:
+        self.weight_sizes.append(size)
+        if not self.family:
+            self.no_rigid(self.solver.size(size).variables(), span, what)
+            self.solver.anchor_size(size, Weighted(self.name, what))
+
+    def no_rigid(
+        self,
+        variables: Iterable[TypeVariable | SizeVariable | OpenArrow],
+        span: Span,
+        what: str,
+    ) -> None:
+        """Weights have one shape: no variable of the signature may be in it."""
+        for variable in variables:
+            if not isinstance(variable, OpenArrow) and not variable.open:
+                clash = escape(variable, Weighted(self.name, what))
+                raise Mistake(mistakes.escapes(self.solver, clash, self.place(span)))
+
+    def _constructor(self, name: str, span: Span) -> tuple[typed.Expression, Type]:
+        declarations = self.world.declarations
+        declarations.require(name)
+        place = self.place(span, f"`{name}`")
+        if name in declarations.reps:
+            made: Type = Function(
+                declarations.reps[name].carrier, Named(name, origin=place), origin=place
+            )
+            return typed.Construct(name, made, span=span), made
+        if name not in declarations.constructors and name in self.world.builtins:
+            return self._builtin(name, (), (), span, given=False)  # True, False
+        if name not in declarations.constructors:
+            known = [*declarations.constructors, *declarations.reps]
+            raise Mistake(names.unknown_constructor(name, span, known))
+        fields, whole = self.constructor_type(name, place)
+        made = whole
+        for item in reversed(fields):
+            made = Function(item, made, origin=place)
+        return typed.Construct(name, made, span=span), made
+
+    def constructor_type(self, name: str, place: Origin) -> tuple[list[Type], Named]:
+        """The fields of a constructor and the type it makes, with new unknowns."""
+        declarations = self.world.declarations
+        type_name, index = declarations.constructors[name]
+        declaration = declarations.data[type_name]
+        types: dict[TypeVariable, Type] = {
+            variable: self.solver.fresh(variable.name, place) for variable in declaration.parameters
+        }
+        whole = Named(type_name, tuple(types[v] for v in declaration.parameters), origin=place)
+        fields = [
+            self._fresh_lengths(substitute(item, types, {}))
+            for item in declaration.constructors[index][1]
+        ]
+        return fields, whole
+
+    def _fresh_lengths(self, type_: Type) -> Type:
+        """A field `[t]` has a length of its own every time."""
+        lengths = {
+            variable: self.solver.fresh_size(variable.name, runtime=True)
+            for variable in self.solver.variables(type_)
+            if isinstance(variable, SizeVariable) and variable.runtime and not variable.open
+        }
+        return substitute(type_, {}, lengths) if lengths else type_
+
+    # --- brackets -----------------------------------------------
+
+    def _bracket(
+        self, tree: syntax.Bracket, wanted: Type, scope: Scope, role: str
+    ) -> typed.Expression:
+        node, found = self._bracketed(tree, scope)
+        return self.coerce(node, found, wanted, tree.span, role)
+
+    def sizes_of(self, trees: Sequence[syntax.SizeTree]) -> list[Size | None]:
+        """Size arguments as sizes; None for `_`."""
+        sizes: list[Size | None] = []
+        for tree in trees:
+            if isinstance(tree, syntax.SizeWildcard):
+                sizes.append(None)
+                continue
+            self._known_sizes(tree)
+            sizes.append(self.reader.size(tree))
+        return sizes
+
+    def _known_sizes(self, tree: syntax.SizeTree) -> None:
+        if isinstance(tree, syntax.SizeName):
+            known = [*self.reader.sizes, *self.world.declarations.sizes]
+            if tree.name not in known:
+                raise Mistake(names.unknown_size(tree.name, tree.span, known))
+        elif isinstance(tree, syntax.SizeBinary):
+            self._known_sizes(tree.left)
+            self._known_sizes(tree.right)
+
+    def _bracketed(self, tree: syntax.Bracket, scope: Scope) -> tuple[typed.Expression, Type]:
+        name, span = tree.name, tree.span
+        if name in scope:
+            raise Mistake(
+                names.brackets_on_a_value(self.solver, tree, scope[name], "is a local value")
+            )
+        entry = self.world.entry(name, span)
+        if entry is not None:
+            if entry.failed:
+                return self._global(entry, tree, (), span)
+            if entry.brackets is None:
+                why = "has no brackets in its definition"
+                raise Mistake(
+                    names.brackets_on_a_value(self.solver, tree, entry.polytype.type, why)
+                )
+            if tree.options:
+                raise self.fail(
+                    "unknown-option",
+                    f"`{name}` has no options",
+                    tree.options[0].span,
+                    "not known here",
+                )
+            if len(tree.sizes) != len(entry.brackets):
+                form = [variable.name for variable in entry.brackets]
+                raise Mistake(names.bracket_count(tree, form))
+            return self._global(entry, tree, self.sizes_of(tree.sizes), span)
+        if name in self.world.builtins or name in self.rules():
+            return self._builtin(name, tree.sizes, tree.options, span, given=True)
+        raise Mistake(self.unknown_name(name, span, scope))
+
+    def _builtin(
+        self,
+        name: str,
+        sizes: Sequence[syntax.SizeTree],
+        options: Sequence[syntax.BracketOption],
+        span: Span,
+        *,
+        given: bool,
+    ) -> tuple[typed.Expression, Type]:
+        if name in self.rules():
+            return self.rules()[name](self, name, sizes, options, span)
+        record = self.world.builtins[name]
+        if options:
+            raise self.fail(
+                "unknown-option", f"`{name}` has no options", options[0].span, "not known here"
+            )
+        polytype, variables = read_signature(record.type, record.brackets)
+        if given and len(sizes) != len(variables):
+            tree = syntax.Bracket(name, tuple(sizes), span=span)
+            if not variables:
+                raise Mistake(names.brackets_on_a_value(self.solver, tree, None, "takes none"))
+            raise Mistake(names.bracket_count(tree, [variable.name for variable in variables]))
+        chosen = self.sizes_of(sizes)
+        solver = self.solver
+        solver.place = self.place(span, f"`{name}`")
+        mapping = {
+            variable: size
+            for variable, size in zip(variables, chosen, strict=False)
+            if size is not None
+        }
+        found, instance = polytype.instantiate(solver, solver.place, mapping)
+        found = with_origin(found, solver.place)
+        solver.drain()
+        if name == "draw":
+            self.draws.append(Reason(span, "`draw`"))
+        brackets = tuple(instance.sizes[variable] for variable in variables)
+        return typed.Builtin(name, found, brackets, span=span), found
+
+    # --- literals, holes -----------------------------------------------
+
+    def _number(
+        self, tree: syntax.Number, wanted: Type, scope: Scope, role: str
+    ) -> typed.Expression:
+        return self._literal(tree.value, wanted, tree.span, role)
+
+    def _literal(self, value: float | int, wanted: Type, span: Span, role: str) -> typed.Expression:
+        type_ = self.solver.fresh_scalar("s", self.place(span, "a number"))
+        self.solver.literals[type_.identity] = (self.place(span), value)
+        self.add(LiteralIs(value=value, type=type_), span, role)
+        return self._literal_fits(typed.Literal(value, type_, span=span), wanted, span, role)
+
+    def _literal_fits(
+        self, node: typed.Literal, wanted: Type, span: Span, role: str
+    ) -> typed.Expression:
+        self.fit(node.type, wanted, span, role)
+        return node
+
+    def _negate(
+        self, tree: syntax.Negate, wanted: Type, scope: Scope, role: str
+    ) -> typed.Expression:
+        if isinstance(tree.operand, syntax.Number):
+            return self._literal(-tree.operand.value, wanted, tree.span, role)
+        operand = self.expression(tree.operand, wanted, scope, role)
+        self.add(Class(name="scaling", type=wanted), tree.span, "negation")
+        function = typed.Builtin("negate", Function(wanted, wanted), span=tree.span)
+        return typed.Apply(function, operand, wanted, span=tree.span)
+
+    def hole(self, name: str, span: Span) -> HoleUse:
+        if name not in self.holes:
+            type_ = self.solver.fresh(name, self.place(span, f"the hole ?{name}"))
+            if not self.family:
+                self.solver.anchored[type_.identity] = Weighted(self.name, f"the hole `?{name}`")
+            self.holes[name] = HoleUse(type_, span)
+            self.weight_types.append(type_)
+        return self.holes[name]
+
+    def _hole(self, tree: syntax.Hole, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        if self.is_expression:
+            said = f"`?{tree.name}` is a hole"
+            raise Mistake(names.expression_owns_weights(tree.span, said, self.whole))
+        use = self.hole(tree.name, tree.span)
+        self.learns.append(Reason(tree.span, f"the hole `?{tree.name}`"))
+        node = typed.Hole(tree.name, use.type, span=tree.span)
+        try:
+            return self.coerce(node, use.type, wanted, tree.span, role)
+        except Mistake as mistake:
+            raise Mistake(
+                mistakes.hole_at_two_shapes(mistake.diagnostic, tree.name, use.span)
+            ) from None
+
+    def _blank(self, tree: syntax.Blank, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        self.blanks.append((tree.span, wanted, scope))
+        return typed.Literal(0, wanted, span=tree.span)
+
+    def _path(self, tree: syntax.Path, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        found = self.world.weight(tree.parts, tree.span)
+        node = typed.WeightValue(tree.parts, found, span=tree.span)
+        return self.coerce(node, found, wanted, tree.span, role)
+
+    # --- application -----------------------------------------------
+
+    def _apply(self, tree: syntax.Apply, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        arguments: list[syntax.Expression] = []
+        head: syntax.Expression = tree
+        while isinstance(head, syntax.Apply):
+            arguments.append(head.argument)
+            head = head.function
+        arguments.reverse()
+        if isinstance(head, syntax.Name) and head.name == "weights" and "weights" not in scope:
+            return self._weights_of(tree, wanted, role)
+        if isinstance(head, syntax.Bracket) and head.name == "stack":
+            node, found = self._stack(head, arguments[0], scope)
+            [head.span.to(arguments[0].span)]
+            arguments = arguments[1:]
+        else:
+            node, found = self.reference(head, scope, applied=True)
+        return self._applied(node, found, head, arguments, tree, wanted, scope, role)
+
+    def _applied(
+        self,
+        node: typed.Expression,
+        found: Type,
+        head: syntax.Expression,
+        arguments: Sequence[syntax.Expression],
+        tree: syntax.Expression,
+        wanted: Type,
+        scope: Scope,
+        role: str,
+    ) -> typed.Expression:
+        solver = self.solver
+        said_of = called(head)
+        domains: list[Type] = []
+        results: list[Type] = []
+        type_ = found
+        for number, argument in enumerate(arguments):
+            type_ = solver.resolve(type_)
+            if isinstance(type_, TypeVariable) and type_.open:
+                arrow = solver.open_arrow(
+                    solver.fresh("a", self.place(argument.span)),
+                    solver.fresh("b", self.place(tree.span)),
+                    self.place(head.span, said_of),
+                )
+                self.fit(type_, arrow, head.span)
+                type_ = arrow
+            if not isinstance(type_, Function | Linear | OpenArrow):
+                if number == 0:
+                    told = names.not_a_function(solver, said_of, head.span, type_, argument)
+                else:
+                    told = names.too_many_arguments(
+                        solver, said_of, head.span, found, arguments, number
+                    )
+                raise Mistake(told)
+            domains.append(type_.domain)
+            results.append(type_.codomain)
+            type_ = type_.codomain
+        if len(arguments) == 1 and isinstance(arguments[0], syntax.Tuple):
+            apart = names.tuple_for_arguments(solver, said_of, found, arguments[0])
+            if apart is not None:
+                raise Mistake(apart)
+        target = solver.resolve(wanted)
+        late = isinstance(target, Linear) or id(wanted) in self._stages
+        if not late:
+            self.fit(type_, wanted, tree.span, role)
+        for number, (argument, domain, result) in enumerate(
+            zip(arguments, domains, results, strict=True)
+        ):
+            said = f"the argument of {said_of}"
+            if len(arguments) > 1:
+                said = f"the {_ordinal(number)} argument of {said_of}"
+            inner = self.expression(argument, domain, scope, said)
+            node = typed.Apply(node, inner, result, span=head.span.to(argument.span))
+        if late:
+            return self.coerce(node, type_, wanted, tree.span, role)
+        return node
+
+    def _weights_of(self, tree: syntax.Apply, wanted: Type, role: str) -> typed.Expression:
+        argument = tree.argument
+        if not isinstance(argument, syntax.Name) or isinstance(tree.function, syntax.Apply):
+            raise self.fail(
+                "weights-of-what",
+                "`weights` takes the name of a definition",
+                argument.span,
+                "not a name",
+            )
+        self._definition_named(argument.name, argument.span, "weights")
+        found = Weights(argument.name, origin=self.place(tree.span))
+        self.fit(found, wanted, tree.span, role)
+        return typed.WeightsOf(argument.name, found, span=tree.span)
+
+    def _definition_named(self, name: str, span: Span, word: str) -> Entry:
+        entry = self.world.entry(name, span)
+        if entry is None:
+            near = mistakes.nearest(name, self.world.names())
+            raise self.fail(
+                "weights-of-what",
+                f"`{word}` takes the name of a definition",
+                span,
+                f"`{name}` is not a definition",
+                notes=mistakes.did_you_mean(near),
+                better=(span, near) if near else None,
+            )
+        if entry.brackets is not None:
+            raise self.fail(
+                "weights-of-family",
+                f"`{name}` is a family: it has no weights of its own",
+                span,
+                "each occurrence of it has",
+                notes=["Name one occurrence first:"],
+                suggestion=f"layer = {name}",
+            )
+        return entry
+
+    def _open(self, tree: syntax.Open, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        target = tree.expression
+        if not isinstance(target, syntax.Name):
+            raise self.fail(
+                "weights-of-what",
+                "`open` takes the name of a definition",
+                target.span,
+                "not a name",
+            )
+        entry = self._definition_named(target.name, target.span, "open")
+        count = len(self.learns)
+        node, found = self._global(entry, target, (), target.span)
+        del self.learns[count:]
+        assert isinstance(node, typed.Global)
+        arrow = self.solver.resolve(found)
+        weights = Weights(target.name, origin=self.place(tree.span))
+        made: Type
+        if isinstance(arrow, Function | Linear | OpenArrow):
+            made = Function(Product((weights, arrow.domain)), arrow.codomain)
+        else:
+            made = Function(Product((weights, UNIT)), found)
+        self.fit(made, wanted, tree.span, role)
+        return typed.Open(node, made, span=tree.span)
+
+    def _fresh(self, tree: syntax.Fresh, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        if self.is_expression:
+            said = "`fresh` makes weights"
+            raise Mistake(names.expression_owns_weights(tree.span, said, self.whole))
+        inner = self.expression(tree.expression, wanted, scope, role)
+        return typed.Fresh(inner, self.labels.get(id(tree)), wanted, span=tree.span)
+
+    def _stack(
+        self, head: syntax.Bracket, argument: syntax.Expression, scope: Scope
+    ) -> tuple[typed.Expression, Type]:
+        if len(head.sizes) != 1:
+            raise Mistake(names.bracket_count(head, ["n"]))
+        if self.is_expression:
+            said = "`stack` makes weights"
+            raise Mistake(names.expression_owns_weights(head.span, said, self.whole))
+        (count,) = self.sizes_of(head.sizes)
+        if count is None:
+            raise self.fail(
+                "bad-size-argument",
+                "`stack` needs to know how many",
+                head.span,
+                "a size is wanted here",
+            )
+        if not self.family:
+            self.no_rigid(count.variables(), head.span, "`stack`")
+        state = self.solver.fresh("a", self.place(head.span, "`stack`"))
+        made = Function(state, state, origin=self.place(head.span, "`stack`"))
+        inner = self.expression(argument, made, scope, "the argument of `stack`")
+        label = self.labels.get(id(head))
+        self.weight_sizes.append(count)
+        node = typed.Stack(count, inner, label, made, span=head.span.to(argument.span))
+        return node, made
+
+
+def called(tree: syntax.Expression) -> str:
+    match tree:
+        case syntax.Name(name) | syntax.Bracket(name):
+            return f"`{name}`"
+        case syntax.Apply():
+            head: syntax.Expression = tree
+            while isinstance(head, syntax.Apply):
+                head = head.function
+            return called(head)
+        case syntax.Lambda():
+            return "the function"
+        case _:
+            return "this"
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+    return words[number] if number < len(words) else f"{number + 1}th"

@@ -1,0 +1,135 @@
+"""The types of built-in names, written as text in the language's own syntax.
+
+    "a[n] -> a[k] where n >= k"            take, with brackets ("k",)
+    "a -> b -> c where c = lift a b"       max
+
+After `where`, separated by commas:
+
+    vector a          a vector space: from R and C by arrays, products, reps, -o
+    elementwise a     R or C under any axes
+    real a            R under any axes
+    number a          R, C or Int under any axes
+    c = lift a b      the shape of the operand with more axes
+    c = compare a b   Bool under the lifted axes
+    c = matmul a b    vectors and matrices, as `@`
+    b = flatten a     all entries in one axis
+    b = reshape a     the axes of the brackets, as many entries
+    m = matrix a b    the axes of b, then those of a
+    b = bools a       the same axes, of Bool
+    b = reals a       the same axes, of R
+    index i n         i is Fin[n] or Int
+    n >= k            a bound on sizes
+
+Names whose brackets vary in number (`window`, `pool`, `reshape`) and the operators are
+typed by rules of their own: windows.py, elaborate.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Protocol
+
+from . import syntax
+from .constraints import (
+    Class,
+    Constraint,
+    Flatten,
+    Index,
+    Lift,
+    MatMul,
+    MatrixOf,
+    Reshape,
+    SameAxes,
+    SizeAtLeast,
+)
+from .declarations import Declarations, Reader, rigid_reader
+from .parser import parse_type
+from .schemes import Polytype
+from .sizes import Size, SizeVariable
+from .types import BOOL, R, Type
+
+CLASSES = ("vector", "elementwise", "real", "number", "scaling", "field", "comparable", "boolean")
+
+
+class BuiltinRecord(Protocol):
+    """What inference needs to know of a built-in name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def brackets(self) -> tuple[str, ...]: ...
+
+
+_identity = itertools.count(-1, -1)  # apart from every solver's variables
+_cache: dict[tuple[str, tuple[str, ...]], tuple[Polytype, tuple[SizeVariable, ...]]] = {}
+
+
+def read_signature(
+    text: str, brackets: tuple[str, ...] = ()
+) -> tuple[Polytype, tuple[SizeVariable, ...]]:
+    """A built-in's scheme and the size variables its brackets stand for.
+
+    >>> read_signature("a[n] -> a[k] where n >= k", ("k",))[1][0].name
+    'k'
+    """
+    key = (text, brackets)
+    if key not in _cache:
+        _cache[key] = _read(text, brackets)
+    return _cache[key]
+
+
+def _read(text: str, brackets: tuple[str, ...]) -> tuple[Polytype, tuple[SizeVariable, ...]]:
+    body, _, where = text.partition(" where ")
+    reader, types, sizes = rigid_reader(Declarations(), lambda: next(_identity))
+    reader.located = False  # the text of a signature is no place of the user's
+    tree = parse_type(body)
+    named = [name for name in brackets if name != "..."]
+    for name in named:
+        reader.size(syntax.SizeName(name))
+    type_ = reader.read(tree)
+    constraints = [
+        _constraint(part.strip(), reader, text) for part in where.split(",") if part.strip()
+    ]
+    of_brackets = tuple(variable for name in named for variable in sizes if variable.name == name)
+    return Polytype(type_, tuple(types), tuple(sizes), tuple(constraints)), of_brackets
+
+
+def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
+    words = text.split()
+
+    def named(word: str) -> Type:
+        return reader.read(syntax.TypeName(word))
+
+    if ">=" in words:
+        left, right = text.split(">=")
+        return SizeAtLeast(left=_size(left, reader), right=_size(right, reader))
+    match words:
+        case [name, variable] if name in CLASSES:
+            return Class(name=name, type=named(variable))
+        case ["index", index, count]:
+            return Index(index=named(index), count=reader.size(syntax.SizeName(count)))
+        case [result, "=", "matmul", left, right]:
+            return MatMul(left=named(left), right=named(right), result=named(result))
+        case [result, "=", "flatten", operand]:
+            return Flatten(type=named(operand), flat=named(result))
+        case [result, "=", "matrix", domain, codomain]:
+            return MatrixOf(domain=named(domain), codomain=named(codomain), result=named(result))
+        case [result, "=", "reshape", operand]:
+            return Reshape(type=named(operand), shaped=named(result))
+        case [result, "=", "bools", operand]:
+            if result == operand:
+                return Class(name="boolean", type=named(result))
+            return SameAxes(type=named(operand), shaped=named(result), scalar=BOOL)
+        case [result, "=", "reals", operand]:
+            return SameAxes(type=named(operand), shaped=named(result), scalar=R)
+        case [result, "=", "lift" | "compare" as word, left, right]:
+            return Lift(operator=word, left=named(left), right=named(right), result=named(result))
+    raise ValueError(f"no such constraint: {text!r} in {whole!r}")
+
+
+def _size(text: str, reader: Reader) -> Size:
+    tree = parse_type(f"R[{text.strip()}]")
+    assert isinstance(tree, syntax.TypeArray)
+    return reader.size(tree.sizes[0])

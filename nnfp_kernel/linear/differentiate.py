@@ -1,0 +1,543 @@
+"""D: from a graph to the graph of its linear maps.
+
+    linearize   the graph once, and the network of linear maps that is its derivative
+    jvp, vjp    that network, or its adjoint, at tangents or cotangents
+    gradient_graph   values and gradient as one graph, for the runtime
+
+Every node of the primal is made once; the linear maps refer to its wires. What a node
+contributes follows from its kind:
+
+    elementwise   φ            diag (φ' x)
+    linear        f            f, its open slots together
+    bilinear      b (x, y)     b(·, y) and b(x, ·), added
+    general       f            the chains its record gives
+    discrete                   nothing
+    Map           map f        mapL (D f xᵢ)
+    Loop          mapAccum f   recurrence (D f (sₜ₋₁, xₜ))
+    Choose        if c f g     choose c (D f x) (D g x)
+
+A wire that does not depend on an active input has no tangent; nor have integers,
+Booleans and keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..graph.graph import (
+    ArrayType,
+    Builder,
+    Call,
+    Choose,
+    Constant,
+    Graph,
+    Loop,
+    Map,
+    Node,
+    Wire,
+)
+from ..graph.primitive import Primitive, Step
+from .maps import (
+    Cell,
+    ChooseL,
+    LinearMap,
+    MapL,
+    Network,
+    Part,
+    Recurrence,
+    Section,
+    Tangent,
+    Variable,
+    chain,
+)
+from .residuals import keep, prologue
+
+T = TypeVar("T")
+
+
+def linearize(
+    builder: Builder, graph: Graph, inputs: Sequence[Wire], active: Sequence[bool]
+) -> tuple[tuple[Wire, ...], Network]:
+    """The outputs of `graph` at `inputs`, and its derivative there.
+
+    The network goes from the tangents of the inputs flagged in `active`, in order, to
+    the tangents of the outputs that are real or complex, in order. Raises ValueError
+    for an active input that is neither.
+    """
+    for wire, flag in zip(graph.inputs, active, strict=True):
+        if flag and not wire.type.differentiable:
+            raise ValueError(f"an input of type {wire.type} has no tangent")
+    wanted = [wire.type.differentiable for wire in graph.outputs]
+    outputs, traced = _trace(builder, graph, inputs, active, wanted)
+    results = tuple(
+        variable or Variable(wire.type)
+        for variable, wire in zip(traced.outputs, graph.outputs, strict=True)
+        if wire.type.differentiable
+    )
+    return outputs, Network(traced.inputs, tuple(traced.parts), results).useful()
+
+
+def jvp(
+    builder: Builder, graph: Graph, inputs: Sequence[Wire], tangents: Sequence[Tangent]
+) -> tuple[tuple[Wire, ...], tuple[Tangent, ...]]:
+    """The outputs, and their tangents (None is zero) for the tangents of the inputs."""
+    outputs, network = linearize(builder, graph, inputs, [t is not None for t in tangents])
+    made = iter(network.apply(builder, [t for t in tangents if t is not None]))
+    return outputs, tuple(next(made) if w.type.differentiable else None for w in graph.outputs)
+
+
+def vjp(
+    builder: Builder,
+    graph: Graph,
+    inputs: Sequence[Wire],
+    active: Sequence[bool],
+    cotangents: Sequence[Tangent],
+) -> tuple[tuple[Wire, ...], tuple[Tangent, ...]]:
+    """The outputs, and the cotangents of all inputs (None is zero) for those of the
+    outputs; the cotangent of an output that has none is not looked at."""
+    outputs, network = linearize(builder, graph, inputs, active)
+    given = [
+        cotangent
+        for cotangent, wire in zip(cotangents, graph.outputs, strict=True)
+        if wire.type.differentiable
+    ]
+    made = iter(network.adjoint().apply(builder, given))
+    return outputs, tuple(next(made) if flag else None for flag in active)
+
+
+def gradient_graph(
+    primitives: Mapping[str, Primitive], graph: Graph, active: Sequence[bool]
+) -> Graph:
+    """The graph inputs ++ cotangents -> outputs ++ cotangents of the active inputs.
+
+    There is one cotangent for each output that is real or complex.
+    """
+    builder = Builder(primitives)
+    inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
+    outputs, network = linearize(builder, graph, inputs, active)
+    cotangents = [builder.input(type, "cotangent") for type in network.codomain]
+    gradients = network.adjoint().apply(builder, cotangents)
+    filled = [
+        builder.zeros(type) if wire is None else wire
+        for wire, type in zip(gradients, network.domain, strict=True)
+    ]
+    return builder.finish([*outputs, *filled])
+
+
+# --- which wires have a tangent -----------------------------------------------------------
+
+
+def reach(graph: Graph, active: Sequence[bool]) -> tuple[bool, ...]:
+    """Which outputs depend differentiably on the active inputs."""
+    live = {wire for wire, flag in zip(graph.inputs, active, strict=True) if flag}
+    for node in graph.nodes:
+        if not live.isdisjoint(node.inputs):
+            flags = _node_reach(node, [wire in live for wire in node.inputs])
+            live.update(
+                wire
+                for wire, flag in zip(node.outputs, flags, strict=True)
+                if flag and wire.type.differentiable
+            )
+    return tuple(wire in live for wire in graph.outputs)
+
+
+def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
+    match node.operation:
+        case Constant():
+            return (False,)
+        case Call(primitive, _):
+            return (primitive.kind != "discrete" and any(active),)
+        case Map(body=body):
+            return reach(body, active)
+        case Loop() as loop:
+            return _loop_reach(loop, active)[1]
+        case Choose(branches=branches):
+            return [any(flags) for flags in zip(*(reach(b, active[1:]) for b in branches))]  # noqa: B905
+        case other:
+            raise AssertionError(f"no derivative for {other}")
+
+
+def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
+    """The activity of the body's inputs and outputs: a least fixed point over the state."""
+    first, last = loop.shared, loop.shared + loop.carried
+    given = list(active)
+    while True:
+        after = list(reach(loop.body, given))
+        state = [a or b for a, b in zip(given[first:last], after, strict=False)]
+        after[: loop.carried] = state
+        if state == given[first:last]:
+            return given, after
+        given[first:last] = state
+
+
+# --- the derivative of a graph --------------------------------------------------------------
+
+
+class _Trace:
+    """The primal's wires in the builder, the variables of their tangents, the parts."""
+
+    __slots__ = ("inputs", "outputs", "parts", "place", "variable")
+
+    def __init__(self) -> None:
+        self.place: dict[Wire, Wire] = {}
+        self.variable: dict[Wire, Variable] = {}
+        self.parts: list[Part] = []
+        self.inputs: tuple[Variable, ...] = ()
+        self.outputs: tuple[Variable | None, ...] = ()
+
+
+def _trace(
+    builder: Builder,
+    graph: Graph,
+    inputs: Sequence[Wire],
+    active: Sequence[bool],
+    wanted: Sequence[bool],
+) -> tuple[tuple[Wire, ...], _Trace]:
+    trace = _Trace()
+    place, variable = trace.place, trace.variable
+    given = []
+    for inner, outer, flag in zip(graph.inputs, inputs, active, strict=True):
+        place[inner] = builder.own(outer)
+        if flag:
+            variable[inner] = Variable(inner.type)
+            given.append(variable[inner])
+    useful = _useful(graph, wanted)
+    before = builder.origin
+    for node in graph.nodes:
+        builder.origin = node.origin or before
+        operands = [place[wire] for wire in node.inputs]
+        if variable.keys().isdisjoint(node.inputs) or useful.isdisjoint(node.outputs):
+            made: Sequence[Wire] = _inline(builder, node, operands)
+        else:
+            made = _node(builder, trace, node, operands, useful)
+        place.update(zip(node.outputs, made, strict=True))
+    builder.origin = before
+    trace.inputs = tuple(given)
+    trace.outputs = tuple(
+        variable.get(wire) if flag else None
+        for wire, flag in zip(graph.outputs, wanted, strict=True)
+    )
+    return tuple(place[wire] for wire in graph.outputs), trace
+
+
+def _useful(graph: Graph, wanted: Sequence[bool]) -> set[Wire]:
+    """The wires on which a wanted output depends."""
+    useful = {wire for wire, flag in zip(graph.outputs, wanted, strict=True) if flag}
+    for node in reversed(graph.nodes):
+        if not useful.isdisjoint(node.outputs):
+            useful.update(node.inputs)
+    return useful
+
+
+def _inline(builder: Builder, node: Node, operands: Sequence[Wire]) -> tuple[Wire, ...]:
+    if isinstance(node.operation, Constant):
+        return (builder.constant(node.operation.value, node.operation.type.kind),)
+    return builder.add(node.operation, operands)
+
+
+def _node(
+    builder: Builder, trace: _Trace, node: Node, operands: list[Wire], useful: set[Wire]
+) -> Sequence[Wire]:
+    """The node in the builder; the parts of its derivative go to the trace."""
+    match node.operation:
+        case Call() as call:
+            return _call(builder, trace, node, call, operands)
+        case Map() as each:
+            return _map(builder, trace, node, each, operands, useful)
+        case Loop() as loop:
+            return _loop(builder, trace, node, loop, operands, useful)
+        case Choose() as choose:
+            return _choose(builder, trace, node, choose, operands, useful)
+        case other:
+            raise AssertionError(f"no derivative for {other}")
+
+
+def _call(
+    builder: Builder, trace: _Trace, node: Node, call: Call, operands: list[Wire]
+) -> Sequence[Wire]:
+    primitive = call.primitive
+    (output,) = made = builder.add(call, operands)
+    if primitive.kind == "discrete" or not output.type.differentiable:
+        return made
+    result = Variable(output.type)
+    variables = [trace.variable.get(wire) for wire in node.inputs]
+    parts = trace.parts
+    before = len(parts)
+
+    def part(map: LinearMap, *inputs: Variable) -> None:
+        parts.append(Part(map, inputs, (result,), builder.origin))
+
+    match primitive.kind:
+        case "elementwise":
+            rule = primitive.partials
+            assert rule is not None, f"{primitive.name} has no partials"
+            for variable, partial in zip(variables, rule(builder, operands, output), strict=True):
+                if variable is not None and partial is not None:
+                    step = Step("mul", {}, 0, (partial,))
+                    map = chain(builder.primitives, (step,), variable.type, output.type)
+                    part(map, variable)
+        case "linear":
+            positions = primitive.open_positions
+            opens = range(len(operands)) if positions is None else positions
+            live = tuple(k for k in opens if variables[k] is not None)
+            shown = tuple(w.type if k in opens else w for k, w in enumerate(operands))
+            if live:
+                given = [v for k in live if (v := variables[k]) is not None]
+                part(_section(builder, call, live, shown, output), *given)
+        case "bilinear":
+            for k in primitive.open_positions or (0, 1):
+                if (variable := variables[k]) is not None:
+                    shown = (*operands[:k], operands[k].type, *operands[k + 1 :])
+                    part(_section(builder, call, (k,), shown, output), variable)
+        case "general":
+            differential = primitive.differential
+            assert differential is not None, f"{primitive.name} has no differential"
+            chains = differential(builder, call.parameters, operands, output)
+            for variable, steps in zip(variables, chains, strict=True):
+                if variable is not None and steps is not None:
+                    map = chain(builder.primitives, steps, variable.type, output.type)
+                    part(map, variable)
+        case other:
+            raise AssertionError(f"no derivative for a primitive of kind {other}")
+    if len(parts) > before:
+        trace.variable[node.outputs[0]] = result
+    return made
+
+
+def _section(
+    builder: Builder,
+    call: Call,
+    positions: tuple[int, ...],
+    operands: tuple[Wire | ArrayType, ...],
+    output: Wire,
+) -> Section:
+    domain = tuple(
+        operand if isinstance(operand, ArrayType) else operand.type
+        for operand in (operands[k] for k in positions)
+    )
+    return Section(
+        builder.primitives, call.primitive, call.parameters, positions, operands, domain,
+        (output.type,),
+    )  # fmt: skip
+
+
+# --- maps, loops and branches -----------------------------------------------------------------
+
+
+def _body(
+    builder: Builder, graph: Graph, active: Sequence[bool], wanted: Sequence[bool]
+) -> tuple[Builder, tuple[Wire, ...], tuple[Wire, ...], _Trace]:
+    """The body of a structured node made again, in a builder of its own."""
+    child = Builder(builder.primitives)
+    child.origin = builder.origin
+    inputs = tuple(child.input(w.type, w.name, w.representation) for w in graph.inputs)
+    outputs, trace = _trace(child, graph, inputs, active, wanted)
+    return child, inputs, outputs, trace
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The residuals of a body: where each is found outside, and how the rest follows."""
+
+    shared: tuple[Wire, ...]  # wires outside: the same for every element
+    stacked: tuple[Wire | int, ...]  # one for each: a wire outside, or a stacked output
+    extra: tuple[Wire, ...]  # wires of the body that become further outputs
+    prologue: Graph
+    made: tuple[Wire, ...]
+
+    def cell(self, network: Network) -> Cell:
+        return Cell(self.prologue, self.made, network)
+
+    def found(self, stacks: Sequence[Wire]) -> tuple[Wire, ...]:
+        """The stacked residuals, given the node's stacked outputs."""
+        return tuple(stacks[each] if isinstance(each, int) else each for each in self.stacked)
+
+
+def _kept(
+    child: Builder,
+    needed: Sequence[Wire],
+    shared: Mapping[Wire, Wire],
+    elements: Mapping[Wire, Wire],
+    stacks: Sequence[Wire],
+) -> _Kept:
+    """What to keep of a body of which outside there are `shared` inputs, `elements`
+    and the outputs in `stacks`."""
+    there = {wire: k for k, wire in reversed(list(enumerate(stacks)))}
+    saved = keep(child, needed, shared.keys() | elements.keys() | there.keys())
+    once = [wire for wire in saved if wire in shared]
+    each = [wire for wire in saved if wire not in shared]
+    extra = [wire for wire in each if wire not in elements and wire not in there]
+    further = {wire: len(stacks) + k for k, wire in enumerate(extra)}
+    return _Kept(
+        tuple(shared[wire] for wire in once),
+        tuple(
+            elements[w] if w in elements else there[w] if w in there else further[w] for w in each
+        ),
+        tuple(extra),
+        prologue(child, [*once, *each], needed),
+        tuple(needed),
+    )
+
+
+def _results(trace: _Trace, wires: Sequence[Wire]) -> tuple[Variable, ...]:
+    """New variables for the outputs of a node."""
+    for wire in wires:
+        trace.variable[wire] = Variable(wire.type)
+    return tuple(trace.variable[wire] for wire in wires)
+
+
+def _map(
+    builder: Builder, trace: _Trace, node: Node, each: Map, operands: list[Wire], useful: set[Wire]
+) -> Sequence[Wire]:
+    active = [wire in trace.variable for wire in node.inputs]
+    wanted = [wire in useful and wire.type.differentiable for wire in node.outputs]
+    child, inputs, outputs, inner = _body(builder, each.body, active, wanted)
+    reached = [k for k, variable in enumerate(inner.outputs) if variable is not None]
+    network = Network(inner.inputs, tuple(inner.parts), _present(inner.outputs)).useful()
+
+    kept = _kept(
+        child,
+        network.fixed,
+        dict(zip(inputs[: each.shared], operands, strict=False)),
+        dict(zip(inputs[each.shared :], operands[each.shared :], strict=True)),
+        outputs,
+    )
+    body = child.finish([*outputs, *kept.extra])
+    made = builder.add(Map(body, each.shared, each.length), operands)
+    if reached:
+        flags = tuple(k < each.shared for k, flag in enumerate(active) if flag)
+        summed = (False,) * len(reached)
+        map = MapL(kept.cell(network), each.length, kept.shared, kept.found(made), flags, summed)
+        given = tuple(trace.variable[wire] for wire in node.inputs if wire in trace.variable)
+        results = _results(trace, [node.outputs[k] for k in reached])
+        trace.parts.append(Part(map, given, results, builder.origin))
+    return made[: len(outputs)]
+
+
+def _present(variables: Sequence[Variable | None]) -> tuple[Variable, ...]:
+    return tuple(variable for variable in variables if variable is not None)
+
+
+def _loop(
+    builder: Builder, trace: _Trace, node: Node, loop: Loop, operands: list[Wire], useful: set[Wire]
+) -> Sequence[Wire]:
+    first, last = loop.shared, loop.shared + loop.carried
+    active, _ = _loop_reach(loop, [wire in trace.variable for wire in node.inputs])
+    states = [k for k in range(loop.carried) if active[first + k]]
+    wanted = [
+        wire.type.differentiable and (k < loop.carried or wire in useful)
+        for k, wire in enumerate(node.outputs)
+    ]
+    child, inputs, outputs, inner = _body(builder, loop.body, active, wanted)
+    stacks = [k for k in range(loop.carried, len(outputs)) if inner.outputs[k] is not None]
+
+    # The body's variables in a recurrence's order: state, elements, shared.
+    variable = dict(zip([k for k, flag in enumerate(active) if flag], inner.inputs, strict=True))
+    order = [*(first + k for k in states), *(k for k in variable if k >= last)]
+    order += [k for k in variable if k < first]
+    elements = sum(k >= last for k in variable)
+    after = [inner.outputs[k] or Variable(outputs[k].type) for k in states]
+    network = Network(
+        tuple(variable[k] for k in order),
+        tuple(inner.parts),
+        (*after, *_present([inner.outputs[k] for k in stacks])),
+    ).useful()
+
+    kept = _kept(
+        child,
+        network.fixed,
+        dict(zip(inputs[:first], operands, strict=False)),
+        dict(zip(inputs[last:], operands[last:], strict=True)),
+        outputs[loop.carried :],
+    )
+    body = child.finish([*outputs, *kept.extra])
+    operation = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse)
+    made = builder.add(operation, operands)
+    if states or stacks:
+        map = Recurrence(
+            kept.cell(network), loop.length, loop.reverse, kept.shared,
+            kept.found(made[loop.carried :]), len(states), elements, len(stacks),
+        )  # fmt: skip
+        wires = [node.inputs[k] for k in order]
+        given = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
+        results = _results(trace, [node.outputs[k] for k in (*states, *stacks)])
+        trace.parts.append(Part(map, given, results, builder.origin))
+    return made[: len(outputs)]
+
+
+def _choose(
+    builder: Builder,
+    trace: _Trace,
+    node: Node,
+    choose: Choose,
+    operands: list[Wire],
+    useful: set[Wire],
+) -> Sequence[Wire]:
+    selector, *given = operands
+    if selector.type.rank:
+        raise ValueError("a choice over a batch is made after differentiation: linearize first")
+    active = [wire in trace.variable for wire in node.inputs[1:]]
+    wanted = [wire in useful and wire.type.differentiable for wire in node.outputs]
+    bodies = [_body(builder, branch, active, wanted) for branch in choose.branches]
+    reached = [k for k in range(len(wanted)) if any(body[3].outputs[k] for body in bodies)]
+
+    # Residuals of a branch that are not there anyway travel in slots, which branches
+    # share; a branch that has no use for a slot fills it with zeros.
+    slots: list[ArrayType] = []
+    placed: list[tuple[Network, _Kept, list[int]]] = []
+    for child, inputs, outputs, inner in bodies:
+        results = tuple(inner.outputs[k] or Variable(outputs[k].type) for k in reached)
+        network = Network(inner.inputs, tuple(inner.parts), results).useful()
+        kept = _kept(child, network.fixed, dict(zip(inputs, given, strict=True)), {}, outputs)
+        placed.append((network, kept, _seats(slots, kept.extra, lambda wire: wire.type)))
+    branches = []
+    for (child, _, outputs, _), (_, kept, seats) in zip(bodies, placed, strict=True):
+        filled = dict(zip(seats, kept.extra, strict=True))
+        rest = [filled.get(k) or child.zeros(type) for k, type in enumerate(slots)]
+        branches.append(child.finish([*outputs, *rest]))
+    made = builder.add(Choose(tuple(branches)), operands)
+    if reached:
+        count = len(wanted)
+        residuals: list[Wire] = []
+        own = []
+        for _, kept, seats in placed:
+            found = [
+                each if not isinstance(each, int)
+                else made[each] if each < count
+                else made[count + seats[each - count]]
+                for each in kept.stacked
+            ]  # fmt: skip
+            own.append(_seats(residuals, (*kept.shared, *found), lambda wire: wire))
+        cells = tuple(
+            _seated(kept.cell(network), where, residuals)
+            for (network, kept, _), where in zip(placed, own, strict=True)
+        )
+        map = ChooseL(selector, cells, tuple(residuals))
+        into = tuple(trace.variable[wire] for wire in node.inputs[1:] if wire in trace.variable)
+        out_of = _results(trace, [node.outputs[k] for k in reached])
+        trace.parts.append(Part(map, into, out_of, builder.origin))
+    return made[: len(wanted)]
+
+
+def _seats(seats: list[T], wires: Sequence[Wire], kind: Callable[[Wire], T]) -> list[int]:
+    """For each wire a seat of its own kind; those that are missing are added."""
+    taken: list[int] = []
+    for wire in wires:
+        wanted = kind(wire)
+        free = (k for k, seat in enumerate(seats) if seat == wanted and k not in taken)
+        place = next(free, len(seats))
+        if place == len(seats):
+            seats.append(wanted)
+        taken.append(place)
+    return taken
+
+
+def _seated(cell: Cell, own: Sequence[int], residuals: Sequence[Wire]) -> Cell:
+    """The cell with a prologue that takes all residuals, of which it uses its own."""
+    prologue = cell.prologue
+    inputs = [Wire(wire.type) for wire in residuals]
+    for place, wire in zip(own, prologue.inputs, strict=True):
+        inputs[place] = wire
+    return Cell(Graph(tuple(inputs), prologue.nodes, prologue.outputs), cell.made, cell.network)

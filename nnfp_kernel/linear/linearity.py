@@ -1,0 +1,110 @@
+"""Whether a graph is linear in some of its inputs, proved node by node.
+
+A wire is constant (it does not depend on those inputs), linear, or neither. The
+first node that makes neither is the one to show to whoever declared `a -o b`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, Wire
+
+
+@dataclass(frozen=True)
+class Nonlinear(Exception):
+    """The node at which linearity is lost; None: an output does not depend linearly."""
+
+    node: Node | None
+
+
+def nonlinear_node(graph: Graph, active: Sequence[bool]) -> Nonlinear | None:
+    """None where every output of `graph` is linear in the inputs flagged `active`.
+
+    A constant output other than zero is not linear: linear maps keep zero.
+    """
+    try:
+        flags = _outputs(graph, active)
+    except Nonlinear as found:
+        return found
+    for wire, linear in zip(graph.outputs, flags, strict=True):
+        if not linear and wire.type.differentiable and not _is_zero(graph, wire):
+            return Nonlinear(_producer(graph, wire))
+    return None
+
+
+def _outputs(graph: Graph, active: Sequence[bool]) -> list[bool]:
+    """Which outputs depend linearly on the active inputs. Raises Nonlinear."""
+    linear: dict[Wire, bool] = dict(zip(graph.inputs, active, strict=True))
+    for node in graph.nodes:
+        flags = [linear[wire] for wire in node.inputs]
+        answers = _node(graph, node, flags) if any(flags) else [False] * len(node.outputs)
+        linear.update(zip(node.outputs, answers, strict=True))
+    return [linear[wire] for wire in graph.outputs]
+
+
+def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
+    match node.operation:
+        case Call(primitive=primitive):
+            positions = primitive.open_positions or range(len(flags))
+            open_flags = [flags[k] for k in positions]
+            if primitive.kind == "bilinear" and sum(flags) == 1 and any(open_flags):
+                return [True]
+            if primitive.kind == "linear" and sum(flags) == sum(open_flags):
+                # Jointly linear: a constant beside a linear operand must be zero.
+                for k in positions:
+                    if not flags[k] and not _is_zero(graph, node.inputs[k]):
+                        raise Nonlinear(node)
+                return [True]
+            # A quotient is linear in what is divided.
+            if primitive.name == "divide" and flags == [True, False]:
+                return [True]
+            raise Nonlinear(node)
+        case Map(body=body):
+            return _outputs(body, flags)
+        case Loop(body=body, shared=shared, carried=carried):
+            given = list(flags)
+            state = slice(shared, shared + carried)
+            for k in range(*state.indices(len(given))):
+                if not given[k] and _is_zero(graph, node.inputs[k]):
+                    given[k] = True  # zero is linear too
+            answers = _outputs(body, given)
+            if answers[:carried] != given[state]:
+                raise Nonlinear(node)
+            return answers
+        case Choose(branches=branches):
+            if flags[0]:
+                raise Nonlinear(node)
+            found = []
+            for branch in branches:
+                answers = _outputs(branch, flags[1:])
+                found.append(
+                    [
+                        linear or _is_zero(branch, wire)
+                        for linear, wire in zip(answers, branch.outputs, strict=True)
+                    ]
+                )
+            return [all(column) for column in zip(*found, strict=True)]
+        case Constant():
+            return [False]
+        case other:
+            raise AssertionError(f"no case for {type(other).__name__}")
+
+
+def _producer(graph: Graph, wire: Wire) -> Node | None:
+    return next((node for node in graph.nodes if wire in node.outputs), None)
+
+
+def _is_zero(graph: Graph, wire: Wire) -> bool:
+    """Whether a wire is known to be zero: a literal, or one led elsewhere."""
+    node = _producer(graph, wire)
+    while node is not None:
+        if isinstance(node.operation, Constant):
+            return not node.operation.value.any()
+        if not isinstance(node.operation, Call) or len(node.inputs) != 1:
+            return False
+        if node.operation.primitive.kind != "linear":
+            return False
+        node = _producer(graph, node.inputs[0])
+    return False

@@ -1,0 +1,30 @@
+"""Every primitive, one record each. Importing this package fills the table and
+imports no jax: a lowering imports it when it is called.
+
+>>> from nnfp_kernel.primitives import BUILTINS
+>>> BUILTINS["tanh"].type
+'a -> a where elementwise a'
+"""
+
+from __future__ import annotations
+
+from . import (
+    combinators,
+    comparison,
+    contraction,
+    elementwise,
+    indexing,
+    linear_maps,
+    matrix,
+    movement,
+    random,
+    reduction,
+    windows,
+)
+from .table import BUILTINS, PRIMITIVES
+
+__all__ = [
+    "BUILTINS", "PRIMITIVES",
+    "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
+    "matrix", "movement", "random", "reduction", "windows",
+]  # fmt: skip

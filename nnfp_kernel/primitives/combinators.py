@@ -1,0 +1,386 @@
+"""Combinators: architectures as functions of functions (LANGUAGE section 5).
+
+Each becomes one structured node of the graph: a map, a loop, or wires that are
+merely led elsewhere. What a combinator hands to a function is a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..graph.graph import ArrayType
+from ..graph.trace import Occurrence, Tracer
+from ..graph.values import Value, leaves, map_leaves
+from ..language import types as t
+from ..language.sizes import constant
+from .linear_maps import LinearValue
+from .table import Builtin, builtin
+
+
+def _length(sequence: Value, type: t.Type) -> int:
+    """How many elements there are: as the wires say, all of which must agree."""
+    lengths = {wire.type.shape[0] for wire in leaves(sequence)}
+    if len(lengths) > 1:
+        found = " and ".join(map(str, sorted(lengths)))
+        raise ValueError(f"sequences that go together have lengths {found}")
+    if lengths:
+        return lengths.pop()
+    assert isinstance(type, t.Array)
+    length = type.length.value
+    if length is None:
+        raise ValueError("the length of this sequence cannot be told: its elements hold no numbers")
+    return length
+
+
+def _element(type: t.Type) -> t.Type:
+    assert isinstance(type, t.Array)
+    return type.element
+
+
+def _zipped(type: t.Type) -> t.Array:
+    """`(a[n], b[n])` as `(a, b)[n]`."""
+    assert isinstance(type, t.Product)
+    first = type.items[0]
+    assert isinstance(first, t.Array)
+    return t.Array(t.Product(tuple(_element(item) for item in type.items)), first.length)
+
+
+# --- one by one ------------------------------------------------------------------------
+
+
+def _map(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+    _, sequence = use.domains()[:2]
+    result = use.result(2)
+    return context.map(_length(xs, sequence), xs, _element(sequence), function, _element(result))
+
+
+def _zip_with(context: Tracer, use: Occurrence, function: Value, pair: Value) -> Value:
+    sequence = _zipped(use.domains()[1])
+    return context.map(
+        _length(pair, sequence), pair, sequence.element, function, _element(use.result(2))
+    )
+
+
+def _zip(context: Tracer, use: Occurrence, pair: Value) -> Value:
+    _length(pair, _zipped(use.domains()[0]))  # an array of pairs is a pair of arrays
+    return pair
+
+
+builtin(
+    Builtin(
+        "map", "(a -> b) -> a[n] -> b[n]", 2, _map,
+        doc="A function on every element: one layer applied everywhere, its weights shared.",
+        latex=r"\mathrm{map}\,{0}",
+        example="map square [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "zip", "(a[n], b[n]) -> (a, b)[n]", 1, _zip,
+        doc="Two sequences of one length as a sequence of pairs.",
+        example="zip ([1, 2], [3, 4])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "unzip", "(a, b)[n] -> (a[n], b[n])", 1, lambda context, use, pairs: pairs,
+        doc="A sequence of pairs as a pair of sequences.",
+        example="unzip (zip ([1, 2], [3, 4]))",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "zipWith", "((a, b) -> c) -> (a[n], b[n]) -> c[n]", 2, _zip_with,
+        doc="A function of pairs on two sequences of one length.",
+        example="zipWith (*) ([1, 2], [3, 4])",
+    )
+)  # fmt: skip
+
+
+# --- along a sequence, with a state ---------------------------------------------------------
+
+
+def _fold(reverse: bool) -> Callable[..., Value]:
+    def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+        _, state, sequence = use.domains()[:3]
+        final, _ = context.loop(
+            _length(xs, sequence), start, state, xs, _element(sequence),
+            lambda s, x: (step((s, x)), ()), t.UNIT, reverse=reverse,
+        )  # fmt: skip
+        return final
+
+    return trace
+
+
+def _scan(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+    _, state, sequence = use.domains()[:3]
+
+    def accumulate(s: Value, x: Value) -> tuple[Value, Value]:
+        after = step((s, x))
+        return after, after
+
+    _, states = context.loop(
+        _length(xs, sequence), start, state, xs, _element(sequence), accumulate, state
+    )
+    return states
+
+
+def _map_accumulate(reverse: bool) -> Callable[..., Value]:
+    def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+        _, state, sequence = use.domains()[:3]
+        result = use.result(3)
+        assert isinstance(result, t.Product)
+        return context.loop(
+            _length(xs, sequence), start, state, xs, _element(sequence),
+            lambda s, x: step((s, x)), _element(result.items[1]), reverse=reverse,
+        )  # fmt: skip
+
+    return trace
+
+
+def _unfold(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value:
+    _, state = use.domains()[:2]
+    _, outputs = context.loop(
+        use.brackets[0], seed, state, (), t.UNIT, lambda s, _: step(s), _element(use.result(2))
+    )
+    return outputs
+
+
+def _iterate(context: Tracer, use: Occurrence, function: Value, start: Value) -> Value:
+    _, state = use.domains()[:2]
+    final, _ = context.loop(
+        use.brackets[0], start, state, (), t.UNIT, lambda s, _: (function(s), ()), t.UNIT
+    )
+    return final
+
+
+builtin(
+    Builtin(
+        "fold", "((s, a) -> s) -> s -> a[n] -> s", 3, _fold(reverse=False),
+        doc="The state after the last element: an encoding RNN.",
+        example="fold (+) 0 [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "foldRight", "((s, a) -> s) -> s -> a[n] -> s", 3, _fold(reverse=True),
+        doc="A fold that starts at the last element.",
+        example="foldRight (\\(s, x) -> s / 2 + x) 0 [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "scan", "((s, a) -> s) -> s -> a[n] -> s[n]", 3, _scan,
+        doc="The states after each element, without the first one.",
+        example="scan (+) 0 [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "mapAccum", "((s, a) -> (s, b)) -> s -> a[n] -> (s, b[n])", 3,
+        _map_accumulate(reverse=False),
+        doc="The accumulating map: a final state and one output an element. An RNN.",
+        example="mapAccum (\\(s, x) -> (s + x, s * x)) 0 [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "mapAccumRight", "((s, a) -> (s, b)) -> s -> a[n] -> (s, b[n])", 3,
+        _map_accumulate(reverse=True),
+        doc="The accumulating map from the right; outputs stay at their elements' places.",
+        example="mapAccumRight (\\(s, x) -> (s + x, s * x)) 0 [1, 2, 3]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "unfold", "(s -> (s, b)) -> s -> b[n]", 2, _unfold, brackets=("n",),
+        doc="n outputs grown from a seed: a generating RNN.",
+        example="unfold[4] (\\s -> (2 * s, s)) 1",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "iterate", "(a -> a) -> a -> a", 2, _iterate, brackets=("n",),
+        doc="One function applied n times over: a deep network with tied weights.",
+        example="iterate[3] (* 2) 1",
+    )
+)  # fmt: skip
+
+
+# --- windows -------------------------------------------------------------------------------
+
+
+def _over_windows(
+    context: Tracer, function: Value, patches: Value, rank: int, patch: t.Type, result: t.Type
+) -> Value:
+    """`function` at each of the positions, which are the leading `rank` axes of `patches`.
+
+    `patch` and `result` are the types of one patch and of the whole answer.
+    """
+    if rank == 0:
+        return function(patches)
+    inner_patch = patch
+    for size in leaves(patches)[0].type.shape[1:rank][::-1]:
+        inner_patch = t.Array(inner_patch, constant(size))
+    inner_result = _element(result)
+    return context.map(
+        _length(patches, result),
+        patches,
+        inner_patch,
+        lambda row: _over_windows(context, function, row, rank - 1, patch, inner_result),
+        inner_result,
+    )
+
+
+def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+    sizes, rank = use.brackets, len(use.brackets)
+    strides = (_number(use.options.get("stride", 1)),) * rank
+    dilations = (_number(use.options.get("dilation", 1)),) * rank
+    result = use.result(2)
+    padding = use.options.get("pad", "valid")
+    lengths = leaves(xs)[0].type.shape[:rank]
+    reach = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
+    domain = use.domains()[0]
+    assert isinstance(domain, t.Function)
+    if padding == "same" and 0 in lengths:  # of nothing there are no windows, padded or not
+        positions = tuple(-(-n // stride) for n, stride in zip(lengths, strides, strict=True))
+        none = map_leaves(
+            lambda wire: context.builder.zeros(
+                ArrayType(wire.type.kind, (*positions, *sizes, *wire.type.shape[rank:]))
+            ),
+            xs,
+        )
+        return _over_windows(context, function, none, rank, domain.domain, result)
+    for axis in range(rank):
+        if padding == "same":
+            # As many positions as there are strides in the axis, centred; the odd zero
+            # goes to the end.
+            strided = -(-lengths[axis] // strides[axis])
+            total = max((strided - 1) * strides[axis] + reach[axis] - lengths[axis], 0)
+            low, high = total // 2, total - total // 2
+        else:
+            low = high = 0 if padding == "valid" else _number(padding)
+        if low or high:
+            xs = map_leaves(
+                lambda wire, axis=axis, low=low, high=high: context.builder.emit(
+                    "pad", wire, axis=axis, low=low, high=high, interior=0
+                ),
+                xs,
+            )
+    padded = leaves(xs)[0].type.shape[:rank]
+    for axis in range(rank):
+        if padded[axis] < reach[axis]:
+            raise ValueError(f"a window of {reach[axis]} does not fit into {padded[axis]} elements")
+    patches = map_leaves(
+        lambda wire: context.builder.emit(
+            "windows", wire, axis=0, sizes=sizes, strides=strides, dilations=dilations
+        ),
+        xs,
+    )
+    return _over_windows(context, function, patches, rank, domain.domain, result)
+
+
+def _pool(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+    sizes, rank = use.brackets, len(use.brackets)
+    if any(size < 1 for size in sizes):
+        raise ValueError("a pool needs at least one element")
+
+    def split(wire: Value) -> Value:
+        shape = wire.type.shape
+        for axis in range(rank):
+            kept = shape[axis] // sizes[axis] * sizes[axis]
+            wire = context.builder.emit("slice", wire, axis=axis, start=0, stop=kept, stride=1)
+        parts = [part for n, k in zip(shape[:rank], sizes, strict=True) for part in (n // k, k)]
+        wire = context.builder.emit("reshape", wire, shape=(*parts, *shape[rank:]))
+        order = [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]
+        rest = range(2 * rank, wire.type.rank)
+        return context.builder.emit("transpose", wire, permutation=(*order, *rest))
+
+    domain = use.domains()[0]
+    assert isinstance(domain, t.Function)
+    patches = map_leaves(split, xs)
+    return _over_windows(context, function, patches, rank, domain.domain, use.result(2))
+
+
+def _number(option: object) -> int:
+    assert isinstance(option, int)
+    return option
+
+
+builtin(
+    Builtin(
+        "window", "(a[k] -> b) -> a[n] -> b[n-k+1]", 2, _window, brackets=("k",),
+        doc="A function on every window of k neighbours: a convolution, when it is linear. "
+        "Options: stride, pad (valid, same or a number of zeros), dilation; window[h,w] and "
+        "window[d,h,w] go over two and three leading axes.",
+        example="window[2] sum [1, 2, 3, 4]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "pool", "(a[k] -> b) -> a[n] -> b[n/k]", 2, _pool, brackets=("k",),
+        doc="A function on windows that do not overlap; what is left over is dropped.",
+        example="pool[2] maximum [1, 5, 2, 3]",
+    )
+)  # fmt: skip
+
+
+# --- wiring: functions put together -----------------------------------------------------------
+
+
+def _then(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+    if isinstance(first, LinearValue) and isinstance(second, LinearValue):
+        return first.then(second)
+    return lambda x: second(first(x))
+
+
+def _both(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+    if isinstance(first, LinearValue) and isinstance(second, LinearValue):
+        return first.both(second)
+    return lambda x: (first(x), second(x))
+
+
+def _beside(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+    if isinstance(first, LinearValue) and isinstance(second, LinearValue):
+        return first.beside(second)
+    return lambda pair: (first(pair[0]), second(pair[1]))
+
+
+builtin(
+    Builtin(
+        ">>", "(a -> b) -> (b -> c) -> a -> c", 2, _then,
+        doc="First the left function, then the right one.",
+        latex=r"{1} \circ {0}",
+        example="(square >> sqrt) 3",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "<<", "(b -> c) -> (a -> b) -> a -> c", 2,
+        lambda context, use, after, before: _then(context, use, before, after),
+        doc="The left function after the right one.",
+        latex=r"{0} \circ {1}",
+        example="(sqrt << square) 3",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "|>", "a -> (a -> b) -> b", 2, lambda context, use, x, function: function(x),
+        doc="A value led into a function.",
+        example="3 |> square",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "&&&", "(a -> b) -> (a -> c) -> a -> (b, c)", 2, _both,
+        doc="Both functions of one value: a pair.",
+        example="(square &&& sqrt) 4",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "***", "(a -> b) -> (c -> d) -> (a, c) -> (b, d)", 2, _beside,
+        doc="Two functions side by side, on a pair.",
+        example="(square *** sqrt) (3, 4)",
+    )
+)  # fmt: skip

@@ -1,0 +1,222 @@
+"""Derivatives and linear maps as values of the language (LANGUAGE section 6).
+
+`derivative f x` traces f once, at x, and keeps what the linear map needs of it; all
+that is done with the map afterwards is done with its structure (linear/maps.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..graph.graph import Graph, Wire
+from ..graph.rewrite import vectorise
+from ..graph.trace import Occurrence, Tracer
+from ..graph.values import Value
+from ..language import types as t
+from ..linear import maps, structure
+from ..linear.differentiate import linearize
+from .table import Builtin, builtin
+
+
+@dataclass(frozen=True)
+class LinearValue:
+    """A linear map `domain -o codomain` while tracing: a map on the wires that values
+    of the two types are made of. It is applied by calling it."""
+
+    context: Tracer
+    linear_map: maps.LinearMap
+    domain: t.Type
+    codomain: t.Type
+
+    def __call__(self, argument: Value) -> Value:
+        builder = self.context.builder
+        tangents = self.context.flatten(argument, self.domain)
+        images = maps.filled(
+            builder, self.linear_map.apply(builder, tangents), self.linear_map.codomain
+        )
+        return self.context.rebuild(self.codomain, images)
+
+    def adjoint(self) -> LinearValue:
+        return LinearValue(self.context, self.linear_map.adjoint(), self.codomain, self.domain)
+
+    def then(self, other: LinearValue) -> LinearValue:
+        return replace(
+            self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain
+        )
+
+    def both(self, other: LinearValue) -> LinearValue:
+        pair = maps.Pair((self.linear_map, other.linear_map))
+        return replace(self, linear_map=pair, codomain=t.Product((self.codomain, other.codomain)))
+
+    def beside(self, other: LinearValue) -> LinearValue:
+        return LinearValue(
+            self.context,
+            maps.DirectSum((self.linear_map, other.linear_map)),
+            t.Product((self.domain, other.domain)),
+            t.Product((self.codomain, other.codomain)),
+        )
+
+    def plus(self, other: LinearValue) -> LinearValue:
+        return replace(self, linear_map=self.linear_map + other.linear_map)
+
+    def scaled(self, factor: Wire) -> LinearValue:
+        scale = maps.Scale(factor, self.linear_map.codomain)
+        return replace(self, linear_map=self.linear_map >> scale)
+
+    def arithmetic(self, operation: str, *operands: Value) -> LinearValue:
+        """`+ - * /` and negation of linear maps, this one among the operands."""
+        match operation, operands:
+            case "negate", (LinearValue() as linear,):
+                return linear.scaled(self.context.builder.constant(-1.0))
+            case "+", (LinearValue() as left, LinearValue() as right):
+                return left.plus(right)
+            case "-", (LinearValue() as left, LinearValue() as right):
+                return left.plus(right.arithmetic("negate", right))
+            case "*", (LinearValue() as linear, factor) | (factor, LinearValue() as linear):
+                return linear.scaled(factor)
+            case "/", (LinearValue() as linear, factor):
+                return linear.scaled(self.context.builder.emit("reciprocal", factor))
+            case _:
+                raise ValueError(f"{operation} has no meaning for linear maps")
+
+    def choose(self, condition: Wire, otherwise: LinearValue) -> LinearValue:
+        """This map where the condition holds, else the other one."""
+        both = (otherwise.linear_map, self.linear_map)  # branches[int(condition)]
+        residuals = tuple(dict.fromkeys(wire for each in both for wire in each.fixed))
+        cells = tuple(_cell(each, residuals) for each in both)
+        return replace(self, linear_map=maps.ChooseL(condition, cells, residuals))
+
+
+def _cell(linear_map: maps.LinearMap, residuals: tuple[Wire, ...]) -> maps.Cell:
+    """A map as a branch: nothing is computed before it, its residuals are handed through."""
+    inputs = {wire: Wire(wire.type) for wire in residuals}
+    prologue = Graph(tuple(inputs.values()), (), tuple(inputs[w] for w in linear_map.fixed))
+    sources = tuple(maps.Variable(type) for type in linear_map.domain)
+    targets = tuple(maps.Variable(type) for type in linear_map.codomain)
+    network = maps.Network(sources, (maps.Part(linear_map, sources, targets),), targets)
+    return maps.Cell(prologue, linear_map.fixed, network)
+
+
+def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value) -> Value:
+    domain = use.domains()[1]
+    result = use.result(2)
+    assert isinstance(result, t.Linear)
+    here = context.flatten(point, domain)
+    graph, captured = context.subgraph(
+        function, [wire.type for wire in here], domain, result.codomain
+    )
+    # A map over examples becomes one operation first, so that what it shares gets its
+    # derivative by one contraction and not by a sum over examples.
+    graph = vectorise(context.builder.primitives, graph)
+    active = [False] * len(captured) + [wire.type.differentiable for wire in here]
+    _, network = linearize(context.builder, graph, [*captured, *here], active)
+    return LinearValue(context, network, domain, result.codomain)
+
+
+def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
+    """A matrix `A`, standing for `A @ ·`, or a function known to be linear."""
+    linear = use.type
+    assert isinstance(linear, t.Linear)
+    if isinstance(value, LinearValue):
+        return value
+    function = value
+    if isinstance(value, Wire):
+        matrix = value
+
+        def function(x: Wire) -> Wire:
+            return context.builder.emit("contract", matrix, x, left=(0, 1), right=(1,), out=(0,))
+
+    # The derivative of a linear map is itself, at any point: at zero.
+    at_zero = context.rebuild(
+        linear.domain, [context.builder.zeros(array) for array in context.layout(linear.domain)]
+    )
+    both = t.Function(t.Function(linear.domain, linear.codomain), t.Function(linear.domain, linear))
+    return _derivative(context, Occurrence(both), function, at_zero)
+
+
+def _linear(context: Tracer, value: Value, type: t.Type) -> LinearValue:
+    """The argument of `adjoint`, `matrix`, … as a linear map."""
+    if isinstance(value, LinearValue):
+        return value
+    return _as_linear(context, Occurrence(type), value)  # type: ignore[no-any-return]
+
+
+def _adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
+    return _linear(context, value, use.domains()[0]).adjoint()
+
+
+def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    return structure.matrix(context.builder, linear.linear_map)
+
+
+def _diagonal(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    return context.rebuild(use.result(1), structure.diagonal(context.builder, linear.linear_map))
+
+
+def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    return structure.trace(context.builder, linear.linear_map)
+
+
+def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    wires = context.flatten(image, linear.codomain)
+    return context.rebuild(
+        linear.domain, structure.solve(context.builder, linear.linear_map, wires)
+    )
+
+
+builtin(
+    Builtin(
+        "derivative", "(a -> b) -> a -> (a -o b) where vector a, vector b", 2, _derivative,
+        doc="The derivative of a function at a point: a linear map from tangents to tangents.",
+        latex=r"D\,{0}({1})",
+        example="derivative square 3 1",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "asLinear", "(a -> b) -> (a -o b) where vector a, vector b", 1, _as_linear,
+        doc="A linear function or a matrix as a linear map; put in where one is wanted.",
+        latex=r"{0}",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "adjoint", "(a -o b) -> (b -o a)", 1, _adjoint,
+        doc="The adjoint of a linear map: <l u, v> = <u, adjoint l v>. Never a matrix.",
+        latex=r"{0}^\dagger",
+        example="adjoint (derivative (\\x -> 2 * x) [1, 2]) [1, 0]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "matrix", "(a -o b) -> m where m = matrix a b", 1, _matrix,
+        doc="A linear map as an array: codomain axes, then domain axes.",
+        example="matrix (derivative (\\x -> x * x) [1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "diagonal", "(a -o a) -> a", 1, _diagonal,
+        doc="The diagonal of a linear map, by its structure where it has one.",
+        example="diagonal (derivative (\\x -> x * x) [1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "trace", "(a -o a) -> R", 1, _trace,
+        doc="The trace of a linear map, by its structure where it has one.",
+        example="trace (derivative (\\x -> x * x) [1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "solve", "(a -o b) -> b -> a", 2, _solve,
+        doc="The x with l x = b. A matrix stands for its linear map.",
+        latex=r"{0}^{-1} {1}",
+        example="solve [[2, 0], [0, 4]] [1, 1]",
+    )
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Linear algebra: operations on a square matrix as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..graph.graph import ArrayType, Builder, Wire
+from ..graph.primitive import Parameters, Primitive, Step
+from .records import Fixed, batched, complex_, expect, real, repeat, samples
+from .table import primitive
+
+Array = Any  # a jax.Array or a tracer of one
+
+# `solve` takes matrices [..., n, n] and right sides [..., n] or [..., n, m].
+
+
+def _result(_parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
+    matrix, right = types
+    expect(
+        matrix.rank >= 2 and matrix.shape[-1] == matrix.shape[-2],
+        f"solve: {matrix} is no square matrix",
+    )
+    expect(
+        right.rank in (matrix.rank - 1, matrix.rank)
+        and right.shape[: matrix.rank - 1] == matrix.shape[:-1],
+        f"solve: {right} is no right side for {matrix}",
+    )
+    expect(
+        matrix.kind == right.kind and matrix.kind in ("R", "C"),
+        f"solve: found {matrix} and {right}, expected R or C",
+    )
+    return right
+
+
+def _solve(parameters: Parameters, matrix: Array, right: Array) -> Array:
+    """By LU. The adjoint uses the factors of the matrix itself, not of its transpose,
+    so that XLA can share them with the forward solution."""
+    from jax import lax
+    from jax.scipy.linalg import lu_factor, lu_solve
+
+    if 0 in right.shape:
+        return lax.full(right.shape, 0, right.dtype)
+    vector = right.ndim == matrix.ndim - 1
+    columns = lax.expand_dims(right, (right.ndim,)) if vector else right
+    answer = lu_solve(lu_factor(matrix), columns, trans=2 if parameters.get("adjoint") else 0)
+    return lax.squeeze(answer, (right.ndim,)) if vector else answer
+
+
+def _differential(
+    builder: Builder, parameters: Parameters, inputs: Sequence[Wire], output: Wire
+) -> list[tuple[Step, ...] | None]:
+    """A x = b: dx = A⁻¹ (db - dA x). With the adjoint, dAᴴ stands for dA."""
+    matrix, _ = inputs
+    rank = matrix.type.rank
+    batch = tuple(range(rank - 2))
+    row, column, free = rank - 2, rank - 1, (rank,) * (output.type.rank - rank + 1)
+    solved = Step("solve", parameters, 1, (matrix,))
+    labels: dict[str, Any] = {"left": (*batch, row, column), "right": (*batch, column, *free),
+                              "out": (*batch, row, *free)}  # fmt: skip
+    product = Step("contract", labels, 0, (output,))
+    if parameters.get("adjoint"):
+        labels["right"], labels["out"] = (*batch, row, *free), (*batch, column, *free)
+        if matrix.type.kind == "C":  # x · conj dA, open at the second operand
+            labels["left"], labels["right"] = labels["right"], labels["left"]
+            product = Step("contract", {**labels, "conjugate": True}, 1, (output,))
+    return [(product, Step("negate"), solved), (solved,)]
+
+
+def _adjoint(
+    parameters: Parameters, position: int, fixed: Fixed, _domain: ArrayType, _codomain: ArrayType
+) -> tuple[Step, ...]:
+    expect(position == 1, "solve is linear in its right side only")
+    return (Step("solve", {"adjoint": not parameters.get("adjoint")}, 1, fixed),)
+
+
+def _batch(
+    builder: Builder,
+    parameters: Parameters,
+    inputs: Sequence[Wire],
+    flags: Sequence[bool],
+    length: int,
+) -> Wire:
+    """A batch of right sides of one matrix is one right side with more columns."""
+    matrix, right = inputs
+    if not flags[0] and matrix.type.rank == 2:
+        columns = builder.emit("transpose", right, permutation=(1, *range(2, right.type.rank), 0))
+        flat = (matrix.type.shape[0], columns.type.size // max(matrix.type.shape[0], 1))
+        answer = builder.emit(
+            "solve", matrix, builder.emit("reshape", columns, shape=flat), **parameters
+        )
+        answer = builder.emit("reshape", answer, shape=columns.type.shape)
+        last = answer.type.rank - 1
+        return builder.emit("transpose", answer, permutation=(last, *range(last)))
+    both = [
+        wire if flag else repeat(builder, wire, length)
+        for wire, flag in zip(inputs, flags, strict=True)
+    ]
+    return builder.emit("solve", *both, **parameters)
+
+
+primitive(
+    Primitive(
+        "solve", "general", open_positions=(1,),
+        result=_result, lower=_solve, batch=batched("solve", _batch),
+        differential=_differential, adjoint=_adjoint,
+        latex="{0}^{{-1}} {1}",
+        doc="The solution x of A x = b, for one or several right sides; `adjoint` takes the "
+            "conjugate transpose of A.",
+        samples=(
+            *samples(
+                real((3, 3), (3,)), real((3, 3), (3, 2)), real((2, 3, 3), (2, 3)),
+                real((2, 3, 3), (2, 3, 2)), real((1, 1), (1,)), real((0, 0), (0,)),
+                real((2, 2), (2, 0)), complex_((2, 2), (2,)),
+            ),
+            *samples(real((3, 3), (3,)), complex_((2, 2), (2, 2)), adjoint=True),
+        ),
+    )
+)  # fmt: skip

@@ -1,0 +1,434 @@
+"""Values between Python and the graph: what is handed in, checked and laid out as
+arrays, and what comes out, given the form Python people expect.
+
+    t[n], [t]       an array with one more leading axis (or a Python list of such)
+    products        tuples
+    Fin[n]          an integer array, its range checked
+    data            `DataValue`s, made by `session.constructor(name)`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+
+from ..graph.values import Declarations
+from ..language import types as t
+from ..language.sizes import Size, SizeVariable, constant
+
+Array = Any
+
+
+class Misfit(Exception):
+    """A Python value that is no value of the type: what was found, what was expected."""
+
+    def __init__(self, found: str, expected: str, where: str = "") -> None:
+        self.found, self.expected, self.where = found, expected, where
+        super().__init__(f"{where or 'the value'} is {found}, expected {expected}")
+
+
+@dataclass(frozen=True)
+class DataValue:
+    """A value of a `data` type, as Python holds it: `Node(Leaf(…), Leaf(…))`.
+
+    >>> str(DataValue("Node", (DataValue("Leaf", (1,)), DataValue("Leaf", (2,)))))
+    '(Node (Leaf 1) (Leaf 2))'
+    """
+
+    constructor: str
+    fields: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return "(" + " ".join([self.constructor, *map(str, self.fields)]) + ")"
+
+
+# --- Python in --------------------------------------------------------------------------
+
+
+def type_of(value: Any) -> t.Type:
+    """The type a Python value has by itself: arrays of R, C, Int or Bool; tuples; numbers.
+
+    >>> t.show(type_of((numpy.zeros((3, 2)), 1)))
+    '(R[3,2], Int)'
+    """
+    if isinstance(value, tuple):
+        return t.Product(tuple(type_of(item) for item in value))
+    array = as_array(value)
+    return _over(t.Scalar(_kind(array)), array.shape)
+
+
+def match(expected: t.Type, value: Any, declarations: Declarations, where: str = "") -> t.Type:
+    """The concrete type by which `value` is a value of `expected`.
+
+    Variables of `expected` take what the value has. Raises Misfit.
+    """
+    sizes: dict[SizeVariable, int] = {}
+    return _match(expected, value, declarations, where, sizes)
+
+
+def _match(
+    expected: t.Type,
+    value: Any,
+    declarations: Declarations,
+    where: str,
+    sizes: dict[SizeVariable, int],
+) -> t.Type:
+    match expected:
+        case t.Product(items=items):
+            if not isinstance(value, tuple | list) or len(value) != len(items):
+                raise Misfit(describe(value), f"a tuple of {len(items)}", where)
+            return t.Product(
+                tuple(
+                    _match(item, part, declarations, _part(where, k), sizes)
+                    for k, (item, part) in enumerate(zip(items, value, strict=True), 1)
+                )
+            )
+        case t.Named(name=name) if name in declarations.reps:
+            _match(declarations.reps[name].carrier, value, declarations, where, sizes)
+            return expected
+        case t.Named():
+            return _match_data(expected, value, declarations, where, sizes)
+        case t.Array(element=element, length=length):
+            return _match_array(element, length, value, declarations, where, sizes)
+        case t.Scalar() | t.Fin():
+            _check_entries(expected, value, (), where)
+            if isinstance(expected, t.Fin):
+                return t.Fin(_size(expected.size, None, sizes, where, describe(value)))
+            return expected
+        case t.TypeVariable():
+            return type_of(value)
+        case t.Weights(name=name):
+            for path, item in declarations.weights(name):
+                place = ".".join(path)
+                part = lookup(value, path)
+                if part is None:
+                    raise Misfit(describe(value), f"weights with {place}", where)
+                _match(item, part, declarations, f"{where}, {place}" if where else place, sizes)
+            return expected
+        case _:
+            raise Misfit(describe(value), t.show(expected), where)
+
+
+def _match_array(
+    element: t.Type,
+    length: Size,
+    value: Any,
+    declarations: Declarations,
+    where: str,
+    sizes: dict[SizeVariable, int],
+) -> t.Type:
+    # Walk all axes of a plain array at once; arrays of products are tuples of arrays.
+    base: t.Type = element
+    lengths = [length]
+    while isinstance(base, t.Array):
+        lengths.append(base.length)
+        base = base.element
+    carrier: t.Type = base
+    while isinstance(carrier, t.Named) and carrier.name in declarations.reps:
+        carrier = declarations.reps[carrier.name].carrier
+    whole = t.Array(element, length)
+    if isinstance(carrier, t.Product):
+        if isinstance(value, list):  # a list of tuples
+            value = tuple(map(_stacked, zip(*value, strict=True)))
+        if not isinstance(value, tuple) or len(value) != len(carrier.items):
+            raise Misfit(describe(value), f"a tuple of {len(carrier.items)} arrays", where)
+        parts = []
+        for k, (item, part) in enumerate(zip(carrier.items, value, strict=True), 1):
+            inner = item
+            for size in reversed(lengths):
+                inner = t.Array(inner, size)
+            parts.append(_match(inner, part, declarations, _part(where, k), sizes))
+        concrete: t.Type = base
+        if base is carrier:  # its items, with the axes around them taken off again
+            concrete = t.Product(tuple(_inside(part, len(lengths)) for part in parts))
+        for k, size in reversed(list(enumerate(lengths))):
+            number = _size(size, numpy.shape(_first(value))[k], sizes, where, describe(value))
+            concrete = t.Array(concrete, number)
+        return concrete
+    if isinstance(carrier, t.Named) and carrier.name in declarations.data:
+        raise Misfit(describe(value), t.show(whole), where)
+    array = as_array(value, where)
+    inner_axes: list[Size] = []
+    while isinstance(carrier, t.Array):
+        inner_axes.append(carrier.length)
+        carrier = carrier.element
+    rank = len(lengths) + len(inner_axes)
+    if isinstance(carrier, t.TypeVariable):
+        if array.ndim < rank:
+            raise Misfit(describe(array), t.show(whole), where)
+        base = carrier = _over(t.Scalar(_kind(array)), array.shape[rank:])
+    elif array.ndim != rank:
+        raise Misfit(describe(array), t.show(whole), where)
+    else:
+        _check_entries(carrier, array, array.shape, where)
+    if isinstance(carrier, t.Fin) and carrier is base:
+        base = t.Fin(_size(carrier.size, None, sizes, where, describe(array)))
+    axes = [*lengths, *inner_axes]
+    numbers = [
+        _size(size, found, sizes, where, f"{describe(array)}, expected {t.show(whole)}")
+        for size, found in zip(axes, array.shape, strict=False)
+    ]
+    concrete = base
+    for number in reversed(numbers[: len(lengths)]):
+        concrete = t.Array(concrete, number)
+    return concrete
+
+
+def _inside(type: t.Type, axes: int) -> t.Type:
+    for _ in range(axes):
+        assert isinstance(type, t.Array)
+        type = type.element
+    return type
+
+
+def _match_data(
+    expected: t.Named,
+    value: Any,
+    declarations: Declarations,
+    where: str,
+    sizes: dict[SizeVariable, int],
+) -> t.Type:
+    constructors = declarations.constructors(expected)
+    if not isinstance(value, DataValue) or value.constructor not in constructors:
+        raise Misfit(describe(value), f"a {t.show(expected)}", where)
+    pending = [(value, where)]
+    while pending:  # a chain of thousands of nodes is as deep
+        node, place = pending.pop()
+        declared = constructors[node.constructor]
+        if len(declared) != len(node.fields):
+            raise Misfit(
+                f"{node.constructor} with {len(node.fields)} fields", f"{len(declared)}", place
+            )
+        for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
+            inner = f"{place + '.' if place else ''}{node.constructor}.{k}"
+            if field == expected and isinstance(part, DataValue):
+                if part.constructor not in constructors:
+                    raise Misfit(describe(part), f"a {t.show(expected)}", inner)
+                pending.append((part, inner))
+            else:
+                _match(field, part, declarations, inner, sizes)
+    return expected
+
+
+def _size(
+    size: Size, found: int | None, sizes: dict[SizeVariable, int], where: str, what: str
+) -> Size:
+    """The number a size is; a lone variable takes the one that is found."""
+    size = size.substitute({variable: constant(number) for variable, number in sizes.items()})
+    lone = size.lone_variable
+    if lone is not None and found is not None:
+        sizes[lone] = found
+        return constant(found)
+    number = size.value
+    if found is not None and number is not None and number != found:
+        raise Misfit(what, f"{number} along an axis that has {found}", where)
+    if found is not None:
+        return constant(found)
+    return size
+
+
+def as_array(value: Any, where: str = "") -> Array:
+    """`value` as a NumPy or JAX array; raises Misfit for what is none."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return value
+    try:
+        array = numpy.asarray(value)
+    except (ValueError, TypeError):
+        raise Misfit(describe(value), "an array: its rows differ in length", where) from None
+    if array.dtype.kind not in "biufc":
+        raise Misfit(describe(value), "numbers", where)
+    return array
+
+
+def _kind(array: Array) -> str:
+    kind = numpy.dtype(array.dtype).kind if array.dtype != "bfloat16" else "f"
+    if kind not in "biufc":
+        raise Misfit(describe(array), "numbers")
+    return {"b": "Bool", "i": "Int", "u": "Int", "f": "R", "c": "C"}[kind]
+
+
+def _check_entries(expected: t.Type, value: Any, shape: tuple[int, ...], where: str) -> None:
+    array = as_array(value, where)
+    if tuple(array.shape) != tuple(shape):
+        raise Misfit(describe(array), t.show(expected), where)
+    kind = _kind(array)
+    if isinstance(expected, t.Fin):
+        if kind != "Int":
+            raise Misfit(describe(array), f"integers, for {t.show(expected)}", where)
+        limit = expected.size.value
+        if limit is not None and array.size and _is_concrete(array):
+            numbers = numpy.asarray(array)
+            least, most = int(numbers.min()), int(numbers.max())
+            if least < 0 or most >= limit:
+                wrong = least if least < 0 else most
+                raise Misfit(f"{wrong}", f"an index from 0 to {limit - 1}", where)
+        return
+    assert isinstance(expected, t.Scalar)
+    accepted = {"R": ("R", "Int"), "C": ("C", "R", "Int"), "Int": ("Int",), "Bool": ("Bool",)}
+    if kind not in accepted[expected.name]:
+        raise Misfit(describe(array), f"entries of type {expected.name}", where)
+
+
+def _is_concrete(array: Array) -> bool:
+    """Whether the entries can be looked at: not inside a `jit` of the user's own."""
+    if isinstance(array, numpy.ndarray | numpy.generic):
+        return True
+    import jax
+
+    return isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer)
+
+
+def flatten(
+    value: Any, type: t.Type, declarations: Declarations, number: Callable[..., Array]
+) -> Iterator[Array]:
+    """The arrays a checked value is laid out as; `number(array, kind)` gives them a dtype."""
+    match type:
+        case t.Scalar(name=name):
+            yield number(as_array(value), name)
+        case t.Fin():
+            yield number(as_array(value), "Int")
+        case t.Array(element=element):
+            if isinstance(value, list) and _has_product(element, declarations):
+                value = tuple(map(_stacked, zip(*value, strict=True)))
+            yield from flatten(value, element, declarations, number)
+        case t.Product(items=items):
+            for item, part in zip(items, value, strict=True):
+                yield from flatten(part, item, declarations, number)
+        case t.Named(name=name) if name in declarations.reps:
+            yield from flatten(value, declarations.reps[name].carrier, declarations, number)
+        case t.Weights(name=name):
+            for path, item in declarations.weights(name):
+                yield from flatten(lookup(value, path), item, declarations, number)
+        case t.Named():
+            fields = declarations.constructors(type)[value.constructor]
+            for field, part in zip(fields, value.fields, strict=True):
+                yield from flatten(part, field, declarations, number)
+        case _:
+            raise Misfit(describe(value), t.show(type))
+
+
+# --- Python out ----------------------------------------------------------------------------
+
+
+def rebuild(type: t.Type, arrays: Iterator[Array], declarations: Declarations) -> Any:
+    """The Python value of `type` that these arrays make up."""
+    match type:
+        case t.Scalar() | t.Fin():
+            return next(arrays)
+        case t.Array(element=element):
+            return rebuild(element, arrays, declarations)
+        case t.Product(items=items):
+            return tuple(rebuild(item, arrays, declarations) for item in items)
+        case t.Named(name=name) if name in declarations.reps:
+            return rebuild(declarations.reps[name].carrier, arrays, declarations)
+        case t.Weights(name=name):
+            return unflatten_paths(
+                {
+                    path: rebuild(item, arrays, declarations)
+                    for path, item in declarations.weights(name)
+                }
+            )
+        case t.Named():
+            tag = next(arrays)
+            constructors = declarations.constructors(type)
+            fields = {
+                name: tuple(rebuild(field, arrays, declarations) for field in field_types)
+                for name, field_types in constructors.items()
+            }
+            chosen = list(constructors)[int(tag)]
+            return DataValue(chosen, fields[chosen])
+        case _:
+            raise Misfit("a value", t.show(type))
+
+
+def describe(value: Any) -> str:
+    """A Python value in the words of an error message."""
+    if isinstance(value, DataValue):
+        return f"a {value.constructor}"
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    if isinstance(value, list):
+        try:
+            return f"{describe(numpy.asarray(value))}, as a list"
+        except (ValueError, TypeError):
+            return f"a list of {len(value)} items of different shapes"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        if numpy.dtype(value.dtype).kind not in "biufc" and value.dtype != "bfloat16":
+            return f"an array of {value.dtype}"
+        return t.show(_over(t.Scalar(_kind(value)), value.shape))
+    if isinstance(value, bool | int | float | complex):
+        return f"the number {value}"
+    return f"a Python {type(value).__name__}"
+
+
+def lookup(nested: Any, path: Sequence[str]) -> Any:
+    """The value at a path of a nested dict; None where there is none."""
+    for part in path:
+        if not isinstance(nested, Mapping) or part not in nested:
+            return None
+        nested = nested[part]
+    return nested
+
+
+def unflatten_paths(values: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """A nested dict from values by path."""
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        inner = nested
+        for part in path[:-1]:
+            inner = inner.setdefault(part, {})
+        inner[path[-1]] = value
+    return nested
+
+
+def paths_of(
+    nested: Mapping[str, Any], prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values of a nested dict with their paths."""
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from paths_of(value, (*prefix, name))
+        else:
+            yield (*prefix, name), value
+
+
+def _over(type: t.Type, shape: Sequence[int]) -> t.Type:
+    for size in reversed(shape):
+        type = t.Array(type, constant(int(size)))
+    return type
+
+
+def _part(where: str, k: int) -> str:
+    return f"item {k} of {where}" if where else f"item {k}"
+
+
+def _first(value: Any) -> Any:
+    while isinstance(value, tuple):
+        value = value[0]
+    return value
+
+
+def _stacked(items: Sequence[Any]) -> Any:
+    if isinstance(items[0], tuple):
+        return tuple(map(_stacked, zip(*items, strict=True)))
+    return numpy.stack([as_array(item) for item in items])
+
+
+def _has_product(type: t.Type, declarations: Declarations) -> bool:
+    while True:
+        match type:
+            case t.Array(element=element):
+                type = element
+            case t.Named(name=name) if name in declarations.reps:
+                type = declarations.reps[name].carrier
+            case _:
+                return isinstance(type, t.Product)
+
+
+__all__ = [
+    "DataValue", "Misfit", "as_array", "describe", "flatten", "lookup", "match", "paths_of",
+    "rebuild", "type_of", "unflatten_paths",
+]  # fmt: skip

@@ -1,0 +1,715 @@
+"""`Function`: a definition of the language as Python uses it.
+
+A snapshot: redefining the name in the session afterwards leaves it as it was. Its
+`apply` is an ordinary JAX function of weights and inputs, without state behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from ..graph.graph import Builder, Graph, Wire
+from ..graph.rewrite import optimise
+from ..graph.values import NotFirstOrder
+from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.reach import ReachedWeight, WeightPath, reached
+from ..language.sizes import constant, variable
+from ..language.source import Span
+from ..linear.differentiate import linearize
+from ..linear.maps import LinearMap
+from . import watch
+from .exchange import (
+    DataValue,
+    Misfit,
+    describe,
+    flatten,
+    lookup,
+    match,
+    paths_of,
+    rebuild,
+    unflatten_paths,
+)
+from .lower import DTYPES, lower
+from .program import (
+    Program,
+    Traced,
+    WeightInputs,
+    numbers,
+    shaped,
+    smallest_structure,
+    structure_of,
+    trace_application,
+)
+from .weights import first_value
+
+Array = Any
+NestedWeights = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A function traced for inputs of certain types, with what is made of its graph."""
+
+    traced: Traced
+    types: tuple[t.Type, ...]
+    structures: tuple[Any, ...]  # of the data values among the arguments
+
+    @cached_property
+    def split(self) -> tuple[Callable[..., Any], Callable[..., Any], int]:
+        """The value with what its derivative needs, and the pullback on that.
+
+        (forward, backward, outputs): forward gives outputs ++ kept values; backward
+        takes kept values ++ cotangents and gives cotangents of the active inputs.
+        """
+        graph, active = self.traced.vectorised, self.active
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        outputs, derivative = linearize(builder, graph, inputs, active)
+        kept = tuple(dict.fromkeys(derivative.fixed))
+        forward = builder.finish([*outputs, *kept])
+        back = Builder(builder.primitives)
+        held = {wire: back.input(wire.type) for wire in kept}
+        cotangents = [back.input(array) for array in derivative.codomain]
+        gradients = derivative.substitute(held).adjoint().apply(back, cotangents)
+        backward = back.finish(_real(back, gradients, derivative.domain))
+        return self._compiled(forward), self._compiled(backward), len(outputs)
+
+    @property
+    def active(self) -> tuple[bool, ...]:
+        """Which inputs are differentiated in: arguments and weights made of real numbers."""
+        traced = self.traced
+        last = traced.weight_wires.stop
+        return tuple(
+            k < last and wire.type.differentiable for k, wire in enumerate(traced.vectorised.inputs)
+        )
+
+    @cached_property
+    def pushforward(self) -> Callable[..., Any]:
+        """inputs ++ tangents of the active ones -> outputs ++ their tangents."""
+        return self._compiled(self.pushforward_graph)
+
+    @cached_property
+    def pushforward_graph(self) -> Graph:
+        graph, active = self.traced.vectorised, self.active
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        outputs, derivative = linearize(builder, graph, inputs, active)
+        names = [f"d {wire.name}" for wire, on in zip(inputs, active, strict=True) if on]
+        tangents = [
+            builder.input(array, name) for array, name in zip(derivative.domain, names, strict=True)
+        ]
+        images = derivative.apply(builder, tangents)
+        return builder.finish([*outputs, *_real(builder, images, derivative.codomain)])
+
+    @cached_property
+    def pullback_graph(self) -> Graph:
+        """inputs ++ cotangents of the outputs -> cotangents of the active inputs."""
+        graph, active = self.traced.vectorised, self.active
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        _, derivative = linearize(builder, graph, inputs, active)
+        cotangents = [builder.input(array, "cotangent") for array in derivative.codomain]
+        gradients = derivative.adjoint().apply(builder, cotangents)
+        return builder.finish(_real(builder, gradients, derivative.domain))
+
+    @cached_property
+    def gradient(self) -> Callable[..., Any]:
+        """inputs -> the scalar answer (its mean over a batch) ++ gradients of the weights
+        made of real numbers."""
+        return self._compiled(self.gradient_graph)
+
+    @cached_property
+    def gradient_graph(self) -> Graph:
+        graph = self.traced.vectorised
+        weights = self.traced.weight_wires
+        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        (output,), derivative = linearize(builder, graph, inputs, active)
+        cotangent = builder.constant(1.0 / max(output.type.size, 1))
+        if output.type.shape:
+            scale = cotangent
+            cotangent = builder.emit("broadcast", scale, shape=output.type.shape, axes=())
+            total = builder.emit("sum", output, axes=tuple(range(output.type.rank)))
+            output = builder.emit("mul", total, scale)
+        gradients = derivative.adjoint().apply(builder, [cotangent])
+        return builder.finish([output, *_real(builder, gradients, derivative.domain)])
+
+    def _compiled(self, graph: Graph) -> Callable[..., Any]:
+        import jax
+
+        program = self.traced.program
+        graph = optimise(program.primitives, graph)
+        return jax.jit(lower(graph, program.precision))  # type: ignore[no-any-return]
+
+    @cached_property
+    def derivative(self) -> LinearMap:
+        """The derivative in arguments and weights, as a network of linear maps."""
+        graph = self.traced.vectorised
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        return linearize(builder, graph, inputs, self.active)[1]
+
+
+def _real(builder: Builder, wires: Sequence[Wire | None], types: Sequence[Any]) -> list[Wire]:
+    return [
+        builder.zeros(array) if wire is None else wire
+        for wire, array in zip(wires, types, strict=True)
+    ]
+
+
+@dataclass(eq=False, repr=False)
+class Function:
+    """A function of the language, callable from Python.
+
+    >>> import numpy
+    >>> from nnfp_kernel import Session
+    >>> session = Session(precision=64)
+    >>> _ = session.run("double : R[n] -> R[n]\\ndouble x = 2 * x")
+    >>> double = session["double"]
+    >>> double.type
+    'R[n] -> R[n]'
+    >>> double(numpy.array([1.0, 2.0])).tolist()
+    [2.0, 4.0]
+
+    Weights are nested dicts of arrays by path, as `%nnfp weights` shows them; sequences
+    are arrays with a leading axis, products tuples. Every method raises NnfpError for
+    inputs or weights that do not fit the type.
+    """
+
+    name: str
+    type: str
+    program: Program
+    definition: p.Definition
+    specialise: Callable[[Sequence[t.Type]], p.Expression]
+    session_weights: Callable[[], NestedWeights]
+    session_key: Callable[[], Array]
+    _calls: dict[Any, Call] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        said = (str(self), self.definition.comment)  # what `encode?` shows in a notebook
+        self.__doc__ = "\n\n".join(filter(None, said))
+
+    def __repr__(self) -> str:
+        return f"{self.name} : {self.type}"
+
+    # --- weights ------------------------------------------------------------------------
+
+    @property
+    def reached(self) -> tuple[ReachedWeight, ...]:
+        """The weights it reaches, in order."""
+        if self.name in self.program.definitions:
+            return self.program.reached(self.name)
+        return reached({**self.program.definitions, self.name: self.definition}, self.name)
+
+    def init(self, key: Array) -> dict[str, Any]:
+        """First weights from a JAX key: a nested dict of all that the function reaches.
+
+        Raises NnfpError while a weight's size is open.
+        """
+        dtype = DTYPES[self.program.precision]["R"]
+        values = {
+            weight.path: first_value(weight, key, self.program.declarations, dtype)
+            for weight in self.reached
+        }
+        return unflatten_paths(values)
+
+    # --- running -------------------------------------------------------------------------
+
+    def apply(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> Any:
+        """The value at one example. Pure: composes with `jit`, `vmap`, `grad`, sharding.
+
+        `key` is needed by random draws; `train` switches dropout and its like on.
+        """
+        call = self._call(inputs, train)
+        arrays = self._arrays(call, weights, inputs, key)
+        return call.traced.answer.rebuild(iter(call.traced.run(*arrays)))
+
+    def __call__(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
+        """The value with the session's current weights.
+
+        A Python list in place of an input is a batch, each example of a shape of its
+        own if need be: one answer each, in a list.
+        """
+        weights = self.session_weights()
+        if key is None:
+            key = self.session_key()
+        domains = self._domains(len(inputs))
+        if any(self._is_batch(value, type) for value, type in zip(inputs, domains, strict=True)):
+            return self._each(weights, inputs, domains, key, train)
+        return self.apply(weights, *inputs, key=key, train=train)
+
+    def batch(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
+        """The values at a batch: every array has one more leading axis, so has the answer."""
+        if key is None:
+            key = self.session_key()
+        return self.apply_batch(self.session_weights(), *inputs, key=key, train=train)
+
+    def apply_batch(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> Any:
+        """`apply` over a leading axis of all inputs. Pure, as `apply` is."""
+        count = self._batch_size(inputs)
+        call = self._call(inputs, train, batch=count)
+        arrays = self._arrays(call, weights, inputs, key)
+        return call.traced.answer.rebuild(iter(call.traced.run(*arrays)))
+
+    # --- derivatives -----------------------------------------------------------------------
+
+    def vjp(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+        """The value and its pullback, by our adjoint: `pullback(cotangent)` gives the
+        weight gradients and the gradient of each input (() for integers)."""
+        call = self._call(inputs, train)
+        arrays = self._arrays(call, weights, inputs, key)
+        forward, backward, count = call.split
+        results = forward(*arrays)
+        outputs, kept = results[:count], results[count:]
+        value = call.traced.answer.rebuild(iter(outputs))
+
+        def pullback(cotangent: Any) -> tuple[Any, ...]:
+            given = self._cotangents(call, cotangent, outputs)
+            return self._gradients(call, weights, backward(*kept, *given))
+
+        return value, pullback
+
+    def jvp(
+        self, primals: Sequence[Any], tangents: Sequence[Any], key: Array = None,
+        train: bool = False,
+    ) -> tuple[Any, Any]:  # fmt: skip
+        """The value and its tangent: `jvp((weights, x), (dweights, dx))`."""
+        weights, *inputs = primals
+        dweights, *dinputs = tangents
+        call = self._call(inputs, train)
+        self._check_tangents(call, inputs, dinputs)
+        arrays = self._arrays(call, weights, inputs, key)
+        moved = self._arrays(call, dweights, dinputs, key, tangents=True)
+        given = [array for array, active in zip(moved, call.active, strict=False) if active]
+        results = call.pushforward(*arrays, *given)
+        wires, answer = call.traced.graph.outputs, call.traced.answer
+        moves = iter(results[len(wires) :])
+        # Integers and Booleans do not move: () stands in their places.
+        tangents = [next(moves) if wire.type.differentiable else () for wire in wires]
+        return answer.rebuild(iter(results)), answer.rebuild(iter(tangents))
+
+    def _check_tangents(self, call: Call, inputs: Sequence[Any], tangents: Sequence[Any]) -> None:
+        """A tangent has the type of what it moves; in the place of what cannot move
+        anything may stand, () or the value itself."""
+        declarations = self.program.declarations
+        if len(tangents) != len(inputs):
+            raise NnfpError(
+                Diagnostic(
+                    "number-of-inputs",
+                    f"{_inputs(len(inputs))} and {len(tangents)} tangents were given",
+                    Label(self.definition.span, f"has type {self.type}"),
+                )
+            )
+        for k, (type, tangent) in enumerate(zip(call.types, tangents, strict=True), 1):
+            if not any(array.differentiable for array in declarations.layout(type)):
+                continue
+            try:
+                match(type, tangent, declarations, f"the tangent of input {k}")
+            except Misfit as misfit:
+                raise self._misfit(misfit) from None
+
+    def value_and_grad(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> tuple[Any, dict[str, Any]]:
+        """The value of an objective `… -> R` and its gradient in the weights."""
+        return self._value_and_grad(weights, inputs, key, train, None)
+
+    def mean_value_and_grad(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> tuple[Any, dict[str, Any]]:
+        """The mean of an objective over a batch, and its gradient in the weights: all
+        examples at once, so that the gradient of a shared weight is one product."""
+        return self._value_and_grad(weights, inputs, key, train, self._batch_size(inputs))
+
+    def _value_and_grad(
+        self,
+        weights: NestedWeights,
+        inputs: Sequence[Any],
+        key: Array,
+        train: bool,
+        batch: int | None,
+    ) -> tuple[Any, dict[str, Any]]:
+        call = self._call(inputs, train, batch)
+        self._require_scalar(call, batch)
+        arrays = self._arrays(call, weights, inputs, key)
+        value, *gradients = call.gradient(*arrays)
+        return value, self._weight_gradients(call, weights, iter(gradients))
+
+    def first_not_finite(
+        self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
+    ) -> Span | None:
+        """The expression at which NaN or infinity came into the mean of an objective over
+        a batch, or into its gradient; None where all is finite."""
+        call = self._call(inputs, train, self._batch_size(inputs))
+        arrays = self._arrays(call, weights, inputs, key)
+        precision = self.program.precision
+        for graph in (call.traced.graph, call.gradient_graph):
+            node = watch.first_not_finite(graph, arrays, precision)
+            if node is not None:
+                return node.origin or self.definition.span
+        return None
+
+    def graph(self, *inputs: Any, of: Literal["value", "derivative", "adjoint"] = "value") -> Graph:
+        """The traced graph, for inputs like the ones given, else of the type's own sizes.
+
+        That of the derivative takes tangents too and gives value and tangents; that of
+        its adjoint takes cotangents too and gives those of the inputs and weights.
+        """
+        call = self._call(inputs, False) if inputs else self.sample()
+        match of:
+            case "value":
+                return call.traced.graph
+            case "derivative":
+                return call.pushforward_graph
+            case "adjoint":
+                return call.pullback_graph
+
+    def derivative(self, *inputs: Any) -> LinearMap:
+        """The derivative in inputs and weights: a linear map, printed as its combinators.
+
+        `.adjoint()` is its adjoint. Inputs only tell the shapes, where the type does not.
+        """
+        return (self._call(inputs, False) if inputs else self.sample()).derivative
+
+    def sample(self) -> Call:
+        """The function traced for small inputs: where its type leaves a size open, the
+        least of a few that its definition can do with."""
+        domains, type = [], self.definition.scheme.type
+        while isinstance(type, t.Function | t.Linear):
+            domains.append(type.domain)
+            type = type.codomain
+        for size in (3, 4, 8, 16, 32):
+            try:
+                types = tuple(_sampled(domain, size) for domain in domains)
+                structures = tuple(
+                    smallest_structure(type, self.program.declarations) for type in types
+                )
+                return self._traced(types, structures, False, None)
+            except NotFirstOrder as problem:
+                raise NnfpError(
+                    Diagnostic(
+                        "no-sample",
+                        f"an input of {self.name} is a {t.show(problem.type)}, which is not "
+                        "made of numbers alone",
+                        Label(self.definition.span, f"has type {self.type}"),
+                        (),
+                        ("Apply it to an argument in a definition of its own first.",),
+                    )
+                ) from None
+            except NnfpError as problem:
+                error = problem
+        raise error
+
+    # --- between Python and the graph ---------------------------------------------------------
+
+    def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
+        declarations = self.program.declarations
+        types: list[t.Type] = []
+        for k, (domain, value) in enumerate(
+            zip(self._domains(len(inputs)), inputs, strict=True), 1
+        ):
+            where = "the input" if len(inputs) == 1 else f"input {k}"
+            # A batch is an array of examples, and checked as one.
+            expected = domain if batch is None else t.Array(domain, variable("batch"))
+            try:
+                found = match(expected, value, declarations, where)
+            except Misfit as misfit:
+                raise self._misfit(misfit) from None
+            types.append(
+                found.element if isinstance(found, t.Array) and batch is not None else found
+            )
+        structures: tuple[Any, ...] = (None,) * len(types)
+        if batch is None:
+            structures = tuple(
+                structure_of(type, value, declarations)
+                for type, value in zip(types, inputs, strict=True)
+            )
+        return self._traced(tuple(types), structures, train, batch)
+
+    def _traced(
+        self, types: tuple[t.Type, ...], structures: Any, train: bool, batch: int | None
+    ) -> Call:
+        cache_key = (tuple(map(t.show, types)), structures, train, batch)
+        call = self._calls.get(cache_key)
+        if call is None:
+            expression = self.specialise(types)
+            arguments = {
+                argument_name(k): (type, structure)
+                for k, (type, structure) in enumerate(zip(types, structures, strict=True))
+            }
+            traced = trace_application(
+                self.program, expression, arguments, training=train, batch=batch
+            )
+            call = self._calls[cache_key] = Call(traced, types, structures)
+        return call
+
+    def _domains(self, count: int) -> list[t.Type]:
+        found: list[t.Type] = []
+        type = self.definition.scheme.type
+        while isinstance(type, t.Function | t.Linear) and len(found) < count:
+            found.append(type.domain)
+            type = type.codomain
+        if not found or len(found) < count:
+            raise NnfpError(
+                Diagnostic(
+                    "number-of-inputs",
+                    f"{self.name} takes {_inputs(self._most_inputs())}, {count or 'none'} "
+                    f"{'was' if count == 1 else 'were'} given",
+                    Label(self.definition.span, f"has type {self.type}"),
+                )
+            )
+        return found
+
+    def _most_inputs(self) -> int:
+        count, type = 0, self.definition.scheme.type
+        while isinstance(type, t.Function | t.Linear):
+            count, type = count + 1, type.codomain
+        return count
+
+    def _arrays(
+        self,
+        call: Call,
+        weights: NestedWeights,
+        inputs: Sequence[Any],
+        key: Array,
+        *,
+        tangents: bool = False,
+    ) -> list[Array]:
+        declarations = self.program.declarations
+        number = numbers(self.program.precision)
+        arrays: list[Array] = []
+        for type, value in zip(call.types, inputs, strict=True):
+            arrays.extend(flatten(value, type, declarations, number))
+        arrays.extend(self._weight_arrays(call.traced.weights, weights))
+        if tangents:
+            return arrays
+        present = self.session_weights() if call.traced.present else {}
+        arrays.extend(self._weight_arrays(call.traced.present, present))
+        arrays.extend(call.traced.external_arrays())
+        if call.traced.draws:
+            if key is None:
+                raise NnfpError(
+                    Diagnostic(
+                        "key-missing",
+                        f"{self.name} draws random numbers and needs a key",
+                        Label(self.definition.span),
+                        (),
+                        (),
+                        "apply(weights, x, key=jax.random.key(0))",
+                    )
+                )
+            arrays.append(key)
+        return arrays
+
+    def _weight_arrays(
+        self, wanted: Sequence[WeightInputs], weights: NestedWeights
+    ) -> Iterator[Array]:
+        declarations = self.program.declarations
+        number = numbers(self.program.precision)
+        for weight in wanted:
+            value = lookup(weights, weight.path)
+            name = ".".join(weight.path)
+            if value is None:
+                paths = paths_of(weights) if isinstance(weights, Mapping) else ()
+                found = ", ".join(".".join(path) for path, _ in paths)
+                raise NnfpError(
+                    Diagnostic(
+                        "weight-missing",
+                        f"the weights hold no {name}",
+                        Label(self.definition.span, f"{self.name} reaches it"),
+                        (),
+                        (f"Found: {found or 'none'}.",),
+                        f"weights = {self.name}.init(jax.random.key(0))",
+                    )
+                )
+            try:
+                match(weight.type, value, declarations, f"the weight {name}")
+            except Misfit as misfit:
+                raise self._misfit(misfit) from None
+            yield from flatten(value, weight.type, declarations, number)
+
+    def _weight_gradients(
+        self, call: Call, weights: NestedWeights, supply: Iterator[Array]
+    ) -> dict[str, Any]:
+        """Gradients by path, of all weights the function reaches: zero for those that this
+        call had no use for."""
+        declarations = self.program.declarations
+        by_path: dict[WeightPath, Any] = {}
+        if self.name in self.program.definitions:
+            for reached in self.program.reached(self.name):
+                value = lookup(weights, reached.path)
+                if value is not None:
+                    by_path[reached.path] = zeros_like(value)
+        for weight in call.traced.weights:
+            own = [
+                next(supply) if array.differentiable else ()
+                for array in declarations.layout(weight.type)
+            ]
+            by_path[weight.path] = rebuild(weight.type, iter(own), declarations)
+        return unflatten_paths(by_path)
+
+    def _gradients(
+        self, call: Call, weights: NestedWeights, gradients: Sequence[Array]
+    ) -> tuple[Any, ...]:
+        declarations = self.program.declarations
+        active = iter(call.active)
+        supply = iter(gradients)
+        inputs = []
+        for type, structure, count in zip(
+            call.types, call.structures, call.traced.counts, strict=True
+        ):
+            parts = [next(supply) if next(active) else () for _ in range(count)]
+            inputs.append(shaped(type, structure, iter(parts), declarations))
+        return self._weight_gradients(call, weights, supply), *inputs
+
+    def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
+        number = numbers(self.program.precision)
+        flat = list(_leaves(cotangent))
+        wires = call.traced.graph.outputs
+        wanted = [wire for wire in wires if wire.type.differentiable]
+        if len(flat) == len(wires):
+            flat = [a for a, wire in zip(flat, wires, strict=True) if wire.type.differentiable]
+        shapes = [tuple(getattr(a, "shape", ())) for a in flat]
+        if shapes != [wire.type.shape for wire in wanted]:
+            raise NnfpError(
+                Diagnostic(
+                    "cotangent-misfit",
+                    f"the cotangent is {describe(cotangent)}",
+                    Label(self.definition.span, f"gives {self.type.rpartition('> ')[2]}"),
+                )
+            )
+        return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
+
+    def _require_scalar(self, call: Call, batch: int | None) -> None:
+        outputs = call.traced.graph.outputs
+        shape = () if batch is None else (batch,)
+        if len(outputs) != 1 or outputs[0].type.shape != shape or outputs[0].type.kind != "R":
+            raise NnfpError(
+                Diagnostic(
+                    "objective-not-scalar",
+                    f"{self.name} is no objective: it must give one number",
+                    Label(self.definition.span, f"has type {self.type}"),
+                    (),
+                    ("A gradient belongs to a function that ends in R.",),
+                )
+            )
+
+    def _misfit(self, misfit: Misfit) -> NnfpError:
+        return NnfpError(
+            Diagnostic(
+                "input-misfit",
+                f"{misfit.where or 'the input'} of {self.name} is {misfit.found}",
+                Label(self.definition.span, f"has type {self.type}"),
+                (),
+                (f"Expected: {misfit.expected}.",),
+            )
+        )
+
+    def _batch_size(self, inputs: Sequence[Any]) -> int:
+        sizes = {numpy_shape(leaf)[:1] for value in inputs for leaf in _leaves(value)}
+        if len(sizes) != 1 or () in sizes:
+            raise NnfpError(
+                Diagnostic(
+                    "batch-misfit",
+                    "the arrays of a batch need one leading axis of one length",
+                    Label(self.definition.span),
+                    (),
+                    (f"Found: {', '.join(describe(value) for value in inputs)}.",),
+                )
+            )
+        return int(sizes.pop()[0])
+
+    def _is_batch(self, value: Any, type: t.Type) -> bool:
+        return isinstance(value, list)
+
+    def _each(
+        self, weights: NestedWeights, inputs: Sequence[Any], domains: Sequence[t.Type],
+        key: Array, train: bool,
+    ) -> list[Any]:  # fmt: skip
+        import jax
+
+        counts = {len(value) for value in inputs if isinstance(value, list)}
+        if len(counts) != 1:
+            raise NnfpError(
+                Diagnostic(
+                    "batch-misfit",
+                    f"{self.name} was given lists of different lengths",
+                    Label(self.definition.span, f"has type {self.type}"),
+                    (),
+                    (f"Found: lists of {' and '.join(map(str, sorted(counts)))} examples.",),
+                )
+            )
+        (count,) = counts
+        answers = []
+        for k in range(count):
+            example = [value[k] if isinstance(value, list) else value for value in inputs]
+            own = jax.random.fold_in(key, k)
+            try:
+                answers.append(self.apply(weights, *example, key=own, train=train))
+            except NnfpError as error:
+                raise _in_example(error, k) from None
+        return answers
+
+
+def _inputs(count: int) -> str:
+    return "1 input" if count == 1 else f"{count} inputs"
+
+
+def _in_example(error: NnfpError, k: int) -> NnfpError:
+    from dataclasses import replace
+
+    return NnfpError(
+        [
+            replace(diagnostic, notes=(*diagnostic.notes, f"It is example {k} of the batch."))
+            for diagnostic in error.diagnostics
+        ]
+    )
+
+
+def _sampled(type: t.Type, size: int) -> t.Type:
+    """`type` with `size` for every open size and numbers for every open type."""
+    types, sizes = t.free_variables(type)
+    return t.substitute(
+        type,
+        dict.fromkeys(types, t.R),
+        {variable: constant(size) for variable in sizes},
+    )
+
+
+def argument_name(k: int) -> str:
+    """The name by which a specialised expression calls its k-th argument; no program can."""
+    return f"input {k}"
+
+
+def zeros_like(value: Any) -> Any:
+    import jax
+
+    return jax.tree.map(jax.numpy.zeros_like, value)
+
+
+def numpy_shape(value: Any) -> tuple[int, ...]:
+    import numpy
+
+    return tuple(numpy.shape(value))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, DataValue):
+        yield from _leaves(value.fields)
+    else:
+        yield value

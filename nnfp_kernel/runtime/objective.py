@@ -1,0 +1,105 @@
+"""What training minimises, made of functions of the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.sizes import constant
+from .exchange import Misfit, match, paths_of, unflatten_paths
+from .function import Function
+from .train import Batch, Key, Objective, Weights
+from .watch import finite
+
+
+def objective_of(function: Function, metric: Function | None = None) -> Objective:
+    """The mean of `function`, an objective `example -> R`, over the examples of a batch.
+
+    The gradient is that of the batched graph, by our adjoint. `metric` takes an example
+    too, and gives a number. Raises NnfpError for what is no such function.
+    """
+    for each in (function, metric):
+        if each is not None:
+            _require_number(each)
+
+    def value_and_grad(weights: Weights, batch: Batch, key: Key) -> tuple[Any, Weights]:
+        value, gradient = function.mean_value_and_grad(
+            weights, _example(batch), key=key, train=True
+        )
+        # A weight that is reached but plays no part has no gradient of its own: zero.
+        found = dict(paths_of(gradient))
+        every = {path: found.get(path, 0 * weight) for path, weight in paths_of(weights)}
+        return value, unflatten_paths(every)
+
+    def blame(weights: Weights, batch: Batch, key: Key) -> str:
+        if not all(map(finite, batch)):
+            return "the data, which hold NaN or infinity"
+        span = function.first_not_finite(weights, _example(batch), key=key, train=True)
+        if span is None:
+            return ""
+        text = " ".join(span.text.split())
+        return f"`{text if len(text) <= 60 else text[:59] + '…'}` ({span})"
+
+    return Objective(value_and_grad, _values(function), metric and _values(metric), blame)
+
+
+def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
+    def values(weights: Weights, batch: Batch, key: Key) -> Any:
+        return function.apply_batch(weights, _example(batch), key=key)
+
+    return values
+
+
+def _example(batch: Sequence[Any]) -> Any:
+    """An example of several arrays is a tuple; of one, that array."""
+    return batch[0] if len(batch) == 1 else tuple(batch)
+
+
+def require_examples(function: Function, data: Sequence[Any]) -> None:
+    """Raise NnfpError unless every example fits what the objective takes.
+
+    Looked at once, before training: inside it nothing can be looked at any more.
+    """
+    type = function.definition.scheme.type
+    shapes: list[tuple[int, ...]] = [tuple(getattr(array, "shape", ())) for array in data]
+    if not all(shapes) or len({shape[0] for shape in shapes}) != 1:
+        return  # no examples at all: the loop says what is wrong
+    assert isinstance(type, t.Function | t.Linear)
+    examples = t.Array(type.domain, constant(int(shapes[0][0])))
+    try:
+        match(examples, _example(data), function.program.declarations, "the data")
+    except Misfit as misfit:
+        raise NnfpError(
+            Diagnostic(
+                "data-misfit",
+                f"{misfit.where} is {misfit.found}",
+                Label(function.definition.span, f"has type {function.type}"),
+                (),
+                (
+                    f"Expected: {misfit.expected}.",
+                    "The leading axis of each array counts the examples.",
+                ),
+            )
+        ) from None
+
+
+def _require_number(function: Function) -> None:
+    type = function.definition.scheme.type
+    if isinstance(type, t.Function | t.Linear):
+        codomain = type.codomain
+        if codomain == t.R or isinstance(codomain, t.TypeVariable):
+            return
+    raise NnfpError(
+        Diagnostic(
+            "objective-not-scalar",
+            f"{function.name} is no objective: it must take an example and give one number",
+            Label(function.definition.span, f"has type {function.type}"),
+            (),
+            (
+                "What is trained is a function of an example that ends in R.",
+                "A model is trained with a loss: --loss squaredError.",
+            ),
+        )
+    )

@@ -1,0 +1,393 @@
+"""From a typed expression to something that runs: one trace, one graph, one executable.
+
+A `Program` is a snapshot of what a session defines. `trace_application` runs one of
+its expressions on wires; the `Traced` graph knows what each of its inputs is: an
+argument, a weight, a weight held constant, or the random key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..graph.graph import ArrayType, Builder, Graph, Wire
+from ..graph.primitive import Primitive
+from ..graph.rewrite import optimise, vectorise
+from ..graph.trace import Environment, InputWeights, Scope, Surroundings, Tracer
+from ..graph.values import Declarations, NotFirstOrder, OpenSize, Value, Variant
+from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.reach import ReachedWeight, WeightPath, reached
+from ..language.syntax import NOWHERE
+from .exchange import DataValue, flatten, rebuild
+from .lower import DTYPES, Precision, lower
+
+Array = Any
+Structure = Any  # hashable: the constructors of the data values among the arguments
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What a session defined at some moment. Immutable; graphs made from it are kept."""
+
+    definitions: Mapping[str, p.Definition]
+    reps: Mapping[str, p.RepDeclaration]
+    data: Mapping[str, p.DataDeclaration]
+    builtins: Mapping[str, Any]
+    primitives: Mapping[str, Primitive]
+    precision: Precision = 32
+    externals: Mapping[str, Any] = field(default_factory=dict)  # values brought in by name
+    _reached: dict[str, tuple[ReachedWeight, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        return Declarations(
+            self.reps, self.data, lambda name: tuple((w.path, w.type) for w in self.reached(name))
+        )
+
+    def reached(self, name: str) -> tuple[ReachedWeight, ...]:
+        """The weights a definition reaches, in order."""
+        if name not in self._reached:
+            self._reached[name] = reached(self.definitions, name)
+        return self._reached[name]
+
+
+@dataclass(frozen=True)
+class WeightInputs:
+    """A weight among a graph's inputs: its path, its type, and how many wires it takes."""
+
+    path: WeightPath
+    type: t.Type
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A graph with the meaning of its inputs, in this order: arguments (so many wires
+    for each), weights,
+    weights held constant, values brought in, the key; and how to make the answer of its outputs."""
+
+    graph: Graph
+    counts: tuple[int, ...]
+    weights: tuple[WeightInputs, ...]
+    present: tuple[WeightInputs, ...]
+    externals: tuple[WeightInputs, ...]
+    draws: bool
+    answer: Answer
+    program: Program
+
+    @property
+    def arguments(self) -> int:
+        """How many of the inputs are arguments'."""
+        return sum(self.counts)
+
+    @cached_property
+    def vectorised(self) -> Graph:
+        """The graph as it is differentiated: maps made operations on whole arrays."""
+        return vectorise(self.program.primitives, self.graph)
+
+    @cached_property
+    def optimised(self) -> Graph:
+        """The graph as it is run."""
+        return optimise(self.program.primitives, self.graph)
+
+    @cached_property
+    def lowered(self) -> Callable[..., tuple[Array, ...]]:
+        """An ordinary JAX function of the arrays of all inputs."""
+        return lower(self.optimised, self.program.precision)
+
+    @cached_property
+    def run(self) -> Callable[..., tuple[Array, ...]]:
+        """The same, compiled on first use."""
+        import jax
+
+        return jax.jit(self.lowered)  # type: ignore[no-any-return]
+
+    def external_arrays(self) -> list[Array]:
+        """The arrays of the values brought in from Python."""
+        declarations, number = self.program.declarations, numbers(self.program.precision)
+        return [
+            array
+            for one in self.externals
+            for array in flatten(
+                self.program.externals[one.path[0]], one.type, declarations, number
+            )
+        ]
+
+    @property
+    def weight_wires(self) -> range:
+        """Where the weights are among the graph's inputs."""
+        return range(self.arguments, self.arguments + sum(w.count for w in self.weights))
+
+
+def trace_application(
+    program: Program,
+    expression: p.Expression,
+    arguments: Mapping[str, tuple[t.Type, Structure]],
+    *,
+    training: bool = False,
+    batch: int | None = None,
+) -> Traced:
+    """Trace `expression`, in which `External` names stand for the arguments.
+
+    With `batch`, every argument has one more leading axis, and so has the answer: one
+    map over examples, with the weights shared and a random key for each.
+    """
+    builder = Builder(program.primitives)
+    declarations = program.declarations
+    over: tuple[int, ...] = () if batch is None else (batch,)
+    wires: list[Wire] = []
+    given: dict[str, tuple[Value, list[Wire]]] = {}
+    for name, (type, structure) in arguments.items():
+        own: list[Wire] = []
+
+        def make(array: ArrayType, name: str = name, own: list[Wire] = own) -> Wire:
+            own.append(builder.input(ArrayType(array.kind, over + array.shape), name))
+            return own[-1]
+
+        given[name] = placed(type, structure, declarations, make), own
+        wires.extend(own)
+    # Weights, weights held constant, and values brought in from Python by name.
+    sources = [InputWeights(builder, declarations) for _ in range(3)]
+    keys: list[Wire] = []
+
+    def key() -> Wire:
+        keys.append(builder.input(ArrayType("Key"), "key"))
+        return keys[-1]
+
+    surroundings = Surroundings(
+        program.definitions, declarations, program.builtins, program.primitives, training
+    )
+    values = {name: value for name, (value, _) in given.items()}
+    tracer = Tracer(
+        surroundings,
+        builder,
+        key=key,
+        external=lambda name, type: (
+            values[name] if name in values else sources[2].weight((name,), type)
+        ),
+        present=sources[1],
+    )
+    environment = Environment(Scope(sources[0]))
+    try:
+        if batch is None:
+            value = tracer.evaluate(expression, environment)
+            answer = Answer.of(value, expression.type, tracer)
+        else:
+            answer = _batched(tracer, expression, environment, values, given, batch)
+    except OpenSize as problem:
+        raise NnfpError(
+            Diagnostic(
+                "size-open",
+                str(problem),
+                Label(builder.origin or expression.span, "a value is asked for here"),
+                (),
+                ("Nothing in the program settles it.",),
+                "give a type: (expression : R[3])",
+            )
+        ) from None
+    graph = builder.finish(answer.wires)
+    weights, present, externals = (
+        tuple(WeightInputs(path, type, len(made)) for path, (type, made) in source.wires.items())
+        for source in sources
+    )
+    order = [
+        *wires,
+        *(wire for source in sources for _, made in source.wires.values() for wire in made),
+        *keys,
+    ]
+    graph = Graph(tuple(order), graph.nodes, graph.outputs)
+    counts = tuple(len(own) for _, own in given.values())
+    return Traced(graph, counts, weights, present, externals, bool(keys), answer, program)
+
+
+def _batched(
+    tracer: Tracer,
+    expression: p.Expression,
+    environment: Environment,
+    values: dict[str, Value],
+    given: Mapping[str, tuple[Value, list[Wire]]],
+    batch: int,
+) -> Answer:
+    flat = tuple(wire for _, wires in given.values() for wire in wires)
+    inner: list[Answer] = []
+
+    def one(example: Sequence[Wire]) -> Value:
+        place = dict(zip(flat, example, strict=True))
+        values.update({name: replaced(value, place) for name, (value, _) in given.items()})
+        inner.append(Answer.of(tracer.evaluate(expression, environment), expression.type, tracer))
+        return tuple(inner[-1].wires)
+
+    made = tracer.map_wires(batch, flat, one)
+    return Answer(tuple(made), inner[-1].rebuild)
+
+
+def numbers(precision: Precision) -> Callable[[Any, str], Array]:
+    """Python numbers and arrays as arrays of a kind, in the session's precision."""
+    import jax.numpy as jnp
+
+    dtypes = DTYPES[precision]
+    return lambda value, kind: jnp.asarray(value, dtypes[kind])
+
+
+def placed(
+    type: t.Type,
+    structure: Structure,
+    declarations: Declarations,
+    make: Callable[[ArrayType], Wire],
+) -> Value:
+    """A value of `type` on new input wires; `structure` says which constructors it has."""
+    match type:
+        case t.Product(items=items):
+            parts = structure or (None,) * len(items)
+            return tuple(
+                placed(item, part, declarations, make)
+                for item, part in zip(items, parts, strict=True)
+            )
+        case t.Named(name=name) if name in declarations.data:
+            constructor, parts = structure
+            fields = declarations.constructors(type)[constructor]
+            values = tuple(
+                placed(field, part, declarations, make)
+                for field, part in zip(fields, parts, strict=True)
+            )
+            return Variant(type, constructor, {constructor: values})
+        case _:
+            return declarations.rebuild(type, [make(array) for array in declarations.layout(type)])
+
+
+def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Structure:
+    """What `placed` must know of a Python value beside its type; None for plain arrays."""
+    match type:
+        case t.Product(items=items):
+            parts = tuple(
+                structure_of(item, part, declarations)
+                for item, part in zip(items, value, strict=True)
+            )
+            return parts if any(part is not None for part in parts) else None
+        case t.Named(name=name) if name in declarations.data:
+            fields = declarations.constructors(type)[value.constructor]
+            return value.constructor, tuple(
+                structure_of(field, part, declarations)
+                for field, part in zip(fields, value.fields, strict=True)
+            )
+        case _:
+            return None
+
+
+def smallest_structure(
+    type: t.Type, declarations: Declarations, inside: frozenset[str] = frozenset()
+) -> Structure:
+    """The structure of a small value of `type`: of each data type the first constructor
+    that needs no value of the type itself. Raises NotFirstOrder where there is none."""
+    match type:
+        case t.Product(items=items):
+            parts = tuple(smallest_structure(item, declarations, inside) for item in items)
+            return parts if any(part is not None for part in parts) else None
+        case t.Named(name=name) if name in declarations.data:
+            if name in inside:
+                raise NotFirstOrder(type)
+            for constructor, fields in declarations.constructors(type).items():
+                try:
+                    return constructor, tuple(
+                        smallest_structure(field, declarations, inside | {name}) for field in fields
+                    )
+                except NotFirstOrder:
+                    continue
+            raise NotFirstOrder(type)
+        case _:
+            return None
+
+
+def shaped(
+    type: t.Type, structure: Structure, arrays: Iterator[Array], declarations: Declarations
+) -> Any:
+    """The Python value that these arrays make up, its data values of this structure: a
+    gradient in an argument, a tree where the argument is one."""
+    match type:
+        case t.Product(items=items):
+            parts = structure or (None,) * len(items)
+            return tuple(
+                shaped(item, part, arrays, declarations)
+                for item, part in zip(items, parts, strict=True)
+            )
+        case t.Named(name=name) if name in declarations.data:
+            constructor, parts = structure
+            fields = declarations.constructors(type)[constructor]
+            return DataValue(
+                constructor,
+                tuple(
+                    shaped(field, part, arrays, declarations)
+                    for field, part in zip(fields, parts, strict=True)
+                ),
+            )
+        case _:
+            return rebuild(type, arrays, declarations)
+
+
+def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
+    """A value with its wires replaced."""
+    if isinstance(value, tuple):
+        return tuple(replaced(item, place) for item in value)
+    if isinstance(value, Variant):
+        fields = {name: replaced(parts, place) for name, parts in value.fields.items()}
+        return Variant(value.type, value.constructor, fields, value.tag and place[value.tag])
+    return place[value]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a traced expression gives: its wires, and the Python value of their arrays."""
+
+    wires: tuple[Wire, ...]
+    rebuild: Callable[[Iterator[Array]], Any]
+
+    @classmethod
+    def of(cls, value: Value, type: t.Type, tracer: Tracer) -> Answer:
+        """Raises NnfpError for a function, which is not an answer."""
+        wires: list[Wire] = []
+        rebuild = _rebuilder(value, type, tracer, wires)
+        return cls(tuple(wires), rebuild)
+
+
+def _rebuilder(
+    value: Value, type: t.Type, tracer: Tracer, wires: list[Wire]
+) -> Callable[[Iterator[Array]], Any]:
+    declarations = tracer.declarations
+    if isinstance(value, Variant) and value.constructor is not None:
+        # The constructor is known, so only its own fields are there: trees come out too.
+        fields = declarations.constructors(value.type)[value.constructor]
+        parts = [
+            _rebuilder(part, field, tracer, wires)
+            for part, field in zip(value.fields[value.constructor], fields, strict=True)
+        ]
+        constructor = value.constructor
+        return lambda arrays: DataValue(constructor, tuple(part(arrays) for part in parts))
+    if isinstance(type, t.Product):
+        items = [
+            _rebuilder(part, item, tracer, wires)
+            for part, item in zip(value, type.items, strict=True)
+        ]
+        return lambda arrays: tuple(item(arrays) for item in items)
+    try:
+        wires.extend(tracer.flatten(value, type))
+    except NotFirstOrder as problem:
+        raise NnfpError(
+            Diagnostic(
+                "function-as-value",
+                f"a {t.show(problem.type)} has no value of numbers to show",
+                Label(tracer.builder.origin or NOWHERE),
+                (),
+                ("Apply it to an argument, or define it with a name to see its type.",),
+            )
+        ) from None
+    return lambda arrays: rebuild(type, arrays, declarations)
+
+
+__all__ = [
+    "Program", "Traced", "WeightInputs", "numbers", "shaped", "smallest_structure", "structure_of",
+    "trace_application",
+]  # fmt: skip

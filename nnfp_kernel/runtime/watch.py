@@ -1,0 +1,92 @@
+"""Where a value stopped being finite: a graph run once more, node by node.
+
+Slow and exact: for the one batch on which a training failed, not for training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, Wire
+from .lower import DTYPES, Dtypes, Precision, run_graph, run_node
+
+Array = Any
+
+
+def first_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision) -> Node | None:
+    """The node from which NaN or infinity came into the graph's outputs.
+
+    Found from the outputs backwards, so that an infinity which a later node masks is
+    not blamed; within a map, a loop or a branch it is the node of its body. None where all
+    outputs are finite, or where it came in with the inputs.
+    """
+    return _search(graph, list(arrays), DTYPES[precision])
+
+
+def finite(array: Array) -> bool:
+    """Whether all entries are numbers; true of what is no number at all (a key)."""
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    return kind not in "fc" or bool(numpy.isfinite(numpy.asarray(array)).all())
+
+
+def _search(graph: Graph, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+    place: dict[Wire, Array] = dict(zip(graph.inputs, arrays, strict=True))
+    made_by: dict[Wire, int] = {}
+    for number, node in enumerate(graph.nodes):
+        results = run_node(node, [place[wire] for wire in node.inputs], dtypes)
+        place.update(zip(node.outputs, results, strict=True))
+        made_by.update(dict.fromkeys(node.outputs, number))
+
+    def spoiled(wires: Sequence[Wire]) -> list[int]:
+        """The nodes that made those of the wires that are not finite. An infinite
+        literal is meant."""
+        return [
+            made_by[wire]
+            for wire in wires
+            if wire in made_by
+            and not isinstance(graph.nodes[made_by[wire]].operation, Constant)
+            and not finite(place[wire])
+        ]
+
+    pending, seen, origins = spoiled(graph.outputs), set[int](), set[int]()
+    while pending:
+        number = pending.pop()
+        if number in seen:
+            continue
+        seen.add(number)
+        before = spoiled(graph.nodes[number].inputs)
+        pending += before
+        if not before:
+            origins.add(number)
+    if not origins:
+        return None
+    node = graph.nodes[min(origins)]
+    return _within(node, [place[wire] for wire in node.inputs], dtypes) or node
+
+
+def _within(node: Node, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+    """The node of a body at which it began, element by element."""
+    match node.operation:
+        case Map(body=body, shared=shared, length=length):
+            for k in range(length):
+                given = [*arrays[:shared], *(array[k] for array in arrays[shared:])]
+                found = _search(body, given, dtypes)
+                if found is not None:
+                    return found
+        case Loop(body=body, shared=shared, carried=carried, length=length, reverse=reverse):
+            first = shared + carried
+            state = arrays[shared:first]
+            for k in reversed(range(length)) if reverse else range(length):
+                given = [*arrays[:shared], *state, *(array[k] for array in arrays[first:])]
+                found = _search(body, given, dtypes)
+                if found is not None:
+                    return found
+                state = run_graph(body, given, dtypes)[:carried]
+        case Choose(branches=branches) if not numpy.shape(arrays[0]):
+            return _search(branches[int(arrays[0])], arrays[1:], dtypes)
+        case _:
+            pass
+    return None

@@ -1,0 +1,779 @@
+"""The session: what cells share. Text goes in; types, values and functions come out.
+
+    run(source)        one cell: parse, infer, check, evaluate; all or nothing
+    session[name]      a Function, a snapshot; a constant without weights is its value
+    weights            the present weights of all that stands, a nested dict
+
+A cell works on a copy of what stands, which takes the session's place when all has
+gone well, so that a failed cell leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .language import infer as inference
+from .language import syntax
+from .language import typed as p
+from .language import types as t
+from .language.diagnostics import Diagnostic, Label, NnfpError
+from .language.parser import parse, parse_expression
+from .language.reach import ReachedWeight, WeightPath
+from .language.source import Source, Span
+from .language.type_mistakes import plain
+from .library import library
+from .primitives import BUILTINS, PRIMITIVES
+from .runtime.exchange import DataValue, Misfit, match, paths_of, type_of, unflatten_paths
+from .runtime.function import Function, argument_name
+from .runtime.lower import DTYPES
+from .runtime.program import Program, trace_application
+from .runtime.weights import first_value
+from .std import FILES
+
+if TYPE_CHECKING:
+    from .runtime.train import Event, Objective
+
+Array = Any
+
+
+# --- what a cell shows -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Defined:
+    """A definition: its type, its own holes with their types, and its weights.
+
+    `weights` counts all it reaches (None while a size is open); `own` those written in
+    it; `shares` are the definitions whose weights it uses by name.
+    """
+
+    name: str
+    type: str
+    holes: tuple[tuple[str, str], ...]
+    weights: int | None
+    own: int | None
+    shares: tuple[str, ...]
+    replaces: bool
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A `size`, `type`, `rep` or `data` declaration, as text."""
+
+    name: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An expression's value and type; a function or linear map has no value to show."""
+
+    value: Any
+    type: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Magic:
+    """A line `%nnfp …` in a program, for the magics to run in its place."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What a cell made, in the order it was written, and what is to be said about it.
+
+    `broken` are older definitions that no longer check, with the reason.
+    """
+
+    outputs: tuple[Defined | Declared | Shown | Magic, ...]
+    notes: tuple[Diagnostic, ...] = ()
+    broken: Mapping[str, Diagnostic] = field(default_factory=dict)
+
+
+# --- what stands ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """All that cells have made so far, as data: replaced whole by each cell."""
+
+    cells: tuple[syntax.Program, ...]
+    checked: inference.Checked
+    externals: Mapping[str, tuple[t.Type, Any]]
+    program: Program
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A weight's value, and what it is a value of: kept while these stay as they are."""
+
+    type: str
+    initialiser: p.Initialiser
+    value: Any
+
+
+class Session:
+    """What the cells of a notebook, or the lines of a script, share.
+
+    >>> session = Session(precision=64)
+    >>> result = session.run("line : R ~> R\\nline x = ?a * x + ?b\\nline 0")
+    >>> [output.type for output in result.outputs]
+    ['R ~> R', 'R']
+
+    `precision` is 32 or 64 bits, for all that the session computes; 64 sets jax's
+    process-wide flag. `seed` settles the first value of every weight, and draws.
+    Errors are `NnfpError`s; a failed call leaves the session as it was.
+    """
+
+    def __init__(self, precision: int = 32, seed: int = 0, folder: str | Path = ".") -> None:
+        if precision not in (32, 64):
+            raise ValueError(f"precision is {precision}; it may be 32 or 64")
+        self.precision = precision
+        self.seed = seed
+        self.folder = Path(folder)
+        self._count = 0
+        self._evaluations = 0
+        self._kept: dict[WeightPath, _Kept] = {}
+        self._functions: dict[str, tuple[Program, Function]] = {}
+        self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
+        checked = inference.infer((), BUILTINS, library=library())
+        self._standing = _Standing((), checked, {}, self._program(checked, {}))
+
+    # --- cells --------------------------------------------------------------------------
+
+    def run(
+        self,
+        source: str,
+        name: str | None = None,
+        show: Callable[[Defined | Declared | Shown | Magic], None] | None = None,
+    ) -> CellResult:
+        """Run a program: one cell. Raises NnfpError with all the mistakes found.
+
+        `show` is handed every output as soon as it is there, so that what stands
+        further down already sees what a line of magic did.
+        """
+        parsed, standing = self._read(source, name)
+        before, kept = self._standing, dict(self._kept)
+        outputs: list[Defined | Declared | Shown | Magic] = []
+        try:
+            self._standing = standing
+            definitions = standing.program.definitions
+            for item in parsed.program.items:
+                if isinstance(item, syntax.Definition) and definitions[item.name].linear:
+                    self._check_linear(item.name)
+            for output in self._outputs(parsed.program, standing.checked, before):
+                outputs.append(output)
+                if show is not None:
+                    show(output)
+        except BaseException:
+            self._standing, self._kept = before, kept
+            raise
+        return CellResult(tuple(outputs), standing.checked.notes, dict(standing.checked.broken))
+
+    def check(self, source: str, name: str | None = None) -> None:
+        """Raise NnfpError with all the mistakes found in a program; run and keep nothing."""
+        self._read(source, name)
+
+    def _read(self, source: str, name: str | None) -> tuple[Any, _Standing]:
+        """A program parsed, and what would stand with it."""
+        self._count += 1
+        parsed = parse(Source(source, name or f"cell {self._count}"))
+        if parsed.diagnostics:
+            raise NnfpError(parsed.diagnostics)
+        before = self._standing
+        names = {name for item in parsed.program.items if (name := getattr(item, "name", None))}
+        # Inference sees what is replaced too: a definition may not be made of its older self.
+        externals = {k: v for k, v in before.externals.items() if k not in names}
+        checked = self._check((*before.cells, parsed.program), externals)
+        cells = (*(_without(old, names) for old in before.cells), parsed.program)
+        return parsed, _Standing(cells, checked, externals, self._program(checked, externals))
+
+    def _outputs(
+        self, program: syntax.Program, checked: inference.Checked, before: _Standing
+    ) -> Iterator[Defined | Declared | Shown | Magic]:
+        expressions = iter(checked.expressions)
+        for item in program.items:
+            match item:
+                case syntax.Definition(name=name):
+                    yield self._defined(name, name in before.checked.definitions)
+                case syntax.ExpressionItem():
+                    yield self._shown(next(expressions).tree, item.span.text)
+                case syntax.RepItem(name=name, carrier=carrier):
+                    yield Declared(name, "representation", carrier.span.text)
+                case syntax.AliasItem(name=name, type=type):
+                    yield Declared(name, "type", type.span.text)
+                case syntax.DataItem(name=name):
+                    yield Declared(name, "data", item.span.text.partition("=")[2].strip())
+                case syntax.SizeItem(name=name, value=value):
+                    yield Declared(name, "size", value.span.text)
+                case syntax.MagicItem(text=text):
+                    yield Magic(text)
+                case syntax.Signature() | syntax.ImportItem():
+                    pass
+
+    def _defined(self, name: str, replaces: bool) -> Defined:
+        program = self._standing.program
+        definition = program.definitions[name]
+        holes = tuple((hole.name, t.show(hole.type)) for hole in definition.holes)
+        own: int | None = None
+        total: int | None = None
+        shares: tuple[str, ...] = ()
+        if definition.brackets is None:
+            weights = program.reached(name)
+            total = _count(weights, program)
+            own = _count([w for w in weights if w.path[0] == name], program)
+            shares = tuple(dict.fromkeys(w.path[0] for w in weights if w.path[0] != name))
+        return Defined(name, inference.show_type(definition), holes, total, own, shares, replaces)
+
+    def _shown(self, expression: p.Expression, text: str) -> Shown:
+        shown_type = t.show(expression.type)
+        if isinstance(expression.type, t.Function | t.Linear):
+            return Shown(None, shown_type, text)
+        return Shown(self._evaluate(expression), shown_type, text)
+
+    def evaluate(self, text: str) -> Any:
+        """The value of an expression, with the present weights. Changes nothing."""
+        expression = _typed(self._standing, text, {})
+        if isinstance(expression.type, t.Function | t.Linear):
+            return self.function(text)
+        return self._evaluate(expression)
+
+    def _evaluate(self, expression: p.Expression) -> Any:
+        try:
+            return self._value(expression)
+        except NnfpError as error:
+            raise _asked_by(error, expression.span) from None
+
+    def _value(self, expression: p.Expression) -> Any:
+        traced = trace_application(self._standing.program, expression, {})
+        arrays = [
+            *self._weight_arrays(traced.weights), *self._weight_arrays(traced.present),
+            *traced.external_arrays(),
+        ]  # fmt: skip
+        if traced.draws:
+            arrays.append(self.next_key())
+        return traced.answer.rebuild(iter(traced.run(*arrays)))
+
+    def _weight_arrays(self, wanted: Sequence[Any]) -> list[Array]:
+        import jax
+
+        return [
+            leaf for weight in wanted for leaf in jax.tree.leaves(self._weight(weight.path).value)
+        ]
+
+    # --- training ---------------------------------------------------------------------------
+
+    def train(
+        self,
+        name: str,
+        data: Sequence[Any],
+        *,
+        loss: str | None = None,
+        metric: str | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> Generator[Event, None, None]:
+        """Train what `name` is by the events of `runtime.train`; the kept weights become
+        the session's with the last one.
+
+        >>> import numpy
+        >>> session = Session(precision=64)
+        >>> _ = session.run("distance x = squaredError x (?centre : R[2])")
+        >>> data = [numpy.array([[1.0, 2.0], [3.0, 4.0]])]
+        >>> *_, last = session.train("distance", data, optimizer="sgd", rate=0.1, steps=200)
+        >>> session.weights["distance"]["centre"].round(6).tolist()
+        [2.0, 3.0]
+
+        `name` is an objective, a function of an example that gives a number; its mean
+        over the examples is minimised. With a `loss` it is a model: the loss of an
+        example (x, y) is `loss (name x) y`, and so for the metric. `data` are arrays
+        with the examples along their leading axis; an example of several arrays is a
+        tuple. `options` are those of `runtime.train.train`.
+        """
+        from .runtime import train as loop
+        from .runtime.objective import require_examples
+
+        objective, function = self._objective(name, loss, metric)
+        require_examples(function, data)
+        weights = {weight.path: self._weight(weight.path).value for weight in function.reached}
+
+        def keep(found: Mapping[str, Any]) -> None:
+            self.weights = dict(found)
+
+        return loop.train(
+            objective,
+            unflatten_paths(weights),
+            data,
+            seed=self.seed if seed is None else seed,
+            keep=keep,
+            **options,
+        )
+
+    def _objective(
+        self, name: str, loss: str | None, metric: str | None
+    ) -> tuple[Objective, Function]:
+        """The objective of a training, the same object while the program stays the same:
+        what was compiled for it serves again."""
+        known = self._objectives.get((name, loss, metric))
+        if known is not None and known[0] is self.program:
+            return known[1], known[2]
+        from .runtime.objective import objective_of
+
+        def of_example(measure: str) -> Function:
+            if loss is None:
+                return self.function(measure)
+            return self.function(f"\\(x, y) -> ({measure}) (({name}) x) y")
+
+        function = of_example(name if loss is None else loss)
+        measured = None if metric is None else of_example(metric)
+        if measured is not None and measured.type.rpartition("> ")[2] == "Bool":
+            measured = self.function(f"({measured.name}) >> toReal")
+        objective = objective_of(function, measured)
+        self._objectives[name, loss, metric] = self.program, objective, function
+        return objective, function
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def type(self, text: str) -> str:
+        """The inferred type of an expression. Settles nothing for others."""
+        return inference.type_of_expression(self._standing.checked, text)
+
+    def describe(self, name: str) -> Defined:
+        """What is said of a definition where it is made: type, holes, weights.
+
+        Raises NnfpError for a name that is not defined, or that no longer checks.
+        """
+        if name in self.broken:
+            raise NnfpError(self.broken[name])
+        if name in self.program.definitions:
+            return self._defined(name, False)
+        return Defined(name, self.type(name), (), 0, 0, (), False)
+
+    def __getitem__(self, name: str) -> Any:
+        """A definition: a `Function`, or the value of a constant without weights."""
+        program = self._standing.program
+        if name in self._standing.checked.broken:
+            raise NnfpError(self._standing.checked.broken[name])
+        definition = program.definitions.get(name)
+        if definition is None:
+            if name in self._standing.externals:
+                return self._standing.externals[name][1]
+            return self.function(name)
+        if not isinstance(definition.scheme.type, t.Function | t.Linear) and not definition.learns:
+            return self.evaluate(name)
+        known = self._functions.get(name)
+        if known is None or known[0] is not program:
+            self._functions[name] = program, self._function(name, definition)
+        return self._functions[name][1]
+
+    def function(self, text: str) -> Function:
+        """The function that an expression is: `session.function("encode >> norm")`."""
+        expression = _typed(self._standing, text, {})
+        definition = p.Definition(
+            text, t.Scheme(expression.type), None, (), expression, learns=True, draws=True,
+            span=expression.span,
+        )  # fmt: skip
+        return self._function(text, definition)
+
+    def _function(self, name: str, definition: p.Definition) -> Function:
+        standing = self._standing
+
+        def specialise(types: Sequence[t.Type]) -> p.Expression:
+            arguments = {argument_name(k): type for k, type in enumerate(types)}
+            return _typed(standing, name, arguments)
+
+        return Function(
+            name,
+            inference.show_type(definition),
+            standing.program,
+            definition,
+            specialise,
+            lambda: self.weights,
+            self.next_key,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The definitions that stand, in the order they were written."""
+        names = [
+            item.name
+            for cell in self._standing.cells
+            for item in cell.items
+            if isinstance(item, syntax.Definition)
+        ]
+        return tuple(name for name in names if name not in self.broken)
+
+    @property
+    def program(self) -> Program:
+        """A snapshot of what is defined now."""
+        return self._standing.program
+
+    @property
+    def broken(self) -> Mapping[str, Diagnostic]:
+        """Definitions that no longer check, with the reason."""
+        return self._standing.checked.broken
+
+    # --- Python values -------------------------------------------------------------------------
+
+    def bind(self, name: str, value: Any) -> None:
+        """Bring a Python array, number or tuple of them in under `name`."""
+        try:
+            type = type_of(value)
+        except Misfit as misfit:
+            raise ValueError(
+                f"{name} is {misfit.found}, which no program can use: bring in arrays, "
+                "numbers and tuples of them"
+            ) from None
+        before = self._standing
+        cells = tuple(_without(cell, {name}) for cell in before.cells)
+        externals = {**before.externals, name: (type, value)}
+        checked = self._check(cells, externals)
+        self._standing = _Standing(cells, checked, externals, self._program(checked, externals))
+
+    def constructor(self, name: str) -> Any:
+        """A constructor of a `data` type as a Python function of its fields.
+
+        >>> session = Session(precision=64)
+        >>> _ = session.run("data Pair = Pair R R")
+        >>> str(session.constructor("Pair")(1, 2))
+        '(Pair 1 2)'
+        """
+        for data in self.program.data.values():
+            for constructor, fields in data.constructors:
+                if constructor == name:
+                    return partial(_construct, self.program, data, name, fields)
+        known = ", ".join(
+            constructor
+            for data in self.program.data.values()
+            for constructor, _ in data.constructors
+        )
+        raise NnfpError(
+            Diagnostic(
+                "unknown-constructor",
+                f"no constructor is called {name}",
+                Label(syntax.NOWHERE),
+                (),
+                (f"The session's constructors: {known or 'none'}.",),
+            )
+        )
+
+    # --- weights ---------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """The present weights of all definitions that stand, a nested dict by path.
+
+        A definition whose sizes are still open has none yet. What is handed out is a
+        copy. Setting takes a whole nested dict or a part of one, or values by path,
+        `session.weights = {"cell.W": array}`; what is not named stays.
+        """
+        return unflatten_paths({path: self._weight(path).value for path in self._settled_weights()})
+
+    @weights.setter
+    def weights(self, nested: Mapping[str, Any]) -> None:
+        known = self._settled_weights()
+        fresh: dict[WeightPath, _Kept] = {}
+        for keys, value in paths_of(nested):
+            path = tuple(part for key in keys for part in str(key).split("."))
+            weight = known.get(path)
+            if weight is None:
+                names = ", ".join(sorted({".".join(one) for one in known})) or "none"
+                raise NnfpError(
+                    Diagnostic(
+                        "weight-unknown",
+                        f"no weight is called {'.'.join(path)}",
+                        Label(syntax.NOWHERE),
+                        (),
+                        (f"The session's weights: {names}.",),
+                    )
+                )
+            try:
+                match(weight.type, value, self.program.declarations, ".".join(path))
+            except Misfit as misfit:
+                raise NnfpError(
+                    Diagnostic(
+                        "weight-misfit",
+                        f"the weight {misfit}",
+                        Label(weight.span or syntax.NOWHERE),
+                    )
+                ) from None
+            fresh[path] = _Kept(t.show(weight.type), weight.initialiser, self._own(value))
+        self._kept.update(fresh)
+
+    def reset_weights(self, name: str | None = None) -> None:
+        """First values again for what a definition reaches, or for all."""
+        if name is None:
+            self._kept.clear()
+        else:
+            for weight in self.program.reached(name):
+                self._kept.pop(weight.path, None)
+
+    def next_key(self) -> Array:
+        """A random key, another one at each call, from the session's seed."""
+        import jax
+
+        self._require_precision()
+        self._evaluations += 1
+        return jax.random.fold_in(jax.random.key(self.seed), self._evaluations)
+
+    def _settled_weights(self) -> dict[WeightPath, ReachedWeight]:
+        program = self.program
+        found: dict[WeightPath, ReachedWeight] = {}
+        for name in self.names:
+            definition = program.definitions.get(name)
+            if definition is not None and definition.brackets is None:
+                for weight in program.reached(name):
+                    if t.is_concrete(weight.type):
+                        found.setdefault(weight.path, weight)
+        return found
+
+    def _weight(self, path: WeightPath) -> _Kept:
+        weight = self._find(path)
+        type = t.show(weight.type)
+        kept = self._kept.get(path)
+        if kept is None or (kept.type, kept.initialiser) != (type, weight.initialiser):
+            import jax
+
+            self._require_precision()
+            value = first_value(
+                weight, jax.random.key(self.seed), self.program.declarations,
+                DTYPES[self.program.precision]["R"],
+            )  # fmt: skip
+            kept = self._kept[path] = _Kept(type, weight.initialiser, value)
+        return kept
+
+    def _find(self, path: WeightPath) -> ReachedWeight:
+        for weight in self.program.reached(path[0]):
+            if weight.path == path:
+                return weight
+        raise KeyError(path)
+
+    def _own(self, value: Any) -> Any:
+        import jax
+
+        self._require_precision()
+        dtype = DTYPES[self.program.precision]["R"]
+        # A copy: an array of the caller's may change under it.
+        return jax.tree.map(lambda leaf: jax.numpy.array(leaf, dtype), value)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _check(
+        self, cells: Sequence[syntax.Program], externals: Mapping[str, tuple[t.Type, Any]]
+    ) -> inference.Checked:
+        """All that stands, inferred anew. Raises NnfpError for mistakes of the last cell."""
+        checked = inference.infer(
+            cells,
+            BUILTINS,
+            library=library(),
+            externals={name: type for name, (type, _) in externals.items()},
+            loader=self._load,
+        )
+        if checked.diagnostics:
+            raise NnfpError(checked.diagnostics)
+        return checked
+
+    def _program(
+        self, checked: inference.Checked, externals: Mapping[str, tuple[t.Type, Any]]
+    ) -> Program:
+        if self.precision == 64:
+            self._require_precision()
+        return Program(
+            checked.definitions, checked.reps, checked.data, BUILTINS, PRIMITIVES,
+            64 if self.precision == 64 else 32,
+            {name: value for name, (_, value) in externals.items()},
+        )  # fmt: skip
+
+    def _require_precision(self) -> None:
+        """64 bits are a flag of the whole process; it is set when arrays are first needed."""
+        if self.precision == 64:
+            import jax
+
+            jax.config.update("jax_enable_x64", True)
+
+    def _load(self, item: syntax.ImportItem) -> syntax.Program | None:
+        """The program an import names; None where there is none. `std` is there already."""
+        if not item.is_file:
+            module = item.target.removeprefix("std.")
+            return syntax.Program(()) if module in FILES else None
+        try:
+            text = (self.folder / item.target).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        parsed = parse(Source(text, item.target))
+        if parsed.diagnostics:
+            raise NnfpError(parsed.diagnostics)
+        return parsed.program
+
+    def _check_linear(self, name: str) -> None:
+        """A definition declared `a -o b` must be linear: proved on its graph, at sample
+        sizes. One that takes functions first is checked where it is used: what it gives
+        is a derivative, a matrix or a map that was checked itself."""
+        from .linear.linearity import nonlinear_node
+
+        definition = self.program.definitions[name]
+        called = name
+        if definition.brackets and definition.learns:
+            called = f"{name}[{', '.join(['3'] * len(definition.brackets))}]"
+        function = self._function(called, definition)
+        try:
+            traced = function.sample().traced
+        except NnfpError as error:
+            if error.diagnostics[0].code == "no-sample":
+                return
+            raise
+        last = traced.arguments - traced.counts[-1]  # the argument of `-o`
+        active = [
+            last <= k < traced.arguments and wire.type.differentiable
+            for k, wire in enumerate(traced.graph.inputs)
+        ]
+        found = nonlinear_node(traced.graph, active)
+        if found is None:
+            return
+        place = definition.span
+        origin = found.node.origin if found.node else None
+        inside = origin is not None and origin.source == place.source
+        declared = self._signature(name)
+        arrow = "~>" if definition.learns else "->"
+        better = None
+        if declared is not None:
+            written = declared.type.span.text
+            before, _, after = written.rpartition("⊸" if "⊸" in written else "-o")
+            better = declared.type.span, f"{before}{arrow}{after}"
+        said = declared.type.span if declared is not None else place
+        secondary = [Label(said, "`-o` says that it is linear")]
+        if origin is not None and not inside:  # in what it uses, perhaps the library
+            secondary.append(Label(origin, "this is not linear"))
+        raise NnfpError(
+            plain(
+                "nonlinear-definition",
+                f"`{name}` is declared linear, but it is not",
+                origin if origin is not None and inside else place,
+                "this is not linear in the argument",
+                secondary=secondary,
+                notes=[
+                    "A linear map keeps sums and multiples: `l (2 * u + v)` is `2 * l u + l v`. "
+                    f"`derivative {name} x` is the linear map at x. Write:"
+                    if better
+                    else "A linear map keeps sums and multiples: `l (2 * u + v)` is "
+                    "`2 * l u + l v`."
+                ],
+                better=better,
+            )
+        )
+
+    def _signature(self, name: str) -> syntax.Signature | None:
+        """The signature of a definition that stands."""
+        for cell in reversed(self._standing.cells):
+            for item in cell.items:
+                if isinstance(item, syntax.Signature) and item.name == name:
+                    return item
+        return None
+
+
+def _asked_by(error: NnfpError, span: Span) -> NnfpError:
+    """A mistake that showed while an expression was evaluated names that expression."""
+    told: list[Diagnostic] = []
+    for diagnostic in error.diagnostics:
+        place = diagnostic.primary.span
+        if place.source == syntax.NOWHERE.source:
+            diagnostic = replace(diagnostic, primary=Label(span, diagnostic.primary.text))
+        elif place.source != span.source or not span.line <= place.line <= span.end_line:
+            asked = Label(span, "evaluated for this")
+            diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, asked))
+        told.append(diagnostic)
+    return NnfpError(told)
+
+
+def _typed(standing: _Standing, text: str, arguments: Mapping[str, t.Type]) -> p.Expression:
+    """An expression over what stands, typed; applied to `arguments`, which are names of
+    externals that no program can write, with their types."""
+    tree = parse_expression(Source(text, "expression"))
+    for name in arguments:
+        tree = syntax.Apply(tree, syntax.Name(name, span=tree.span), span=tree.span)
+    head = _head(tree)
+    family = standing.checked.definitions.get(head) if head is not None else None
+    item: syntax.Item = syntax.ExpressionItem(tree, span=tree.span)
+    if family is not None and family.brackets is not None and family.learns:
+        # An expression may not own an occurrence of a family; a definition may.
+        item = syntax.Definition(_OCCURRENCE, None, (), tree, span=tree.span)
+    externals = {name: type for name, (type, _) in standing.externals.items()}
+    checked = inference.infer(
+        [syntax.Program((item,), span=tree.span)],
+        BUILTINS,
+        library=standing.checked,
+        externals={**externals, **arguments},
+    )
+    if checked.diagnostics:
+        raise NnfpError(checked.diagnostics)
+    if isinstance(item, syntax.Definition):
+        return checked.definitions[_OCCURRENCE].body
+    return checked.expressions[0].tree
+
+
+_OCCURRENCE = "an occurrence"  # of a family: a name that no program can write
+
+
+def _head(tree: syntax.Expression) -> str | None:
+    """The name at the head of an application: `dense` of `dense[3] x`."""
+    while isinstance(tree, syntax.Apply):
+        tree = tree.function
+    return tree.name if isinstance(tree, syntax.Name | syntax.Bracket) else None
+
+
+def _construct(
+    program: Program,
+    data: p.DataDeclaration,
+    name: str,
+    fields: tuple[t.Type, ...],
+    *values: Any,
+) -> DataValue:
+    """A data value from Python, its fields checked."""
+
+    def fail(code: str, title: str) -> NnfpError:
+        place = Label(data.span, f"{data.name} is declared here")
+        return NnfpError(Diagnostic(code, title, place))
+
+    if len(values) != len(fields):
+        title = f"{name} takes {len(fields)} fields, {len(values)} were given"
+        raise fail("wrong-number-of-fields", title)
+    for k, (type, value) in enumerate(zip(fields, values, strict=True), 1):
+        if isinstance(value, DataValue):
+            continue  # checked when it was made
+        try:
+            match(type, value, program.declarations, f"field {k} of {name}")
+        except Misfit as misfit:
+            raise fail("field-misfit", str(misfit)) from None
+    return DataValue(name, tuple(values))
+
+
+def _without(cell: syntax.Program, names: set[str]) -> syntax.Program:
+    """A cell without what a newer one defines anew, and without its expressions."""
+    items = tuple(
+        item
+        for item in cell.items
+        if not isinstance(item, syntax.ExpressionItem | syntax.MagicItem)
+        and getattr(item, "name", None) not in names
+    )
+    return replace(cell, items=items)
+
+
+def _count(weights: Sequence[ReachedWeight], program: Program) -> int | None:
+    """The number of numbers in these weights; None while a size is open."""
+    if any(not t.is_concrete(weight.type) for weight in weights):
+        return None
+    return sum(
+        array.size for weight in weights for array in program.declarations.layout(weight.type)
+    )
+
+
+__all__ = [
+    "CellResult", "Declared", "Defined", "Function", "Magic", "Session", "Shown",
+]  # fmt: skip

@@ -1,0 +1,125 @@
+"""The house style as CSS: ink on paper, one colour per representation, light and dark.
+
+JupyterLab's variables come first; the hexadecimal values are for pages without them.
+Every piece of HTML this project shows stands in `<div class="nnfp">` after `STYLE`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+_LIGHT = """
+--nn-paper:var(--jp-layout-color0,#ffffff);--nn-inset:var(--jp-cell-editor-background,#f7f8f9);
+--nn-ink:var(--jp-content-font-color0,#1b1f24);--nn-ink2:var(--jp-content-font-color2,#57606a);
+--nn-ink3:#67707a;--nn-line:var(--jp-border-color2,#d5dae0);
+--nn-hair:var(--jp-border-color3,#e9ecef);--nn-tint:rgba(27,31,36,.05);
+--nn-error:var(--jp-error-color1,#c62828);
+--rep1:#E69F00;--rep2:#0072B2;--rep3:#CC79A7;--rep4:#009E73;--rep5:#D55E00;--rep6:#56B4E9;
+--neg:#0072B2;--pos:#D55E00;
+--nn-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif);
+--nn-code:var(--jp-code-font-family,Menlo,Consolas,"DejaVu Sans Mono",monospace);
+"""
+
+_DARK = """
+--nn-paper:var(--jp-layout-color0,#111316);--nn-inset:var(--jp-cell-editor-background,#1a1d21);
+--nn-ink:var(--jp-content-font-color0,#e8eaed);--nn-ink2:var(--jp-content-font-color2,#a5adb7);
+--nn-ink3:#8a939d;--nn-line:var(--jp-border-color2,#3a4048);
+--nn-hair:var(--jp-border-color3,#262b31);--nn-tint:rgba(255,255,255,.06);
+--nn-error:var(--jp-error-color1,#ff8a80);
+--rep1:#F0B440;--rep2:#4AA8E8;--rep3:#E09CC4;--rep4:#35C79C;--rep5:#F58549;--rep6:#9AD6F7;
+--neg:#4AA8E8;--pos:#F58549;
+"""
+
+_RULES = """
+.nnfp{color:var(--nn-ink);font:13px/20px var(--nn-ui);max-width:760px}
+.nnfp .rep{text-decoration:underline 2px;text-underline-offset:3px;text-decoration-skip-ink:none}
+.nnfp .dashed{text-decoration-style:dashed}
+.nnfp .r1{text-decoration-color:var(--rep1)}.nnfp .r2{text-decoration-color:var(--rep2)}
+.nnfp .r3{text-decoration-color:var(--rep3)}.nnfp .r4{text-decoration-color:var(--rep4)}
+.nnfp .r5{text-decoration-color:var(--rep5)}.nnfp .r6{text-decoration-color:var(--rep6)}
+.nnfp .hole{background:var(--nn-tint);border-radius:3px;font-weight:600}
+.nnfp .small{font-size:11.5px;line-height:17px;color:var(--nn-ink2)}
+.nnfp .code{font-family:var(--nn-code);font-size:12px}
+.nnfp .ring{display:inline-block;box-sizing:border-box;width:8px;height:8px;margin-right:5px;
+border:1.2px solid currentColor;border-radius:50%}
+.nnfp .foot{margin-top:7px;display:flex;justify-content:space-between;gap:20px}
+.nnfp table.rows{width:100%;margin:0;border-collapse:collapse;border:0;table-layout:auto;
+font:12px/18px var(--nn-code)}
+.nnfp table.rows tr,.nnfp table.rows tbody tr:nth-child(odd){background:none}
+.nnfp table.rows td,.nnfp table.rows th{padding:4px 16px 4px 0;border:0;
+border-bottom:1px solid var(--nn-hair);text-align:left;vertical-align:baseline;max-width:none}
+.nnfp table.rows th{color:var(--nn-ink2);font:11.5px/17px var(--nn-ui)}
+.nnfp table.rows tr:last-child td{border-bottom:0}
+.nnfp table.rows td.name{font-weight:600;white-space:nowrap}
+.nnfp table.rows td.more{color:var(--nn-ink2)}
+.nnfp table.rows td.count,.nnfp table.rows th.count{padding-right:0;text-align:right;
+font-family:var(--nn-ui);font-variant-numeric:tabular-nums}
+.nnfp table.rows td.borrowed{color:var(--nn-ink3)}
+.nnfp .value{display:flex;gap:20px;align-items:center;padding:10px 0;
+border-bottom:1px solid var(--nn-hair)}
+.nnfp .value:last-child{border-bottom:0}
+.nnfp .value .label{flex:0 0 178px;line-height:17px}
+.nnfp .value .shown{flex:1;min-width:0}
+.nnfp .value pre{margin:0;padding:0;background:none;color:inherit;font:12px/18px var(--nn-code);
+white-space:pre;overflow-x:auto}
+.nnfp table.numbers{margin:0;border-collapse:separate;border-spacing:1px;border:0;
+font:12px/18px var(--nn-ui);font-variant-numeric:tabular-nums}
+.nnfp table.numbers tr,.nnfp table.numbers tbody tr:nth-child(odd){background:none}
+.nnfp table.numbers td{position:relative;padding:1px 8px;border:0;text-align:right}
+.nnfp table.numbers td i{position:absolute;inset:0;z-index:0}
+.nnfp table.numbers td b{position:relative;font-weight:400}
+.nnfp .strip{display:flex;height:22px;border-bottom:1px solid var(--nn-line)}
+.nnfp .strip i{flex:1 1 0;min-width:3px;max-width:20px;margin-right:1px}
+.nnfp i.neg{background:var(--neg)}.nnfp i.pos{background:var(--pos)}
+.nnfp .bar{flex:1;height:3px;border-radius:2px;background:var(--nn-hair)}
+.nnfp .bar i{display:block;height:100%;border-radius:2px;background:var(--nn-ink)}
+.nnfp .line{display:flex;align-items:center;gap:12px}
+.nnfp .stats{display:flex;flex-wrap:wrap;gap:6px 30px;margin-top:8px}
+.nnfp .stats div{line-height:16px;font-size:11px;color:var(--nn-ink2)}
+.nnfp .stats b{display:block;font-size:13px;font-weight:600;color:var(--nn-ink);
+font-variant-numeric:tabular-nums}
+"""
+
+
+def _rules() -> str:
+    light, dark, rules = (part.replace("\n", "") for part in (_LIGHT, _DARK, _RULES))
+    return (
+        f".nnfp{{{light}}}"
+        f'body[data-jp-theme-light="false"] .nnfp{{{dark}}}'
+        "@media (prefers-color-scheme:dark){"
+        f"body:not([data-jp-theme-light]) .nnfp{{{dark}}}}}"
+        f"{rules}"
+    )
+
+
+STYLE = f"<style>{_rules()}</style>"
+
+
+def page(body: str) -> str:
+    """HTML for an output: the style and the body, which is HTML already."""
+    return f'{STYLE}<div class="nnfp">{body}</div>'
+
+
+def escape(text: str) -> str:
+    return html.escape(text)
+
+
+def underlined(text: str, representations: Sequence[str]) -> str:
+    """Text as HTML, every representation in it underlined in its colour.
+
+    >>> underlined("[Word] ~> R[2]", ["Word"])
+    '[<span class="rep r1">Word</span>] ~&gt; R[2]'
+
+    The colours go by the order of declaration; from the seventh on they are dashed.
+    """
+    place = {name: k for k, name in enumerate(representations)}
+    parts = []
+    for word in re.split(r"(\w+)", text):
+        shown = html.escape(word)
+        if word in place:
+            dashed = " dashed" if place[word] >= 6 else ""
+            shown = f'<span class="rep r{place[word] % 6 + 1}{dashed}">{shown}</span>'
+        parts.append(shown)
+    return "".join(parts)

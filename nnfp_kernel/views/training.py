@@ -1,0 +1,323 @@
+"""A training as people follow it: a line of text, and a small picture with the loss.
+
+`Course` gathers the events of `runtime.train`; `line`, `summary` and `to_html` are
+what has happened so far. Nothing here waits, prints or trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..runtime import train as events
+from .style import escape, page
+
+POINTS = 240  # at most, of a drawn curve: longer ones are thinned
+
+
+@dataclass
+class Course:
+    """The course of a training, event by event."""
+
+    metric_name: str = "metric"
+    started: events.Started | None = None
+    progress: events.Progress | None = None
+    finished: events.Finished | None = None
+    epochs: list[events.Epoch] = field(default_factory=list)
+    measured: list[events.Measured] = field(default_factory=list)
+    steps: list[tuple[float, float]] = field(default_factory=list)  # epoch and loss, thinned
+    compiled: bool = False
+    _stride: int = 1
+    _seen: int = 0
+
+    def add(self, event: events.Event) -> None:
+        match event:
+            case events.Started():
+                self.started = event
+            case events.Compiled():
+                self.compiled = True
+            case events.Progress():
+                self.progress = event
+                self._add_steps(event)
+            case events.Epoch():
+                self.epochs.append(event)
+            case events.Measured():
+                self.measured.append(event)
+            case events.Finished():
+                self.finished = event
+
+    def _add_steps(self, event: events.Progress) -> None:
+        number = len(event.losses)
+        per_epoch = event.epoch / event.step
+        for k, loss in enumerate(event.losses):
+            if self._seen % self._stride == 0:
+                self.steps.append(((event.step - number + k + 1) * per_epoch, float(loss)))
+            self._seen += 1
+        while len(self.steps) > 2 * POINTS:
+            self.steps, self._stride = self.steps[::2], 2 * self._stride
+
+    # --- what can be said ----------------------------------------------------------------
+
+    @property
+    def share(self) -> float:
+        """How much of the planned steps are taken."""
+        if self.finished and self.finished.reason == "finished":
+            return 1.0
+        return self.progress.step / self.progress.steps if self.progress else 0.0
+
+    def place(self) -> tuple[str, str]:
+        """`epoch 3`, `of 20`; for a training shorter than an epoch, its steps."""
+        assert self.started
+        if self.started.epochs > 1:
+            now = math.ceil(self.progress.epoch - 1e-9) if self.progress else 1
+            whole = math.ceil(self.started.epochs - 1e-9)
+            return f"epoch {min(max(now, 1), whole)}", f"of {whole}"
+        step = self.progress.step if self.progress else 0
+        return f"step {step:,}", f"of {self.started.steps:,}"
+
+    def numbers(self) -> list[tuple[str, str]]:
+        """What to read off now: a number and what it is, the most telling first."""
+        said: list[tuple[str, str]] = []
+        if self.finished:
+            about = self.finished.measured
+        else:
+            about = self.measured[-1] if self.measured else None
+        loss = self.epochs[-1].loss if self.epochs else None
+        if loss is None and self.progress:
+            loss = self.progress.loss
+        if loss is not None:
+            both = about is not None and about.on == "validation"
+            said.append((short(loss), "training loss" if both else "loss"))
+        if about is not None:
+            held = about.on == "validation"
+            if held:
+                said.append((short(about.loss), "validation loss"))
+            if about.metric is not None:
+                where = "validation " if held else "training "
+                said.append((short(about.metric), where + self.metric_name))
+        if self.progress and self.progress.rate is not None:
+            said.append((short(self.progress.rate), "rate"))
+        if self.progress:
+            said.append((f"{self.progress.examples_per_second:,.0f}", "examples/s"))
+        return said
+
+    def line(self) -> str:
+        """One line that says how far it is."""
+        if self.finished:
+            return self.headline()
+        if self.started is None:
+            return "…"
+        if not self.compiled:
+            return f"compiling for {self.started.weights:,} weights …"
+        parts = [" ".join(self.place())]
+        parts += [
+            f"{what} {number}" if what != "examples/s" else f"{number} {what}"
+            for number, what in self.numbers()
+            if what != "rate"
+        ]
+        if self.progress:
+            parts.append(f"{clock(self.progress.seconds_left)} left")
+        return " · ".join(parts)
+
+    def headline(self) -> str:
+        """How it ended and which weights are kept."""
+        assert self.finished
+        assert self.started
+        end = self.finished
+        ran = f"{_count(end.epoch, 'epoch')} in {clock(end.seconds)}"
+        if self.started.epochs <= 1:
+            ran = f"{_count(end.step, 'step')} in {clock(end.seconds)}"
+        cause = end.failure.cause if end.failure else ""
+        where = f" It came from {cause}." if cause else ""
+        how = {
+            "finished": f"finished: {ran}.",
+            "until": f"finished: the goal is reached after {ran}.",
+            "interrupted": f"interrupted after {ran}.",
+            "diverged": f"stopped: a value turned NaN or infinite in step {end.step:,}.{where}",
+        }[end.reason]
+        return f"{how} {self.kept()}"
+
+    def kept(self) -> str:
+        """Which weights are kept, and why these."""
+        assert self.finished
+        assert self.started
+        end = self.finished
+        if end.kept_step == 0:
+            return "The weights are as they were."
+        which = f"of step {end.kept_step:,}"
+        if self.started.epochs > 1 and end.measured is not None and end.kept_epoch >= 1:
+            which = f"of epoch {round(end.kept_epoch)}"
+        if end.kept_by == "validation":
+            return f"The weights {which} are kept, the best on validation."
+        if end.reason == "diverged":
+            return f"The weights {which} are kept, the last that were good."
+        return "Its last weights are kept."
+
+    def summary(self) -> str:
+        """The end of it as text: how it ended, and the numbers."""
+        numbers = [
+            f"{number} {what}" if what == "examples/s" else f"{what} {number}"
+            for number, what in self.numbers()
+        ]
+        return f"{self.headline()}\n{' · '.join(numbers)}"
+
+    # --- as a picture --------------------------------------------------------------------
+
+    def to_html(self) -> str:
+        """Progress, loss curve and numbers; the same when it has finished."""
+        if self.started is None:
+            return page("")
+        if self.finished:
+            how, _, rest = self.headline().partition(":")
+            if self.finished.reason == "interrupted":
+                how, _, rest = self.headline().partition(" ")
+            top = f"<b>{escape(how)}</b><span class='small'>{escape(rest.strip())}</span>"
+        elif not self.compiled:
+            top = f"<span class='small'>{escape(self.line())}</span>"
+        else:
+            now, whole = self.place()
+            left = clock(self.progress.seconds_left) + " left" if self.progress else ""
+            top = (
+                f"<b>{escape(now)}</b><span class='small'>{escape(whole)}</span>"
+                f"<div class='bar'><i style='width:{100 * self.share:.1f}%'></i></div>"
+                f"<span class='small'>{escape(left)}</span>"
+            )
+        stats = "".join(
+            f"<div><b>{escape(number)}</b>{escape(what)}</div>" for number, what in self.numbers()
+        )
+        return page(f"<div class='line'>{top}</div>{self._curve()}<div class='stats'>{stats}</div>")
+
+    def _curve(self) -> str:
+        """The loss of steps, of epochs and of validation, on one logarithmic scale."""
+        steps = [(x, y) for x, y in self.steps if _drawable(y)]
+        training = [(float(e.epoch), e.loss) for e in self.epochs if _drawable(e.loss)]
+        held = [m for m in self.measured if m.on == "validation" and _drawable(m.loss)]
+        validation = [(m.epoch, m.loss) for m in held]
+        drawn = [*steps, *training, *validation]
+        if len(drawn) < 2:
+            return ""
+        width, height, left, top = 520.0, 150.0, 44.0, 10.0
+        low, high = _decades([y for _, y in drawn])
+        last = max(self.started.epochs if self.started else 1.0, max(x for x, _ in drawn))
+        if self.finished:
+            last = max(x for x, _ in drawn)
+
+        def place(x: float, y: float) -> tuple[float, float]:
+            share = (math.log10(y) - low) / (high - low)
+            return left + x / last * width, top + (1 - share) * height
+
+        parts = []
+        for exponent in range(low, high + 1):
+            _, y = place(0, 10.0**exponent)
+            parts.append(
+                f'<path d="M{left} {y:.1f}H{left + width}" stroke="var(--nn-hair)"/>'
+                f'<text x="{left - 8}" y="{y + 3.5:.1f}" text-anchor="end">{short(10.0**exponent)}'
+                "</text>"
+            )
+        bottom = top + height
+        for epoch in _ticks(last):
+            x, _ = place(epoch, 10.0**low)
+            parts.append(
+                f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{epoch:g}</text>'
+            )
+        parts.append(
+            f'<text x="{left + width + 10}" y="{bottom + 16}">{"epoch" if last > 0 else ""}</text>'
+        )
+        parts.append(_path([place(*p) for p in steps], 'stroke-opacity=".18"'))
+        if len(training) > 1:
+            parts.append(_path([place(*p) for p in training], 'stroke-width="1.2"', "--nn-ink2"))
+        if len(validation) > 1:
+            parts.append(_path([place(*p) for p in validation], 'stroke-width="2"'))
+        labels = [("training", training)] if len(training) > 1 else []
+        labels += [("validation", validation)] if len(validation) > 1 else []
+        heights = _apart([place(*points[-1])[1] for _, points in labels], 14.0)
+        for (name, points), y in zip(labels, heights, strict=True):
+            x, _ = place(*points[-1])
+            weight = "600" if name == "validation" else "400"
+            parts.append(
+                f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" font-weight="{weight}">{name}</text>'
+            )
+        best = min(held, key=lambda m: m.loss, default=None)
+        if best is not None:
+            x, y = place(best.epoch, best.loss)
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="var(--nn-paper)" '
+                'stroke="var(--nn-ink)" stroke-width="1.6"/>'
+            )
+        return (
+            f'<svg role="img" aria-label="{escape(self.line())}" width="{left + width + 90:.0f}" '
+            f'height="{bottom + 24:.0f}" style="font:10.5px var(--nn-ui);fill:var(--nn-ink3)">'
+            f"{''.join(parts)}</svg>"
+        )
+
+
+def _drawable(loss: float) -> bool:
+    return math.isfinite(loss) and loss > 0
+
+
+def _decades(values: Sequence[float]) -> tuple[int, int]:
+    """The powers of ten that enclose the values, one decade at least."""
+    low = math.floor(math.log10(min(values)))
+    high = math.ceil(math.log10(max(values)))
+    return max(low, high - 12), max(high, low + 1)
+
+
+def _ticks(last: float) -> list[float]:
+    """A few round numbers from 0 to `last`."""
+    if last <= 0:
+        return []
+    raw = last / 4
+    unit = 10.0 ** math.floor(math.log10(raw))
+    step = next(unit * k for k in (1, 2, 5, 10) if unit * k >= raw)
+    return [k * step for k in range(int(last / step + 1e-9) + 1)]
+
+
+def _apart(heights: list[float], least: float) -> list[float]:
+    """Labels moved so that they do not lie over each other."""
+    if len(heights) == 2 and abs(heights[0] - heights[1]) < least:
+        middle = sum(heights) / 2
+        sign = 1 if heights[0] >= heights[1] else -1
+        return [middle + sign * least / 2, middle - sign * least / 2]
+    return heights
+
+
+def _path(points: Sequence[tuple[float, float]], style: str, ink: str = "--nn-ink") -> str:
+    stride = max(1, len(points) // POINTS)
+    thinned = [*points[:-1:stride], *points[-1:]]
+    d = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in thinned)
+    return f'<path d="{d}" fill="none" stroke="var({ink})" stroke-linejoin="round" {style}/>'
+
+
+def short(x: float) -> str:
+    """A number to read at a glance: about three digits.
+
+    >>> short(0.01234), short(1.5), short(1234.5), short(0.0)
+    ('0.0123', '1.5', '1,234', '0')
+    """
+    if not math.isfinite(x):
+        return str(x)
+    if abs(x) >= 1000:
+        return f"{x:,.0f}"
+    return f"{x:.3g}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> clock(0.5), clock(49.2), clock(191), clock(7300)
+    ('0.5 s', '49 s', '3:11', '2:01:40')
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _count(number: float, noun: str) -> str:
+    text = f"{number:,.0f}" if abs(number - round(number)) < 0.05 else f"{number:,.1f}"
+    return f"{text} {noun}" + ("" if text == "1" else "s")

@@ -1,0 +1,93 @@
+"""What every test stands on: one CPU device, 64 bits, no caches of earlier runs.
+
+`jax_enable_x64` is a switch of the process, so the suite runs in 64 bits; a test of
+32 bits as users have them starts a process of its own. Nothing here imports jax: it
+reads these variables when a test first does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["JAX_ENABLE_X64"] = "1"
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "nnfp",
+    deadline=None,  # the first example of a shape compiles
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("nnfp")
+
+
+def chromium() -> str | None:
+    """The system's Chromium, if there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+# Laws over all primitives, random graphs and programs, and the whole library take minutes
+# together: `make test` has them, `make check` not.
+LAWS = (
+    "graph/test_random_graphs.py", "linear/test_maps.py", "primitives/test_laws.py",
+    "programs/", "std/",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and str(item.path.relative_to(here)).startswith(LAWS):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and chromium() is None:
+        if os.environ.get("NNFP_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium found, and NNFP_REQUIRE_BROWSER is set", pytrace=False)
+        pytest.skip("no Chromium found (Debian: apt install chromium)")
+
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+REWRITE = "NNFP_REWRITE_SNAPSHOTS"
+
+
+@pytest.fixture
+def snapshot() -> Callable[[str, str], None]:
+    """Compares a text with the one kept under tests/snapshots, by name.
+
+    `NNFP_REWRITE_SNAPSHOTS=1 pytest …` keeps the new texts instead; a person reads the
+    difference before it is committed.
+    """
+
+    def compare(name: str, text: str) -> None:
+        path = SNAPSHOTS / name
+        text = text.rstrip("\n") + "\n"
+        if os.environ.get(REWRITE):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            return
+        if not path.exists():
+            pytest.fail(f"no snapshot {name}; {REWRITE}=1 makes it", pytrace=False)
+        assert text == path.read_text(encoding="utf-8"), f"{name}: {REWRITE}=1 rewrites it"
+
+    return compare
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _executables_are_let_go() -> Iterator[None]:
+    """What a file's tests compiled is dropped after it: thousands of executables would
+    fill the memory of a small machine."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -1,0 +1,358 @@
+"""`%%nnfp` and `%nnfp` in a real IPython shell."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from nnfp_kernel import NnfpError
+from nnfp_kernel.magics.terminal import Printed
+from nnfp_kernel.magics.verb import NAMES, View, find
+
+NET = """%%nnfp
+net : R[3] ~> R[2]
+net = dense[4] >> tanh >> dense[2]"""
+
+
+def run(shell: InteractiveShell, cell: str) -> Any:
+    """A cell's result; what it raises is raised here."""
+    result = shell.run_cell(cell, store_history=True)
+    result.raise_error()
+    return result.result
+
+
+def told(shell: InteractiveShell, line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a line of magic prints."""
+    capsys.readouterr()
+    run(shell, line)
+    return capsys.readouterr().out.rstrip("\n")
+
+
+def test_a_cell_shows_types_and_weights(shell: InteractiveShell) -> None:
+    view = run(shell, NET)
+    assert "net   R[3] ~> R[2]" in str(view)
+    assert "dense 4×3 + 4" in str(view)
+    assert "26" in str(view)
+    assert {"text/plain", "text/html"} == set(view._repr_mimebundle_())
+
+
+def test_an_expression_shows_its_value(shell: InteractiveShell) -> None:
+    view = run(shell, "%%nnfp\n1 + 2 * 3")
+    assert str(view) == "7 : R"
+    assert view.value == 7
+
+
+def test_q_shows_nothing(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(shell, NET.replace("%%nnfp", "%%nnfp -q")) is None
+    assert told(shell, "%nnfp type net", capsys) == "net : R[3] ~> R[2]"
+
+
+def test_names_come_in_and_go_out(shell: InteractiveShell) -> None:
+    run(shell, "import numpy\nx = numpy.arange(3.0)\nk = 2.0")
+    run(shell, "%%nnfp -i x,k -o y -o f, z\ny = k * x\nf v = v + x\nz = sum y")
+    assert list(run(shell, "y")) == [0.0, 2.0, 4.0]
+    assert float(run(shell, "z")) == 6.0
+    assert list(run(shell, "f(x)")) == [0.0, 2.0, 4.0]
+
+
+def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
+    run(shell, "%%nnfp -o double\n-- Twice as much.\ndouble : R[n] -> R[n]\ndouble x = 2 * x")
+    assert repr(run(shell, "double")) == "double : R[n] -> R[n]"
+    shown = shell.object_inspect_text("double")
+    assert "Twice as much." in shown
+    assert "R[n] -> R[n]" in shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%nnfp --quite\nx = 1", "there is no --quite. Do you mean --quiet?"),
+        ("%%nnfp -i nowhere\nx = 1", "Python has no nowhere"),
+        ("%%nnfp -o nowhere\nx = 1", "the session defines no nowhere"),
+        ("%%nnfp 'x\nx = 1", "quotation mark is not closed"),
+        ("%nnfp tran", "Do you mean %nnfp train?"),
+        ("%nnfp fly", "There are: type, derivative"),
+        ("%nnfp type", "Usage: %nnfp type EXPR"),
+        ("%nnfp weights", "Usage: %nnfp weights NAME"),
+        ("%nnfp list all", "one word too many"),
+        ("%nnfp reset --precision 16", "invalid choice: 16"),
+        ("%nnfp reset net --precision 64", "one for the whole session"),
+        ("%nnfp help nothingness", "no built-in name nothingness"),
+        ("%nnfp help crossEntrpy", "Do you mean crossEntropy?"),
+        ("%nnfp train net", "required: --data"),
+        ("%nnfp train net --data X", "neither the program nor Python has a X"),
+        ("%nnfp train net --data x --epoch 3", "Do you mean --epochs?"),
+        ("%nnfp train net --data x --epochs many", "invalid float value: 'many'"),
+        ("%nnfp train net --data x --until soon", "write a goal"),
+        ("%nnfp train net --data x --until 'accuracy > 1'", "It may speak of loss."),
+        ("%nnfp train net --data x --until 'loss < low'", "low is no number"),
+        ("%nnfp train net --data x --optimizer adm", "Do you mean adam?"),
+        ("%nnfp train net --data x --rate -1", "positive number"),
+        ("%nnfp train net --data x --valid 2", "share held out"),
+    ],
+)
+def test_a_wrong_request_fails_the_cell_and_says_what_would_be_right(
+    shell: InteractiveShell, cell: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "import numpy\nx = numpy.ones((5, 3))")
+    run(shell, "%%nnfp -q\nnet : R[3] ~> R\nnet x = ?w @ x")
+    result = shell.run_cell(cell)
+    assert isinstance(result.error_in_exec, UsageError), result
+    assert told.lower() in str(result.error_in_exec).lower()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_mistake_in_a_program_is_told_without_python_frames(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = shell.run_cell("%%nnfp\nf : R[3] -> R[2]\nf x = x")
+    assert isinstance(result.error_in_exec, NnfpError)
+    printed = capsys.readouterr().out
+    assert "f x = x" in printed
+    assert "line 3" in result.error_in_exec.render()  # as the editor counts
+    assert "Traceback" not in printed
+    assert ".py" not in printed
+
+
+def test_a_failed_cell_leaves_the_session_as_it_was(shell: InteractiveShell) -> None:
+    run(shell, "%%nnfp\na = 1")
+    assert not shell.run_cell("%%nnfp\na = 2\nb = nowhere").success
+    assert run(shell, "%%nnfp\na").value == 1
+
+
+def test_a_line_of_magic_in_a_cell_runs_in_its_place(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "import numpy\nX = numpy.ones((8, 3))\ny = numpy.full(8, 2.0)")
+    view = run(
+        shell,
+        "%%nnfp\n"
+        "net : R[3] ~> R\n"
+        "net x = ?w @ x\n"
+        "%nnfp train net --data X,y --loss squaredError --epochs 200 --rate 0.05\n"
+        "net [1, 1, 1]",
+    )
+    printed = capsys.readouterr().out
+    assert printed.index("net   R[3] ~> R") < printed.index("finished: 200 epochs")
+    assert abs(float(view.value) - 2) < 1e-2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_of_a_verb_runs(shell: InteractiveShell, name: str) -> None:
+    for cell in find(name).example:
+        run(shell, cell)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_a_verb_shows_its_usage_and_its_example(
+    shell: InteractiveShell, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = told(shell, f"%nnfp help {name}", capsys)
+    verb = find(name)
+    assert verb.usage.split("\n")[0] in shown
+    assert verb.example[-1].split("\n")[0] in shown
+    assert verb.summary in told(shell, "%nnfp help", capsys)
+
+
+def test_help_of_a_name_says_its_type_and_meaning(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp\n-- Twice as much.\ndouble x = 2 * x")
+    assert "Twice as much" in told(shell, "%nnfp help double", capsys)
+    assert "R[n] ~> R[m]" in told(shell, "%nnfp help dense", capsys)
+    assert "->" in told(shell, "%nnfp help fold", capsys)
+
+
+def test_weights_are_listed_with_who_shares_them(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp\ncell x = (?W @ x + ?b : R[3])\ntwice = cell >> cell")
+    lines = told(shell, "%nnfp weights twice", capsys).split("\n")
+    assert lines[1].split() == ["cell.W", "3×3", "9", "cell,", "twice"]
+    assert lines[-1] == "12 weights in all"
+
+
+def test_list_shows_all_definitions(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Nothing is defined yet" in told(shell, "%nnfp list", capsys)
+    run(shell, "%%nnfp\nrep Word = R[4]\nread (Word x) = (?W @ x : R[3])")
+    listed = told(shell, "%nnfp list", capsys)
+    assert "Word   R[4]" in listed
+    assert "read   Word ~> R[3]" in listed
+
+
+def test_reset_gives_new_weights_and_without_a_name_a_new_session(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "import numpy\nX = numpy.ones((8, 3))")
+    run(shell, "%%nnfp -o net\nnet : R[3] ~> R\nnet x = ?w @ x")
+    first = float(run(shell, "net(X[0])"))
+    run(shell, "%nnfp train net --data X --epochs 3")
+    assert float(run(shell, "net(X[0])")) != first
+    run(shell, "%nnfp reset net")
+    assert float(run(shell, "net(X[0])")) == first
+    run(shell, "%nnfp reset --precision 64")
+    assert "Nothing is defined yet" in told(shell, "%nnfp list", capsys)
+    assert run(shell, "%%nnfp\n1 / 3").value.dtype == numpy.float64
+
+
+def test_loading_twice_keeps_the_session_and_unloading_removes_everything(
+    shell: InteractiveShell,
+) -> None:
+    before = {kind: set(names) for kind, names in shell.magics_manager.magics.items()}
+    run(shell, "%%nnfp\na = 1")
+    run(shell, "%load_ext nnfp_kernel")
+    assert run(shell, "%%nnfp\na").value == 1
+    run(shell, "%unload_ext nnfp_kernel")
+    after = {kind: set(names) for kind, names in shell.magics_manager.magics.items()}
+    for kind in before:
+        assert before[kind] - after[kind] == {"nnfp"}
+    assert "NnfpMagics" not in shell.magics_manager.registry
+    run(shell, "%load_ext nnfp_kernel")
+
+
+def test_braces_and_dollars_of_a_line_are_left_alone(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "x = 3")
+    assert "{x}" not in told(shell, r"%nnfp type \x -> x + 1", capsys)
+    with pytest.raises(NnfpError):
+        run(shell, "%nnfp type {x}")
+
+
+# --- training ---------------------------------------------------------------------------
+
+DATA = """
+import numpy
+random = numpy.random.default_rng(0)
+X = random.normal(size=(120, 3))
+y = X @ [1.0, -2.0, 0.5] + 0.7
+label = (y > 0).astype(int)
+"""
+
+
+@pytest.mark.slow
+def test_train_minimises_a_loss_of_a_model(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, DATA)
+    run(shell, "%%nnfp -q -o model\nmodel : R[3] ~> R\nmodel x = ?w @ x + ?b")
+    run(
+        shell,
+        "%nnfp train model --data X,y --loss squaredError --optimizer sgd --rate 0.05 "
+        "--epochs 60 --valid 0.1",
+    )
+    printed = capsys.readouterr().out
+    assert "finished: 60 epochs" in printed
+    assert "the best on validation" in printed
+    weights = (
+        run(shell, "get_ipython()")
+        .magics_manager.registry["NnfpMagics"]
+        .workspace.session.weights["model"]
+    )
+    numpy.testing.assert_allclose(weights["w"], [1.0, -2.0, 0.5], atol=1e-3)
+    numpy.testing.assert_allclose(weights["b"], 0.7, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_train_minimises_an_objective_over_its_examples(shell: InteractiveShell) -> None:
+    run(shell, DATA)
+    run(
+        shell,
+        "%%nnfp -q -o centre\n"
+        "distance : R[3] ~> R\n"
+        "distance x = squaredError x ?centre\n"
+        "centre = distance.centre",
+    )
+    run(shell, "%nnfp train distance --data X --optimizer sgd --rate 'linear 0.1' --epochs 200")
+    run(shell, "%%nnfp -q -o found\nfound = distance.centre")
+    numpy.testing.assert_allclose(run(shell, "found"), run(shell, "X.mean(0)"), atol=2e-2)
+
+
+@pytest.mark.slow
+def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, DATA)
+    run(shell, "%%nnfp -q\nclassify : R[3] ~> R[2]\nclassify = dense[2]")
+    run(
+        shell,
+        "%nnfp train classify --data X,label --loss crossEntropy --metric accuracy --valid 0.2 "
+        "--epochs 500 --rate 0.05 --until 'accuracy >= 0.9'",
+    )
+    printed = capsys.readouterr().out
+    assert "the goal is reached" in printed
+    assert "validation accuracy" in printed
+
+
+@pytest.mark.slow
+def test_data_are_looked_up_in_the_program_first(shell: InteractiveShell) -> None:
+    run(shell, "import numpy\npoints = numpy.full((4, 2), 100.0)")
+    run(
+        shell,
+        "%%nnfp -q\n"
+        "points = [[1, 2], [3, 4]]\n"
+        "distance : R[2] ~> R\n"
+        "distance x = squaredError x ?centre",
+    )
+    run(shell, "%nnfp train distance --data points --optimizer sgd --rate 0.2 --epochs 100")
+    run(shell, "%%nnfp -q -o found\nfound = distance.centre")
+    numpy.testing.assert_allclose(run(shell, "found"), [2.0, 3.0], atol=0.2)
+
+
+def test_training_that_diverges_keeps_weights_that_are_good(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, DATA)
+    run(shell, "%%nnfp -q -o model\nmodel : R[3] ~> R\nmodel x = ?w @ x + ?b")
+    run(
+        shell,
+        "%nnfp train model --data X,y --loss squaredError --optimizer sgd --rate 1e12",
+    )
+    assert "turned NaN or infinite" in capsys.readouterr().out
+    assert numpy.isfinite(run(shell, "model(X[0])"))
+
+
+def test_a_loss_that_does_not_fit_is_told_as_a_mistake_of_types(shell: InteractiveShell) -> None:
+    run(shell, DATA)
+    run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x + ?b")
+    with pytest.raises(NnfpError):
+        run(shell, "%nnfp train model --data X,label --loss crossEntropy")
+    with pytest.raises(NnfpError):
+        run(shell, "%nnfp train model --data X,y")
+
+
+# --- a terminal -------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_writes_over_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([1.0, 1.05, 1.2, 1.21])
+    monkeypatch.setattr("nnfp_kernel.magics.terminal.time.monotonic", lambda: next(clock))
+    stream = Terminal()
+    live = Printed(stream)
+    for text in ("epoch 1 of 20", "too soon", "epoch 2"):
+        live.update(View(text))
+    live.update(View("finished\nloss 1"), last=True)
+    assert stream.getvalue() == ("\repoch 1 of 20\repoch 2      \rfinished\nloss 1\n")
+
+
+def test_a_file_gets_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([1.0, 1.5, 2.1, 2.2])
+    monkeypatch.setattr("nnfp_kernel.magics.terminal.time.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    live = Printed(stream)
+    for text in ("one", "too soon", "two"):
+        live.update(View(text))
+    live.update(View("end\nloss 1"), last=True)
+    assert stream.getvalue() == "one\ntwo\nend\nloss 1\n"

@@ -1,0 +1,102 @@
+"""`nnfp run`, `nnfp check`, `nnfp install`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnfp_kernel.__main__ import main
+
+PROGRAM = """\
+-- A network of two layers.
+net : R[3] ~> R[2]
+net = dense[4] >> tanh >> dense[2]
+
+sum [1, 2, 3]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.nnfp"
+    path.write_text(PROGRAM)
+    return path
+
+
+def test_run_prints_what_a_cell_would_show(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(file)]) == 0
+    assert capsys.readouterr().out == (
+        "net   R[3] ~> R[2]   dense 4×3 + 4  dense_2 2×4 + 2   26\n6 : R\n"
+    )
+
+
+def test_run_follows_imports_from_the_folder_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tools.nnfp").write_text("double x = 2 * x\n")
+    program = tmp_path / "main.nnfp"
+    program.write_text('import "tools.nnfp"\ndouble 4\n')
+    assert main(["run", str(program)]) == 0
+    assert capsys.readouterr().out.endswith("8 : R\n")
+
+
+def test_run_runs_lines_of_magic(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(PROGRAM + "\n%nnfp type net >> sum\n")
+    assert main(["run", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("net >> sum : R[3] ~> R\n")
+    file.write_text(PROGRAM + "\n%nnfp fly\n")
+    assert main(["run", str(file)]) == 1
+    assert "has no verb 'fly'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_mistake_is_told_with_its_place_and_the_status_is_1(
+    verb: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(PROGRAM.replace(">> dense[2]", ">> dense[5]"))
+    assert main([verb, str(file)]) == 1
+    told = "".join(capsys.readouterr())
+    assert f"{file}, line 3" in told
+    assert "Traceback" not in told
+
+
+def test_check_evaluates_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: no mistakes found\n"
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_file_that_cannot_be_read_is_told_and_the_status_is_2(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, str(tmp_path / "nowhere.nnfp")]) == 2
+    assert "No such file" in capsys.readouterr().err
+    (tmp_path / "latin.nnfp").write_bytes(b"f x = x -- \xe9\n")
+    assert main([verb, str(tmp_path / "latin.nnfp")]) == 2
+    assert "UTF-8" in capsys.readouterr().err
+
+
+def test_install_tells_jupyter_of_the_kernel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["install", "--prefix", str(tmp_path)]) == 0
+    spec = tmp_path / "share/jupyter/kernels/nnfp/kernel.json"
+    assert str(spec.parent) in capsys.readouterr().out
+    found = json.loads(spec.read_text())
+    assert found["argv"][0] == sys.executable
+    assert found["language"] == "nnfp"
+    assert main(["install", "--prefix", str(tmp_path), "--quiet"]) == 0  # again does no harm
+    assert capsys.readouterr().out == ""
+
+
+def test_the_module_is_the_console_script(file: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "nnfp_kernel", "check", str(file)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.endswith("no mistakes found\n")

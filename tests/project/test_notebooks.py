@@ -1,0 +1,65 @@
+"""The notebooks of the course are executed, and say what they should."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import time
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "demo_notebooks"
+CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    """`demo_notebooks/run.py`, which `make demo` uses."""
+    spec = importlib.util.spec_from_file_location("run", NOTEBOOKS / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.slow
+def test_layers_are_functions(runner: ModuleType) -> None:
+    started = time.perf_counter()
+    notebook = runner.execute(NOTEBOOKS / "01_layers_are_functions.ipynb")
+    seconds = time.perf_counter() - started
+
+    found = re.findall(r"([\d.]+)% of 360 unseen digits", runner.results(notebook))
+    dense, convolutional = map(float, found)
+    assert dense >= 95
+    assert convolutional >= 98
+    assert len(runner.pictures(notebook)) == 3
+
+    (refused,) = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    told = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(refused.traceback))
+    assert "backwards = judge >> see" in told
+    assert "Scores" in told
+    assert "Image" in told
+    assert "Traceback" not in told
+
+    trained = [cell for cell in notebook.cells if cell.source.startswith("%nnfp train")]
+    for cell in trained:  # one output, replaced while it went on
+        (output,) = cell.outputs
+        assert "finished:" in output.data["text/plain"]
+        assert "<svg" in output.data["text/html"]
+    assert seconds < 60  # some 15 on an idle machine

@@ -1,0 +1,52 @@
+"""A signature `a -o b` is a promise, and it is proved on the graph."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from nnfp_kernel import NnfpError, Session
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "f : R[n] -o R[n]\nf x = 2 * reverse x - x",
+        "f : R[3] -o R\nf x = ?w @ x",
+        "f[m] : R[n] -o R[m]\nf[m] x = ?W @ x",
+        "f : (R[2], R[2]) -o R[2]\nf (x, y) = x - 3 * y",
+        "f : R[n,2] -o R[2]\nf xs = fold (\\(s, x) -> s / 2 + x) zero xs",
+        "f : R[5] -o R[3]\nf xs = window[3] sum xs",
+        "f : (a -> R) -> a -> (a -o a)\nf g x = derivative (grad g) x",
+    ],
+)
+def test_what_is_linear_is_taken_as_linear(program: str) -> None:
+    Session(precision=64).run(program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "f : R[n] -o R[n]\nf x = x * x",
+        "f : R[n] -o R[n]\nf x = x + 1",
+        "f : R[2] -o R[2]\nf x = standardize x",
+        "f[m] : R[n] -o R[m]\nf[m] x = tanh (?W @ x)",
+        "f : R[n,2] -o R[2]\nf xs = fold (\\(s, x) -> s + x) [1, 1] xs",
+        "f : R[n] -o R[n]\nf x = if sum x > 0 then x else 2 * x",
+        "f : R[3] -o R\nf x = 1",
+    ],
+)
+def test_what_is_not_linear_is_refused_at_its_own_cell(program: str) -> None:
+    with pytest.raises(NnfpError) as caught:
+        Session(precision=64).run(program)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "nonlinear-definition"
+    assert diagnostic.primary.span.source.text == program
+
+
+def test_the_adjoint_of_a_linear_definition_is_its_transpose() -> None:
+    session = Session(precision=64)
+    session.run("a = [[1, 2, 3], [4, 5, 6]]\nf : R[3] -o R[2]\nf x = a @ x")
+    a = numpy.array([[1.0, 2, 3], [4, 5, 6]])
+    numpy.testing.assert_allclose(session.evaluate("adjoint f [1, 2]"), a.T @ [1, 2])
+    numpy.testing.assert_allclose(session.evaluate("matrix f"), a)
