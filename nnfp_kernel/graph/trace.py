@@ -171,7 +171,7 @@ class Tracer:
                     env = env.bind(self._bindings(pattern, self.evaluate(bound, env)))
                 return self.evaluate(body, env)
             case p.If(condition=condition, then=then, otherwise=otherwise, type=type):
-                with self.builder.at(expression.span):
+                with self.builder.at(expression.span), self._of_numbers():
                     return self.choose(
                         self.evaluate(condition, env),
                         lambda: self.evaluate(then, env),
@@ -180,14 +180,14 @@ class Tracer:
                     )
             case p.Case(scrutinee=scrutinee, alternatives=alternatives, type=type):
                 value = self.evaluate(scrutinee, env)
-                with self.builder.at(expression.span):
+                with self.builder.at(expression.span), self._of_numbers():
                     return self._match(value, alternatives, env, self.concrete(type, env))
             case p.MakeProduct(items=items):
                 return tuple(self.evaluate(item, env) for item in items)
             case p.MakeSequence(items=items, type=type):
-                return self._sequence(
-                    [self.evaluate(item, env) for item in items], self.concrete(type, env)
-                )
+                values = [self.evaluate(item, env) for item in items]
+                with self.builder.at(expression.span), self._of_numbers():
+                    return self._sequence(values, self.concrete(type, env))
             case p.Construct(name=name, type=type):
                 return self._constructor(name, self.concrete(type, env))
             case p.Cata(alternatives=alternatives, type=type):
@@ -297,15 +297,22 @@ class Tracer:
         """A built-in at its arguments. What types could not tell (run-time lengths that
         disagree) is a user's mistake, told at the place that asked for it."""
         try:
-            return record.trace(self, occurrence, *arguments)
+            with self._of_numbers():
+                return record.trace(self, occurrence, *arguments)
         except ValueError as problem:
             self.fail("shapes-disagree", str(problem))
+
+    @contextmanager
+    def _of_numbers(self) -> Iterator[None]:
+        """Inside, a value that is not made of numbers is a mistake told at this place."""
+        try:
+            yield
         except NotFirstOrder as problem:
             self.fail(
                 "not-first-order",
-                f"{_kind_of(problem.type)} cannot be an element or a state here",
+                f"{problem.kind} cannot be an element, a state or a branch here",
                 f"Its type is {t.show(problem.type)}; only values made of numbers can "
-                "pass through loops, maps and branches.",
+                "pass through sequences, loops, maps and branches.",
             )
 
     def fail(self, code: str, title: str, *notes: str, suggestion: str | None = None) -> NoReturn:
@@ -734,10 +741,6 @@ class StackedWeights:
                 self.extra.append(lambda position=position: fetch(position))  # type: ignore[misc]
             self.made[path] = declarations.rebuild(type, inputs)
         return self.made[path]
-
-
-def _kind_of(type: t.Type) -> str:
-    return "a function" if isinstance(type, t.Function | t.Linear) else "a tree"
 
 
 @dataclass

@@ -82,9 +82,7 @@ class Declarations:
                 return [array for item in spaces for array in self.layout(item, axes)]
             case t.Named(name=name) if name in self.reps:
                 return self.layout(self.reps[name].carrier, axes)
-            case t.Named(name=name):
-                if self.data[name].recursive:
-                    raise NotFirstOrder(type)
+            case t.Named(name=name) if name in self.data and not self.data[name].recursive:
                 fields = [
                     array
                     for constructor in self.constructors(type).values()
@@ -114,9 +112,7 @@ class Declarations:
                     yield from self._flatten(builder, item, item_type)
             case t.Named(name=name) if name in self.reps:
                 yield from self._flatten(builder, value, self.reps[name].carrier)
-            case t.Named(name=name):
-                if self.data[name].recursive:
-                    raise NotFirstOrder(type)
+            case t.Named(name=name) if name in self.data and not self.data[name].recursive:
                 constructors = self.constructors(type)
                 if value.tag is not None:
                     yield value.tag
@@ -153,7 +149,7 @@ class Declarations:
                 return tuple(self._rebuild(item, supply) for _, item in self.weights(name))
             case t.Named(name=name) if name in self.reps:
                 return self._rebuild(self.reps[name].carrier, supply)
-            case t.Named():
+            case t.Named(name=name) if name in self.data:
                 tag = next(supply)
                 fields = {
                     constructor: tuple(self._rebuild(field, supply) for field in field_types)
@@ -182,11 +178,24 @@ class Declarations:
 
 
 class NotFirstOrder(Exception):
-    """A function, a linear map or a recursive data value where arrays are needed."""
+    """A function, a distribution or a recursive data value where arrays are needed."""
 
     def __init__(self, type: t.Type) -> None:
         super().__init__(t.show(type))
         self.type = type
+
+    @property
+    def kind(self) -> str:
+        """What it is, for people."""
+        match self.type:
+            case t.Function() | t.Linear():
+                return "a function"
+            case t.Named(name="Distribution"):
+                return "a distribution"
+            case t.Named():
+                return "a tree"
+            case _:
+                return f"a value of type {t.show(self.type)}"
 
 
 class OpenSize(Exception):

@@ -401,8 +401,8 @@ class Function:
                 raise NnfpError(
                     Diagnostic(
                         "no-sample",
-                        f"an input of {self.name} is a {t.show(problem.type)}, which is not "
-                        "made of numbers alone",
+                        f"an input of {self.name} is {problem.kind}, which is not made of "
+                        "numbers alone",
                         Label(self.definition.span, f"has type {self.type}"),
                         (),
                         ("Apply it to an argument in a definition of its own first.",),

@@ -378,10 +378,14 @@ def _rebuilder(
         raise NnfpError(
             Diagnostic(
                 "function-as-value",
-                f"a {t.show(problem.type)} has no value of numbers to show",
-                Label(tracer.builder.origin or NOWHERE),
+                f"{problem.kind} has no value of numbers to show",
+                Label(tracer.builder.origin or NOWHERE, f"has type {t.show(problem.type)}"),
                 (),
-                ("Apply it to an argument, or define it with a name to see its type.",),
+                (
+                    "Draw from it with `draw`."
+                    if problem.kind == "a distribution"
+                    else "Apply it to an argument, or define it with a name to see its type.",
+                ),
             )
         ) from None
     return lambda arrays: rebuild(type, arrays, declarations)

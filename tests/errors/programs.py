@@ -301,6 +301,12 @@ RUN = {
         "grow : Tree -> Tree\ngrow t = iterate[3] (\\s -> Node s s) t",
         "grow (Leaf 1)",
     ),
+    "distribution_as_a_value": "normal 2",
+    "distribution_by_a_branch": (
+        "shake x = x + draw (if x > 0 then normal 1 else normal 2)",
+        "shake 3",
+    ),
+    "distributions_in_a_list": ("pair x = [normal x, normal 2]", "pair 1"),
     "size_open_in_an_expression": ("layer x = ?W @ x", "sum (flatten layer.W)"),
 }
 
