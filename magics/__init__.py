@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def load(shell: Any) -> None:
+def register(shell: Any) -> None:
     """Give a shell the magics. Twice does no harm: the session is kept."""
     from .notebook import NnfpMagics
 
@@ -18,8 +18,8 @@ def load(shell: Any) -> None:
         shell.register_magics(NnfpMagics(shell))
 
 
-def unload(shell: Any) -> None:
-    """Take from a shell all that `load` gave it."""
+def unregister(shell: Any) -> None:
+    """Take from a shell all that `register` gave it."""
     manager = shell.magics_manager
     manager.registry.pop("NnfpMagics", None)
     for kind in ("line", "cell"):

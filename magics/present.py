@@ -159,6 +159,14 @@ def weights(session: Session, name: str) -> View:
     return grid(Grid(("weight", "size", "count", "used by"), tuple(rows), (2,), (note,)))
 
 
+def stored(session: Session, name: str, what: str) -> View:
+    """What `save` and `load` did: how many weights went to or came from a file."""
+    reached = session.program.reached(name)
+    count = sum(_sized(session, weight)[1] or 0 for weight in reached)
+    owned = "1 weight" if count == 1 else f"{count:,} weights"
+    return plain(f"{name}: {owned} {what}.")
+
+
 def notes(result: CellResult) -> list[Note]:
     """What is to be said about a cell."""
     taken = [each for each in result.notes if each.code == "default-taken"]

@@ -31,13 +31,13 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext nnfp_kernel`."""
-    from .magics import load
+    from .magics import register
 
-    load(shell)
+    register(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """`%unload_ext nnfp_kernel`."""
-    from .magics import unload
+    from .magics import unregister
 
-    unload(shell)
+    unregister(shell)

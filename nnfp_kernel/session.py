@@ -27,6 +27,7 @@ from .language.source import Source, Span
 from .language.type_mistakes import plain
 from .library import library
 from .primitives import BUILTINS, PRIMITIVES
+from .runtime import stored
 from .runtime.exchange import DataValue, Misfit, match, paths_of, type_of, unflatten_paths
 from .runtime.function import Function, argument_name
 from .runtime.lower import DTYPES
@@ -514,6 +515,43 @@ class Session:
         else:
             for weight in self.program.reached(name):
                 self._kept.pop(weight.path, None)
+
+    def save(self, name: str, file: str | Path) -> None:
+        """Write the present weights that a definition reaches, as safetensors."""
+        self._function_that_learns(name).save(self._place(file))
+
+    def load(self, name: str, file: str | Path) -> None:
+        """Set the weights that a definition reaches to those of a file made by `save`.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> session = Session(precision=64)
+        >>> _ = session.run("line : R ~> R\\nline x = ?a * x + ?b")
+        >>> with TemporaryDirectory() as folder:
+        ...     session.weights = {"line.a": 3.0, "line.b": 1.0}
+        ...     session.save("line", f"{folder}/line.safetensors")
+        ...     session.reset_weights()
+        ...     session.load("line", f"{folder}/line.safetensors")
+        >>> float(session["line"](2.0))
+        7.0
+
+        The file may hold more: an encoder is loaded from a file of the whole model.
+        Raises NnfpError for a file that cannot be read, lacks a weight, or holds one of
+        another shape; the session's weights then stay as they were.
+        """
+        function = self._function_that_learns(name)
+        self.weights = unflatten_paths(
+            stored.read(self._place(file), name, function.reached, self.program.declarations)
+        )
+
+    def _function_that_learns(self, name: str) -> Function:
+        """A definition as a function, a learned constant too."""
+        self.describe(name)  # refuses what is not there, and says why
+        definition = self.program.definitions.get(name)
+        return self.function(name) if definition is None else self._function(name, definition)
+
+    def _place(self, file: str | Path) -> Path:
+        """A file's name as a program means it: seen from the session's folder."""
+        return self.folder / file
 
     def next_key(self) -> Array:
         """A random key, another one at each call, from the session's seed."""

@@ -147,7 +147,7 @@ def test_the_rules_are_noticed_when_broken(module: str, source: str) -> None:
         ("nnfp_kernel.graph.trace", "from ..language.typed import Definition"),
         ("nnfp_kernel.primitives.matrix", "def lower(x):\n    import jax\n    return jax.jit(x)"),
         ("nnfp_kernel.runtime.lower", "import jax\nimport jax.numpy as jnp\njnp.linalg.solve"),
-        ("nnfp_kernel.kernel.kernel", "from nnfp_kernel.magics import load"),
+        ("nnfp_kernel.kernel.kernel", "from nnfp_kernel.magics import register"),
         ("nnfp_kernel.session", "value.grad(x)"),
     ],
 )

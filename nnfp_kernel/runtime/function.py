@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from ..graph.graph import Builder, Graph, Wire
@@ -22,7 +23,7 @@ from ..language.sizes import constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import LinearMap
-from . import watch
+from . import stored, watch
 from .exchange import (
     DataValue,
     Misfit,
@@ -45,7 +46,7 @@ from .program import (
     structure_of,
     trace_application,
 )
-from .weights import first_value
+from .weights import first_value, require_sizes
 
 Array = Any
 NestedWeights = Mapping[str, Any]
@@ -218,6 +219,14 @@ class Function:
             for weight in self.reached
         }
         return unflatten_paths(values)
+
+    def save(self, file: str | Path) -> None:
+        """Write the session's weights that the function reaches, as safetensors;
+        `Session.load` reads them."""
+        for weight in self.reached:
+            require_sizes(weight)
+        held = dict(paths_of(self.session_weights()))
+        stored.write(file, held, self.reached, self.program.declarations)
 
     # --- running -------------------------------------------------------------------------
 

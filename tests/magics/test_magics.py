@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -143,7 +144,10 @@ def test_a_line_of_magic_in_a_cell_runs_in_its_place(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_example_of_a_verb_runs(shell: InteractiveShell, name: str) -> None:
+def test_the_example_of_a_verb_runs(
+    shell: InteractiveShell, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where an example may write a file
     for cell in find(name).example:
         run(shell, cell)
 
@@ -157,6 +161,22 @@ def test_help_of_a_verb_shows_its_usage_and_its_example(
     assert verb.usage.split("\n")[0] in shown
     assert verb.example[-1].split("\n")[0] in shown
     assert verb.summary in told(shell, "%nnfp help", capsys)
+
+
+def test_saved_weights_are_loaded_again(
+    shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, NET)
+    before = run(shell, "%%nnfp\nnet [1, 2, 3]").value
+    file = tmp_path / "net.safetensors"
+    assert told(shell, f"%nnfp save net {file}", capsys) == f"net: 26 weights saved to {file}."
+    run(shell, "%nnfp reset net")
+    run(shell, "%%nnfp\nbias : R[2]\nbias = net.dense_2.b + 1")
+    run(shell, f"%nnfp load net {file}")
+    assert numpy.array_equal(run(shell, "%%nnfp\nnet [1, 2, 3]").value, before)
+    for line, what in (("save net", "Usage"), ("load net a b", "one word too many")):
+        with pytest.raises(UsageError, match=what):
+            run(shell, f"%nnfp {line}")
 
 
 def test_help_of_a_name_says_its_type_and_meaning(

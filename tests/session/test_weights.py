@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy
 import pytest
+from safetensors import safe_open
 
 import nnfp_kernel as nnfp
 
@@ -378,3 +380,100 @@ def test_an_expression_owns_no_weights(expression: str) -> None:
     made = session("half = 0.5")
     with pytest.raises(nnfp.NnfpError):
         made.run(expression)
+
+
+# --- on disk -----------------------------------------------------------------------------------
+
+STORED = """
+encode : R[3] ~> R[4]
+encode = dense[4] >> tanh
+
+centre : (R[2], R)
+centre = (?c : (R[2], R))
+
+net : R[3] ~> R[2]
+net x = dense[2] (encode x) + fst centre * snd centre
+"""
+
+
+def test_loaded_weights_are_those_that_were_saved(tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    first = session(STORED, seed=1)
+    first.save("net", file)
+    again = session(STORED, seed=2)
+    x = numpy.array([0.5, -1.0, 2.0])
+    assert not numpy.array_equal(first["net"](x), again["net"](x))
+    again.load("net", file)
+    assert numpy.array_equal(first["net"](x), again["net"](x))
+    jax.tree.map(numpy.testing.assert_array_equal, first.weights, again.weights)
+    with safe_open(file, "numpy") as opened:  # what other programs see
+        assert set(opened.keys()) == {
+            "encode.dense.W", "encode.dense.b", "net.dense.W", "net.dense.b",
+            "centre.c.0", "centre.c.1",
+        }  # fmt: skip
+        assert numpy.array_equal(
+            opened.get_tensor("encode.dense.W"), first.weights["encode"]["dense"]["W"]
+        )
+
+
+def test_a_part_is_loaded_from_the_file_of_the_whole(tmp_path: Path) -> None:
+    whole, part = session(STORED, seed=1), session(STORED, seed=2)
+    whole["net"].save(tmp_path / "net.safetensors")
+    kept = part.weights["net"]["dense"]["W"]
+    part.load("encode", tmp_path / "net.safetensors")
+    assert numpy.array_equal(
+        part.weights["encode"]["dense"]["W"], whole.weights["encode"]["dense"]["W"]
+    )
+    assert numpy.array_equal(part.weights["net"]["dense"]["W"], kept)
+
+
+def test_a_file_of_other_precision_is_taken(tmp_path: Path) -> None:
+    narrow = nnfp.Session(precision=32)
+    narrow.run(STORED)
+    narrow.save("net", tmp_path / "net.safetensors")
+    wide = session(STORED, seed=2)
+    wide.load("net", tmp_path / "net.safetensors")
+    weight = wide.weights["net"]["dense"]["W"]
+    assert weight.dtype == numpy.float64
+    assert numpy.array_equal(weight, narrow.weights["net"]["dense"]["W"])
+
+
+@pytest.mark.parametrize(
+    ("program", "what"),
+    [
+        (STORED.replace("dense[2] (", "mlp[5, 2] ("), "holds no weight called net.mlp"),
+        (
+            STORED.replace("R[4]", "R[5]").replace("dense[4]", "dense[5]"),
+            "is R\\[2,4\\], expected R\\[2,5\\]",
+        ),
+    ],
+    ids=["another weight", "another shape"],
+)
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(
+    program: str, what: str, tmp_path: Path
+) -> None:
+    session(STORED).save("net", tmp_path / "net.safetensors")
+    other = session(program, seed=3)
+    before = other.weights
+    with pytest.raises(nnfp.NnfpError, match=what):
+        other.load("net", tmp_path / "net.safetensors")
+    jax.tree.map(numpy.testing.assert_array_equal, before, other.weights)
+
+
+def test_a_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    made = session(STORED)
+    (tmp_path / "text").write_text("no weights")
+    for file, what in (("text", "no safetensors file"), ("nowhere", "no such file")):
+        with pytest.raises(nnfp.NnfpError, match=what):
+            made.load("net", tmp_path / file)
+    with pytest.raises(nnfp.NnfpError, match="cannot be written"):
+        made.save("net", tmp_path / "no folder" / "net.safetensors")
+    with pytest.raises(nnfp.NnfpError, match="nett"):
+        made.save("nett", tmp_path / "net.safetensors")
+
+
+def test_files_are_seen_from_the_sessions_folder(tmp_path: Path) -> None:
+    made = session(STORED, folder=tmp_path)
+    made.save("net", "net.safetensors")
+    assert (tmp_path / "net.safetensors").is_file()
+    made.load("net", "net.safetensors")
