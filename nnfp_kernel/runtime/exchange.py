@@ -60,121 +60,235 @@ def type_of(value: Any) -> t.Type:
     return _over(t.Scalar(_kind(array)), array.shape)
 
 
-def match(expected: t.Type, value: Any, declarations: Declarations, where: str = "") -> t.Type:
-    """The concrete type by which `value` is a value of `expected`.
-
-    Variables of `expected` take what the value has. Raises Misfit.
-    """
-    sizes: dict[SizeVariable, int] = {}
-    return _match(expected, value, declarations, where, sizes)
-
-
-def _match(
+def match(
     expected: t.Type,
     value: Any,
     declarations: Declarations,
-    where: str,
-    sizes: dict[SizeVariable, int],
+    where: str = "",
+    *,
+    integers: bool = True,
 ) -> t.Type:
-    match expected:
-        case t.Product(items=items):
-            if not isinstance(value, tuple | list) or len(value) != len(items):
-                raise Misfit(describe(value), f"a tuple of {len(items)}", where)
-            return t.Product(
-                tuple(
-                    _match(item, part, declarations, _part(where, k), sizes)
-                    for k, (item, part) in enumerate(zip(items, value, strict=True), 1)
+    """The concrete type by which `value` is a value of `expected`.
+
+    Variables of `expected` take what the value has: `Tree a` of a tree with vectors of
+    length 3 is `Tree R[3]`, and a payload that is not there is R. Without `integers`, a
+    variable takes whole numbers as R. Raises Misfit.
+    """
+    matching = _Matching(declarations, integers)
+    found = matching.match(expected, value, where)
+    if not matching.types:
+        return found
+    # A variable met more than once has one type for all its places: `Int` beside `R` is R.
+    settled = t.substitute(expected, matching.types, {})
+    return found if settled == expected else _Matching(declarations).match(settled, value, where)
+
+
+class _Matching:
+    """One value against one type: what its variables turn out to be on the way."""
+
+    def __init__(self, declarations: Declarations, integers: bool = True) -> None:
+        self.declarations = declarations
+        self.integers = integers
+        self.sizes: dict[SizeVariable, Size] = {}
+        self.types: dict[t.TypeVariable, t.Type] = {}
+
+    def match(self, expected: t.Type, value: Any, where: str) -> t.Type:
+        match expected:
+            case t.Product(items=items):
+                if not isinstance(value, tuple | list) or len(value) != len(items):
+                    raise Misfit(describe(value), f"a tuple of {len(items)}", where)
+                return t.Product(
+                    tuple(
+                        self.match(item, part, _part(where, k))
+                        for k, (item, part) in enumerate(zip(items, value, strict=True), 1)
+                    )
                 )
-            )
-        case t.Named(name=name) if name in declarations.reps:
-            _match(declarations.reps[name].carrier, value, declarations, where, sizes)
-            return expected
-        case t.Named():
-            return _match_data(expected, value, declarations, where, sizes)
-        case t.Array(element=element, length=length):
-            return _match_array(element, length, value, declarations, where, sizes)
-        case t.Scalar() | t.Fin():
-            _check_entries(expected, value, (), where)
-            if isinstance(expected, t.Fin):
-                return t.Fin(_size(expected.size, None, sizes, where, describe(value)))
-            return expected
-        case t.TypeVariable():
-            return type_of(value)
-        case t.Weights(name=name):
-            for path, item in declarations.weights(name):
-                place = ".".join(path)
-                part = lookup(value, path)
-                if part is None:
-                    raise Misfit(describe(value), f"weights with {place}", where)
-                _match(item, part, declarations, f"{where}, {place}" if where else place, sizes)
-            return expected
-        case _:
-            raise Misfit(describe(value), t.show(expected), where)
+            case t.Named(name=name) if name in self.declarations.reps:
+                self.match(self.declarations.reps[name].carrier, value, where)
+                return expected
+            case t.Named():
+                return self._data(expected, value, where)
+            case t.Array(element=element, length=length):
+                return self._array(element, length, value, where)
+            case t.Scalar() | t.Fin():
+                _check_entries(expected, value, (), where)
+                if isinstance(expected, t.Fin):
+                    return t.Fin(self._size(expected.size, None, where, describe(value)))
+                return expected
+            case t.TypeVariable():
+                return self._learn(expected, self._own_type(value, where), value, where)
+            case t.Weights(name=name):
+                for path, item in self.declarations.weights(name):
+                    place = ".".join(path)
+                    part = lookup(value, path)
+                    if part is None:
+                        raise Misfit(describe(value), f"weights with {place}", where)
+                    self.match(item, part, f"{where}, {place}" if where else place)
+                return expected
+            case _:
+                raise Misfit(describe(value), t.show(expected), where)
 
+    def _own_type(self, value: Any, where: str) -> t.Type:
+        """The type that a value has by itself, data among it."""
+        if isinstance(value, DataValue):
+            for name, data in self.declarations.data.items():
+                if any(value.constructor == constructor for constructor, _ in data.constructors):
+                    own = t.Named(name, data.parameters)
+                    return match(own, value, self.declarations, where, integers=self.integers)
+            raise Misfit(describe(value), "a value of a declared type", where)
+        if isinstance(value, tuple):
+            return t.Product(tuple(self._own_type(item, where) for item in value))
+        return type_of(value)
 
-def _match_array(
-    element: t.Type,
-    length: Size,
-    value: Any,
-    declarations: Declarations,
-    where: str,
-    sizes: dict[SizeVariable, int],
-) -> t.Type:
-    # Walk all axes of a plain array at once; arrays of products are tuples of arrays.
-    base: t.Type = element
-    lengths = [length]
-    while isinstance(base, t.Array):
-        lengths.append(base.length)
-        base = base.element
-    carrier: t.Type = base
-    while isinstance(carrier, t.Named) and carrier.name in declarations.reps:
-        carrier = declarations.reps[carrier.name].carrier
-    whole = t.Array(element, length)
-    if isinstance(carrier, t.Product):
-        if isinstance(value, list):  # a list of tuples
-            value = tuple(map(_stacked, zip(*value, strict=True)))
-        if not isinstance(value, tuple) or len(value) != len(carrier.items):
-            raise Misfit(describe(value), f"a tuple of {len(carrier.items)} arrays", where)
-        parts = []
-        for k, (item, part) in enumerate(zip(carrier.items, value, strict=True), 1):
-            inner = item
-            for size in reversed(lengths):
-                inner = t.Array(inner, size)
-            parts.append(_match(inner, part, declarations, _part(where, k), sizes))
-        concrete: t.Type = base
-        if base is carrier:  # its items, with the axes around them taken off again
-            concrete = t.Product(tuple(_inside(part, len(lengths)) for part in parts))
-        for k, size in reversed(list(enumerate(lengths))):
-            number = _size(size, numpy.shape(_first(value))[k], sizes, where, describe(value))
+    def _learn(self, variable: t.TypeVariable, found: t.Type, value: Any, where: str) -> t.Type:
+        """A variable takes what is found; numbers of several kinds, the widest of them."""
+        found = found if self.integers else _real(found)
+        known = self.types.get(variable, found)
+        joined = _join(known, found)
+        if joined is None:
+            raise Misfit(describe(value), f"{t.show(known)}, as before it", where)
+        self.types[variable] = joined
+        return joined
+
+    def _array(self, element: t.Type, length: Size, value: Any, where: str) -> t.Type:
+        # Walk all axes of a plain array at once; arrays of products are tuples of arrays.
+        base: t.Type = element
+        lengths = [length]
+        while isinstance(base, t.Array):
+            lengths.append(base.length)
+            base = base.element
+        carrier: t.Type = base
+        while isinstance(carrier, t.Named) and carrier.name in self.declarations.reps:
+            carrier = self.declarations.reps[carrier.name].carrier
+        whole = t.Array(element, length)
+        if isinstance(carrier, t.Product):
+            if isinstance(value, list):  # a list of tuples
+                value = tuple(map(_stacked, zip(*value, strict=True)))
+            if not isinstance(value, tuple) or len(value) != len(carrier.items):
+                raise Misfit(describe(value), f"a tuple of {len(carrier.items)} arrays", where)
+            parts = []
+            for k, (item, part) in enumerate(zip(carrier.items, value, strict=True), 1):
+                inner = item
+                for size in reversed(lengths):
+                    inner = t.Array(inner, size)
+                parts.append(self.match(inner, part, _part(where, k)))
+            concrete: t.Type = base
+            if base is carrier:  # its items, with the axes around them taken off again
+                concrete = t.Product(tuple(_inside(part, len(lengths)) for part in parts))
+            for k, size in reversed(list(enumerate(lengths))):
+                number = self._size(size, numpy.shape(_first(value))[k], where, describe(value))
+                concrete = t.Array(concrete, number)
+            return concrete
+        if isinstance(carrier, t.Named) and carrier.name in self.declarations.data:
+            raise Misfit(describe(value), t.show(whole), where)
+        array = as_array(value, where)
+        inner_axes: list[Size] = []
+        while isinstance(carrier, t.Array):
+            inner_axes.append(carrier.length)
+            carrier = carrier.element
+        rank = len(lengths) + len(inner_axes)
+        if isinstance(carrier, t.TypeVariable):
+            if array.ndim < rank:
+                raise Misfit(describe(array), t.show(whole), where)
+            own = _over(t.Scalar(_kind(array)), array.shape[rank:])
+            base = self._learn(carrier, own, value, where)
+        elif array.ndim != rank:
+            raise Misfit(describe(array), t.show(whole), where)
+        else:
+            _check_entries(carrier, array, array.shape, where)
+        if isinstance(carrier, t.Fin) and carrier is base:
+            base = t.Fin(self._size(carrier.size, None, where, describe(array)))
+        axes = [*lengths, *inner_axes]
+        numbers = [
+            self._size(size, found, where, f"{describe(array)}, expected {t.show(whole)}")
+            for size, found in zip(axes, array.shape, strict=False)
+        ]
+        concrete = base
+        for number in reversed(numbers[: len(lengths)]):
             concrete = t.Array(concrete, number)
         return concrete
-    if isinstance(carrier, t.Named) and carrier.name in declarations.data:
-        raise Misfit(describe(value), t.show(whole), where)
-    array = as_array(value, where)
-    inner_axes: list[Size] = []
-    while isinstance(carrier, t.Array):
-        inner_axes.append(carrier.length)
-        carrier = carrier.element
-    rank = len(lengths) + len(inner_axes)
-    if isinstance(carrier, t.TypeVariable):
-        if array.ndim < rank:
-            raise Misfit(describe(array), t.show(whole), where)
-        base = carrier = _over(t.Scalar(_kind(array)), array.shape[rank:])
-    elif array.ndim != rank:
-        raise Misfit(describe(array), t.show(whole), where)
-    else:
-        _check_entries(carrier, array, array.shape, where)
-    if isinstance(carrier, t.Fin) and carrier is base:
-        base = t.Fin(_size(carrier.size, None, sizes, where, describe(array)))
-    axes = [*lengths, *inner_axes]
-    numbers = [
-        _size(size, found, sizes, where, f"{describe(array)}, expected {t.show(whole)}")
-        for size, found in zip(axes, array.shape, strict=False)
-    ]
-    concrete = base
-    for number in reversed(numbers[: len(lengths)]):
-        concrete = t.Array(concrete, number)
-    return concrete
+
+    def _data(self, expected: t.Named, value: Any, where: str) -> t.Type:
+        constructors = self.declarations.constructors(expected)
+        if not isinstance(value, DataValue) or value.constructor not in constructors:
+            raise Misfit(describe(value), f"a {t.show(expected)}", where)
+        pending = [(value, where)]
+        while pending:  # a chain of thousands of nodes is as deep
+            node, place = pending.pop()
+            declared = constructors[node.constructor]
+            if len(declared) != len(node.fields):
+                raise Misfit(
+                    f"{node.constructor} with {len(node.fields)} fields", f"{len(declared)}", place
+                )
+            children = []
+            for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
+                inner = f"{place + '.' if place else ''}{node.constructor}.{k}"
+                if field == expected and isinstance(part, DataValue):
+                    if part.constructor not in constructors:
+                        raise Misfit(describe(part), f"a {t.show(expected)}", inner)
+                    children.append((part, inner))
+                else:
+                    self.match(field, part, inner)
+            pending.extend(reversed(children))
+        found = t.substitute(expected, self.types, self.sizes)
+        return t.substitute(found, dict.fromkeys(t.free_variables(found)[0], t.R), {})
+
+    def _size(self, size: Size, found: int | None, where: str, what: str) -> Size:
+        """The number a size is; a lone variable takes the one that is found."""
+        size = size.substitute(self.sizes)
+        lone = size.lone_variable
+        if lone is not None and found is not None:
+            self.sizes[lone] = constant(found)
+            return constant(found)
+        number = size.value
+        if found is not None and number is not None and number != found:
+            raise Misfit(what, f"{number} along an axis that has {found}", where)
+        if found is not None:
+            return constant(found)
+        return size
+
+
+def _real(type: t.Type) -> t.Type:
+    """The type with real numbers in place of integers."""
+    match type:
+        case t.Scalar(name="Int"):
+            return t.R
+        case t.Array(element=element, length=length):
+            return t.Array(_real(element), length)
+        case t.Product(items=items):
+            return t.Product(tuple(map(_real, items)))
+        case _:
+            return type
+
+
+def _join(one: t.Type, other: t.Type) -> t.Type | None:
+    """The type of numbers that holds both; None where the shapes differ."""
+    match one, other:
+        case t.Scalar(name=left), t.Scalar(name=right):
+            order = ("Int", "R", "C")
+            if left == right:
+                return one
+            if left in order and right in order:
+                return one if order.index(left) > order.index(right) else other
+            return None
+        case t.Array(element=left, length=length), t.Array(element=right, length=size):
+            inner = _join(left, right)
+            return None if inner is None or length != size else t.Array(inner, length)
+        case t.Product(items=left), t.Product(items=right):
+            items = _join_all(left, right)
+            return None if items is None else t.Product(items)
+        case t.Named(name=name, arguments=left), t.Named(name=same, arguments=right):
+            items = _join_all(left, right) if name == same else None
+            return None if items is None else t.Named(name, items)
+        case _:
+            return one if one == other else None
+
+
+def _join_all(left: Sequence[t.Type], right: Sequence[t.Type]) -> tuple[t.Type, ...] | None:
+    if len(left) != len(right):
+        return None
+    items = [_join(a, b) for a, b in zip(left, right, strict=True)]
+    return tuple(item for item in items if item is not None) if None not in items else None
 
 
 def _inside(type: t.Type, axes: int) -> t.Type:
@@ -182,52 +296,6 @@ def _inside(type: t.Type, axes: int) -> t.Type:
         assert isinstance(type, t.Array)
         type = type.element
     return type
-
-
-def _match_data(
-    expected: t.Named,
-    value: Any,
-    declarations: Declarations,
-    where: str,
-    sizes: dict[SizeVariable, int],
-) -> t.Type:
-    constructors = declarations.constructors(expected)
-    if not isinstance(value, DataValue) or value.constructor not in constructors:
-        raise Misfit(describe(value), f"a {t.show(expected)}", where)
-    pending = [(value, where)]
-    while pending:  # a chain of thousands of nodes is as deep
-        node, place = pending.pop()
-        declared = constructors[node.constructor]
-        if len(declared) != len(node.fields):
-            raise Misfit(
-                f"{node.constructor} with {len(node.fields)} fields", f"{len(declared)}", place
-            )
-        for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
-            inner = f"{place + '.' if place else ''}{node.constructor}.{k}"
-            if field == expected and isinstance(part, DataValue):
-                if part.constructor not in constructors:
-                    raise Misfit(describe(part), f"a {t.show(expected)}", inner)
-                pending.append((part, inner))
-            else:
-                _match(field, part, declarations, inner, sizes)
-    return expected
-
-
-def _size(
-    size: Size, found: int | None, sizes: dict[SizeVariable, int], where: str, what: str
-) -> Size:
-    """The number a size is; a lone variable takes the one that is found."""
-    size = size.substitute({variable: constant(number) for variable, number in sizes.items()})
-    lone = size.lone_variable
-    if lone is not None and found is not None:
-        sizes[lone] = found
-        return constant(found)
-    number = size.value
-    if found is not None and number is not None and number != found:
-        raise Misfit(what, f"{number} along an axis that has {found}", where)
-    if found is not None:
-        return constant(found)
-    return size
 
 
 def as_array(value: Any, where: str = "") -> Array:

@@ -424,7 +424,23 @@ class Function:
     # --- between Python and the graph ---------------------------------------------------------
 
     def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
-        declarations = self.program.declarations
+        types = self._types(inputs, batch)
+        try:
+            return self._traced(types, self._structures(types, inputs, batch), train, batch)
+        except NnfpError as error:
+            # As a literal is: a whole number is an Int where one is taken, and R elsewhere.
+            real = self._types(inputs, batch, integers=False)
+            if real == types:
+                raise
+            try:
+                return self._traced(real, self._structures(real, inputs, batch), train, batch)
+            except NnfpError:
+                raise error from None
+
+    def _types(
+        self, inputs: Sequence[Any], batch: int | None, integers: bool = True
+    ) -> tuple[t.Type, ...]:
+        """The concrete type of each input; of one example of it, in a batch."""
         types: list[t.Type] = []
         for k, (domain, value) in enumerate(
             zip(self._domains(len(inputs)), inputs, strict=True), 1
@@ -433,19 +449,23 @@ class Function:
             # A batch is an array of examples, and checked as one.
             expected = domain if batch is None else t.Array(domain, variable("batch"))
             try:
-                found = match(expected, value, declarations, where)
+                found = match(expected, value, self.program.declarations, where, integers=integers)
             except Misfit as misfit:
                 raise self._misfit(misfit) from None
             types.append(
                 found.element if isinstance(found, t.Array) and batch is not None else found
             )
-        structures: tuple[Any, ...] = (None,) * len(types)
-        if batch is None:
-            structures = tuple(
-                structure_of(type, value, declarations)
-                for type, value in zip(types, inputs, strict=True)
-            )
-        return self._traced(tuple(types), structures, train, batch)
+        return tuple(types)
+
+    def _structures(
+        self, types: Sequence[t.Type], inputs: Sequence[Any], batch: int | None
+    ) -> tuple[Any, ...]:
+        if batch is not None:
+            return (None,) * len(types)
+        return tuple(
+            structure_of(type, value, self.program.declarations)
+            for type, value in zip(types, inputs, strict=True)
+        )
 
     def _traced(
         self, types: tuple[t.Type, ...], structures: Any, train: bool, batch: int | None
