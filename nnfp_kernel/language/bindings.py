@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import exhaustive, syntax, typed
-from . import type_mistakes as mistakes
+from . import exhaustive, syntax, type_mistakes, typed
 from .diagnostics import Label
 from .elaboration import Scope
 from .references import References
 from .solve import Mistake, OpenArrow
 from .source import Span
-from .type_mistakes import grouped
+from .telling import came, did_you_mean, grouped, nearest, several, shown, start_of
 from .types import (
     BOOL,
     Array,
@@ -54,7 +53,7 @@ class Bindings(References):
             arrow = solver.resolve(type_)
             if isinstance(arrow, Linear) and not may_be_linear:
                 raise Mistake(
-                    mistakes.not_linear(
+                    type_mistakes.not_linear(
                         solver, Function(arrow.domain, arrow.codomain), self.place(span)
                     )
                 )
@@ -80,21 +79,21 @@ class Bindings(References):
     def _too_many_parameters(
         self, number: int, parameter: syntax.PatternTree, wanted: Type, span: Span, role: str
     ) -> Mistake:
-        text = mistakes.shown(self.solver, wanted)
+        text = shown(self.solver, wanted)
         if number == 0:
             return self.fail(
                 "function-for-value",
                 "a function stands where a value is expected",
                 span,
                 f"this has a parameter, and {text} is expected",
-                secondary=mistakes.came(self.solver, wanted, span),
+                secondary=came(self.solver, wanted, span),
             )
         return self.fail(
             "too-many-parameters",
             "there are more parameters than the type has",
             parameter.span,
-            f"{text} takes {mistakes.several(number, 'argument')}",
-            secondary=mistakes.came(self.solver, wanted, span),
+            f"{text} takes {several(number, 'argument')}",
+            secondary=came(self.solver, wanted, span),
         )
 
     def pattern(
@@ -230,14 +229,14 @@ class Bindings(References):
         named = {name for binding in bindings for name in pattern_names(binding.pattern)}
         for name, signature in signatures.items():
             if name not in named:
-                near = mistakes.nearest(name, named)
+                near = nearest(name, named)
                 raise self.fail(
                     "signature-without-definition",
                     f"`{name}` has a signature and no definition",
                     signature.span,
                     "nothing here defines it",
-                    notes=mistakes.did_you_mean(near),
-                    better=(mistakes.start_of(signature.span, name), near) if near else None,
+                    notes=did_you_mean(near),
+                    better=(start_of(signature.span, name), near) if near else None,
                 )
         for binding in order:
             type_: Type = self.solver.fresh("a", self.place(binding.pattern.span))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from . import type_mistakes as mistakes
 from .constraints import Class
 from .diagnostics import Diagnostic
 from .schemes import Polytype
 from .solve import Clash, Solver
 from .source import Span
+from .telling import plain, shown
 from .types import Origin, Type, TypeVariable
 
 _LISTED = 12
@@ -30,9 +30,9 @@ def what_fits(
             break
         if name not in fitting and _has_instance(solver, polytype, wanted, Origin(span)):
             fitting.append(name)
-    text = mistakes.shown(solver, wanted)
+    text = shown(solver, wanted)
     listed = ", ".join(f"`{name}`" for name in fitting)
-    return mistakes.plain(
+    return plain(
         "blank",
         f"here a value of type {text} is wanted",
         span,

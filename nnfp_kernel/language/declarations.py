@@ -12,7 +12,7 @@ from .diagnostics import Diagnostic
 from .sizes import Size, SizeVariable, as_size, constant
 from .solve import AlreadyTold, Mistake
 from .source import Span
-from .type_mistakes import did_you_mean, nearest, plain, several
+from .telling import did_you_mean, nearest, plain, several
 from .typed import DataDeclaration, RepDeclaration
 from .types import (
     Array,

@@ -15,7 +15,7 @@ from .sizes import Size, SizeVariable, as_size
 from .solve import AlreadyTold, Mistake
 from .source import Span
 from .standing import StandingDeclaration
-from .type_mistakes import did_you_mean, nearest, plain
+from .telling import did_you_mean, nearest, plain
 from .types import Array, Function, Linear, Named, Product, R, Tangent, Type, TypeVariable
 
 _RESERVED = (*SCALARS, *BUILT_IN, "Fin", "Weights", "Tangent")

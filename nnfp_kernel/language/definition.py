@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from . import syntax, typed
-from .constraints import SizeAtLeast
+from .counting import SizeAtLeast
 from .declarations import Reader, rigid_reader
 from .diagnostics import Diagnostic, Label
 from .elaborate import Elaborator
@@ -18,7 +18,7 @@ from .sizes import Size, SizeVariable, as_size
 from .solve import Mistake, OpenArrow
 from .source import Span
 from .standing import StandingDefinition
-from .type_mistakes import did_you_mean, nearest, plain, start_of
+from .telling import did_you_mean, nearest, plain, start_of
 from .types import UNIT, Function, Linear, Origin, Type, TypeVariable
 from .uses import label_occurrences
 

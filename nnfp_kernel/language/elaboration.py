@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from . import syntax, typed
-from . import type_mistakes as mistakes
+from . import composition_mistakes, syntax, type_mistakes, typed, weight_mistakes
 from .constraints import AsMap as AsMapConstraint
-from .constraints import broken_bound
+from .counting import broken_bound
 from .declarations import Declarations, Reader
 from .diagnostics import Diagnostic
 from .schemes import Polytype
@@ -23,6 +22,7 @@ from .sizes import Size, SizeVariable
 from .solve import Clash, Mistake, OpenArrow, Solver
 from .source import Span
 from .syntax import NOWHERE
+from .telling import plain
 from .types import (
     UNIT,
     Function,
@@ -121,7 +121,7 @@ class Elaboration(ABC):
         self.weight_sizes: list[Size] = []
         self.depth = 0
         # What is joined by `>>`, by the identity of the type wanted of it …
-        self._stages: dict[int, mistakes.Stage] = {}
+        self._stages: dict[int, composition_mistakes.Stage] = {}
         self._matrices: list[Span] = []  # … and the matrices met there
         self._alone = False
 
@@ -131,7 +131,7 @@ class Elaboration(ABC):
         return Origin(span, role)
 
     def fail(self, code: str, title: str, span: Span, text: str = "", **more: object) -> Mistake:
-        return Mistake(mistakes.plain(code, title, span, text, **more))  # type: ignore[arg-type]
+        return Mistake(plain(code, title, span, text, **more))  # type: ignore[arg-type]
 
     def fit(self, found: Type, wanted: Type, span: Span, role: str = "") -> None:
         """`found` stands at `span`, where `wanted` is expected."""
@@ -152,15 +152,15 @@ class Elaboration(ABC):
     ) -> Diagnostic:
         """The diagnostic for a clash at a place."""
         if clash.kind in ("escape", "length"):
-            return mistakes.escapes(self.solver, clash, place)
+            return weight_mistakes.escapes(self.solver, clash, place)
         if clash.kind == "linear":
-            return mistakes.not_linear(self.solver, found, place)
+            return type_mistakes.not_linear(self.solver, found, place)
         stage = self._stages.get(id(wanted))
         if stage is not None and clash.kind != "scalar":
-            told = mistakes.does_not_compose(self.solver, found, stage, clash, place)
+            told = composition_mistakes.does_not_compose(self.solver, found, stage, clash, place)
             if told is not None:
                 return told
-        return mistakes.mismatch(self.solver, found, wanted, clash, place, role)
+        return type_mistakes.mismatch(self.solver, found, wanted, clash, place, role)
 
     def coerce(
         self, node: typed.Expression, found: Type, wanted: Type, span: Span, role: str
@@ -180,7 +180,7 @@ class Elaboration(ABC):
             and len(axes := self.solver.spine(source)[0]) > 0
         ):
             if len(axes) != 2:
-                raise Mistake(mistakes.not_a_stage(solver, source, span))
+                raise Mistake(composition_mistakes.not_a_stage(solver, source, span))
             solver.place = self.place(span, role)
             solver.set_kind(target, True)
             self._matrices.append(span)

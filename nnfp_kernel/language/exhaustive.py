@@ -14,7 +14,7 @@ from .declarations import Declarations
 from .diagnostics import Diagnostic, Label
 from .solve import Mistake
 from .source import Span
-from .type_mistakes import plain
+from .telling import plain
 from .types import Fin, Type
 
 Row = Sequence[typed.Pattern | None]  # None matches anything

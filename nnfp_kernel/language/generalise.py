@@ -15,8 +15,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from . import type_mistakes as mistakes
-from .constraints import DEFAULT_ORDER, Class, Constraint, LiteralIs
+from . import type_mistakes, weight_mistakes
+from .constraints import DEFAULT_ORDER, Class, Constraint
+from .counting import LiteralIs
 from .elaborate import Elaborator
 from .schemes import Polytype, named_in_order
 from .sizes import Size, SizeVariable, as_size
@@ -282,7 +283,7 @@ def _refuse_mixed(solver: Solver, start: int) -> None:
             continue
         clash = escape(rigid[0], solver.anchored[anchored[0].identity])
         if constraint.place is not None:
-            raise Mistake(mistakes.escapes(solver, clash, constraint.place))
+            raise Mistake(weight_mistakes.escapes(solver, clash, constraint.place))
 
 
 # --- defaults ------------------------------------------------------------------------------------
@@ -301,7 +302,7 @@ def settle(solver: Solver, constraint: Constraint) -> bool:
         return True
     except Clash as clash:
         assert constraint.place is not None
-        raise Mistake(mistakes.clash(solver, clash, constraint.place)) from None
+        raise Mistake(type_mistakes.clash(solver, clash, constraint.place)) from None
     finally:
         solver.owner = owner
 

@@ -23,10 +23,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from . import syntax, typed
-from . import type_mistakes as mistakes
+from . import syntax, type_mistakes, typed
 from .blanks import what_fits
-from .constraints import Constraint, Lift, MatMul
+from .constraints import Constraint
 from .declarations import Declarations, Reader, rigid_reader
 from .declare import declare, mentions_function
 from .definition import Elaborated, as_family, constant_type, elaborate_definition
@@ -35,6 +34,7 @@ from .elaborate import Elaborator
 from .elaboration import Entry
 from .finish import Finisher, renamed
 from .generalise import generalise, settle_all
+from .lifting import Lift, MatMul
 from .order import sorted_by_use
 from .parser import parse_expression
 from .schemes import Polytype, as_scheme, named_in_order
@@ -43,7 +43,7 @@ from .sizes import SizeVariable
 from .solve import AlreadyTold, Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
-from .type_mistakes import nearest, plain
+from .telling import nearest, plain, shown_together
 from .types import (
     Array,
     Function,
@@ -486,7 +486,7 @@ class _Session:
                 if isinstance(constraint, Lift | MatMul):
                     operands += [constraint.left, constraint.right]
                     operators.append(getattr(constraint, "operator", "@"))
-            shown = mistakes.shown_together(self.solver, operands)
+            shown = shown_together(self.solver, operands)
             said = [
                 f"{left} {operator} {right}"
                 for left, operator, right in zip(shown[::2], operators, shown[1::2], strict=True)
@@ -551,7 +551,7 @@ class _Session:
         solver = self.solver
 
         def on_array(type_: Type, node: typed.Node) -> None:
-            problems.append(mistakes.in_array(solver, type_, node.span))
+            problems.append(type_mistakes.in_array(solver, type_, node.span))
 
         return Finisher(solver, on_array)
 

@@ -12,17 +12,7 @@ from . import syntax
 from .diagnostics import Diagnostic, Label
 from .mistakes import foreign_word
 from .source import Span
-from .type_mistakes import (
-    Advice,
-    came,
-    did_you_mean,
-    grouped,
-    listed,
-    nearest,
-    plain,
-    several,
-    shown,
-)
+from .telling import Advice, came, did_you_mean, grouped, listed, nearest, plain, several, shown
 from .types import Array, Function, Linear, Product, Scalar, Type
 
 if TYPE_CHECKING:

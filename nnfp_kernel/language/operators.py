@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import syntax, typed
-from . import type_mistakes as mistakes
-from .constraints import (
-    Class,
-    Index,
-    Lift,
-    MatMul,
-)
+from . import composition_mistakes, syntax, typed
+from .constraints import Class
+from .counting import Index
 from .elaboration import Scope
+from .lifting import Lift, MatMul
 from .references import References, called
 from .solve import Mistake, OpenArrow
 from .source import Span
+from .telling import shown
 from .types import (
     INT,
     Array,
@@ -190,7 +187,7 @@ class Operators(References):
             arrow = Linear(domain, codomain, origin=self.place(span))
         else:
             arrow = self.solver.open_arrow(domain, codomain, self.place(span))
-        self._stages[id(arrow)] = mistakes.Stage(arrow, before)
+        self._stages[id(arrow)] = composition_mistakes.Stage(arrow, before)
         return arrow
 
     def _compose(
@@ -275,7 +272,7 @@ class Operators(References):
         return made
 
     def _composition_for_value(self, tree: syntax.Binary, wanted: Type, role: str) -> Mistake:
-        text = mistakes.shown(self.solver, wanted)
+        text = shown(self.solver, wanted)
         return self.fail(
             "function-for-value",
             "a function stands where a value is expected",

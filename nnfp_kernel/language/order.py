@@ -12,7 +12,7 @@ from . import syntax
 from .declare import weights_named
 from .diagnostics import Diagnostic, Label
 from .standing import Standing
-from .type_mistakes import plain, start_of
+from .telling import plain, start_of
 
 _LOOPS = (
     "Loops are written with `fold`, `scan`, `unfold`, `iterate`, `while` and, over data, `cata`."

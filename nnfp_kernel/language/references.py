@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from . import name_mistakes as names
-from . import syntax, typed
-from . import type_mistakes as mistakes
-from .constraints import (
-    Class,
-    LiteralIs,
-)
+from . import syntax, typed, weight_mistakes
+from .constraints import Class
+from .counting import LiteralIs
 from .diagnostics import Diagnostic
 from .elaboration import Elaboration, Entry, HoleUse, Reason, Scope
 from .signatures import read_signature
 from .sizes import Size, SizeVariable, constant
 from .solve import Mistake, OpenArrow, Weighted, escape
 from .source import Span
+from .telling import did_you_mean, nearest
 from .types import (
     UNIT,
     Function,
@@ -54,7 +52,7 @@ class References(Elaboration):
             if isinstance(node, typed.Global):
                 entry = self.world.entry(node.name, tree.span)
                 if entry is not None and entry.learns and entry.brackets is None:
-                    told = mistakes.one_set_of_weights(mistake.diagnostic, node.name)
+                    told = weight_mistakes.one_set_of_weights(mistake.diagnostic, node.name)
                     raise Mistake(told) from None
             raise
 
@@ -155,7 +153,7 @@ class References(Elaboration):
         for variable in variables:
             if not isinstance(variable, OpenArrow) and not variable.open:
                 clash = escape(variable, Weighted(self.name, what))
-                raise Mistake(mistakes.escapes(self.solver, clash, self.place(span)))
+                raise Mistake(weight_mistakes.escapes(self.solver, clash, self.place(span)))
 
     def _constructor(self, name: str, span: Span) -> tuple[typed.Expression, Type]:
         declarations = self.world.declarations
@@ -346,7 +344,7 @@ class References(Elaboration):
             return self.coerce(node, use.type, wanted, tree.span, role)
         except Mistake as mistake:
             raise Mistake(
-                mistakes.hole_at_two_shapes(mistake.diagnostic, tree.name, use.span)
+                weight_mistakes.hole_at_two_shapes(mistake.diagnostic, tree.name, use.span)
             ) from None
 
     def _blank(self, tree: syntax.Blank, wanted: Type, scope: Scope, role: str) -> typed.Expression:
@@ -451,13 +449,13 @@ class References(Elaboration):
     def _definition_named(self, name: str, span: Span, word: str) -> Entry:
         entry = self.world.entry(name, span)
         if entry is None:
-            near = mistakes.nearest(name, self.world.names())
+            near = nearest(name, self.world.names())
             raise self.fail(
                 "weights-of-what",
                 f"`{word}` takes the name of a definition",
                 span,
                 f"`{name}` is not a definition",
-                notes=mistakes.did_you_mean(near),
+                notes=did_you_mean(near),
                 better=(span, near) if near else None,
             )
         if entry.brackets is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .constraints import Constraint, SizeAtLeast
+from .constraints import Constraint
+from .counting import SizeAtLeast
 from .sizes import Size, SizeVariable
 from .solve import OpenArrow, Solver
 from .typed import Instance

@@ -30,19 +30,10 @@ import itertools
 from typing import Protocol
 
 from . import syntax
-from .constraints import (
-    Class,
-    Constraint,
-    Flatten,
-    Index,
-    Lift,
-    MatMul,
-    MatrixOf,
-    Reshape,
-    SameAxes,
-    SizeAtLeast,
-)
+from .constraints import Class, Constraint
+from .counting import Flatten, Index, MatrixOf, Reshape, SizeAtLeast
 from .declarations import Declarations, Reader, rigid_reader
+from .lifting import Lift, MatMul, SameAxes
 from .parser import parse_type
 from .schemes import Polytype
 from .sizes import Size, SizeVariable

@@ -520,7 +520,7 @@ class Solver:
             return True
         answer = self.equate(found, wanted)
         if answer is None:
-            from .constraints import SizeEqual
+            from .counting import SizeEqual
 
             self.add(SizeEqual(left=found, right=wanted))
         return answer is not None

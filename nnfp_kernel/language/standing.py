@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from . import syntax
 from .diagnostics import Diagnostic, Label, NnfpError
-from .type_mistakes import did_you_mean, nearest, plain, start_of
+from .telling import did_you_mean, nearest, plain, start_of
 from .uses import Uses, uses_of
 
 Loader: TypeAlias = Callable[[syntax.ImportItem], syntax.Program | None]

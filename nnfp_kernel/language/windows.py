@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from . import syntax, typed
-from . import type_mistakes as mistakes
-from .constraints import (
-    Reshape,
-    SizeAtLeast,
-)
+from .counting import Reshape, SizeAtLeast
 from .references import References
 from .sizes import Size, constant
 from .source import Span
+from .telling import did_you_mean, nearest, start_of
 from .types import (
     Array,
     Function,
@@ -55,7 +52,7 @@ def _window(
     known = ("stride", "pad", "dilation") if name == "window" else ()
     for option in options:
         if option.name not in known or option.name in chosen:
-            near = mistakes.nearest(option.name, known)
+            near = nearest(option.name, known)
             what = "is given twice" if option.name in chosen else "is not known"
             raise self.fail(
                 "unknown-option",
@@ -64,9 +61,9 @@ def _window(
                 "not known" if option.name not in known else "the second time",
                 notes=[
                     f"Options of `{name}`: {', '.join(known) or 'none'}.",
-                    *mistakes.did_you_mean(near if near != option.name else None),
+                    *did_you_mean(near if near != option.name else None),
                 ],
-                better=(mistakes.start_of(option.span, option.name), near)
+                better=(start_of(option.span, option.name), near)
                 if near and near != option.name
                 else None,
             )

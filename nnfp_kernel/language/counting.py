@@ -1,0 +1,276 @@
+"""Constraints on how many elements there are: sizes, indices, numbers written in a program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from . import number_mistakes
+from .constraints import Constraint, array, is_rigid
+from .diagnostics import Diagnostic
+from .sizes import ONE, Size, as_size, at_least, constant
+from .solve import Clash, Mistake, Solver
+from .types import (
+    INT,
+    Array,
+    Fin,
+    Named,
+    Product,
+    R,
+    Scalar,
+    Type,
+    TypeVariable,
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class Flatten(Constraint):
+    """`flat` is all entries of `type` in one axis."""
+
+    type: Type
+    flat: Type
+    kind: ClassVar[str] = "flatten"
+
+    def attempt(self, solver: Solver) -> bool:
+        axes, tail = solver.spine(self.type)
+        if solver.is_open(tail) or is_rigid(tail):
+            return False
+        count = ONE
+        for length in axes:
+            count = count * length
+        self.unify(solver, Array(tail, count), self.flat)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.flat)} = flatten {show(self.type)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class MatrixOf(Constraint):
+    """`result` has the axes of `codomain`, then those of `domain`; a product counts as
+    one axis, in which its parts lie end to end."""
+
+    domain: Type
+    codomain: Type
+    result: Type
+    kind: ClassVar[str] = "matrix"
+
+    def attempt(self, solver: Solver) -> bool:
+        rows, columns = self._axes(solver, self.codomain), self._axes(solver, self.domain)
+        if rows is None or columns is None:
+            return False
+        self.unify(solver, array(R, [*rows, *columns]), self.result)
+        return True
+
+    def _axes(self, solver: Solver, type_: Type) -> list[Size] | None:
+        """The axes a space counts as; None while that is open."""
+        axes, tail = solver.spine(type_)
+        while isinstance(tail, Named) and tail.name in solver.carriers:
+            more, tail = solver.spine(solver.carriers[tail.name])
+            axes = [*axes, *more]
+        if isinstance(tail, Product):
+            total = as_size(0)
+            for item in tail.items:
+                inner = self._axes(solver, item)
+                if inner is None:
+                    return None
+                total = total + product_of(inner)
+            return [product_of(list(axes)) * total]
+        if solver.is_open(tail) or is_rigid(tail):
+            return None
+        return list(axes)
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.result)} = matrix {show(self.domain)} {show(self.codomain)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class Reshape(Constraint):
+    """As many entries here as there."""
+
+    type: Type
+    shaped: Type
+    axes: tuple[Size, ...] = ()
+    kind: ClassVar[str] = "reshape"
+
+    def attempt(self, solver: Solver) -> bool:
+        axes, tail = solver.spine(self.type)
+        if solver.is_open(tail) or is_rigid(tail):
+            return False
+        count, wanted = ONE, ONE
+        for length in axes:
+            count = count * length
+        for length in self.axes:
+            wanted = wanted * length
+        self.unify(solver, array(tail, list(self.axes)), self.shaped)
+        try:
+            solver.unify_size(count, wanted)
+        except Clash:
+            told = number_mistakes.reshaped(solver, self.type, count, self.axes, wanted, self.place)
+            raise Mistake(told) from None
+        return True
+
+    def rebuilt(
+        self, on_type: Callable[[Type], Type], on_size: Callable[[Size], Size]
+    ) -> Constraint:
+        made = super().rebuilt(on_type, on_size)
+        assert isinstance(made, Reshape)
+        return replace(made, axes=tuple(map(on_size, self.axes)))
+
+    def parts(self) -> Iterator[Type | Size]:
+        yield from super().parts()
+        yield from self.axes
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.shaped)} = reshape {show(self.type)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class Index(Constraint):
+    """`index` may be used where there are `count` elements: `Fin[count]`, or an `Int`."""
+
+    index: Type
+    count: Size
+    kind: ClassVar[str] = "index"
+
+    def attempt(self, solver: Solver) -> bool:
+        index = solver.resolve(self.index)
+        if isinstance(index, TypeVariable):
+            if index.identity in solver.literals:
+                self.unify(solver, index, Fin(self.count))
+                return True
+            return False
+        if index == INT:
+            return True
+        if isinstance(index, Fin):
+            try:
+                solver.unify_size(index.size, self.count)
+            except Clash as clash:
+                raise Mistake(
+                    number_mistakes.index_of_another_size(
+                        solver, index, self.count, clash, self.place
+                    )
+                ) from None
+            return True
+        raise Mistake(number_mistakes.not_an_index(solver, index, self.place))
+
+    def default(self, solver: Solver) -> bool:
+        self.unify(solver, self.index, Fin(self.count))
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"index {show(self.index)} {show(self.count)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class LiteralIs(Constraint):
+    """A number written in the program: R unless the context wants Int, Fin or C."""
+
+    value: float | int
+    type: Type
+    kind: ClassVar[str] = "literal"
+    ties: ClassVar[bool] = False
+
+    def attempt(self, solver: Solver) -> bool:
+        match solver.resolve(self.type):
+            case Scalar("R" | "C"):
+                return True
+            case Scalar("Int"):
+                if isinstance(self.value, int):
+                    return True
+            case Fin(size) as index:
+                count = solver.size(size)
+                if isinstance(self.value, int) and self.value >= 0:
+                    above = count - self.value
+                    fits = at_least(above, 1)
+                    if fits is False:
+                        raise Mistake(
+                            number_mistakes.index_out_of_range(
+                                solver, self.value, index, self.place
+                            )
+                        )
+                    if fits is None:
+                        solver.add(
+                            SizeAtLeast(
+                                left=count,
+                                right=constant(self.value + 1),
+                                place=self.place,
+                                owner=self.owner,
+                            )
+                        )
+                    return True
+            case TypeVariable():
+                return False
+            case _:
+                pass
+        raise Mistake(number_mistakes.bad_literal(solver, self.value, self.type, self.place))
+
+    def default(self, solver: Solver) -> bool:
+        self.unify(solver, self.type, R)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"number {show(self.type)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class SizeEqual(Constraint):
+    left: Size
+    right: Size
+    kind: ClassVar[str] = "size"
+
+    def attempt(self, solver: Solver) -> bool:
+        try:
+            answer = solver.equate(solver.size(self.left), solver.size(self.right))
+        except Clash as clash:
+            raise Mistake(self.mistake(solver, clash)) from None
+        return answer is not None
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.left)} = {show(self.right)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class SizeAtLeast(Constraint):
+    left: Size
+    right: Size
+    kind: ClassVar[str] = "bound"
+    ties: ClassVar[bool] = False
+
+    def attempt(self, solver: Solver) -> bool:
+        left, right = solver.size(self.left), solver.size(self.right)
+        answer = at_least(left - right, 0)
+        if answer is False:
+            raise Mistake(number_mistakes.too_small(solver, self.left, self.right, self.place))
+        if answer is None and any(v.runtime for v in (left - right).variables()):
+            return not any(v.open for v in (left - right).variables())
+        return answer is True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.left)} >= {show(self.right)}"
+
+
+def product_of(sizes: list[Size]) -> Size:
+    return math.prod(sizes, start=as_size(1))
+
+
+def broken_bound(solver: Solver, clash: Clash) -> Diagnostic | None:
+    """The bound that a size would break if it were what the other side says: a window that
+    is larger than its input is told as that, not by the length it would leave."""
+    found, wanted = clash.found, clash.wanted
+    if not isinstance(found, Size) or not isinstance(wanted, Size):
+        return None
+    for size, other in ((found, wanted), (wanted, found)):
+        value, variable = solver.size(size).value, other.lone_variable
+        for bound in solver.pending.values():
+            if not isinstance(bound, SizeAtLeast):
+                continue
+            left, right = bound.left, bound.right
+            if variable is not None and value is not None:
+                known = {variable: constant(value)}
+                left, right = left.substitute(known), right.substitute(known)
+            if at_least(solver.size(left) - solver.size(right), 0) is False:
+                return number_mistakes.too_small(solver, left, right, bound.place)
+    return None
