@@ -24,7 +24,7 @@ from .language.diagnostics import Diagnostic, Label, NnfpError
 from .language.parser import parse, parse_expression
 from .language.reach import ReachedWeight, WeightPath
 from .language.source import Source, Span
-from .language.type_mistakes import plain
+from .language.telling import plain
 from .library import library
 from .primitives import BUILTINS, PRIMITIVES
 from .runtime import stored

@@ -1,9 +1,10 @@
 """What cannot be decided at once: classes of types, and what every constraint can do.
 
-The operators are in lifting.py; sizes, indices and numbers in counting.py. Every constraint is tried when something it waits for is learned (`attempt`), and fires only
-when it is forced. What is left at the end of a session is settled by the defaults of the
-language (`default`), in the order of `DEFAULT_ORDER`; what is left in a definition that is
-generic travels in its scheme (`rebuilt` with other types, `text` for people).
+The operators are in lifting.py; sizes, indices and numbers in counting.py. Every constraint
+is tried when something it waits for is learned (`attempt`), and fires only when it is
+forced. What is left at the end of a session is settled by the defaults of the language
+(`default`), in the order of `DEFAULT_ORDER`; what is left in a definition that is generic
+travels in its scheme (`rebuilt` with other types, `text` for people).
 """
 
 from __future__ import annotations

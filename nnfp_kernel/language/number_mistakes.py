@@ -28,8 +28,6 @@ from .types import (
 if TYPE_CHECKING:
     from .solve import Clash, Solver
 
-# --- indices, literals, sizes -----------------------------------------------------------------
-
 
 def not_an_index(solver: Solver, type_: Type, place: Origin | None) -> Diagnostic:
     assert place is not None

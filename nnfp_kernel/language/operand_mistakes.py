@@ -40,8 +40,6 @@ from .weight_mistakes import escapes
 if TYPE_CHECKING:
     from .solve import Clash, Solver
 
-# --- arithmetic ------------------------------------------------------------------------------
-
 Operands = tuple[Span, Span] | None
 
 

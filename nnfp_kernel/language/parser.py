@@ -28,8 +28,9 @@ from . import syntax as s
 from .diagnostics import Diagnostic, NnfpError
 from .layout import RawItem, Token
 from .mistakes import Mistake
+from .place import Place
 from .source import Source, Span
-from .unexpected import Place, unexpected
+from .unexpected import unexpected
 
 # --- operators ------------------------------------------------------------------------
 

@@ -28,8 +28,6 @@ from .types import (
 if TYPE_CHECKING:
     from .solve import Clash, Solver
 
-# --- helpers ---------------------------------------------------------------------------
-
 
 def shown(solver: Solver, type_: Type | Size) -> str:
     """A type or size as people read it, with all that is known put in."""

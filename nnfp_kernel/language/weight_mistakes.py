@@ -18,8 +18,6 @@ from .types import (
 if TYPE_CHECKING:
     from .solve import Clash, Solver
 
-# --- weights ------------------------------------------------------------------------------------
-
 
 def one_set_of_weights(found: Diagnostic, name: str) -> Diagnostic:
     """A mismatch at a use of a definition that learns: there is one of it."""

@@ -21,9 +21,9 @@ from nnfp_kernel.language.parser import (
     parse_expression,
     parse_type,
 )
+from nnfp_kernel.language.place import OPERATORS
 from nnfp_kernel.language.printer import show
 from nnfp_kernel.language.source import Source
-from nnfp_kernel.language.unexpected import OPERATORS
 
 ACCEPTANCE = sorted((Path(__file__).parents[1] / "acceptance").glob("*.nnfp"))
 
