@@ -1,4 +1,4 @@
-"""Reductions over axes, and the norm."""
+"""Reductions over axes, the largest few entries of one, and the norm."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .records import (
     batch_all,
     complex_,
     expect,
+    has_axis,
     next_axis,
     real,
     samples,
@@ -221,6 +222,46 @@ primitive(
     )
 )  # fmt: skip
 
+# --- the indices of the largest few ------------------------------------------------------------
+#
+# Only the indices are a primitive: the entries are looked up there, and the derivative of
+# a look-up is one.
+
+
+def _top_result(parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
+    (type,), axis, count = types, parameters["axis"], parameters["count"]
+    expect(type.kind in ("R", "Int"), f"top: found {type}, expected R or Int")
+    has_axis("top", type, axis)
+    expect(0 <= count <= type.shape[axis], f"top: {type} has no {count} entries at axis {axis}")
+    return ArrayType("Int", (*type.shape[:axis], count, *type.shape[axis + 1 :]))
+
+
+def _top(parameters: Parameters, x: Array) -> Array:
+    from jax import dtypes, lax
+
+    axis, last = parameters["axis"], x.ndim - 1
+    order = (*(each for each in range(x.ndim) if each != axis), axis)
+    _, indices = lax.top_k(lax.transpose(x, order), parameters["count"])
+    back = (*range(axis), last, *range(axis, last))
+    return lax.convert_element_type(lax.transpose(indices, back), dtypes.canonicalize_dtype(int))
+
+
+primitive(
+    Primitive(
+        "top", "discrete",
+        result=_top_result, lower=_top, batch=batch_all("top", next_axis),
+        latex=r"\operatorname{{top}} {0}",
+        doc="The indices of the `count` largest entries along an axis, the largest first; of "
+            "equal ones, those before the others.",
+        samples=(
+            *samples(real((5,)), real((4, 2)), (ArrayType("Int", (6,)),), axis=0, count=3),
+            *samples(real((2, 3)), real((0, 3)), axis=1, count=3),
+            *samples(real((2, 3, 2)), axis=1, count=1), *samples(real((3,)), axis=0, count=0),
+            *samples(real((0,)), axis=0, count=0),
+        ),
+    )
+)  # fmt: skip
+
 # --- logsumexp ---------------------------------------------------------------------------------
 
 
@@ -283,6 +324,12 @@ def _mean(context: Context, _occurrence: Occurrence, value: Value) -> Value:
     return map_leaves(of_leaf, value)
 
 
+def _top_entries(context: Context, occurrence: Occurrence, xs: Value) -> Value:
+    (count,) = occurrence.brackets
+    indices = context.builder.emit("top", xs, axis=0, count=count)
+    return context.builder.emit("gather", xs, indices, axis=0), indices
+
+
 def _norm(context: Context, _occurrence: Occurrence, value: Value) -> Value:
     return context.builder.emit("magnitude", inner_product(context, value, value))
 
@@ -321,6 +368,14 @@ builtin(
         "argmax", "R[n] -> Fin[n] where n >= 1", 1, _over_leading_axis("argmax", axis=0),
         latex=r"\operatorname{{argmax}} {0}", example="argmax [3, 1, 2]",
         doc="The index of the largest entry; of several, the first.",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "topK", "R[n] -> (R[k], Fin[n][k]) where n >= k", 1, _top_entries, brackets=("k",),
+        latex=r"\operatorname{{top}} {0}", example="topK[2] [3, 1, 2]",
+        doc="The k largest entries, the largest first, and their indices; of equal ones, those "
+            "before the others.",
     )
 )  # fmt: skip
 builtin(

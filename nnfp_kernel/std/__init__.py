@@ -9,7 +9,7 @@ from importlib import resources
 
 from ..language.source import Source
 
-FILES = ("prelude", "losses", "layers", "recurrent", "attention")
+FILES = ("prelude", "losses", "layers", "recurrent", "attention", "decoding")
 
 
 def source(name: str) -> Source:

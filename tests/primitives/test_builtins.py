@@ -157,7 +157,7 @@ def test_the_names_of_the_contract_are_there() -> None:
     promised = """
         tanh sigmoid relu gelu silu softplus exp log log1p expm1 sin cos tan abs sign sqrt
         square erf lgamma min max select not pi sum mean product maximum minimum logsumexp
-        argmax last head norm take drop reverse transpose reshape flatten concat split gather
+        argmax topK last head norm take drop reverse transpose reshape flatten concat split gather
         onehot iota replicate shift outer dot toReal toFin length zero draw normal bernoulli
         uniform training + - * / ^ @ ! ++ == /= < <= > >= && ||
     """
@@ -271,6 +271,10 @@ CASES: list[tuple[str, str, tuple[Any, ...], tuple[int, ...], Any]] = [
     ("minimum", "R[2,3] -> R[3]", (Y,), (), Y.min(0)),
     ("logsumexp", "R[3] -> R", (X,), (), numpy.log(numpy.exp(X).sum())),
     ("argmax", "R[3] -> Fin[3]", (numpy.array([1.0, 3, 3]),), (), 1),
+    ("topK", "R[4] -> (R[2], Fin[4][2])", (numpy.array([1.0, 3, 0, 3]),), (2,),
+     (numpy.array([3.0, 3]), numpy.array([1, 3]))),
+    ("topK", "R[2] -> (R[0], Fin[2][0])", (numpy.zeros(2),), (0,),
+     (numpy.zeros(0), numpy.zeros(0))),
     ("norm", "R[2,3] -> R", (Y,), (), numpy.sqrt((Y * Y).sum())),
     ("norm", "(R, R) -> R", ((3.0, 4.0),), (), 5.0),
     ("take", "R[3] -> R[2]", (X,), (2,), X[:2]),
@@ -332,6 +336,7 @@ def test_a_name_means_what_numpy_says(
         ("!", "R[0] -> Int -> R", (numpy.zeros(0), 0), (), "an element of nothing"),
         ("take", "R[3] -> R[5]", (X,), (5,), "take[5] of 3 elements"),
         ("drop", "R[3] -> R[5]", (X,), (5,), "drop[5] of 3 elements"),
+        ("topK", "R[3] -> (R[4], Fin[3][4])", (X,), (4,), "top: R[3] has no 4 entries"),
         ("split", "R[3] -> R[1,2]", (X,), (2,), "split[2] of 3 elements"),
         ("toFin", "Int -> Fin[0]", (1,), (0,), "there is no index"),
     ],

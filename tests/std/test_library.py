@@ -7,6 +7,7 @@ the formula, for the weights and for the input.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -169,6 +170,47 @@ def huber(delta, x, y):
 
 def cubic(x):
     return jnp.sum(x**3) * x[0]
+
+
+# A generating step of three entries, over a vocabulary of v symbols.
+STEP = """
+step[v] : (R[3], Fin[v]) ~> (R[3], R[v])
+step[v] (h, y) = (h2, ?V @ h2)
+  where h2 = tanh (?U @ h + ?E ! y)
+
+"""
+
+
+def generator(w, h, y):
+    h = jnp.tanh(w["U"] @ h + w["E"][y])
+    return h, w["V"] @ h
+
+
+def likelihood(w, h, symbols):
+    """The log-likelihood of a sequence after the symbol 0."""
+    total, before = 0.0, 0
+    for y in symbols:
+        h, logits = generator(w, h, before)
+        total, before = total + jax.nn.log_softmax(logits)[y], y
+    return total
+
+
+def most_likely_steps(w, h, n):
+    """Symbols, each the most likely one after those before it."""
+    found = [0]
+    for _ in range(n):
+        h, logits = generator(w, h, found[-1])
+        found.append(jnp.argmax(logits))
+    return jnp.array(found[1:])
+
+
+def all_by_likelihood(w, h, n):
+    """All sequences of n symbols, the likeliest first, with their log-likelihoods."""
+    count = w["E"].shape[0]
+    sequences = jnp.array(list(itertools.product(range(count), repeat=n)))
+    scores = jax.vmap(lambda symbols: likelihood(w, h, symbols))(sequences)
+    order = jnp.argsort(-scores)
+    return jnp.eye(count)[sequences[order]], scores[order]
 
 
 # --- cases -----------------------------------------------------------------------------------
@@ -601,6 +643,50 @@ CASES = [
         "f : R[4,3] ~> R[4,3]\nf = learnedPositions[9]",
         real(4, 3),
         lambda w, xs: xs + w["learnedPositions"]["P"][:4],
+    ),
+    # decoding
+    Case(
+        "delay",
+        "f : (R[2], R[5,2]) -> R[5,2]\nf (x, xs) = delay x xs",
+        (real(2), real(5, 2)),
+        lambda _, p: jnp.concatenate([p[0][None], p[1][:-1]]),
+    ),
+    Case(
+        "teacherForcing",
+        "f : (R[4], R[3], R[5,3]) ~> R[5,4]\nf (z, x, xs) = teacherForcing gruCell[4] z x xs",
+        (real(4), real(3), real(5, 3)),
+        lambda w, p: run_cell(
+            gru_cell, w["gruCell"], p[0], jnp.concatenate([p[1][None], p[2][:-1]])
+        ),
+    ),
+    Case(
+        "sequenceLoss",
+        f"{STEP}f : (R[3], Fin[4][5]) ~> R\nf (z, ys) = sequenceLoss step[4] z 0 ys",
+        (real(3), index(2, 3, 0, 1, 1)),
+        lambda w, p: -likelihood(w["step"], p[0], p[1]),
+    ),
+    Case(
+        "absorbing",
+        f"{STEP}f : (R[3], Fin[4]) ~> R[4]\n"
+        "f (z, y) = softmax (snd (absorbing 2 step[4] (z, 1)))"
+        " + softmax (snd (absorbing 2 step[4] (z, 2)))",
+        (real(3), index(0)),
+        lambda w, p: (
+            jax.nn.softmax(generator(w["step"], p[0], 1)[1]) + jnp.array([0.0, 0.0, 1.0, 0.0])
+        ),
+    ),
+    Case(
+        "greedy",
+        f"{STEP}f : R[3] ~> R[5,4]\nf z = map onehot[4] (greedy[5] step[4] z 0)",
+        real(3),
+        lambda w, z: jnp.eye(4)[most_likely_steps(w["step"], z, 5)],
+    ),
+    Case(
+        "beamSearch",
+        f"{STEP}f : R[3] ~> (R[3,4], R)[64]\n"
+        "f z = map (\\(ys, score) -> (map onehot[4] ys, score)) (beamSearch[64, 3] step[4] z 0)",
+        real(3),
+        lambda w, z: all_by_likelihood(w["step"], z, 3),
     ),
 ]
 
