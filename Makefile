@@ -5,6 +5,7 @@
 #   make test    every test
 #   make check   format, lint, types and the fast tests: before each commit
 #   make lint    format, lint and types only
+#   make soak    random programs by the thousand, new ones each time
 #   make bench   the benchmarks, side by side with their peers
 #
 # PYTHON=…  the interpreter to build the environment from (3.11 or newer)
@@ -24,7 +25,7 @@ FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 p
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done
 
-.PHONY: demo lab test check lint bench install clean
+.PHONY: demo lab test check lint soak bench install clean
 .DEFAULT_GOAL := demo
 
 install: $(STAMP)
@@ -59,6 +60,9 @@ lint: $(STAMP)
 
 check: lint
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not browser"
+
+soak: $(STAMP)
+	@NNFP_SOAK=10 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/programs
 
 bench: $(STAMP)
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done

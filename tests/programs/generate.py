@@ -74,6 +74,14 @@ class Data:
     constructors: tuple[tuple[str, tuple[Type, ...]], ...]
 
 
+def is_needed(signature: s.Signature, definition: s.Definition) -> bool:
+    """Whether a signature says what its definition alone does not."""
+    used = {node.name for node in s.walk(definition.body) if isinstance(node, s.SizeName)}
+    return getattr(signature.type, "arrow", "") == "-o" or not used.issuperset(
+        signature.brackets or ()
+    )
+
+
 @dataclass(frozen=True)
 class GeneratedProgram:
     """A program, and what it says it is: `main` takes `domains`, gives `codomain`."""
@@ -96,11 +104,13 @@ class GeneratedProgram:
     @property
     def unsigned(self) -> str:
         """The program without its signatures, and what settles its sizes at its end. That a
-        definition is linear only a signature can say."""
+        definition is linear only a signature can say, and what the size of a family is that
+        its body does not mention."""
         kept: list[s.Item] = []
         pins: list[s.Item] = []
+        bodies = {item.name: item for item in self.items if isinstance(item, s.Definition)}
         for item in self.items:
-            if not isinstance(item, s.Signature) or getattr(item.type, "arrow", "") == "-o":
+            if not isinstance(item, s.Signature) or is_needed(item, bodies[item.name]):
                 kept.append(item)
             elif item.brackets is None:
                 pin = f"pin{len(pins) // 2 + 1}"

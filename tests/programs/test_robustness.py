@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, assume, currently_in_test_context, given, note, settings
 from hypothesis import strategies as st
 from programs.generate import programs
+from soak import examples
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.language import syntax
@@ -292,7 +293,7 @@ SAFE = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                            HealthCheck.filter_too_much, HealthCheck.large_base_example],
 )  # fmt: skip
-MANY = settings(SAFE, max_examples=3000)
+MANY = settings(SAFE, max_examples=examples(400))
 
 
 @settings(SAFE, max_examples=200)
