@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from .language.diagnostics import Diagnostic, NnfpError
 
 if TYPE_CHECKING:
+    from .runtime.data import tree
     from .session import Function, Session
 
 __version__ = "0.1.0"
-__all__ = ["Diagnostic", "Function", "NnfpError", "Session", "__version__"]
+__all__ = ["Diagnostic", "Function", "NnfpError", "Session", "__version__", "tree"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from . import session
 
         return getattr(session, name)
+    if name == "tree":
+        from .runtime.data import tree
+
+        return tree
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

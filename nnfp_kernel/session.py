@@ -28,7 +28,8 @@ from .language.telling import plain
 from .library import library
 from .primitives import BUILTINS, PRIMITIVES
 from .runtime import stored
-from .runtime.exchange import DataValue, Misfit, match, paths_of, type_of, unflatten_paths
+from .runtime.data import DataValue, nested
+from .runtime.exchange import Misfit, describe, match, paths_of, type_of, unflatten_paths
 from .runtime.function import Function, argument_name
 from .runtime.lower import DTYPES
 from .runtime.program import Program, trace_application
@@ -450,12 +451,54 @@ class Session:
             for constructor, fields in data.constructors:
                 if constructor == name:
                     return partial(_construct, self.program, data, name, fields)
+        raise self._unknown_constructor(name)
+
+    def tree(self, name: str, written: Any) -> DataValue:
+        """The value of the `data` type `name` that nested lists stand for.
+
+        >>> session = Session(precision=64)
+        >>> _ = session.run("data Tree a = Leaf a | Node (Tree a) (Tree a)")
+        >>> session.tree("Tree", [[1, 2], 3])
+        (Node (Node (Leaf 1) (Leaf 2)) (Leaf 3))
+
+        A list is the constructor that has as many fields, children among them; anything
+        else is the payload of the constructor with one field. (`nnfp.tree` reads values
+        whose constructors are written.) Raises NnfpError where it cannot be told which
+        constructor is meant, and where the payload does not fit.
+        """
+        program = self.program
+        if name not in program.data:
+            known = ", ".join(program.data) or "none"
+            raise NnfpError(
+                Diagnostic(
+                    "unknown-type", f"no data type is called {name}", Label(syntax.NOWHERE), (),
+                    (f"The session's data types: {known}.",),
+                )
+            )  # fmt: skip
+        data = program.data[name]
+
+        def fail(found: str, wanted: str) -> NnfpError:
+            place = Label(data.span, f"{name} is declared here")
+            title = f"which constructor of {name} is {found}? ({wanted})"
+            hint = ("Write the constructors:",)
+            text = 'nnfp.tree("(Node (Leaf 1) (Leaf 2))")'
+            return NnfpError(Diagnostic("ambiguous-tree", title, place, (), hint, text))
+
+        type = t.Named(name, data.parameters)
+        made = nested(written, type, program.declarations, fail)
+        try:
+            match(type, made, program.declarations, "the tree")
+        except Misfit as misfit:
+            raise _field_misfit(data, "field-misfit", str(misfit)) from None
+        return made
+
+    def _unknown_constructor(self, name: str) -> NnfpError:
         known = ", ".join(
             constructor
             for data in self.program.data.values()
             for constructor, _ in data.constructors
         )
-        raise NnfpError(
+        return NnfpError(
             Diagnostic(
                 "unknown-constructor",
                 f"no constructor is called {name}",
@@ -773,23 +816,29 @@ def _construct(
     fields: tuple[t.Type, ...],
     *values: Any,
 ) -> DataValue:
-    """A data value from Python, its fields checked."""
-
-    def fail(code: str, title: str) -> NnfpError:
-        place = Label(data.span, f"{data.name} is declared here")
-        return NnfpError(Diagnostic(code, title, place))
-
+    """A data value from Python, its fields checked; trees in them were, when made."""
     if len(values) != len(fields):
         title = f"{name} takes {len(fields)} fields, {len(values)} were given"
-        raise fail("wrong-number-of-fields", title)
+        raise _field_misfit(data, "wrong-number-of-fields", title)
     for k, (type, value) in enumerate(zip(fields, values, strict=True), 1):
-        if isinstance(value, DataValue):
-            continue  # checked when it was made
+        inside, items, place = type, [value], f"field {k} of {name}"
+        if isinstance(type, t.Array) and isinstance(value, list | tuple):
+            inside, items = type.element, list(value)
         try:
-            match(type, value, program.declarations, f"field {k} of {name}")
+            if isinstance(inside, t.Named) and inside.name in program.data:
+                own = program.declarations.constructors(inside)
+                for item in items:
+                    if not isinstance(item, DataValue) or item.constructor not in own:
+                        raise Misfit(describe(item), f"a {t.show(inside)}", place)
+            elif not isinstance(value, DataValue):
+                match(type, value, program.declarations, place)
         except Misfit as misfit:
-            raise fail("field-misfit", str(misfit)) from None
+            raise _field_misfit(data, "field-misfit", str(misfit)) from None
     return DataValue(name, tuple(values))
+
+
+def _field_misfit(data: p.DataDeclaration, code: str, title: str) -> NnfpError:
+    return NnfpError(Diagnostic(code, title, Label(data.span, f"{data.name} is declared here")))
 
 
 def _without(cell: syntax.Program, names: set[str]) -> syntax.Program:

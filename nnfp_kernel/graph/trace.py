@@ -25,7 +25,7 @@ from ..language.source import Span
 from ..language.syntax import NOWHERE
 from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
 from .primitive import Primitive
-from .values import Declarations, NotFirstOrder, OpenSize, Value, Variant, known, leaves
+from .values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant, known, leaves
 
 
 class BuiltinRecord(Protocol):
@@ -187,7 +187,9 @@ class Tracer:
             case p.MakeSequence(items=items, type=type):
                 values = [self.evaluate(item, env) for item in items]
                 with self.builder.at(expression.span), self._of_numbers():
-                    return self._sequence(values, self.concrete(type, env))
+                    made = self.concrete(type, env)
+                    assert isinstance(made, t.Array)
+                    return self.sequence(values, made.element)
             case p.Construct(name=name, type=type):
                 return self._constructor(name, self.concrete(type, env))
             case p.Cata(alternatives=alternatives, type=type):
@@ -505,12 +507,15 @@ class Tracer:
             return node.operation.value.item()
         return None
 
-    def _sequence(self, items: Sequence[Value], type: t.Type) -> Value:
-        assert isinstance(type, t.Array)
+    def sequence(self, items: Sequence[Value], element: t.Type) -> Value:
+        """Values as one sequence: arrays with a new leading axis, or trees one by one."""
+        if self.declarations.has_trees(element):
+            return Items(element, tuple(items))
+        type = t.Array(element, constant(len(items)))
         if not items:
             return self.zero(type)
         columns = zip(
-            *(self.declarations.flatten(self.builder, item, type.element) for item in items),
+            *(self.declarations.flatten(self.builder, item, element) for item in items),
             strict=True,
         )
         return self.declarations.rebuild(type, [self.stacked(column) for column in columns])
@@ -550,8 +555,11 @@ class Tracer:
             # A value whose constructor is only known at run time is not recursive here.
             return self._match(tree, alternatives, env, self.concrete(alternatives[0][1].type, env))
         declared = self.declarations.constructors(tree.type)[tree.constructor]
+        result = self.concrete(alternatives[0][1].type, env)
         fields = tuple(
-            self._cata(value, alternatives, env) if field == tree.type else value
+            self._reduced(
+                value, field, tree.type, result, lambda child: self._cata(child, alternatives, env)
+            )
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
         )
         reduced = Variant(tree.type, tree.constructor, {tree.constructor: fields})
@@ -560,6 +568,31 @@ class Tracer:
             if condition is True:
                 return self.evaluate(body, env.bind(bindings))
         raise AssertionError("inference checks that a cata covers every constructor")
+
+    def _reduced(
+        self,
+        value: Value,
+        field: t.Type,
+        whole: t.Type,
+        result: t.Type,
+        reduce: Callable[[Value], Value],
+    ) -> Value:
+        """A constructor's field with results in place of the children."""
+        if field == whole:
+            return reduce(value)
+        match field:
+            case t.Array(element=element) if isinstance(value, Items):
+                made = [self._reduced(item, element, whole, result, reduce) for item in value.items]
+                inner = t.replace_type(element, whole, result)
+                with self._of_numbers():
+                    return self.sequence(made, inner)
+            case t.Product(items=items):
+                return tuple(
+                    self._reduced(part, item, whole, result, reduce)
+                    for part, item in zip(value, items, strict=True)
+                )
+            case _:
+                return value
 
     # --- structured nodes: what combinators are made with --------------------------------
 

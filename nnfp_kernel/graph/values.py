@@ -5,6 +5,7 @@
                                                    Bool[n] for (R, Bool)[n])
     a representation                               its carrier's value
     a `data` value                                 a Variant
+    a sequence of trees                            Items, each of a shape of its own
     a function                                     a Python callable of one value
     a linear map                                   a LinearValue, which is callable too
 
@@ -44,6 +45,14 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Items:
+    """A sequence of values known one by one: trees, each of a shape of its own."""
+
+    type: t.Type  # of an element
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
 class Declarations:
     """The representations and data types of a program, and how many wires a type needs."""
 
@@ -59,6 +68,22 @@ class Declarations:
             name: tuple(t.substitute(field, place, {}) for field in fields)
             for name, fields in declaration.constructors
         }
+
+    def has_trees(self, type: t.Type) -> bool:
+        """Whether a value of `type` holds values of a recursive data type."""
+        match type:
+            case t.Array(element=element):
+                return self.has_trees(element)
+            case t.Product(items=items):
+                return any(map(self.has_trees, items))
+            case t.Named(name=name) if name in self.data:
+                return self.data[name].recursive or any(
+                    self.has_trees(item)
+                    for fields in self.constructors(type).values()
+                    for item in fields
+                )
+            case _:
+                return False
 
     def layout(self, type: t.Type, axes: tuple[int, ...] = ()) -> list[ArrayType]:
         """The wires a value of `type` has, each with `axes` in front.
@@ -102,6 +127,8 @@ class Declarations:
             case t.Scalar() | t.Fin():
                 yield value
             case t.Array(element=element):
+                if isinstance(value, Items):
+                    raise NotFirstOrder(value.type)
                 # Struct of arrays: an array of t is laid out as t is, over one more axis.
                 yield from self._flatten(builder, value, element)
             case t.Product(items=items):
@@ -215,9 +242,15 @@ def known(size: Size) -> int:
 
 
 def leaves(value: Value) -> list[Wire]:
-    """The wires of a value made of wires and tuples, in order."""
+    """The wires of a value of arrays, in order. Raises NotFirstOrder for trees."""
     if isinstance(value, tuple):
         return [leaf for item in value for leaf in leaves(item)]
+    if isinstance(value, Items):
+        raise NotFirstOrder(value.type)
+    if isinstance(value, Variant):
+        if value.tag is None:
+            raise NotFirstOrder(value.type)
+        return [value.tag, *leaves(tuple(value.fields.values()))]
     return [value]
 
 
@@ -226,4 +259,13 @@ def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
     first = values[0]
     if isinstance(first, tuple):
         return tuple(map_leaves(function, *items) for items in zip(*values, strict=True))
+    if isinstance(first, Items) or (isinstance(first, Variant) and first.tag is None):
+        raise NotFirstOrder(first.type)
+    if isinstance(first, Variant):  # an array of data, laid out as arrays
+        fields = {
+            name: map_leaves(function, *(value.fields[name] for value in values))
+            for name in first.fields
+        }
+        tag = function(*(value.tag for value in values))
+        return Variant(first.type, None, fields, tag)
     return function(*values)

@@ -13,14 +13,15 @@ from .source import Span
 from .telling import came, did_you_mean, grouped, nearest, several, shown, start_of
 from .types import (
     BOOL,
-    Array,
     Function,
     Linear,
     Named,
     Product,
     Type,
     TypeVariable,
+    replace_type,
     substitute,
+    with_origin,
 )
 from .uses import free_names, pattern_names
 
@@ -161,6 +162,11 @@ class Bindings(References):
         declarations = self.world.declarations
         declarations.require(name)
         place = self.place(span, f"the pattern {name}")
+        if name in ("True", "False") and name not in declarations.constructors:
+            if arguments:
+                raise self._pattern_arity(name, 0, arguments, span)
+            self.fit(with_origin(BOOL, place), type_, span, "the pattern")
+            return typed.MatchNumber(name == "True", BOOL, span=span)
         if name in declarations.reps:
             self.fit(Named(name, origin=place), type_, span, "the pattern")
             if len(arguments) != 1:
@@ -201,10 +207,13 @@ class Bindings(References):
         )
 
     def _declared(self, constructor: str) -> list[Label]:
-        """Where a constructor, or the representation of this name, is declared."""
+        """Where a constructor, or the representation of this name, is declared; `True` and
+        `False` are built in."""
         declarations = self.world.declarations
         if constructor in declarations.reps:
             return [Label(declarations.reps[constructor].span, "declared here")]
+        if constructor not in declarations.constructors:
+            return []
         of = declarations.data[declarations.constructors[constructor][0]]
         return [Label(of.span, "declared here")]
 
@@ -403,7 +412,7 @@ class Bindings(References):
             arguments = []
             for argument, item in zip(pattern.arguments, fields, strict=True):
                 field_type = self._fresh_lengths(
-                    _with_results(substitute(item, types, {}), whole, result)
+                    replace_type(substitute(item, types, {}), whole, result)
                 )
                 made_pattern = self._pattern(argument, field_type, inner, bound)
                 exhaustive.must_match(made_pattern, argument.span, declarations)
@@ -418,21 +427,6 @@ class Bindings(References):
                 )
             )
         return typed.Cata(tuple(alternatives), made, span=span)
-
-
-def _with_results(type_: Type, whole: Type, result: Type) -> Type:
-    """A constructor's field with results in place of children."""
-    match type_:
-        case Named() if type_ == whole:
-            return result
-        case Array(element, length):
-            return Array(_with_results(element, whole, result), length, origin=type_.origin)
-        case Product(items):
-            return Product(
-                tuple(_with_results(item, whole, result) for item in items), origin=type_.origin
-            )
-        case _:
-            return type_
 
 
 def _count(number: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from . import syntax, typed
+from . import syntax, type_mistakes, typed
 from .declarations import BUILT_IN, SCALARS, Declarations, Reader
 from .diagnostics import Diagnostic, Label
 from .sizes import Size, SizeVariable, as_size
@@ -260,12 +260,7 @@ class _Declaring:
                 found = reader.read(tree)
                 if mentions_function(found):
                     raise Mistake(
-                        plain(
-                            "function-in-data",
-                            "functions cannot be kept in data",
-                            tree.span,
-                            f"a field of `{constructor.name}`",
-                        )
+                        type_mistakes.in_data(tree.span, f"a field of `{constructor.name}`")
                     )
                 fields.append(found)
             constructors.append((constructor.name, tuple(fields)))

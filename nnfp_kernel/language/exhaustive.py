@@ -15,7 +15,7 @@ from .diagnostics import Diagnostic, Label
 from .solve import Mistake
 from .source import Span
 from .telling import plain
-from .types import Fin, Type
+from .types import BOOL, Fin, Type
 
 Row = Sequence[typed.Pattern | None]  # None matches anything
 
@@ -158,6 +158,8 @@ def _all_heads(
             return [_head(pattern)]
         case typed.MatchNumber(_, type_):
             found = resolve(type_)
+            if found == BOOL:
+                return [("number", True), ("number", False)]
             if isinstance(found, Fin) and found.size.value is not None and found.size.value < 1000:
                 return [("number", value) for value in range(found.size.value)]
             return None

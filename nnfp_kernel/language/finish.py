@@ -14,15 +14,15 @@ from . import typed
 from .elaboration import MaybeLinear
 from .sizes import Size
 from .solve import Solver
-from .types import UNIT, Array, Function, Linear, Type, free_variables, substitute
+from .types import UNIT, Array, Function, Linear, Named, Type, free_variables, substitute
 
 
 class Finisher:
     """Puts in what the solver knows. Answers for types are remembered."""
 
-    def __init__(self, solver: Solver, on_array: Callable[[Type, typed.Node], None]) -> None:
+    def __init__(self, solver: Solver, on_kept: Callable[[Type, typed.Node], None]) -> None:
         self.solver = solver
-        self.on_array = on_array  # told of arrays of functions
+        self.on_kept = on_kept  # told of functions in arrays and data
         self._types: dict[int, tuple[Type, Type]] = {}
 
     def type(self, type_: Type, node: typed.Node | None = None) -> Type:
@@ -38,7 +38,7 @@ class Finisher:
         if ambiguous:
             made = substitute(made, ambiguous, {})
         if node is not None and _holds_functions(made):
-            self.on_array(made, node)
+            self.on_kept(made, node)
         self._types[id(type_)] = (type_, made)  # the key's type is kept alive with it
         return made
 
@@ -183,7 +183,13 @@ def _deep_child(node: typed.Apply) -> typed.Expression:
 
 
 def _holds_functions(type_: Type) -> bool:
-    return isinstance(type_, Array) and isinstance(_element(type_), Function)
+    match type_:
+        case Array():
+            return isinstance(_element(type_), Function)
+        case Named(_, arguments):
+            return any(isinstance(item, Function) or _holds_functions(item) for item in arguments)
+        case _:
+            return False
 
 
 def _element(type_: Type) -> Type:

@@ -43,11 +43,12 @@ from .sizes import SizeVariable
 from .solve import AlreadyTold, Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
-from .telling import nearest, plain, shown_together
+from .telling import nearest, plain, shown, shown_together
 from .types import (
     Array,
     Function,
     Linear,
+    Named,
     Origin,
     Scheme,
     Type,
@@ -550,10 +551,14 @@ class _Session:
     def _finisher(self, problems: list[Diagnostic]) -> Finisher:
         solver = self.solver
 
-        def on_array(type_: Type, node: typed.Node) -> None:
-            problems.append(type_mistakes.in_array(solver, type_, node.span))
+        def on_kept(type_: Type, node: typed.Node) -> None:
+            if isinstance(type_, Named):
+                found = f"this would be {shown(solver, type_)}"
+                problems.append(type_mistakes.in_data(node.span, found))
+            else:
+                problems.append(type_mistakes.in_array(solver, type_, node.span))
 
-        return Finisher(solver, on_array)
+        return Finisher(solver, on_kept)
 
     def _library_beside(
         self, definitions: Mapping[str, typed.Definition]

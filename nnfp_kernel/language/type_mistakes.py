@@ -461,3 +461,17 @@ def in_array(solver: Solver, type_: Type, span: Span) -> Diagnostic:
         f"this would be {shown(solver, type_)}",
         notes=["To have several functions, use a tuple, or one function with an index."],
     )
+
+
+def in_data(span: Span, found: str) -> Diagnostic:
+    return plain(
+        "function-in-data",
+        "functions cannot be kept in data",
+        span,
+        found,
+        notes=[
+            "A data value is laid out as arrays, and its tangent is a tree of the same shape; "
+            "a function has neither. Keep what the function is made of, and apply it where "
+            "the value is used."
+        ],
+    )

@@ -262,6 +262,26 @@ def substitute(
             return type if new_of is of else replace(type, of=new_of)
 
 
+def replace_type(type: Type, old: Type, new: Type) -> Type:
+    """The type with `new` in place of `old`: a constructor's field with results in place
+    of the children.
+
+    >>> tree = Named("Tree")
+    >>> show(replace_type(Product((R, tree)), tree, R))
+    '(R, R)'
+    """
+    if type == old:
+        return new
+    match type:
+        case Array(element, length):
+            return Array(replace_type(element, old, new), length, origin=type.origin)
+        case Product(items):
+            inside = tuple(replace_type(item, old, new) for item in items)
+            return Product(inside, origin=type.origin)
+        case _:
+            return type
+
+
 def is_vector_space(
     type: Type, declarations: Mapping[str, RepDeclaration | DataDeclaration]
 ) -> bool | None:

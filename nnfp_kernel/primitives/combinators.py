@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..graph.graph import ArrayType
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Value, leaves, map_leaves
+from ..graph.values import Items, Value, leaves, map_leaves
 from ..language import types as t
 from ..language.sizes import constant
 from .linear_maps import LinearValue
@@ -19,6 +19,8 @@ from .table import Builtin, builtin
 
 def _length(sequence: Value, type: t.Type) -> int:
     """How many elements there are: as the wires say, all of which must agree."""
+    if isinstance(sequence, Items):
+        return len(sequence.items)
     lengths = {wire.type.shape[0] for wire in leaves(sequence)}
     if len(lengths) > 1:
         found = " and ".join(map(str, sorted(lengths)))
@@ -51,6 +53,8 @@ def _zipped(type: t.Type) -> t.Array:
 def _map(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     _, sequence = use.domains()[:2]
     result = use.result(2)
+    if isinstance(xs, Items):  # trees, each of a shape of its own
+        return context.sequence([function(item) for item in xs.items], _element(result))
     return context.map(_length(xs, sequence), xs, _element(sequence), function, _element(result))
 
 
@@ -103,6 +107,10 @@ builtin(
 def _fold(reverse: bool) -> Callable[..., Value]:
     def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
         _, state, sequence = use.domains()[:3]
+        if isinstance(xs, Items):
+            for item in reversed(xs.items) if reverse else xs.items:
+                start = step((start, item))
+            return start
         final, _ = context.loop(
             _length(xs, sequence), start, state, xs, _element(sequence),
             lambda s, x: (step((s, x)), ()), t.UNIT, reverse=reverse,

@@ -4,20 +4,20 @@ arrays, and what comes out, given the form Python people expect.
     t[n], [t]       an array with one more leading axis (or a Python list of such)
     products        tuples
     Fin[n]          an integer array, its range checked
-    data            `DataValue`s, made by `session.constructor(name)`
+    data            `DataValue`s, made by `session.constructor(name)` (data.py)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
 from ..graph.values import Declarations
 from ..language import types as t
 from ..language.sizes import Size, SizeVariable, constant
+from .data import DataValue
 
 Array = Any
 
@@ -28,21 +28,6 @@ class Misfit(Exception):
     def __init__(self, found: str, expected: str, where: str = "") -> None:
         self.found, self.expected, self.where = found, expected, where
         super().__init__(f"{where or 'the value'} is {found}, expected {expected}")
-
-
-@dataclass(frozen=True)
-class DataValue:
-    """A value of a `data` type, as Python holds it: `Node(Leaf(…), Leaf(…))`.
-
-    >>> str(DataValue("Node", (DataValue("Leaf", (1,)), DataValue("Leaf", (2,)))))
-    '(Node (Leaf 1) (Leaf 2))'
-    """
-
-    constructor: str
-    fields: tuple[Any, ...]
-
-    def __str__(self) -> str:
-        return "(" + " ".join([self.constructor, *map(str, self.fields)]) + ")"
 
 
 # --- Python in --------------------------------------------------------------------------
@@ -180,7 +165,7 @@ class _Matching:
                 concrete = t.Array(concrete, number)
             return concrete
         if isinstance(carrier, t.Named) and carrier.name in self.declarations.data:
-            raise Misfit(describe(value), t.show(whole), where)
+            return self._data_array(element, length, value, where)
         array = as_array(value, where)
         inner_axes: list[Size] = []
         while isinstance(carrier, t.Array):
@@ -208,30 +193,52 @@ class _Matching:
             concrete = t.Array(concrete, number)
         return concrete
 
+    def _data_array(self, element: t.Type, length: Size, value: Any, where: str) -> t.Type:
+        if not isinstance(value, list | tuple):
+            raise Misfit(describe(value), f"a list, for {t.show(t.Array(element, length))}", where)
+        number = self._size(length, len(value), where, f"a list of {len(value)}")
+        found = element
+        for k, item in enumerate(value, 1):
+            found = self.match(element, item, f"{where}[{k}]")
+        return t.Array(found, number)
+
     def _data(self, expected: t.Named, value: Any, where: str) -> t.Type:
         constructors = self.declarations.constructors(expected)
-        if not isinstance(value, DataValue) or value.constructor not in constructors:
-            raise Misfit(describe(value), f"a {t.show(expected)}", where)
-        pending = [(value, where)]
+        # A field's own length, of `[R]`, is that of each value alone.
+        outer = set(t.free_variables(expected)[1])
+        pending: list[tuple[Any, _Place]] = [(value, (None, where))]
         while pending:  # a chain of thousands of nodes is as deep
             node, place = pending.pop()
-            declared = constructors[node.constructor]
+            if not isinstance(node, DataValue) or node.constructor not in constructors:
+                raise Misfit(describe(node), f"a {t.show(expected)}", _path(place))
+            name, declared = node.constructor, constructors[node.constructor]
             if len(declared) != len(node.fields):
-                raise Misfit(
-                    f"{node.constructor} with {len(node.fields)} fields", f"{len(declared)}", place
-                )
-            children = []
+                wrong = f"{name} with {len(node.fields)} fields"
+                raise Misfit(wrong, f"{len(declared)}", _path(place))
+            children: list[tuple[Any, _Place]] = []
             for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
-                inner = f"{place + '.' if place else ''}{node.constructor}.{k}"
-                if field == expected and isinstance(part, DataValue):
-                    if part.constructor not in constructors:
-                        raise Misfit(describe(part), f"a {t.show(expected)}", inner)
+                inner = place, f"{name}.{k}"
+                if field == expected:
                     children.append((part, inner))
+                elif isinstance(field, t.Array) and field.element == expected:
+                    if not isinstance(part, list | tuple):
+                        raise Misfit(describe(part), f"a list, for {t.show(field)}", _path(inner))
+                    each = enumerate(part, 1)
+                    children.extend((one, (place, f"{name}.{k}[{n}]")) for n, one in each)
                 else:
-                    self.match(field, part, inner)
+                    self._field(field, part, inner)
+                    own = set(t.free_variables(field)[1]) - outer
+                    self.sizes = {size: n for size, n in self.sizes.items() if size not in own}
             pending.extend(reversed(children))
         found = t.substitute(expected, self.types, self.sizes)
         return t.substitute(found, dict.fromkeys(t.free_variables(found)[0], t.R), {})
+
+    def _field(self, field: t.Type, part: Any, place: _Place) -> None:
+        try:
+            self.match(field, part, "")
+        except Misfit as misfit:
+            where = " of ".join(filter(None, (misfit.where, _path(place))))
+            raise Misfit(misfit.found, misfit.expected, where) from None
 
     def _size(self, size: Size, found: int | None, where: str, what: str) -> Size:
         """The number a size is; a lone variable takes the one that is found."""
@@ -246,6 +253,18 @@ class _Matching:
         if found is not None:
             return constant(found)
         return size
+
+
+_Place: TypeAlias = "tuple[_Place | None, str]"  # in a tree: the parent's place, and a step
+
+
+def _path(place: _Place | None) -> str:
+    """A place as people read it: `the input.Node.1.Leaf.1`."""
+    steps = []
+    while place is not None:
+        place, step = place
+        steps.append(step)
+    return ".".join(filter(None, reversed(steps)))
 
 
 def _real(type: t.Type) -> t.Type:
@@ -358,6 +377,11 @@ def flatten(
             yield number(as_array(value), name)
         case t.Fin():
             yield number(as_array(value), "Int")
+        case t.Array(element=element) if declarations.has_trees(element):
+            for part in value:
+                yield from flatten(part, element, declarations, number)
+        case t.Array() if isinstance(base := _base(type, declarations), t.Named):
+            yield from _flatten_data(value, type, base, declarations, number)
         case t.Array(element=element):
             if isinstance(value, list) and _has_product(element, declarations):
                 value = tuple(map(_stacked, zip(*value, strict=True)))
@@ -378,26 +402,115 @@ def flatten(
             raise Misfit(describe(value), t.show(type))
 
 
+def _base(type: t.Type, declarations: Declarations) -> t.Type:
+    """What an array is made of, once axes and representations are off."""
+    while True:
+        match type:
+            case t.Array(element=element):
+                type = element
+            case t.Named(name=name) if name in declarations.reps:
+                type = declarations.reps[name].carrier
+            case _:
+                return type
+
+
+def _flatten_data(
+    value: Any,
+    type: t.Type,
+    base: t.Named,
+    declarations: Declarations,
+    number: Callable[..., Array],
+) -> Iterator[Array]:
+    """An array of data as arrays: of tags, and of each field of each constructor, with
+    zeros where an element has another constructor."""
+    constructors = declarations.constructors(base)
+    places = list(constructors)
+    layouts = {
+        name: [declarations.layout(field) for field in fields]
+        for name, fields in constructors.items()
+    }
+
+    def columns(one: DataValue) -> Iterator[Array]:
+        yield numpy.asarray(places.index(one.constructor))
+        for name, fields in constructors.items():
+            for k, field in enumerate(fields):
+                if name == one.constructor:
+                    yield from flatten(one.fields[k], field, declarations, _plain)
+                else:
+                    yield from (numpy.zeros(array.shape) for array in layouts[name][k])
+
+    rows = [list(columns(one)) for one in _elements(value)]
+    for k, array in enumerate(declarations.layout(type)):
+        entries = numpy.asarray([row[k] for row in rows]).reshape(array.shape)
+        yield number(entries, array.kind)
+
+
+def _plain(value: Any, kind: str) -> Array:
+    return numpy.asarray(value)
+
+
+def _elements(value: Any) -> Iterator[DataValue]:
+    if isinstance(value, DataValue):
+        yield value
+    else:
+        for item in value:
+            yield from _elements(item)
+
+
+def with_tags(
+    type: t.Type, value: Any, arrays: Iterator[Array], declarations: Declarations
+) -> Iterator[Array]:
+    """Gradients laid out as `type`, with the tags of `value`, which do not move."""
+    tags = _tags(type, declarations)
+    if not any(tags):
+        return arrays
+    kept = list(flatten(value, type, declarations, _plain))
+    gradients = [next(arrays) for _ in tags]
+    return iter([k if tag else g for tag, k, g in zip(tags, kept, gradients, strict=True)])
+
+
+def _tags(type: t.Type, declarations: Declarations) -> list[bool]:
+    """Of each array in the layout, whether it holds tags."""
+    match type:
+        case t.Array(element=element):
+            return _tags(element, declarations)
+        case t.Product(items=items):
+            return [tag for item in items for tag in _tags(item, declarations)]
+        case t.Named(name=name) if name in declarations.reps:
+            return _tags(declarations.reps[name].carrier, declarations)
+        case t.Named(name=name) if name in declarations.data:
+            fields = declarations.constructors(type).values()
+            return [True, *(tag for part in fields for tag in _tags(t.Product(part), declarations))]
+        case _:
+            return [False] * len(declarations.layout(type))
+
+
 # --- Python out ----------------------------------------------------------------------------
 
 
-def rebuild(type: t.Type, arrays: Iterator[Array], declarations: Declarations) -> Any:
-    """The Python value of `type` that these arrays make up."""
+def rebuild(
+    type: t.Type, arrays: Iterator[Array], declarations: Declarations, rank: int = 0
+) -> Any:
+    """The Python value of `type` that these arrays make up, over `rank` axes."""
     match type:
         case t.Scalar() | t.Fin():
             return next(arrays)
         case t.Array(element=element):
-            return rebuild(element, arrays, declarations)
+            return rebuild(element, arrays, declarations, rank + 1)
         case t.Product(items=items):
-            return tuple(rebuild(item, arrays, declarations) for item in items)
+            return tuple(rebuild(item, arrays, declarations, rank) for item in items)
         case t.Named(name=name) if name in declarations.reps:
-            return rebuild(declarations.reps[name].carrier, arrays, declarations)
+            return rebuild(declarations.reps[name].carrier, arrays, declarations, rank)
         case t.Weights(name=name):
             return unflatten_paths(
                 {
-                    path: rebuild(item, arrays, declarations)
+                    path: rebuild(item, arrays, declarations, rank)
                     for path, item in declarations.weights(name)
                 }
+            )
+        case t.Named() if rank:
+            return _rebuild_each(
+                type, [next(arrays) for _ in declarations.layout(type)], declarations, rank
             )
         case t.Named():
             tag = next(arrays)
@@ -410,6 +523,24 @@ def rebuild(type: t.Type, arrays: Iterator[Array], declarations: Declarations) -
             return DataValue(chosen, fields[chosen])
         case _:
             raise Misfit("a value", t.show(type))
+
+
+def _rebuild_each(
+    type: t.Named, arrays: Sequence[Array], declarations: Declarations, rank: int
+) -> Any:
+    """An array of data, as a list, of lists for more than one axis. A payload that does
+    not move, (), stays so."""
+    if rank == 0:
+        return rebuild(type, iter(arrays), declarations)
+    return [
+        _rebuild_each(
+            type,
+            [array if isinstance(array, tuple) else array[k] for array in arrays],
+            declarations,
+            rank - 1,
+        )
+        for k in range(arrays[0].shape[0])
+    ]
 
 
 def describe(value: Any) -> str:
@@ -480,6 +611,8 @@ def _first(value: Any) -> Any:
 
 
 def _stacked(items: Sequence[Any]) -> Any:
+    if isinstance(items[0], DataValue):
+        return list(items)
     if isinstance(items[0], tuple):
         return tuple(map(_stacked, zip(*items, strict=True)))
     return numpy.stack([as_array(item) for item in items])
@@ -498,5 +631,5 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 __all__ = [
     "DataValue", "Misfit", "as_array", "describe", "flatten", "lookup", "match", "paths_of",
-    "rebuild", "type_of", "unflatten_paths",
+    "rebuild", "type_of", "unflatten_paths", "with_tags",
 ]  # fmt: skip

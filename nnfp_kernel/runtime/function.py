@@ -286,7 +286,7 @@ class Function:
 
         def pullback(cotangent: Any) -> tuple[Any, ...]:
             given = self._cotangents(call, cotangent, outputs)
-            return self._gradients(call, weights, backward(*kept, *given))
+            return self._gradients(call, weights, inputs, backward(*kept, *given))
 
         return value, pullback
 
@@ -590,18 +590,20 @@ class Function:
         return unflatten_paths(by_path)
 
     def _gradients(
-        self, call: Call, weights: NestedWeights, gradients: Sequence[Array]
+        self,
+        call: Call,
+        weights: NestedWeights,
+        inputs: Sequence[Any],
+        gradients: Sequence[Array],
     ) -> tuple[Any, ...]:
         declarations = self.program.declarations
         active = iter(call.active)
         supply = iter(gradients)
-        inputs = []
-        for type, structure, count in zip(
-            call.types, call.structures, call.traced.counts, strict=True
-        ):
+        found = []
+        for type, value, count in zip(call.types, inputs, call.traced.counts, strict=True):
             parts = [next(supply) if next(active) else () for _ in range(count)]
-            inputs.append(shaped(type, structure, iter(parts), declarations))
-        return self._weight_gradients(call, weights, supply), *inputs
+            found.append(shaped(type, value, iter(parts), declarations))
+        return self._weight_gradients(call, weights, supply), *found
 
     def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         number = numbers(self.program.precision)

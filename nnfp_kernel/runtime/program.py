@@ -16,13 +16,15 @@ from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
 from ..graph.trace import Environment, InputWeights, Scope, Surroundings, Tracer
-from ..graph.values import Declarations, NotFirstOrder, OpenSize, Value, Variant
+from ..graph.values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant
 from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath, reached
+from ..language.sizes import constant
 from ..language.syntax import NOWHERE
-from .exchange import DataValue, flatten, rebuild
+from .data import DataValue
+from .exchange import flatten, match, rebuild, with_tags
 from .lower import DTYPES, Precision, lower
 
 Array = Any
@@ -241,13 +243,19 @@ def placed(
 ) -> Value:
     """A value of `type` on new input wires; `structure` says which constructors it has."""
     match type:
+        case _ if isinstance(structure, t.Array):  # the type, with lengths
+            return placed(structure, None, declarations, make)
         case t.Product(items=items):
             parts = structure or (None,) * len(items)
             return tuple(
                 placed(item, part, declarations, make)
                 for item, part in zip(items, parts, strict=True)
             )
-        case t.Named(name=name) if name in declarations.data:
+        case t.Array(element=element) if structure is not None:
+            return Items(
+                element, tuple(placed(element, part, declarations, make) for part in structure)
+            )
+        case t.Named(name=name) if name in declarations.data and structure is not None:
             constructor, parts = structure
             fields = declarations.constructors(type)[constructor]
             values = tuple(
@@ -260,7 +268,11 @@ def placed(
 
 
 def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Structure:
-    """What `placed` must know of a Python value beside its type; None for plain arrays."""
+    """What `placed` must know of a Python value beside its type; None for plain arrays.
+
+    Of a data value its constructor and the structures of its fields; of a sequence of
+    trees those of its items; of a field `[R]` its type with the length that is there.
+    """
     match type:
         case t.Product(items=items):
             parts = tuple(
@@ -268,6 +280,10 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
                 for item, part in zip(items, value, strict=True)
             )
             return parts if any(part is not None for part in parts) else None
+        case t.Array(element=element) if declarations.has_trees(element):
+            return tuple(structure_of(element, part, declarations) for part in value)
+        case t.Array() if not t.is_concrete(type):
+            return match(type, value, declarations)
         case t.Named(name=name) if name in declarations.data:
             fields = declarations.constructors(type)[value.constructor]
             return value.constructor, tuple(
@@ -287,6 +303,12 @@ def smallest_structure(
         case t.Product(items=items):
             parts = tuple(smallest_structure(item, declarations, inside) for item in items)
             return parts if any(part is not None for part in parts) else None
+        case t.Array(element=element, length=length) if declarations.has_trees(element):
+            one = smallest_structure(element, declarations, inside) if length.value else None
+            return (one,) * (length.value or 0)
+        case t.Array() if not t.is_concrete(type):
+            _, sizes = t.free_variables(type)
+            return t.substitute(type, {}, dict.fromkeys(sizes, constant(0)))
         case t.Named(name=name) if name in declarations.data:
             if name in inside:
                 raise NotFirstOrder(type)
@@ -302,30 +324,28 @@ def smallest_structure(
             return None
 
 
-def shaped(
-    type: t.Type, structure: Structure, arrays: Iterator[Array], declarations: Declarations
-) -> Any:
-    """The Python value that these arrays make up, its data values of this structure: a
-    gradient in an argument, a tree where the argument is one."""
+def shaped(type: t.Type, value: Any, arrays: Iterator[Array], declarations: Declarations) -> Any:
+    """The Python value that these arrays make up, in the shape of `value`: a gradient in
+    an argument, a tree where the argument is one."""
     match type:
         case t.Product(items=items):
-            parts = structure or (None,) * len(items)
             return tuple(
                 shaped(item, part, arrays, declarations)
-                for item, part in zip(items, parts, strict=True)
+                for item, part in zip(items, value, strict=True)
             )
+        case t.Array() if declarations.has_trees(type.element):
+            return [shaped(type.element, part, arrays, declarations) for part in value]
         case t.Named(name=name) if name in declarations.data:
-            constructor, parts = structure
-            fields = declarations.constructors(type)[constructor]
+            fields = declarations.constructors(type)[value.constructor]
             return DataValue(
-                constructor,
+                value.constructor,
                 tuple(
                     shaped(field, part, arrays, declarations)
-                    for field, part in zip(fields, parts, strict=True)
+                    for field, part in zip(fields, value.fields, strict=True)
                 ),
             )
         case _:
-            return rebuild(type, arrays, declarations)
+            return rebuild(type, with_tags(type, value, arrays, declarations), declarations)
 
 
 def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
@@ -335,6 +355,8 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
     if isinstance(value, Variant):
         fields = {name: replaced(parts, place) for name, parts in value.fields.items()}
         return Variant(value.type, value.constructor, fields, value.tag and place[value.tag])
+    if isinstance(value, Items):
+        return Items(value.type, tuple(replaced(item, place) for item in value.items))
     return place[value]
 
 
@@ -366,6 +388,9 @@ def _rebuilder(
         ]
         constructor = value.constructor
         return lambda arrays: DataValue(constructor, tuple(part(arrays) for part in parts))
+    if isinstance(value, Items):
+        each = [_rebuilder(item, value.type, tracer, wires) for item in value.items]
+        return lambda arrays: [one(arrays) for one in each]
     if isinstance(type, t.Product):
         items = [
             _rebuilder(part, item, tracer, wires)

@@ -85,3 +85,224 @@ def test_a_sum_over_a_tree_is_the_sum_of_its_leaves(session: nnfp.Session, shape
 
     found = float(session["total"](node(session, shape)))
     assert found == pytest.approx(sum(numbers(shape)), abs=1e-12)
+
+
+# --- sequences of trees, arrays of data ----------------------------------------------------------
+
+ROSES = """
+data Rose a = Rose a [Rose a]
+data Maybe a = Nothing | Just a
+data Row = Row [R] | Scaled (R, Row)
+squares : Rose R -> R
+squares = cata { Rose x rs -> x * x + sum rs }
+branches (Rose _ rs) = sum (map squares rs) + fold (\\(s, r) -> s + squares r) 0 rs
+planted x = Rose x [Rose 1 [], Rose (2 * x) [Rose 3 []]]
+row = cata { Row xs -> sum (square xs); Scaled (s, r) -> s * r }
+orNought = cata { Nothing -> 0; Just x -> square x }
+sumJust : (Maybe R)[n] -> R
+sumJust = map orNought >> sum
+backwards : (Maybe R)[n] -> (Maybe R)[n]
+backwards = reverse
+"""
+
+
+@pytest.fixture(scope="module")
+def roses() -> nnfp.Session:
+    made = nnfp.Session(precision=64)
+    made.run(ROSES)
+    return made
+
+
+def test_children_may_be_a_sequence_of_any_length(roses: nnfp.Session) -> None:
+    rose = nnfp.tree("(Rose 3 [(Rose 1 []), (Rose 2 [(Rose 1 [])])])")
+    value, pullback = roses["squares"].vjp({}, rose)
+    assert float(value) == 15
+    assert pullback(1.0)[1] == nnfp.tree("(Rose 6 [(Rose 2 []), (Rose 4 [(Rose 2 [])])])")
+    assert float(roses["branches"](rose)) == 12
+    assert float(roses["branches"](nnfp.tree("(Rose 3 [])"))) == 0
+
+
+def test_a_program_makes_sequences_of_children(roses: nnfp.Session) -> None:
+    assert roses["planted"](2.0) == nnfp.tree("(Rose 2 [(Rose 1 []), (Rose 4 [(Rose 3 [])])])")
+
+
+def test_a_field_of_any_length_has_its_own_in_each_value(roses: nnfp.Session) -> None:
+    value, pullback = roses["row"].vjp({}, nnfp.tree("(Scaled (2, (Row [1, 2, 3])))"))
+    assert float(value) == 28
+    assert pullback(1.0)[1] == nnfp.tree("(Scaled (14, (Row [4, 8, 12])))")
+    assert float(roses["row"](nnfp.tree("(Row [5])"))) == 25
+
+
+def test_an_array_of_data_is_arrays_of_its_fields(roses: nnfp.Session) -> None:
+    items = tuple(map(nnfp.tree, ("(Just 2)", "Nothing", "(Just 3)")))
+    value, pullback = roses["sumJust"].vjp({}, items)
+    assert float(value) == 13
+    assert pullback(1.0)[1] == list(map(nnfp.tree, ("(Just 4)", "Nothing", "(Just 6)")))
+    assert roses["backwards"](items) == list(reversed(items))
+    assert roses["backwards"](()) == []
+
+
+# --- building and writing: constructors, nested lists, S-expressions -------------------------------
+
+
+def test_a_tree_is_built_in_four_ways(session: nnfp.Session) -> None:
+    text = nnfp.tree("(Node (Node (Leaf 1) (Leaf 2)) (Leaf 3))")
+    assert text == node(session, [[1, 2], 3])
+    assert text == session.tree("Tree", [[1, 2], 3])
+    assert text == nnfp.tree(["Node", ["Node", ["Leaf", 1], ["Leaf", 2]], ["Leaf", 3]])
+    assert text != nnfp.tree("(Node (Node (Leaf 1) (Leaf 2)) (Leaf 4))")
+    assert text != nnfp.tree("(Node (Leaf 1) (Leaf 2))")
+
+
+def test_payload_is_numbers_arrays_tuples_and_truth_values() -> None:
+    value = nnfp.tree("(Many 1 -2.5e3 [1, 2] [[1 2] [3 4]] (1, [2.5]) True Nothing [] 1j)")
+    one, two, three, four, five, six, seven, eight, nine = value.fields
+    assert (one, two, six, eight, nine) == (1, -2500.0, True, [], 1j)
+    assert isinstance(one, int)
+    numpy.testing.assert_array_equal(three, [1, 2])
+    numpy.testing.assert_array_equal(four, [[1, 2], [3, 4]])
+    assert five[0] == 1
+    assert five[1].tolist() == [2.5]
+    assert seven.constructor == "Nothing"
+
+
+PAYLOADS = st.one_of(
+    st.integers(-(10**12), 10**12),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=4).map(numpy.array),
+    st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=2), min_size=1).map(numpy.array),
+    st.tuples(st.floats(-1, 1), st.integers(0, 5)),
+)
+WRITTEN = st.recursive(
+    PAYLOADS.map(lambda payload: ["Leaf", payload]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: ["Node", *pair]),
+        st.tuples(PAYLOADS, st.lists(inner, max_size=3)).map(lambda pair: ["Rose", *pair]),
+        st.just(["Tip"]),
+    ),
+)
+
+
+@given(WRITTEN)
+def test_what_is_written_is_read_back(written: Any) -> None:
+    value = nnfp.tree(written)
+    assert nnfp.tree(str(value)) == value
+
+
+def test_a_tree_may_be_ten_thousand_nodes_deep(session: nnfp.Session) -> None:
+    depth = 10_000
+    text = "(Node (Leaf 1) " * depth + "(Leaf 2)" + ")" * depth
+    value = nnfp.tree(text)
+    assert str(value) == text
+    nested: Any = 2
+    for _ in range(depth):
+        nested = [1, nested]
+    assert session.tree("Tree", nested) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("(Node (Leaf 1) (Leaf x))", (1, 22), "`x` has no place in a tree"),
+        ("(Node (Leaf 1)\n  (Leaf ?))", (2, 9), "`?` has no place in a tree"),
+        ("(Node (Leaf 1", (1, 7), "a bracket is not closed"),
+        ("(Node (Leaf 1)]", (1, 15), "`]` closes `(`"),
+        ("(Leaf 1))", (1, 9), "something follows the tree"),
+        (") Leaf", (1, 1), "never opened"),
+        ("(Leaf [[1] [1 2]])", (1, 7), "differ in length"),
+        ("3", (1, 1), "this is no tree"),
+        ("", (1, 1), "there is no tree here"),
+    ],
+)
+def test_bad_text_is_told_at_its_place(text: str, place: tuple[int, int], said: str) -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        nnfp.tree(text)
+    span = caught.value.diagnostics[0].primary.span
+    assert (span.line, span.column) == place
+    assert said in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda made: nnfp.tree([3]), "this is no tree"),
+        (lambda made: made.tree("Tree", [1, 2, 3]), "which constructor of Tree is a list of 3"),
+        (lambda made: made.tree("Bush", [1, 2]), "no data type is called Bush"),
+        (lambda made: made.tree("Tree", [1, "x"]), "the tree.Node.2.Leaf.1 is"),
+        (lambda made: made.constructor("Node")(1, 2), "expected a Tree a"),
+        (
+            lambda made: made.constructor("Node")(nnfp.tree("Nothing"), nnfp.tree("(Leaf 1)")),
+            "field 1 of Node is a Nothing",
+        ),
+        (
+            lambda made: made["total"](nnfp.tree("(Node (Leaf 1) (Just 2))")),
+            "the input.Node.2 of total is a Just",
+        ),
+        (
+            lambda made: made["total"](nnfp.tree("(Node (Leaf 1))")),
+            "Node with 1 fields",
+        ),
+    ],
+)
+def test_what_is_no_tree_is_told(session: nnfp.Session, build: Any, said: str) -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        build(session)
+    assert said in caught.value.render()
+
+
+# --- patterns ---------------------------------------------------------------------------------------
+
+
+def test_truth_values_are_patterns() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        """
+number b = case b of { True -> 1; False -> 2 }
+both p = case p of { (True, True) -> 1; (False, _) -> 2; (_, False) -> 3 }
+data Maybe a = Nothing | Just a
+deep m = case m of { Just (Just True) -> 1; Just (Just False) -> 2; Just Nothing -> 3; Nothing -> 4}
+"""
+    )
+    assert [float(made["number"](b)) for b in (True, numpy.bool_(False))] == [1, 2]
+    pairs = [(True, True), (False, True), (True, False)]
+    assert [float(made["both"](pair)) for pair in pairs] == [1, 2, 3]
+    values = ["(Just (Just True))", "(Just (Just False))", "(Just Nothing)", "Nothing"]
+    assert [float(made["deep"](nnfp.tree(value))) for value in values] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("f b = case b of { True -> 1 }", "`False` is missing"),
+        ("f p = case p of { (True, x) -> x }", "`(False, _)` is missing"),
+        ("f b = case b of { True -> 1; False -> 2; _ -> 3 }", "never reached"),
+        ("f True = 1", "`False` is not matched"),
+        ("f b = case b of { True x -> 1; _ -> 2 }", "`True` carries nothing"),
+        ("data M a = N | J a\nf m = case m of { J (J x) -> x; N -> 0 }", "`J N` is missing"),
+        (
+            "data T a = L a | B (T a) (T a)\n"
+            "f t = case t of { B (L _) (B _ _) -> 1; L _ -> 2; B (B _ _) _ -> 3 }",
+            "`B (L _) (L _)` is missing",
+        ),
+    ],
+)
+def test_patterns_must_cover_and_be_reached(program: str, said: str) -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        nnfp.Session(precision=64).run(program)
+    assert said in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "data F = F (R -> R)",
+        "data M a = N | J a\nf = J sin",
+        "data M a = N | J a\nf x = J (J (+ x))",
+    ],
+)
+def test_functions_are_not_kept_in_data(program: str) -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        nnfp.Session(precision=64).run(program)
+    assert "functions cannot be kept in data" in caught.value.render()
+    assert "its tangent is a tree" in caught.value.render()

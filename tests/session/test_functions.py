@@ -378,7 +378,6 @@ def test_a_graph_without_inputs_is_that_of_the_smallest_tree() -> None:
     "program",
     [
         "f g x = g (g x)",
-        "data Tree = Leaf R | Node Tree Tree\nf : Tree[2] -> R\nf ts = 1",
         "data Odd = Odd Odd\nf : Odd -> R\nf _ = 1",
     ],
 )
