@@ -220,6 +220,15 @@ class Function:
         }
         return unflatten_paths(values)
 
+    @property
+    def weights(self) -> dict[str, Any]:
+        """The session's present weights of all that it reaches, nested as `init` nests them.
+
+        What `apply`, `vjp` and the like are to be given first: `f.vjp(f.weights, x)`.
+        """
+        present = self.session_weights()
+        return unflatten_paths({w.path: lookup(present, w.path) for w in self.reached})
+
     def save(self, file: str | Path) -> None:
         """Write the session's weights that the function reaches, as safetensors;
         `Session.load` reads them."""
@@ -491,12 +500,19 @@ class Function:
             found.append(type.domain)
             type = type.codomain
         if not found or len(found) < count:
+            most = self._most_inputs()
+            forgotten = self.reached and count == most - 1
             raise NnfpError(
                 Diagnostic(
                     "number-of-inputs",
-                    f"{self.name} takes {_inputs(self._most_inputs())}, {count or 'none'} "
+                    f"{self.name} takes {_inputs(most)}, {count or 'none'} "
                     f"{'was' if count == 1 else 'were'} given",
                     Label(self.definition.span, f"has type {self.type}"),
+                    (),
+                    ("Methods that take weights take them first, as here the present ones:",)
+                    if forgotten
+                    else (),
+                    f"{self.name}.apply({self.name}.weights, x)" if forgotten else None,
                 )
             )
         return found

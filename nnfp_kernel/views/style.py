@@ -2,6 +2,7 @@
 
 JupyterLab's variables come first; the hexadecimal values are for pages without them.
 Every piece of HTML this project shows stands in `<div class="nnfp">` after `STYLE`.
+Pictures drawn with matplotlib have the same tokens, on light paper: `plt.style.use(FIGURE)`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,25 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from typing import Any
 
-_LIGHT = """
---nn-paper:var(--jp-layout-color0,#ffffff);--nn-inset:var(--jp-cell-editor-background,#f7f8f9);
---nn-ink:var(--jp-content-font-color0,#1b1f24);--nn-ink2:var(--jp-content-font-color2,#57606a);
---nn-ink3:#67707a;--nn-line:var(--jp-border-color2,#d5dae0);
---nn-hair:var(--jp-border-color3,#e9ecef);--nn-tint:rgba(27,31,36,.05);
+PAPER, INK, INK2, INK3 = "#ffffff", "#1b1f24", "#57606a", "#67707a"
+LINE, HAIR = "#d5dae0", "#e9ecef"
+# Okabe and Ito's colours, which the colour-blind can tell apart, without their yellow.
+ORANGE, BLUE, PURPLE, GREEN, VERMILLION, SKY = REPRESENTATIONS = (
+    "#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9",
+)  # fmt: skip
+# From negative over zero, which is the paper, to positive.
+SIGN = (BLUE, PAPER, VERMILLION)
+
+_LIGHT = f"""
+--nn-paper:var(--jp-layout-color0,{PAPER});--nn-inset:var(--jp-cell-editor-background,#f7f8f9);
+--nn-ink:var(--jp-content-font-color0,{INK});--nn-ink2:var(--jp-content-font-color2,{INK2});
+--nn-ink3:{INK3};--nn-line:var(--jp-border-color2,{LINE});
+--nn-hair:var(--jp-border-color3,{HAIR});--nn-tint:rgba(27,31,36,.05);
 --nn-error:var(--jp-error-color1,#c62828);
---rep1:#E69F00;--rep2:#0072B2;--rep3:#CC79A7;--rep4:#009E73;--rep5:#D55E00;--rep6:#56B4E9;
---neg:#0072B2;--pos:#D55E00;
+{"".join(f"--rep{k}:{colour};" for k, colour in enumerate(REPRESENTATIONS, 1))}
+--neg:{BLUE};--pos:{VERMILLION};
 --nn-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif);
 --nn-code:var(--jp-code-font-family,Menlo,Consolas,"DejaVu Sans Mono",monospace);
 """
@@ -95,6 +106,29 @@ def _rules() -> str:
 
 
 STYLE = f"<style>{_rules()}</style>"
+
+# matplotlib's settings for a picture: ink on paper, hairlines, no box around a plot.
+FIGURE: dict[str, Any] = {
+    "figure.dpi": 144,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK2,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": LINE,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": f"cycler('color', {list(REPRESENTATIONS)})",
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": INK2,
+    "ytick.labelcolor": INK2,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+}
 
 
 def page(body: str) -> str:

@@ -33,6 +33,23 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+def refusals(notebook: nbformat.NotebookNode) -> list[str]:
+    """The errors a chapter shows, as a student reads them."""
+    told = [
+        re.sub("\x1b\\[[0-9;]*m", "", "\n".join(output.traceback))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    assert not [text for text in told if "Traceback" in text]
+    return told
+
+
+def differences(told: str) -> list[float]:
+    """What was computed twice, and by how much the two differ."""
+    return [float(found) for found in re.findall(r"largest difference.* (\S+)$", told, re.M)]
+
+
 @pytest.mark.slow
 def test_layers_are_functions(runner: ModuleType) -> None:
     started = time.perf_counter()
@@ -45,17 +62,10 @@ def test_layers_are_functions(runner: ModuleType) -> None:
     assert convolutional >= 98
     assert len(runner.pictures(notebook)) == 3
 
-    (refused,) = [
-        output
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output.output_type == "error"
-    ]
-    told = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(refused.traceback))
+    (told,) = refusals(notebook)
     assert "backwards = judge >> see" in told
     assert "Scores" in told
     assert "Image" in told
-    assert "Traceback" not in told
 
     trained = [cell for cell in notebook.cells if cell.source.startswith("%nnfp train")]
     for cell in trained:  # one output, replaced while it went on
@@ -63,3 +73,17 @@ def test_layers_are_functions(runner: ModuleType) -> None:
         assert "finished:" in output.data["text/plain"]
         assert "<svg" in output.data["text/html"]
     assert seconds < 60  # some 15 on an idle machine
+
+
+@pytest.mark.slow
+def test_folds(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "04_folds.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 4  # power sum, its gradient, matrices, last of scan
+    assert max(exact) < 1e-10
+    assert "parity of 100 bits: 100.0% right, 100.0% over all positions" in told
+    assert len(runner.pictures(notebook)) == 2
+    (told,) = refusals(notebook)
+    assert "needs at least 1 element" in told

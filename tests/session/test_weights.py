@@ -304,6 +304,25 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_lost(
         numpy.testing.assert_array_equal(one, other)
 
 
+def test_a_function_knows_the_present_weights_of_all_that_it_reaches() -> None:
+    made = session(CELL + "encode = fold cell zero\nother : R[3] ~> R[2]\nother = dense[2]\n")
+    encode = made["encode"]
+    assert shapes(encode.weights) == {"cell": CELL_SHAPES}
+    made.weights = {"cell.b": numpy.arange(5.0)}
+    assert encode.weights["cell"]["b"].tolist() == [0, 1, 2, 3, 4]
+    xs = numpy.ones((4, 3))
+    assert numpy.array_equal(encode.apply(encode.weights, xs), encode(xs))
+
+
+def test_weights_that_were_forgotten_are_asked_for() -> None:
+    made = session(CELL + "encode = fold cell zero\n")
+    with pytest.raises(nnfp.NnfpError) as caught:
+        made["encode"].vjp(numpy.ones((4, 3)))
+    (diagnostic,) = caught.value.diagnostics
+    assert "takes 1 input, none were given" in diagnostic.title
+    assert diagnostic.suggestion == "encode.apply(encode.weights, x)"
+
+
 def test_what_is_handed_out_cannot_change_the_session_behind_its_back() -> None:
     made = session(NET)
     value = numpy.ones(4)
