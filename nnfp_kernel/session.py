@@ -25,6 +25,7 @@ from .language.parser import parse, parse_expression
 from .language.reach import ReachedWeight, WeightPath
 from .language.source import Source, Span
 from .language.telling import plain
+from .language.uses import free_names
 from .library import library
 from .primitives import BUILTINS, PRIMITIVES
 from .runtime import stored
@@ -170,6 +171,8 @@ class Session:
             for item in parsed.program.items:
                 if isinstance(item, syntax.Definition) and definitions[item.name].linear:
                     self._check_linear(item.name)
+                if isinstance(item, syntax.Definition) and "moore" in free_names(item):
+                    self._check_machine(item.name)
             for output in self._outputs(parsed.program, standing.checked, before):
                 outputs.append(output)
                 if show is not None:
@@ -749,6 +752,15 @@ class Session:
                 better=better,
             )
         )
+
+    def _check_machine(self, name: str) -> None:
+        """A machine made by `moore` is seen on a graph, at sample sizes; one that is only
+        put together where it is used is checked there."""
+        try:
+            self.function(name).sample()
+        except NnfpError as error:
+            if error.diagnostics[0].code == "moore-output":
+                raise
 
     def _signature(self, name: str) -> syntax.Signature | None:
         """The signature of a definition that stands."""

@@ -50,6 +50,7 @@ class Occurrence:
     type: t.Type
     brackets: tuple[int, ...] = ()
     options: Mapping[str, int | str] = field(default_factory=dict)
+    span: Span = NOWHERE  # where the name is written
 
     def domains(self) -> list[t.Type]:
         """The types of its arguments, curried, as far as the type is a function."""
@@ -278,6 +279,7 @@ class Tracer:
                 name: option if isinstance(option, str) else self.number(option, env, node)
                 for name, option in node.options.items()
             },
+            node.span,
         )
         if record.arity == 0:
             with self.builder.at(node.span):

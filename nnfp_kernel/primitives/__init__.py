@@ -15,6 +15,7 @@ from . import (
     elementwise,
     indexing,
     linear_maps,
+    machines,
     matrix,
     movement,
     random,
@@ -26,5 +27,5 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "matrix", "movement", "random", "reduction", "windows",
+    "machines", "matrix", "movement", "random", "reduction", "windows",
 ]  # fmt: skip

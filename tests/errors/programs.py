@@ -123,6 +123,7 @@ TYPES = {
     "product_of_three_axes": "f : (R[2,3,4], R[4]) -> R[2,3]\nf (a, x) = a @ x",
     "type_contains_itself": "f x = x x",
     "function_in_an_array": "layers = [tanh, relu]",
+    "moore_that_reads": "late : R[n] -> R[n]\nlate = moore (\\(s, x) -> (s + x, 2 * s + x)) 0",
     "function_in_data": "data Layer = Layer (R -> R)",
     "array_of_functions": "f : (R -> R)[3] -> R\nf x = 1",
     "type_arity": "data Tree a = Leaf a | Node (Tree a) (Tree a)\nf : Tree -> R\nf t = 1",
