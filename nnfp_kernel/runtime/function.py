@@ -499,8 +499,9 @@ class Function:
         while isinstance(type, t.Function | t.Linear) and len(found) < count:
             found.append(type.domain)
             type = type.codomain
-        if not found or len(found) < count:
-            most = self._most_inputs()
+        most = self._most_inputs()
+        # A constant that learns takes nothing; a function takes something.
+        if len(found) < count or (most and not found):
             forgotten = self.reached and count == most - 1
             raise NnfpError(
                 Diagnostic(

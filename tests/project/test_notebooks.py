@@ -87,3 +87,17 @@ def test_folds(runner: ModuleType) -> None:
     assert len(runner.pictures(notebook)) == 2
     (told,) = refusals(notebook)
     assert "needs at least 1 element" in told
+
+
+@pytest.mark.slow
+def test_unfolds(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "05_unfolds.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 3  # sine and cosine, their derivative, the law of reversal
+    assert max(exact) < 1e-10
+    (angle, kept) = re.findall(r"the cell turns by (\S+) and keeps (\S+)", told)[0]
+    assert abs(float(angle) - 0.3) < 0.005
+    assert abs(float(kept) - 0.99) < 0.005
+    assert len(runner.pictures(notebook)) == 5

@@ -314,6 +314,19 @@ def test_a_function_knows_the_present_weights_of_all_that_it_reaches() -> None:
     assert numpy.array_equal(encode.apply(encode.weights, xs), encode(xs))
 
 
+def test_a_constant_that_learns_is_called_without_inputs() -> None:
+    made = session("start : () ~> R[2]\nstart = ?h\n  where ?h ~ normal 1\ntwice = 2 * start\n")
+    twice = made["twice"]
+    assert numpy.array_equal(twice(), 2 * made.weights["start"]["h"])
+    value, pullback = twice.vjp(twice.weights)
+    assert numpy.array_equal(value, twice())
+    (gradient,) = pullback(numpy.array([1.0, 10.0]))
+    assert gradient["start"]["h"].tolist() == [2.0, 20.0]
+    with pytest.raises(nnfp.NnfpError) as caught:
+        twice(numpy.ones(2))
+    assert "takes 0 inputs, 1 was given" in caught.value.render()
+
+
 def test_weights_that_were_forgotten_are_asked_for() -> None:
     made = session(CELL + "encode = fold cell zero\n")
     with pytest.raises(nnfp.NnfpError) as caught:
