@@ -5,7 +5,8 @@
 #   make test    every test
 #   make check   format, lint, types and the fast tests: before each commit
 #   make lint    format, lint and types only
-#   make soak    random programs by the thousand, new ones each time
+#   make soak    random programs by the thousand, new ones each time; then the long
+#                trainings of the course, anew, whose weights its chapters load
 #   make bench   the benchmarks, side by side with their peers
 #
 # PYTHON=…  the interpreter to build the environment from (3.11 or newer)
@@ -63,6 +64,7 @@ check: lint
 
 soak: $(STAMP)
 	@NNFP_SOAK=10 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/programs
+	@$(BIN)/python demo_notebooks/soak.py
 
 bench: $(STAMP)
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done

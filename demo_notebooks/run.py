@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -22,12 +23,16 @@ from nbconvert import HTMLExporter
 OUT = Path("build") / "demo"
 
 
-def execute(path: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs."""
+def execute(
+    path: Path, change: Callable[[str], str] = str, timeout: int = 600
+) -> nbformat.NotebookNode:
+    """The notebook with its outputs; `change` is done to each cell's text before."""
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = change(cell.source)
     NotebookClient(
         notebook,
-        timeout=600,
+        timeout=timeout,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--log-level=40"],  # what goes wrong, without warnings

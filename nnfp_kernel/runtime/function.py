@@ -234,7 +234,7 @@ class Function:
         `Session.load` reads them."""
         for weight in self.reached:
             require_sizes(weight)
-        held = dict(paths_of(self.session_weights()))
+        held = dict(paths_of(self.weights))
         stored.write(file, held, self.reached, self.program.declarations)
 
     # --- running -------------------------------------------------------------------------

@@ -101,3 +101,23 @@ def test_unfolds(runner: ModuleType) -> None:
     assert abs(float(angle) - 0.3) < 0.005
     assert abs(float(kept) - 0.99) < 0.005
     assert len(runner.pictures(notebook)) == 5
+
+
+@pytest.mark.slow
+def test_fold_then_unfold(runner: ModuleType) -> None:
+    started = time.perf_counter()
+    notebook = runner.execute(NOTEBOOKS / "08_fold_then_unfold.ipynb")
+    seconds = time.perf_counter() - started
+
+    found = re.findall(r"^(\w+): +([\d.]+)% of (\d+)", runner.results(notebook), re.MULTILINE)
+    shares = {name: (float(share), int(count)) for name, share, count in found}
+    assert shares["translated"][0] >= 99
+    assert shares["translated"][1] == 8000
+    assert shares["captions"][0] >= 95
+    assert shares["captions"][1] == 2000
+    assert len(runner.pictures(notebook)) == 2
+    trained = [cell for cell in notebook.cells if cell.source.startswith("%nnfp train")]
+    assert len(trained) == 2
+    for cell in trained:
+        assert "finished:" in cell.outputs[0].data["text/plain"]
+    assert seconds < 120  # some 20 on an idle machine
