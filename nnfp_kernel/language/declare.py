@@ -210,7 +210,7 @@ class _Declaring:
         taken = self.declarations.constructors.get(constructor.name)
         if taken is not None and taken[0] in self.standing:
             other = self.standing[taken[0]]
-            if other.newest == self.standing[name].newest:
+            if other.layer == self.standing[name].layer:  # else the newer one has it
                 self._blame(
                     name,
                     plain(

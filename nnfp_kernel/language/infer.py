@@ -40,7 +40,7 @@ from .parser import parse_expression
 from .schemes import Polytype, as_scheme, named_in_order
 from .signatures import BuiltinRecord, read_signature
 from .sizes import SizeVariable
-from .solve import AlreadyTold, Mistake, OpenArrow, Solver, Weighted
+from .solve import Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
 from .telling import nearest, plain, shown, shown_together
@@ -300,11 +300,11 @@ class _Session:
             unsettled=self.library.unsettled | _unsettled(definitions.values()),
         )
 
-    def _blame(self, name: str, diagnostic: Diagnostic, *, told: bool = False) -> None:
+    def _blame(self, name: str, diagnostic: Diagnostic) -> None:
         """A definition is wrong: a mistake of the newest cell, or an older one that broke."""
         self.wrong.add(name)
         if self.standing.definitions[name].newest:
-            if not told:
+            if diagnostic not in self.diagnostics:  # that of a declaration it uses, maybe
                 self.diagnostics.append(diagnostic)
         else:
             self.broken[name] = diagnostic
@@ -354,7 +354,7 @@ class _Session:
                 self.urgent.add(name)
                 raise _Restart from None
             diagnostic = as_family(mistake.diagnostic, self.standing.definitions[name])
-            self._blame(name, diagnostic, told=isinstance(mistake, AlreadyTold))
+            self._blame(name, diagnostic)
             if touched and len(self.wrong) <= _RESTARTS:
                 raise _Restart from None
             for sequence in [s for s in solver.pending if s >= start]:
@@ -593,14 +593,14 @@ class _Session:
         made: list[CheckedExpression] = []
         for index, item in self.standing.expressions:
             expression = item.expression
-            if isinstance(expression, syntax.Name) and expression.name in self.wrong:
+            name = expression.name if isinstance(expression, syntax.Name) else ""
+            if name in self.wrong and name not in self.broken:
                 continue  # that it has a mistake is told
             try:
                 tree, draws = self._expression(expression)
-            except AlreadyTold:
-                continue
             except Mistake as mistake:
-                self.diagnostics.append(mistake.diagnostic)
+                if mistake.diagnostic not in self.diagnostics:  # of a declaration it uses
+                    self.diagnostics.append(mistake.diagnostic)
                 continue
             made.append(CheckedExpression(index, tree, draws, item))
         return tuple(made)

@@ -37,8 +37,10 @@ class StandingDefinition:
 
 @dataclass(frozen=True)
 class StandingDeclaration:
-    """A size, an alias, a representation or a data type."""
+    """A size, an alias, a representation or a data type. `layer` counts the cells and
+    imports before its own."""
 
+    layer: int
     newest: bool
     item: Declaration
 
@@ -123,6 +125,7 @@ class _Collector:
         signatures: dict[str, syntax.Signature] = {}
         definitions: dict[str, syntax.Definition] = {}
         declared: dict[str, Declaration] = {}
+        layer = len(self.standing.layers)
         for item in items:
             match item:
                 case syntax.Signature(name):
@@ -136,13 +139,12 @@ class _Collector:
                     if self._once(declared.get(name), item, name, "declaration", newest):
                         declared[name] = item
                         self.standing.declarations.pop(name, None)  # the newest comes last
-                        self.standing.declarations[name] = StandingDeclaration(newest, item)
+                        self.standing.declarations[name] = StandingDeclaration(layer, newest, item)
                 case _:
                     pass
         for name, signature in signatures.items():
             if name not in definitions:
                 self._tell(newest, _lonely_signature(signature, nearest(name, definitions)))
-        layer = len(self.standing.layers)
         self.standing.layers.append(definitions)
         for name, definition in definitions.items():
             self.standing.definitions[name] = StandingDefinition(

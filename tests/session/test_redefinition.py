@@ -197,6 +197,28 @@ def same(one: object, other: object) -> bool:
     return bool(numpy.array_equal(numpy.asarray(one), numpy.asarray(other)))
 
 
+def test_a_newer_cell_may_take_a_constructor() -> None:
+    made = session("data Stream a = Cons a (Stream a)", "data List a = Nil | Cons a (List a)")
+    for again in range(2):  # and it stays so, in the cells that follow
+        made.run(f"total{again} = cata {{ Nil -> 0; Cons x s -> x + s }}")
+        assert float(made.run(f"total{again} (Cons 1 (Cons 2 Nil))").outputs[0].value) == 3
+
+
+@pytest.mark.parametrize("cell", ["f (X x) = x", "f : X -> R\nf x = 1", "X [1, 2, 3]"])
+def test_a_declaration_that_broke_is_refused_with_the_reason(cell: str) -> None:
+    made = session("type A = R[3]", "rep X = A", "type A = R -> R")
+    with pytest.raises(nnfp.NnfpError) as refused:
+        made.run(cell)
+    assert "a representation is carried by values" in refused.value.render()
+
+
+def test_a_definition_that_broke_is_refused_as_an_expression_too() -> None:
+    made = session("f : R[3]\nf = [1, 2, 3]", "g = f + [0, 0, 1]", "f : R[2]\nf = [1, 2]")
+    with pytest.raises(nnfp.NnfpError) as refused:
+        made.run("g")
+    assert "`g` no longer checks" in refused.value.render()
+
+
 def test_running_a_cell_again_unchanged_changes_nothing() -> None:
     made = session(NETWORK)
     before, names, type = made.weights, made.names, made["net"].type
