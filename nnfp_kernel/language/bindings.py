@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import exhaustive, syntax, type_mistakes, typed
-from .diagnostics import Label
+from .diagnostics import Diagnostic, Label
 from .elaboration import Scope
 from .references import References
 from .solve import Mistake, OpenArrow
 from .source import Span
-from .telling import came, did_you_mean, grouped, nearest, several, shown, start_of
+from .telling import (
+    came,
+    did_you_mean,
+    grouped,
+    instead,
+    listed,
+    nearest,
+    several,
+    shown,
+    start_of,
+)
 from .types import (
     BOOL,
     Function,
@@ -88,6 +99,7 @@ class Bindings(References):
                 span,
                 f"this has a parameter, and {text} is expected",
                 secondary=came(self.solver, wanted, span),
+                notes=["A signature has an arrow for every parameter, as in `R[3] -> R`."],
             )
         return self.fail(
             "too-many-parameters",
@@ -95,6 +107,7 @@ class Bindings(References):
             parameter.span,
             f"{text} takes {several(number, 'argument')}",
             secondary=came(self.solver, wanted, span),
+            notes=["A signature has an arrow for every parameter, as in `R -> R -> R`."],
         )
 
     def pattern(
@@ -136,9 +149,13 @@ class Bindings(References):
                     types: Sequence[Type] = product.items
                 else:
                     types = [solver.fresh("a", self.place(item.span)) for item in items]
-                    self.fit(
-                        Product(tuple(types), origin=self.place(span)), type_, span, "the pattern"
-                    )
+                    made = Product(tuple(types), origin=self.place(span))
+                    try:
+                        self.fit(made, type_, span, "the pattern")
+                    except Mistake as mistake:
+                        raise Mistake(
+                            _all_items(mistake.diagnostic, product, items, span)
+                        ) from None
                 return typed.MatchTuple(
                     tuple(
                         self._pattern(item, inner, scope, bound)
@@ -177,7 +194,10 @@ class Bindings(References):
         if name not in declarations.constructors:
             self._constructor(name, span)
         fields, whole = self.constructor_type(name, place)
-        self.fit(whole, type_, span, "the pattern")
+        try:
+            self.fit(whole, type_, span, "the pattern")
+        except Mistake as mistake:
+            raise Mistake(self._its_constructors(mistake.diagnostic, type_)) from None
         if len(arguments) != len(fields):
             raise self._pattern_arity(name, len(fields), arguments, span)
         return typed.MatchConstructor(
@@ -205,6 +225,15 @@ class Bindings(References):
             notes=["Write:"],
             better=(span, written),
         )
+
+    def _its_constructors(self, told: Diagnostic, type_: Type) -> Diagnostic:
+        """A pattern of another type: which constructors this one has."""
+        value = self.solver.resolve(type_)
+        data = self.world.declarations.data
+        if told.code != "type-mismatch" or not isinstance(value, Named) or value.name not in data:
+            return told
+        names = listed(name for name, _ in data[value.name].constructors)
+        return replace(told, notes=(*told.notes, f"The constructors of {value.name}: {names}."))
 
     def _declared(self, constructor: str) -> list[Label]:
         """Where a constructor, or the representation of this name, is declared; `True` and
@@ -252,7 +281,8 @@ class Bindings(References):
             if isinstance(binding.pattern, syntax.PatternName):
                 local_signature = signatures.get(binding.pattern.name)
                 if local_signature is not None:
-                    type_ = self.reader.read(local_signature.type)
+                    told = f"the signature of `{binding.pattern.name}`"
+                    type_ = self.reader.read_as(local_signature.type, told)
             if binding.parameters:
                 value = self.function(
                     binding.parameters,
@@ -431,3 +461,17 @@ class Bindings(References):
 
 def _count(number: int) -> str:
     return {0: "nothing", 1: "one value"}.get(number, f"{number} values")
+
+
+def _all_items(
+    told: Diagnostic, product: Type, items: Sequence[syntax.PatternTree], span: Span
+) -> Diagnostic:
+    """A tuple with too few names: what takes all of its items."""
+    missing = len(product.items) - len(items) if isinstance(product, Product) else 0
+    if told.code != "tuple-size" or missing <= 0:
+        return told
+    taken = {name for item in items for name in pattern_names(item)}
+    spare = [letter for letter in "abcdefghijklmnopq" if letter not in taken][:missing]
+    text, place = instead(span, f"({', '.join([*(item.span.text for item in items), *spare])})")
+    notes = (*told.notes, "To take all of its items:")
+    return replace(told, notes=notes, suggestion=text, replaces=place)

@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from . import operand_mistakes, type_mistakes
+from . import operand_mistakes, type_mistakes, weight_mistakes
 from .diagnostics import Diagnostic
 from .sizes import Size, SizeVariable
 from .solve import Clash, Mistake, OpenArrow, Solver
+from .source import Span
 from .types import (
+    INT,
     Array,
     Fin,
+    Function,
     Linear,
     Named,
     Origin,
@@ -170,19 +173,7 @@ class Class(Constraint):
         if isinstance(tail, TypeVariable | OpenArrow):
             return None
         if self.name in ("vector", "scaling"):
-            match tail:
-                case Scalar(name):
-                    return name in ("R", "C") or (self.name == "scaling" and name == "Int")
-                case Linear() | Tangent() | Weights():
-                    return True
-                case Product(items):
-                    answers = [self.holds(solver, item) for item in items]
-                    return False if False in answers else None if None in answers else True
-                case Named(name):
-                    carrier = solver.carriers.get(name)
-                    return carrier is not None and self.holds(solver, carrier)
-                case _:
-                    return False
+            return (self.name == "scaling" and tail == INT) or is_vector(solver, tail)
         if isinstance(tail, Fin):
             return "Fin" in _KINDS[self.name]
         return isinstance(tail, Scalar) and tail.name in _KINDS[self.name]
@@ -216,6 +207,81 @@ class Class(Constraint):
     def text(self, show: Callable[[Type | Size], str]) -> str:
         name = {"scaling": "vector", "field": "number"}.get(self.name, self.name)
         return f"{name} {show(self.type)}"
+
+
+def is_vector(solver: Solver, type_: Type) -> bool | None:
+    """Whether a type is a vector space; None while that is open."""
+    match solver.spine(type_)[1]:
+        case TypeVariable() | OpenArrow():
+            return None
+        case Scalar(name):
+            return name in ("R", "C")
+        case Linear() | Tangent() | Weights():
+            return True
+        case Product(items):
+            answers = [is_vector(solver, item) for item in items]
+            return False if False in answers else None if None in answers else True
+        case Named(name):
+            carrier = solver.carriers.get(name)
+            return carrier is not None and is_vector(solver, carrier)
+        case _:
+            return False
+
+
+@dataclass(kw_only=True, eq=False)
+class Learned(Constraint):
+    """A hole is a vector space; `matrix`, where it is given, is the initialiser that wants
+    two axes of it, and where that is written."""
+
+    hole: str
+    type: Type
+    span: Span
+    matrix: tuple[str, Span] | None = None
+    kind: ClassVar[str] = "hole"
+    ties: ClassVar[bool] = False
+
+    def attempt(self, solver: Solver) -> bool:
+        if _has_arrow(solver, self.type):
+            return True  # told when all of the function's type is known
+        answer = is_vector(solver, self.type)
+        if answer is False:
+            told = weight_mistakes.not_learned(solver, self.hole, self.type, self.place, self.span)
+            raise Mistake(told)
+        if answer is True and self.matrix is not None and _fewest_axes(solver, self.type) < 2:
+            told = weight_mistakes.not_a_matrix_to_fill(
+                solver, self.hole, self.type, self.matrix, self.place, self.span
+            )
+            raise Mistake(told)
+        return answer is True
+
+    def blockers(self, solver: Solver) -> Iterator[int]:
+        for variable in solver.variables(self.type):
+            if not isinstance(variable, SizeVariable):
+                yield variable.identity
+
+
+def _has_arrow(solver: Solver, type_: Type) -> bool:
+    match solver.spine(type_)[1]:
+        case Function() | OpenArrow():
+            return True
+        case Product(items):
+            return any(_has_arrow(solver, item) for item in items)
+        case _:
+            return False
+
+
+def _fewest_axes(solver: Solver, type_: Type) -> int:
+    """Of the arrays that a value is made of, the axes of the one that has fewest."""
+    axes, tail = solver.spine(type_)
+    match tail:
+        case Product(items):
+            return len(axes) + min((_fewest_axes(solver, item) for item in items), default=2)
+        case Named(name) if name in solver.carriers:
+            return len(axes) + _fewest_axes(solver, solver.carriers[name])
+        case Linear():
+            return 2
+        case _:
+            return len(axes)
 
 
 def is_rigid(tail: Type) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from . import number_mistakes
 from .constraints import Constraint, array, is_rigid
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, Label
 from .sizes import ONE, Size, as_size, at_least, constant
 from .solve import Clash, Mistake, Solver
+from .source import Span
+from .telling import came
 from .types import (
     INT,
     Array,
@@ -216,6 +218,34 @@ class LiteralIs(Constraint):
 
 
 @dataclass(kw_only=True, eq=False)
+class SizeIs(LiteralIs):
+    """A size used as a number: as a literal, but its value may be open, or any."""
+
+    size: Size
+    written: Span
+    value: float | int = 0
+
+    def attempt(self, solver: Solver) -> bool:
+        index = solver.resolve(self.type)
+        if not isinstance(index, Fin):
+            return super().attempt(solver)
+        fits = at_least(solver.size(index.size) - solver.size(self.size), 1)
+        if fits is False:
+            told = number_mistakes.index_out_of_range(
+                solver, self.size, index, self.place, self.written
+            )
+            raise Mistake(told)
+        return fits is True
+
+    def blockers(self, solver: Solver) -> Iterator[int]:
+        yield from (variable.identity for variable in self.variables(solver))
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        said = show(self.type)
+        return "" if said.startswith("Fin[") else f"number {said}"
+
+
+@dataclass(kw_only=True, eq=False)
 class SizeEqual(Constraint):
     left: Size
     right: Size
@@ -236,6 +266,7 @@ class SizeEqual(Constraint):
 class SizeAtLeast(Constraint):
     left: Size
     right: Size
+    written: Span | None = None  # a subtraction in a type that asks for it
     kind: ClassVar[str] = "bound"
     ties: ClassVar[bool] = False
 
@@ -243,10 +274,15 @@ class SizeAtLeast(Constraint):
         left, right = solver.size(self.left), solver.size(self.right)
         answer = at_least(left - right, 0)
         if answer is False:
-            raise Mistake(number_mistakes.too_small(solver, self.left, self.right, self.place))
+            raise Mistake(self.broken(solver, self.left, self.right))
         if answer is None and any(v.runtime for v in (left - right).variables()):
             return not any(v.open for v in (left - right).variables())
         return answer is True
+
+    def broken(
+        self, solver: Solver, left: Size, right: Size, labels: Sequence[Label] = ()
+    ) -> Diagnostic:
+        return number_mistakes.too_small(solver, left, right, self.place, self.written, labels)
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
         return f"{show(self.left)} >= {show(self.right)}"
@@ -272,5 +308,10 @@ def broken_bound(solver: Solver, clash: Clash) -> Diagnostic | None:
                 known = {variable: constant(value)}
                 left, right = left.substitute(known), right.substitute(known)
             if at_least(solver.size(left) - solver.size(right), 0) is False:
-                return number_mistakes.too_small(solver, left, right, bound.place)
+                where: list[Label] = []
+                if clash.types is not None and bound.place is not None:
+                    for type_ in clash.types:
+                        if isinstance(type_, Array) and solver.size(type_.length).value is not None:
+                            where += came(solver, type_, bound.place.span)
+                return bound.broken(solver, left, right, where)
     return None

@@ -80,6 +80,14 @@ class Reader:
     weights: Callable[[str, Span], None] | None = None
     located: bool = True  # whether types say where they were written
 
+    def read_as(self, tree: syntax.TypeTree, role: str) -> Type:
+        """Read a type that stands elsewhere than those before it: `the ascription`."""
+        outer, self.role = self.role, role
+        try:
+            return self.read(tree)
+        finally:
+            self.role = outer
+
     def read(self, tree: syntax.TypeTree) -> Type:
         origin = Origin(tree.span, self.role) if self.located else None
         match tree:
@@ -141,7 +149,7 @@ class Reader:
         if name == "Fin":
             raise Mistake(
                 plain(
-                    "bad-type",
+                    "fin-size",
                     "`Fin` needs a size",
                     span,
                     "no size is given",
@@ -182,7 +190,7 @@ class Reader:
             if len(sizes) != 1:
                 raise Mistake(
                     plain(
-                        "bad-type",
+                        "fin-size",
                         "`Fin` takes one size",
                         tree.span,
                         f"{len(sizes)} are given",
@@ -214,7 +222,7 @@ class Reader:
                     return Weights(name, origin=origin)
             raise Mistake(
                 plain(
-                    "bad-type",
+                    "weights-of-what",
                     "`Weights` takes the name of a definition",
                     tree.span,
                     "no name of a definition",

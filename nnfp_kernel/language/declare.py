@@ -5,6 +5,7 @@ What a newer cell declares takes the place of an older declaration of that name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,7 @@ from .sizes import Size, SizeVariable, as_size
 from .solve import AlreadyTold, Mistake
 from .source import Span
 from .standing import StandingDeclaration
-from .telling import did_you_mean, nearest, plain
+from .telling import did_you_mean, nearest, plain, start_of
 from .types import Array, Function, Linear, Named, Product, R, Tangent, Type, TypeVariable
 
 _RESERVED = (*SCALARS, *BUILT_IN, "Fin", "Weights", "Tangent")
@@ -61,7 +62,11 @@ class _Declaring:
         for name, standing in self.standing.items():
             self._enter(name, standing)
         self._cycles(
-            {n: set(_written_names(a.type)) for n, a in self.declarations.aliases.items()}, "alias"
+            {
+                n: {name for name, _ in _written_names(a.type)}
+                for n, a in self.declarations.aliases.items()
+            },
+            "alias",
         )
         for name, standing in self.standing.items():
             try:
@@ -101,7 +106,7 @@ class _Declaring:
             for name, standing in self.standing.items()
             if isinstance(standing.item, syntax.SizeItem)
         }
-        visiting: set[str] = set()
+        visiting: dict[str, Span] = {}  # with the use that led there
 
         def value(tree: syntax.SizeTree) -> int:
             match tree:
@@ -109,7 +114,7 @@ class _Declaring:
                     return number
                 case syntax.SizeName(name):
                     if name in trees:
-                        visit(name)
+                        visit(name, tree.span)
                     if name in self.declarations.sizes:
                         return self.declarations.sizes[name]
                     near = nearest(name, [*trees, *self.declarations.sizes])
@@ -144,20 +149,22 @@ class _Declaring:
                         )
                     )
 
-        def visit(name: str) -> None:
+        def visit(name: str, use: Span) -> None:
             if name in self.declarations.sizes:
                 return
             item = trees[name]
             if name in visiting:
+                circle = list(visiting)[list(visiting).index(name) + 1 :]
                 raise Mistake(
                     plain(
                         "recursion",
                         f"the size `{name}` is defined by way of itself",
-                        item.span,
+                        use,
                         "used for its own value",
+                        secondary=[Label(visiting[other], "by way of this") for other in circle],
                     )
                 )
-            visiting.add(name)
+            visiting[name] = use
             found = value(item.value)
             if found < 0:
                 raise Mistake(
@@ -170,7 +177,7 @@ class _Declaring:
 
         for name in trees:
             try:
-                visit(name)
+                visit(name, trees[name].span)
             except Mistake as mistake:
                 self._blame(name, mistake.diagnostic)
                 del self.declarations.wrong[name]
@@ -185,7 +192,9 @@ class _Declaring:
         if name in _RESERVED:
             self._blame(
                 name,
-                plain("built-in-type", f"`{name}` is built in", item.span, "take another name"),
+                plain(
+                    "built-in-type", f"`{name}` is built in", _name_of(item), "take another name"
+                ),
             )
             return
         match item:
@@ -219,6 +228,7 @@ class _Declaring:
                         constructor.span,
                         "the second time",
                         secondary=[Label(other.item.span, "the first")],
+                        notes=["A constructor belongs to one type: give one another name."],
                     ),
                 )
         self.declarations.constructors[constructor.name] = (name, place)
@@ -230,7 +240,7 @@ class _Declaring:
                 if mentions_function(carrier):
                     raise Mistake(
                         plain(
-                            "bad-type",
+                            "function-in-representation",
                             "a representation is carried by values, not by functions",
                             item.carrier.span,
                             "a function",
@@ -314,8 +324,8 @@ class _Declaring:
                 plain(
                     "recursion",
                     f"the {what} `{name}` would {verb} itself",
-                    standing.item.span,
-                    "contains itself",
+                    _leading_back(standing.item, name, uses),
+                    "used here again" if name in uses[name] else f"leads back to `{name}`",
                     notes=["A type that contains itself is declared with `data`."],
                 ),
             )
@@ -335,18 +345,40 @@ def _reached(uses: Mapping[str, set[str]], start: str) -> set[str]:
     return found
 
 
-def _written_names(tree: syntax.TypeTree) -> Iterator[str]:
-    """The names in the syntax of a type."""
+def _name_of(item: syntax.Tree) -> Span:
+    """Where the name of a declaration stands, after its first word."""
+    word, name = item.span.text.split(maxsplit=2)[:2]
+    name = re.split(r"[^\w]", name)[0]
+    start = item.span.column + item.span.text.index(name, len(word))
+    return replace(start_of(item.span, name), column=start, end_column=start + len(name))
+
+
+def _leading_back(item: syntax.Tree, name: str, uses: Mapping[str, set[str]]) -> Span:
+    """Where a declaration names what it may not contain."""
+    assert isinstance(item, syntax.AliasItem | syntax.RepItem)
+    tree = item.type if isinstance(item, syntax.AliasItem) else item.carrier
+    return next(
+        (
+            span
+            for other, span in _written_names(tree)
+            if other == name or (other in uses and name in _reached(uses, other))
+        ),
+        item.span,
+    )
+
+
+def _written_names(tree: syntax.TypeTree) -> Iterator[tuple[str, Span]]:
+    """The names in the syntax of a type, and where they stand."""
     match tree:
         case syntax.TypeName(name):
-            yield name
+            yield name, tree.span
         case syntax.TypeArray(element) | syntax.TypeSequence(element):
             yield from _written_names(element)
         case syntax.TypeProduct(items):
             for item in items:
                 yield from _written_names(item)
         case syntax.TypeApply(name, arguments):
-            yield name
+            yield name, start_of(tree.span, name)
             for item in arguments:
                 yield from _written_names(item)
         case syntax.TypeArrow(_, domain, codomain):

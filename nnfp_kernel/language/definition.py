@@ -5,6 +5,7 @@ What comes out has unknowns still; generalise.py makes variables of those that a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -144,7 +145,7 @@ def _brackets(standing: StandingDefinition, reader: Reader) -> tuple[SizeVariabl
                 plain(
                     "duplicate-name",
                     f"`{second}` stands twice in the brackets",
-                    definition.span,
+                    _second_time(definition.span, second),
                     "every size needs a name of its own",
                 )
             )
@@ -153,6 +154,16 @@ def _brackets(standing: StandingDefinition, reader: Reader) -> tuple[SizeVariabl
         reader.sizes[name] = reader.sizes[second] = as_size(variable)
         made.append(variable)
     return tuple(made)
+
+
+def _second_time(span: Span, name: str) -> Span:
+    """The second of two places in the brackets after a definition's name."""
+    head = span.text.partition("]")[0]
+    places = [found.start() for found in re.finditer(rf"\b{name}\b", head.partition("[")[2])]
+    if len(places) < 2 or "\n" in head:
+        return span
+    start = span.column + head.index("[") + 1 + places[1]
+    return Span(span.source, span.line, start, span.line, start + len(name))
 
 
 def _headed(name: str, brackets: tuple[str, ...] | None) -> str:
@@ -164,7 +175,7 @@ def _preconditions(world: World, name: str, reader: Reader) -> None:
     for size, span in reader.subtractions:
         taken = Size(tuple((monomial, -c) for monomial, c in size.terms if c < 0))
         world.solver.place = Origin(span, f"`{name}`")
-        world.solver.add(SizeAtLeast(left=size + taken, right=taken + 1))
+        world.solver.add(SizeAtLeast(left=size + taken, right=taken + 1, written=span))
 
 
 # --- holes -------------------------------------------------------------------------------
@@ -195,11 +206,14 @@ def _declare_holes(
         seen[name] = declaration.span
         if name not in holes:
             raise Mistake(_unused_hole(declaration, nearest(name, holes)))
+        fills: tuple[str, Span] | None = None
+        if declaration.initialiser is not None:
+            initialisers[name] = _initialiser(declaration.initialiser)
+            fills = initialisers[name].name, declaration.initialiser.span
+        use = elaborator.hole(name, holes[name], fills)
         if declaration.type is not None:
             span = declaration.type.span
-            role, elaborator.reader.role = elaborator.reader.role, f"the declaration of `?{name}`"
-            type_ = elaborator.reader.read(declaration.type)
-            elaborator.reader.role = role
+            type_ = elaborator.reader.read_as(declaration.type, f"the declaration of `?{name}`")
             if any(
                 isinstance(v, SizeVariable) and v.runtime
                 for v in elaborator.solver.variables(type_)
@@ -213,13 +227,10 @@ def _declare_holes(
                         notes=["Give the length, as in `R[3]`."],
                     )
                 )
-            use = elaborator.hole(name, holes[name])
             if not elaborator.family:
                 variables = elaborator.solver.variables(type_)
                 elaborator.no_rigid(variables, span, f"the hole `?{name}`")
             elaborator.fit(type_, use.type, span, f"the hole `?{name}`")
-        if declaration.initialiser is not None:
-            initialisers[name] = _initialiser(declaration.initialiser)
     return initialisers
 
 

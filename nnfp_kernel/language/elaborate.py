@@ -60,7 +60,7 @@ class Elaborator(Operators, Bindings):
     def _ascription(
         self, tree: syntax.Ascription, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
-        type_ = self.reader.read(tree.type)
+        type_ = self.reader.read_as(tree.type, "the ascription")
         node = self.expression(tree.expression, type_, scope, "")
         return self.coerce(node, type_, wanted, tree.span, role)
 

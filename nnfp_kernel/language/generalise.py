@@ -21,7 +21,7 @@ from .counting import LiteralIs
 from .elaborate import Elaborator
 from .schemes import Polytype, named_in_order
 from .sizes import Size, SizeVariable, as_size
-from .solve import Clash, Mistake, OpenArrow, Solver, Weighted, escape, variable_is_open
+from .solve import Clash, Mistake, OpenArrow, Solver, escape, variable_is_open
 from .types import Function, Linear, R, Type, TypeVariable
 
 Variable = TypeVariable | SizeVariable | OpenArrow
@@ -206,9 +206,18 @@ def _anchor_tied(solver: Solver, constraints: Sequence[Constraint]) -> None:
         for constraint in constraints
         if constraint.ties
     ]
-    anchored = {i for group in groups for i in group if i in solver.anchored}
-    for identity in _spread(set(anchored), groups) - anchored:
-        solver.anchored[identity] = Weighted(solver.owner, "a hole")
+    by_identity: dict[int, list[list[int]]] = {}
+    for group in groups:
+        for identity in group:
+            by_identity.setdefault(identity, []).append(group)
+    todo = [identity for identity in by_identity if identity in solver.anchored]
+    while todo:
+        source = todo.pop()
+        for group in by_identity.pop(source, ()):
+            for identity in group:
+                if identity not in solver.anchored:
+                    solver.anchored[identity] = solver.anchored[source]
+                    todo.append(identity)
 
 
 def _domains(solver: Solver, type_: Type) -> list[Type]:

@@ -43,7 +43,7 @@ from .sizes import SizeVariable
 from .solve import Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
-from .telling import nearest, plain, shown, shown_together
+from .telling import did_you_mean, nearest, plain, shown, shown_together, start_of
 from .types import (
     Array,
     Function,
@@ -219,15 +219,16 @@ class _Session:
         """The type of the weight at a path."""
         entry = self.entry(parts[0], span)
         if entry is None:
-            near = nearest(parts[0], self.names())
+            near = nearest(parts[0], [name for name, known in self.entries.items() if known.holes])
+            head = start_of(span, parts[0])
             raise Mistake(
                 plain(
                     "unknown-weight",
                     f"there is no definition `{parts[0]}`",
-                    span,
+                    head,
                     "not a definition",
-                    notes=[f"Did you mean `{near}`?"] if near else [],
-                    suggestion=near,
+                    notes=did_you_mean(near, ["`cell.W` is the weight `?W` of `cell`."]),
+                    better=(head, near) if near else None,
                 )
             )
         found = self._weight_below(entry, parts[1:])
@@ -241,8 +242,11 @@ class _Session:
                 f"there is no weight `{'.'.join(parts)}`",
                 span,
                 "not there",
-                notes=[f"`{parts[0]}` has {listed}."] if listed else [],
-                suggestion=".".join([*parts[:-1], near]) if near else None,
+                notes=[
+                    *([f"`{parts[0]}` has {listed}."] if listed else []),
+                    *did_you_mean(".".join([*parts[:-1], near]) if near else None),
+                ],
+                better=(span, ".".join([*parts[:-1], near])) if near else None,
             )
         )
 

@@ -7,7 +7,7 @@ contracts; `Under` and `SameAxes` are what is left of a lift of which one side i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from . import operand_mistakes
@@ -20,6 +20,7 @@ from .types import (
     C,
     Fin,
     Function,
+    Origin,
     R,
     Type,
     TypeVariable,
@@ -108,6 +109,11 @@ class Lift(Constraint):
     def compares(self) -> bool:
         return self.operator in ("==", "/=", "<", "<=", ">", ">=", "compare")
 
+    @property
+    def truth(self) -> Type:
+        """What a comparison gives, and where it comes from."""
+        return replace(BOOL, origin=None if self.place is None else Origin(self.place.span))
+
     def attempt(self, solver: Solver) -> bool:
         left_axes, left = solver.spine(self.left)
         right_axes, right = solver.spine(self.right)
@@ -129,7 +135,9 @@ class Lift(Constraint):
             return self.attempt(solver)
         if self._same(solver):
             if self.compares:
-                solver.add(self._like(SameAxes(type=self.left, shaped=self.result, scalar=BOOL)))
+                solver.add(
+                    self._like(SameAxes(type=self.left, shaped=self.result, scalar=self.truth))
+                )
             else:
                 self.unify(solver, self.left, self.result)
                 name = {"+": "vector", "-": "vector", "&&": "boolean", "||": "boolean"}.get(
@@ -220,7 +228,7 @@ class Lift(Constraint):
 
     def _scalar_and(self, solver: Solver, scalar: Type, other: Type, scalar_first: bool) -> bool:
         if self.compares:
-            solver.add(self._like(SameAxes(type=other, shaped=self.result, scalar=BOOL)))
+            solver.add(self._like(SameAxes(type=other, shaped=self.result, scalar=self.truth)))
             solver.add(self._like(Under(type=other, scalar=scalar)))
             return True
         self.unify(solver, other, self.result)
@@ -271,7 +279,7 @@ class Lift(Constraint):
         if self.compares:
             if self.operator not in ("==", "/="):
                 solver.add(self._like(Class(name="comparable", type=whole)))
-            self.unify(solver, array(BOOL, longer), self.result)
+            self.unify(solver, array(self.truth, longer), self.result)
         else:
             self.unify(solver, whole, self.result)
             if self.operator in ("+", "-"):

@@ -533,7 +533,7 @@ def section_too_wide(row: Span, operator: Span, left: bool) -> Diagnostic:
 
 def fractional_size(span: Span) -> Diagnostic:
     return error(
-        "fractional-size", "a size is a whole number", span, "",
+        "fractional-size", "a size is a whole number", span, "not a whole number",
         "A size counts: `R[3]` is three copies of `R`.",
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Label
 from .sizes import Size
+from .source import Span
 from .telling import (
     Advice,
     came,
@@ -61,18 +62,31 @@ def index_of_another_size(
 
 
 def index_out_of_range(
-    solver: Solver, value: float | int, type_: Fin, place: Origin | None
+    solver: Solver,
+    value: float | int | Size,
+    type_: Fin,
+    place: Origin | None,
+    written: Span | None = None,
 ) -> Diagnostic:
+    """A number, or a size used as one, that is no index there; `written` is where it
+    stands, if that is in a definition that is used here."""
     assert place is not None
+    number = shown(solver, value) if isinstance(value, Size) else str(value)
+    here = isinstance(value, Size) and written == place.span
+    of_size = f"`{place.span.text}` is {number}, and " if here else ""
     count = solver.size(type_.size)
     last = None if count.value is None else count.value - 1
     notes = [f"Indices run from 0 to {last}."] if last is not None and last >= 0 else []
     return plain(
         "index-out-of-range",
-        f"{value} is not below {count}",
+        f"{number} is not below {count}",
         place.span,
-        f"an index in {shown(solver, type_)} is expected",
-        secondary=[*came(solver, type_, place.span), *settled(solver, type_.size, place.span)],
+        f"{of_size}an index in {shown(solver, type_)} is expected",
+        secondary=[
+            *([Label(written, f"this is {number}")] if written not in (None, place.span) else []),
+            *came(solver, type_, place.span),
+            *settled(solver, type_.size, place.span),
+        ],
         notes=notes,
     )
 
@@ -87,12 +101,15 @@ def bad_literal(
     role = spoken(place.role)
     expected = f" as {role}" if role not in ("", "a number") else ""
     notes = []
-    if isinstance(resolved, Fin) and resolved.size.value:
-        notes.append(f"{text} has the whole numbers from 0 to {resolved.size.value - 1}.")
+    count = solver.size(resolved.size) if isinstance(resolved, Fin) else None
+    if count is not None and count.value:
+        notes.append(f"{text} has the whole numbers from 0 to {count.value - 1}.")
     elif text == "Int":
         notes.append("Int has the whole numbers.")
     settled_at = solver.literals_settled.get(_root(solver, type_))
     labels = came(solver, type_, place.span)
+    if not labels and isinstance(resolved, Fin):
+        labels = settled(solver, resolved.size, place.span)
     if not labels and settled_at is not None and settled_at.span != place.span:
         labels = [Label(settled_at.span, f"this is {text}")]
     if expected == " as an element of the sequence":
@@ -123,11 +140,22 @@ def _root(solver: Solver, type_: Type) -> int:
     return identity
 
 
-def too_small(solver: Solver, left: Size, right: Size, place: Origin | None) -> Diagnostic:
-    """Fewer elements than are needed: `window[5]` of three."""
+def too_small(
+    solver: Solver,
+    left: Size,
+    right: Size,
+    place: Origin | None,
+    written: Span | None = None,
+    labels: Sequence[Label] = (),
+) -> Diagnostic:
+    """Fewer elements than are needed: `window[5]` of three. `written` is the subtraction
+    in a type that asks for more."""
     assert place is not None
     have, need = solver.size(left), solver.size(right)
     where = [*settled(solver, left, place.span), *settled(solver, right, place.span)]
+    where = where or list(labels)
+    if written is not None and written != place.span:
+        where.append(Label(written, f"a size, so at least {need} are needed"))
     if need.value == 0:
         return plain(
             "negative-size", "a size would be negative", place.span, f"{have} is below 0",

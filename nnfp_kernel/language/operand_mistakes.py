@@ -26,6 +26,7 @@ from .type_mistakes import (
     representations,
 )
 from .types import (
+    C,
     Fin,
     Function,
     Linear,
@@ -88,6 +89,10 @@ def operands_differ(
         advice.notes = advice.notes or ["Two representations do not mix."]
     elif clash.kind == "types":
         code = "operand-types"
+        if {R, C} == set(tails):
+            advice.notes.append(
+                "R and C do not mix: only a number written in the program may be either."
+            )
         for tail, text, other, first in (
             (tails[0], texts[0], tails[1], True),
             (tails[1], texts[1], tails[0], False),
@@ -119,13 +124,20 @@ def operands_differ(
                 advice.example = pairs
         else:
             about_sizes(solver, clash, advice)
+    text = f"{left_text} {symbol} {right_text}"
+    hole = next((text for text in texts if re.fullmatch(r"\?\w+", text)), None)
+    if hole is not None and clash.kind == "sizes":
+        code, title = "hole-at-two-shapes", f"the hole `{hole}` is used at two shapes"
+        mine, met = (left_text, right_text) if hole == texts[0] else (right_text, left_text)
+        text = f"`{hole}` is {mine}, and here it meets {met}"
+        advice.notes.insert(0, "Two holes, with two names, may have two shapes.")
     return plain(
         code,
         title,
         span,
-        f"{left_text} {symbol} {right_text}",
+        text,
         secondary=[
-            *origins(solver, clash, left, right, span),
+            *(origins(solver, clash, left, right, span) if clash.kind != "types" else []),
             *came(solver, left, span),
             *came(solver, right, span),
         ][:3],

@@ -15,7 +15,7 @@ from .lifting import Lift, MatMul
 from .references import References, called
 from .solve import Mistake, OpenArrow
 from .source import Span
-from .telling import shown
+from .telling import came, shown
 from .types import (
     INT,
     Array,
@@ -205,7 +205,7 @@ class Operators(References):
         domain, codomain, linear = self._ends(wanted, tree.span)
         target = self.solver.resolve(wanted)
         if not isinstance(target, Function | Linear | OpenArrow | TypeVariable):
-            raise self._composition_for_value(tree, wanted, role)
+            raise self._composition_for_value(tree, stages, wanted, scope)
         saved, self._matrices = self._matrices, []
         types: list[Type] = []
         nodes: list[typed.Expression] = []
@@ -271,8 +271,34 @@ class Operators(References):
         self.fit(made, wanted, tree.span, role)
         return made
 
-    def _composition_for_value(self, tree: syntax.Binary, wanted: Type, role: str) -> Mistake:
+    def _composition_for_value(
+        self,
+        tree: syntax.Binary,
+        stages: Sequence[syntax.Expression],
+        wanted: Type,
+        scope: Scope,
+    ) -> Mistake:
         text = shown(self.solver, wanted)
+        first = stages[0]
+        value = scope.get(first.name) if isinstance(first, syntax.Name) else None
+        if value is not None and not isinstance(
+            self.solver.resolve(value), Function | Linear | OpenArrow | TypeVariable
+        ):
+            ahead = tree.operator == ">>"
+            then = stages[1].span.to(tree.span).text if ahead else None
+            return self.fail(
+                "value-for-function",
+                f"`{tree.operator}` joins functions, and this is a value",
+                first.span,
+                f"this is {shown(self.solver, value)}",
+                secondary=came(self.solver, value, first.span),
+                notes=[
+                    "To hand a value to a function, write:"
+                    if then
+                    else "To hand a value to a function, write `x |> f` or `f x`."
+                ],
+                better=(tree.span, f"{first.span.text} |> {then}") if then else None,
+            )
         return self.fail(
             "function-for-value",
             "a function stands where a value is expected",

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from . import name_mistakes as names
 from . import syntax, typed, weight_mistakes
-from .constraints import Class
-from .counting import LiteralIs
+from .constraints import Class, Learned
+from .counting import LiteralIs, SizeIs
 from .diagnostics import Diagnostic
 from .elaboration import Elaboration, Entry, HoleUse, Reason, Scope
 from .signatures import read_signature
@@ -95,7 +95,7 @@ class References(Elaboration):
     def _size_value(self, size: Size, span: Span) -> tuple[typed.Expression, Type]:
         type_ = self.solver.fresh_scalar("s", self.place(span, "a size as a number"))
         self.solver.literals[type_.identity] = (self.place(span), 0)
-        self.add(LiteralIs(value=0, type=type_), span)
+        self.add(SizeIs(size=size, written=span, type=type_), span)
         return typed.SizeValue(size, type_, span=span), type_
 
     def _global(
@@ -324,13 +324,21 @@ class References(Elaboration):
         function = typed.Builtin("negate", Function(wanted, wanted), span=tree.span)
         return typed.Apply(function, operand, wanted, span=tree.span)
 
-    def hole(self, name: str, span: Span) -> HoleUse:
+    def hole(self, name: str, span: Span, initialiser: tuple[str, Span] | None = None) -> HoleUse:
+        """The hole of this name, where it was first met; `initialiser` is the declared one."""
         if name not in self.holes:
-            type_ = self.solver.fresh(name, self.place(span, f"the hole ?{name}"))
+            what = f"the hole `?{name}`"
+            type_ = self.solver.fresh(name, self.place(span, what))
             if not self.family:
-                self.solver.anchored[type_.identity] = Weighted(self.name, f"the hole `?{name}`")
+                self.solver.anchored[type_.identity] = Weighted(self.name, what, span)
             self.holes[name] = HoleUse(type_, span)
             self.weight_types.append(type_)
+            fills = (
+                initialiser
+                if initialiser and initialiser[0] in weight_mistakes.FILLS_MATRICES
+                else None
+            )
+            self.add(Learned(hole=name, type=type_, span=span, matrix=fills), span)
         return self.holes[name]
 
     def _hole(self, tree: syntax.Hole, wanted: Type, scope: Scope, role: str) -> typed.Expression:
@@ -440,6 +448,8 @@ class References(Elaboration):
                 "`weights` takes the name of a definition",
                 argument.span,
                 "not a name",
+                notes=["Weights belong to a name. Give it one first:"],
+                suggestion=f"named = {argument.span.text}",
             )
         self._definition_named(argument.name, argument.span, "weights")
         found = Weights(argument.name, origin=self.place(tree.span))
@@ -477,6 +487,8 @@ class References(Elaboration):
                 "`open` takes the name of a definition",
                 target.span,
                 "not a name",
+                notes=["Weights belong to a name. Give it one first:"],
+                suggestion=f"named = {target.span.text}",
             )
         entry = self._definition_named(target.name, target.span, "open")
         count = len(self.learns)
@@ -517,7 +529,7 @@ class References(Elaboration):
                 "a size is wanted here",
             )
         if not self.family:
-            self.no_rigid(count.variables(), head.span, "`stack`")
+            self.no_rigid(count.variables(), head.span, "the weights under `stack`")
         state = self.solver.fresh("a", self.place(head.span, "`stack`"))
         made = Function(state, state, origin=self.place(head.span, "`stack`"))
         inner = self.expression(argument, made, scope, "the argument of `stack`")

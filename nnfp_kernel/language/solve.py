@@ -28,6 +28,7 @@ from .sizes import (
     as_size,
 )
 from .sizes import solve as solve_sizes
+from .source import Span
 from .types import (
     UNIT,
     Array,
@@ -63,10 +64,12 @@ AnyArrow: TypeAlias = Function | Linear | OpenArrow
 
 
 class Weighted(NamedTuple):
-    """Whose weights a variable belongs to: `the hole `?W`` of the definition `cell`."""
+    """Whose weights a variable belongs to: `the hole `?W`` of the definition `cell`, and
+    where it is written."""
 
     definition: str
     what: str
+    span: Span | None = None
 
 
 class Clash(Exception):

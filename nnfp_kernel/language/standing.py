@@ -179,7 +179,7 @@ def _lonely_signature(signature: syntax.Signature, near: str | None) -> Diagnost
     return plain(
         "signature-without-definition",
         f"`{signature.name}` has a signature and no definition in this cell",
-        signature.span,
+        start_of(signature.span, signature.name),
         "nothing here defines it",
         notes=did_you_mean(near, ["A signature stands in the cell of its definition."]),
         better=(start_of(signature.span, signature.name), near) if near else None,

@@ -213,9 +213,9 @@ def settled(solver: Solver, size: Size, place: Span) -> list[Label]:
         if by is not None and origin is not None and origin.span != place:
             role = origin.role or "here"
             text = shown(solver, by)
-            if role.startswith("the signature") and origin.span.text.startswith(
-                text.partition("[")[0] + "["
-            ):
+            if role.startswith(
+                ("the signature", "the declaration")
+            ) and origin.span.text.startswith(text.partition("[")[0] + "["):
                 text = origin.span.text  # the whole of an array with more axes
             labels.append(Label(origin.span, f"{text} comes from {role}"))
             continue

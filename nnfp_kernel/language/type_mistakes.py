@@ -18,6 +18,7 @@ from .telling import (
     came,
     grouped,
     listed,
+    origin_of,
     origins,
     plain,
     settled,
@@ -208,6 +209,14 @@ def _ways_out(
     if of and of[1] in _ASKS and is_arrow(solver.resolve(found)):
         advice.notes.append(f"`{of[1]}` {_ASKS[of[1]]}")
         return
+    if clash.kind == "sizes" and clash.types is not None:
+        given = origin_of(solver, clash.types[0], span)
+        if given is not None and given.role == "`window`" and "pad" not in given.span.text:
+            advice.notes.append("`window[k, pad=same]` gives as many elements as it takes.")
+    if clash.kind == "infinite":
+        advice.notes.append(
+            "Nothing holds itself: it may be applied to itself, or stand among its own elements."
+        )
     representations(solver, clash, advice, found, wanted, span)
     found_axes, found_tail = solver.spine(found)
     wanted_axes, wanted_tail = solver.spine(wanted)

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 from .diagnostics import Diagnostic, Label
 from .sizes import Size
 from .source import Span
-from .telling import (
-    plain,
-)
-from .types import (
-    Origin,
-)
+from .telling import a, came, plain, shown
+from .types import Fin, Origin, Type
 
 if TYPE_CHECKING:
     from .solve import Clash, Solver
@@ -45,10 +41,74 @@ def hole_at_two_shapes(found: Diagnostic, hole: str, first: Span) -> Diagnostic:
     )
 
 
+def not_learned(
+    solver: Solver, hole: str, type_: Type, place: Origin | None, span: Span
+) -> Diagnostic:
+    """A hole of integers, truth values or data: nothing there follows a gradient."""
+    assert place is not None
+    text = shown(solver, type_)
+    notes = [
+        "A hole is learned by its gradient: it is built from R and C by arrays, tuples and "
+        "representations."
+    ]
+    if isinstance(solver.spine(type_)[1], Fin) or text.split("[")[0] in ("Int", "Bool"):
+        notes.append("`toReal` makes a real number of what stands beside it.")
+    labels = came(solver, type_, place.span)
+    if place.span != span:
+        labels.append(Label(span, f"the hole `?{hole}`"))
+    return plain(
+        "hole-not-a-vector",
+        f"the hole `?{hole}` cannot be {a(text)}",
+        place.span,
+        f"`?{hole}` would be {text} here",
+        secondary=labels,
+        notes=notes,
+    )
+
+
+# Initialisers that fill a matrix, and what may be meant of a vector or a number.
+FILLS_MATRICES = {"orthogonal": "normal 0.1", "identity": "ones"}
+
+
+def not_a_matrix_to_fill(
+    solver: Solver,
+    hole: str,
+    type_: Type,
+    initialiser: tuple[str, Span],
+    place: Origin | None,
+    span: Span,
+) -> Diagnostic:
+    """`?b ~ orthogonal` of a vector."""
+    assert place is not None
+    name, written = initialiser
+    text = shown(solver, type_)
+    title = f"`{name}` fills a matrix, and `?{hole}` is {a(text)}"
+    labels = came(solver, type_, place.span)
+    instead = FILLS_MATRICES[name]
+    if place.span == span:
+        return plain(
+            "bad-initialiser",
+            title,
+            written,
+            "two axes or more are wanted",
+            secondary=[Label(span, f"`?{hole}` is {text}"), *labels],
+            notes=["For example:"],
+            better=(written, instead),
+        )
+    return plain(
+        "bad-initialiser",
+        title,
+        place.span,
+        f"`?{hole}` is {text} here",
+        secondary=[Label(written, "two axes or more are wanted"), *labels],
+        notes=[f"Of a vector or a number, `{instead}` may be meant."],
+    )
+
+
 def escapes(solver: Solver, clash: Clash, place: Origin) -> Diagnostic:
     """The shape of weights would depend on a variable of the signature."""
     name = clash.text
-    definition, what = clash.whose if clash.whose is not None else ("", "a hole")
+    definition, what, hole = clash.whose if clash.whose is not None else ("", "a hole", None)
     if clash.kind == "length":
         return plain(
             "hole-of-sequence",
@@ -64,6 +124,7 @@ def escapes(solver: Solver, clash: Clash, place: Origin) -> Diagnostic:
             f"`{name}` would settle the weights of `{definition}`",
             place.span,
             f"`{name}` stands for any {kind} here, and {what} of `{definition}` has one shape",
+            secondary=[Label(hole, what)] if hole is not None else [],
             notes=[
                 f"`{name}` is a variable of the signature of `{solver.owner}`. Write a number in "
                 f"its place, or make `{definition}` a family (`{definition}[{name}]`), of which "

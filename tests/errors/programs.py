@@ -24,8 +24,8 @@ NAMES = {
     "unknown_option": "f : R[9] -> R[4]\nf = window[3, strid=2] sum",
     "unknown_import": 'import "layers.nnfp"\nf x = x',
     "unknown_module": "import std.layer\nf x = x",
-    "unknown_weight": ("cell x = tanh (?W @ x + ?b)", "sum cell.V"),
-    "unknown_weight_of_nothing": ("cell x = tanh (?W @ x + ?b)", "sum cel.W"),
+    "unknown_weight": ("cell : R[2] ~> R[3]\ncell x = tanh (?W @ x + ?b)", "sum cell.V"),
+    "unknown_weight_of_nothing": ("cell : R[2] ~> R[3]\ncell x = tanh (?W @ x + ?b)", "sum cel.W"),
     "type_variable_in_a_rep": "rep Thought = a[3]",
 }
 
@@ -80,6 +80,9 @@ TYPES = {
     "boolean_added": "f : R -> R\nf x = x + (x > 0)",
     "sequence_of_different_types": "xs = [1, 2 > 1, 3]",
     "sequence_of_different_sizes": "f : (R[2], R[3]) -> R[2,2]\nf (x, y) = [x, y]",
+    "real_with_complex": "f : (R[3], C[3]) -> C[3]\nf (x, z) = x * z",
+    "ascription": "h : R[3] -> R[3]\nh x = (x : R[2])",
+    "ascription_of_an_operand": "h x = (x : R[2]) + [1, 2, 3]",
     "condition_not_boolean": "f : R -> R\nf x = if x then 1 else 0",
     "branches_differ": "f : R[3] -> R[3]\nf x = if sum x > 0 then x else sum x",
     "branches_differ_in_an_expression": "if 1 > 0 then [1, 2] else 3",
@@ -111,6 +114,10 @@ TYPES = {
     "index_out_of_range": "xs = [1, 2, 3]\ny = xs ! 3",
     "index_with_brackets": "first : R[3] -> R\nfirst xs = xs[0]",
     "index_is_a_real": "f : R[3] -> R -> R\nf xs i = xs ! i",
+    "size_out_of_range": "size classes = 7\nlabel : Fin[5]\nlabel = classes",
+    "size_variable_out_of_range": (
+        "last_of : R[n] -> Fin[3]\nlast_of x = n\n\nlabel : Fin[3]\nlabel = last_of [1, 2, 3]"
+    ),
     "fin_out_of_range": "label : Fin[10]\nlabel = 10",
     "fin_of_another_size": "f : (R[5], Fin[3]) -> R\nf (xs, i) = xs ! i",
     "functions_compared": "f : R -> R\nf x = x\n\nsame = f == f",
@@ -205,6 +212,7 @@ RECURSION = {
     "local_recursion": "f x =\n  let go n = go (n - 1)\n  in go x",
     "redefinition_uses_itself": ("f : R[2] -> R[2]\nf x = 2 * x", "f = f >> relu"),
     "recursive_alias": "type Tree = (R, Tree)",
+    "recursive_alias_of_two": "type Pair = (R, Other)\ntype Other = Pair[2]",
     "recursive_size": "size width = height + 1\nsize height = width + 1",
 }
 
@@ -241,6 +249,15 @@ HOLES = {
         "dense_2 : R[3] ~> R[3]\ndense_2 x = ?W @ x\n\n"
         "net : R[3] ~> R[3]\nnet x = dense[3] (dense[3] x) + ?dense_2"
     ),
+    "hole_of_an_int": "f : Int ~> Int\nf n = n + ?k",
+    "hole_of_truth": "f : Bool ~> Bool\nf b = b && ?w",
+    "hole_of_indices": "f : R ~> Fin[4]\nf x = ?i",
+    "hole_of_an_int_in_a_family": "bias[] x = x + ?b\nf : Int ~> Int\nf x = bias[] x",
+    "orthogonal_vector": "f : R[3] ~> R[3]\nf x = ?w + x\n  where ?w ~ orthogonal",
+    "orthogonal_vector_in_a_family": (
+        "bias[] x = x + ?b\n  where ?b ~ orthogonal\nf : R[3] ~> R[3]\nf x = bias[] x"
+    ),
+    "weights_of_a_value": "cell x = ?w * x\nf = weights (cell 3)",
     "blank": "f : R[8] -> R\nf x = norm (_ x)",
 }
 

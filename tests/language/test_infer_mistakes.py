@@ -51,10 +51,10 @@ MISTAKES = [
     ("duplicate-definition", "f x = x\n«f y = y»"),
     ("duplicate-definition", "rep A = R\n«rep A = R[2]»"),
     ("duplicate-definition", "f x = let a = x; «a» = x in a"),
-    ("signature-without-definition", "«f : R -> R»"),
+    ("signature-without-definition", "«f» : R -> R"),
     ("signature-without-definition", "f x = let «g : R» in x"),
     ("signature-brackets", "«f : R[n] ~> R[m]»\nf[m] x = ?W @ x"),
-    ("built-in-type", "«rep Int = R»"),
+    ("built-in-type", "rep «Int» = R"),
     # sizes
     ("size-mismatch", "f : R[3] -> R\nf = sum\ng : R[4] -> R\ng x = f «x»"),
     ("size-mismatch", "f : R[3] ~> R[4]\nf = dense[5] >> «dense[6]»"),
@@ -148,8 +148,8 @@ MISTAKES = [
     ("recursion", "f x = «f» (x - 1)"),
     ("recursion", "f x = g x\ng x = «f» x"),
     ("recursion", "f x = let «a» = a in a"),
-    ("recursion", "«rep A = (A, R)»"),
-    ("recursion", "«type A = (A, R)»"),
+    ("recursion", "rep A = («A», R)"),
+    ("recursion", "type A = («A», R)"),
     ("redefinition-uses-itself", "f x = x\n---\nf = «f» >> relu"),
     # over several cells
     ("import-not-found", '«import "nowhere.nnfp"»'),
