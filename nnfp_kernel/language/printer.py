@@ -529,6 +529,8 @@ class _Writer:
     def bound(self, pattern: s.PatternTree) -> _Document:
         """A pattern where a binding starts: a word there is the name that is bound."""
         match pattern:
+            case s.PatternConstructor(arguments=(_, *_)):
+                return self.pattern(pattern)
             case s.PatternConstructor() | s.PatternNumber():
                 return ["(", _Nest(self.pattern(pattern), align=True), ")"]
             case _:

@@ -141,6 +141,8 @@ SNIPPETS = [
     "f : R[n] ⊸ R[n-2]",
     "f : (R[n], Fin[10]) -> [a[n*m]] -o Tree R[3][2] ~> Weights f",
     "f : Tangent (Tree R) -> ()",
+    "let Thought t = encode xs in t",
+    "f xs = t + u where Thought t = encode xs; Pair (Thought u) _ = xs",
     "f x = y where y = x; z : R; ?W : R[m,n] ~ glorot; ?g ~ normal 0.1",
 ]
 
