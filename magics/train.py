@@ -73,12 +73,22 @@ def run(workspace: Workspace, text: str) -> View | None:
 
 
 def _data(workspace: Workspace, name: str) -> Any:
-    """A name of data: looked up in the program, then in Python."""
-    session = workspace.session
+    """A name of data: looked up in the program, then in Python. A function is no data."""
+    from nnfp_kernel.runtime.function import Function
+
+    session, function = workspace.session, False
     if name in session.names:
-        return session[name]
+        found = session[name]
+        if not isinstance(found, Function):
+            return found
+        function = True
     if name in workspace.namespace:
-        return workspace.namespace[name]
+        found = workspace.namespace[name]
+        if not isinstance(found, Function):
+            return found
+        function = True
+    if function:
+        raise UsageError(f"--data {name}: {name} is a function; examples are wanted, as an array")
     raise UsageError(f"--data {name}: neither the program nor Python has a {name}")
 
 

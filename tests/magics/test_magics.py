@@ -87,6 +87,7 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp help crossEntrpy", "Do you mean crossEntropy?"),
         ("%nnfp train net", "required: --data"),
         ("%nnfp train net --data X", "neither the program nor Python has a X"),
+        ("%nnfp train net --data net", "net is a function; examples are wanted"),
         ("%nnfp train net --data x --epoch 3", "Do you mean --epochs?"),
         ("%nnfp train net --data x --epochs many", "invalid float value: 'many'"),
         ("%nnfp train net --data x --until soon", "write a goal"),
@@ -314,6 +315,7 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
 @pytest.mark.slow
 def test_data_are_looked_up_in_the_program_first(shell: InteractiveShell) -> None:
     run(shell, "import numpy\npoints = numpy.full((4, 2), 100.0)")
+    run(shell, "distance = numpy.full((4, 2), 3.0)")  # in the program that is a function
     run(
         shell,
         "%%nnfp -q\n"
@@ -324,6 +326,10 @@ def test_data_are_looked_up_in_the_program_first(shell: InteractiveShell) -> Non
     run(shell, "%nnfp train distance --data points --optimizer sgd --rate 0.2 --epochs 100")
     run(shell, "%%nnfp -q -o found\nfound = distance.centre")
     numpy.testing.assert_allclose(run(shell, "found"), [2.0, 3.0], atol=0.2)
+
+    run(shell, "%nnfp train distance --data distance --optimizer sgd --rate 0.2 --epochs 100")
+    run(shell, "%%nnfp -q -o found\nfound = distance.centre")
+    numpy.testing.assert_allclose(run(shell, "found"), [3.0, 3.0], atol=0.2)
 
 
 def test_training_that_diverges_keeps_weights_that_are_good(

@@ -121,3 +121,21 @@ def test_fold_then_unfold(runner: ModuleType) -> None:
     for cell in trained:
         assert "finished:" in cell.outputs[0].data["text/plain"]
     assert seconds < 120  # some 20 on an idle machine
+
+
+@pytest.mark.slow
+def test_algebras_and_machines(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "09_algebras_and_machines.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 7  # two of streams, trees, lists, two of weights, tying
+    assert max(exact) < 1e-10
+    assert "commutes in 8 of 8 cases" in told
+    assert "all words of nine bits: 100%" in told
+    assert "Moore = Mealy one step later: 100%" in told
+    assert "the square commutes at 100.0% of 20,032 states" in told  # of the learned cell
+    assert "100.0% of the steps end in the box" in told
+    assert len(runner.pictures(notebook)) == 2
+    (refused,) = refusals(notebook)
+    assert "the output of this machine looks at its input" in refused
