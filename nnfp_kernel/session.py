@@ -450,7 +450,7 @@ class Session:
         >>> str(session.constructor("Pair")(1, 2))
         '(Pair 1 2)'
         """
-        for data in reversed(self.program.data.values()):  # the newest has it
+        for data in reversed(list(self.program.data.values())):  # the newest has it
             for constructor, fields in data.constructors:
                 if constructor == name:
                     return partial(_construct, self.program, data, name, fields)

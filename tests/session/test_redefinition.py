@@ -202,6 +202,7 @@ def test_a_newer_cell_may_take_a_constructor() -> None:
     for again in range(2):  # and it stays so, in the cells that follow
         made.run(f"total{again} = cata {{ Nil -> 0; Cons x s -> x + s }}")
         assert float(made.run(f"total{again} (Cons 1 (Cons 2 Nil))").outputs[0].value) == 3
+    assert str(made.constructor("Cons")(1, made.constructor("Nil")())) == "(Cons 1 (Nil))"
 
 
 @pytest.mark.parametrize("cell", ["f (X x) = x", "f : X -> R\nf x = 1", "X [1, 2, 3]"])
