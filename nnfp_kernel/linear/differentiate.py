@@ -53,6 +53,7 @@ from .maps import (
     chain,
 )
 from .residuals import keep, prologue
+from .taken import Branches, coefficients_within, masked, taken
 
 T = TypeVar("T")
 
@@ -178,9 +179,13 @@ def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bo
 class _Trace:
     """The primal's wires in the builder, the variables of their tangents, the parts."""
 
-    __slots__ = ("inputs", "outputs", "parts", "place", "variable")
+    __slots__ = ("inputs", "later", "outputs", "parts", "place", "taken", "variable")
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Mapping[Wire, Branches]) -> None:
+        self.taken = taken
+        # The parts that wait for a condition, which may be made after what it is for: where
+        # they belong among the others, and how they are made.
+        self.later: list[tuple[int, Callable[[], list[Part]]]] = []
         self.place: dict[Wire, Wire] = {}
         self.variable: dict[Wire, Variable] = {}
         self.parts: list[Part] = []
@@ -195,7 +200,7 @@ def _trace(
     active: Sequence[bool],
     wanted: Sequence[bool],
 ) -> tuple[tuple[Wire, ...], _Trace]:
-    trace = _Trace()
+    trace = _Trace(taken(graph))
     place, variable = trace.place, trace.variable
     given = []
     for inner, outer, flag in zip(graph.inputs, inputs, active, strict=True):
@@ -213,6 +218,8 @@ def _trace(
         else:
             made = _node(builder, trace, node, operands, useful)
         place.update(zip(node.outputs, made, strict=True))
+    for place_among, make in reversed(trace.later):
+        trace.parts[place_among:place_among] = make()
     builder.origin = before
     trace.inputs = tuple(given)
     trace.outputs = tuple(
@@ -263,8 +270,40 @@ def _call(
         return made
     result = Variable(output.type)
     variables = [trace.variable.get(wire) for wire in node.inputs]
-    parts = trace.parts
-    before = len(parts)
+    origin, branches = builder.origin, coefficients_within(trace.taken, node)
+    if branches:
+
+        def make() -> list[Part]:
+            builder.origin = origin
+
+            def only(wire: Wire) -> Wire:
+                return masked(builder, wire, branches, trace.place)
+
+            return _parts(builder, call, operands, output, variables, result, only)
+
+        trace.later.append((len(trace.parts), make))
+        trace.variable[node.outputs[0]] = result
+        return made
+    parts = _parts(builder, call, operands, output, variables, result)
+    trace.parts += parts
+    if parts:
+        trace.variable[node.outputs[0]] = result
+    return made
+
+
+def _parts(
+    builder: Builder,
+    call: Call,
+    operands: Sequence[Wire],
+    output: Wire,
+    variables: Sequence[Variable | None],
+    result: Variable,
+    only: Callable[[Wire], Wire] = lambda wire: wire,
+) -> list[Part]:
+    """What a call contributes; `only` is what is left of a coefficient in the branch that
+    the call is made for."""
+    parts: list[Part] = []
+    primitive = call.primitive
 
     def part(map: LinearMap, *inputs: Variable) -> None:
         parts.append(Part(map, inputs, (result,), builder.origin))
@@ -275,7 +314,7 @@ def _call(
             assert rule is not None, f"{primitive.name} has no partials"
             for variable, partial in zip(variables, rule(builder, operands, output), strict=True):
                 if variable is not None and partial is not None:
-                    step = Step("mul", {}, 0, (partial,))
+                    step = Step("mul", {}, 0, (only(partial),))
                     map = chain(builder.primitives, (step,), variable.type, output.type)
                     part(map, variable)
         case "linear":
@@ -289,7 +328,9 @@ def _call(
         case "bilinear":
             for k in primitive.open_positions or (0, 1):
                 if (variable := variables[k]) is not None:
-                    shown = (*operands[:k], operands[k].type, *operands[k + 1 :])
+                    shown = tuple(
+                        w.type if place == k else only(w) for place, w in enumerate(operands)
+                    )
                     part(_section(builder, call, (k,), shown, output), variable)
         case "general":
             differential = primitive.differential
@@ -301,9 +342,7 @@ def _call(
                     part(map, variable)
         case other:
             raise AssertionError(f"no derivative for a primitive of kind {other}")
-    if len(parts) > before:
-        trace.variable[node.outputs[0]] = result
-    return made
+    return parts
 
 
 def _section(
