@@ -24,6 +24,7 @@ from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
 from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
+from .grown import Grown, as_tree, opened, reduce
 from .primitive import Primitive
 from .values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant, known, leaves
 
@@ -412,6 +413,8 @@ class Tracer:
                 return self.builder.emit("compare", value, constant_wire, how="eq"), {}
             case p.MatchTuple(items=items):
                 return self._test_all(items, value)
+            case p.MatchConstructor() if isinstance(value, Grown):
+                return self._test(pattern, opened(self, value))
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
                     if value.constructor != name:
@@ -553,13 +556,21 @@ class Tracer:
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
     ) -> Value:
+        if isinstance(tree, Grown):
+            functor, type = tree.functor, self.concrete(alternatives[0][1].type, env)
+            with self._of_numbers():
+                return reduce(
+                    self, tree,
+                    lambda layer: self._match(as_tree(functor, layer), alternatives, env, type),
+                    type,
+                )  # fmt: skip
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
             return self._match(tree, alternatives, env, self.concrete(alternatives[0][1].type, env))
         declared = self.declarations.constructors(tree.type)[tree.constructor]
         result = self.concrete(alternatives[0][1].type, env)
         fields = tuple(
-            self._reduced(
+            self.reduced(
                 value, field, tree.type, result, lambda child: self._cata(child, alternatives, env)
             )
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
@@ -571,7 +582,7 @@ class Tracer:
                 return self.evaluate(body, env.bind(bindings))
         raise AssertionError("inference checks that a cata covers every constructor")
 
-    def _reduced(
+    def reduced(
         self,
         value: Value,
         field: t.Type,
@@ -584,13 +595,13 @@ class Tracer:
             return reduce(value)
         match field:
             case t.Array(element=element) if isinstance(value, Items):
-                made = [self._reduced(item, element, whole, result, reduce) for item in value.items]
+                made = [self.reduced(item, element, whole, result, reduce) for item in value.items]
                 inner = t.replace_type(element, whole, result)
                 with self._of_numbers():
                     return self.sequence(made, inner)
             case t.Product(items=items):
                 return tuple(
-                    self._reduced(part, item, whole, result, reduce)
+                    self.reduced(part, item, whole, result, reduce)
                     for part, item in zip(value, items, strict=True)
                 )
             case _:

@@ -69,6 +69,18 @@ class Declarations:
             for name, fields in declaration.constructors
         }
 
+    def has_data(self, type: t.Type) -> bool:
+        """Whether a value of `type` holds values of data types, recursive or not."""
+        match type:
+            case t.Array(element=element):
+                return self.has_data(element)
+            case t.Product(items=items):
+                return any(map(self.has_data, items))
+            case t.Named(name=name) if name in self.reps:
+                return self.has_data(self.reps[name].carrier)
+            case _:
+                return isinstance(type, t.Named) and type.name in self.data
+
     def has_trees(self, type: t.Type) -> bool:
         """Whether a value of `type` holds values of a recursive data type."""
         match type:

@@ -17,7 +17,18 @@ from .solve import AlreadyTold, Mistake
 from .source import Span
 from .standing import StandingDeclaration
 from .telling import did_you_mean, nearest, plain, start_of
-from .types import Array, Function, Linear, Named, Product, R, Tangent, Type, TypeVariable
+from .types import (
+    Array,
+    Function,
+    Linear,
+    Named,
+    Product,
+    R,
+    Tangent,
+    Type,
+    TypeVariable,
+    replace_type,
+)
 
 _RESERVED = (*SCALARS, *BUILT_IN, "Fin", "Weights", "Tangent")
 
@@ -75,6 +86,9 @@ class _Declaring:
                 self.declarations.wrong[name] = mistake.diagnostic
             except Mistake as mistake:
                 self._blame(name, mistake.diagnostic)
+        for name, standing in self.standing.items():
+            if isinstance(standing.item, syntax.DataItem):
+                self._derive(name)
         self._cycles(
             {n: set(named_types(r.carrier)) for n, r in self.declarations.reps.items()},
             "representation",
@@ -281,6 +295,37 @@ class _Declaring:
                 name in named_types(part) for _, fields in constructors for part in fields
             ),
         )
+
+    def _derive(self, name: str) -> None:
+        """The base functor of a recursive type: `TreeF a r`, with constructors `LeafF` and
+        `NodeF`, where `Tree a` would be stands `r`. A name that is taken stays what it is."""
+        declarations = self.declarations
+        data = declarations.data.get(name)
+        base = f"{name}F"
+        if data is None or not data.recursive or name in declarations.wrong:
+            return
+        taken = [*declarations.type_names(), *_RESERVED]
+        constructors = [f"{constructor}F" for constructor, _ in data.constructors]
+        if base in taken or any(one in declarations.constructors for one in constructors):
+            return
+        whole = Named(name, data.parameters)
+        result = TypeVariable("r", -1 - len(data.parameters))
+        fields = [
+            tuple(replace_type(item, whole, result) for item in items)
+            for _, items in data.constructors
+        ]
+        if any(name in named_types(item) for items in fields for item in items):
+            return  # a nested type: its children are of other types
+        declarations.data[base] = replace(
+            data,
+            name=base,
+            parameters=(*data.parameters, result),
+            constructors=tuple(zip(constructors, fields, strict=True)),
+            recursive=False,
+            base_of=name,
+        )
+        for place, constructor in enumerate(constructors):
+            declarations.constructors[constructor] = (base, place)
 
     def _reader(self, types: Mapping[str, Type], role: str = "") -> Reader:
         def new_type(name: str, span: Span) -> Type:

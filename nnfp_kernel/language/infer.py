@@ -180,6 +180,10 @@ class _Session:
         self.solver.carriers = {
             name: declaration.carrier for name, declaration in self.declarations.reps.items()
         }
+        for name, data in self.declarations.data.items():
+            self.solver.parametric[name] = len(data.parameters)
+            if data.base_of:
+                self.solver.bases[name] = data.base_of
         self.entries: dict[str, Entry] = {}
         self.done: dict[str, Elaborated] = {}
         self.taken: dict[str, list[Constraint]] = {}  # defaults, by definition

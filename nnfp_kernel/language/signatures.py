@@ -18,6 +18,8 @@ After `where`, separated by commas:
     b = bools a       the same axes, of Bool
     b = reals a       the same axes, of R
     index i n         i is Fin[n] or Int
+    f = layer t s     the base functor of the data type t, with s in place of children
+    u = t with b for a    the data type t, whose payload is a, with b in its place
     n >= k            a bound on sizes
 
 Names whose brackets vary in number (`window`, `pool`, `reshape`) and the operators are
@@ -27,12 +29,14 @@ typed by rules of their own: windows.py, elaborate.py.
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Protocol
 
 from . import syntax
 from .constraints import Class, Constraint
 from .counting import Flatten, Index, MatrixOf, Reshape, SizeAtLeast
 from .declarations import Declarations, Reader, rigid_reader
+from .functors import Layer, Payload
 from .lifting import Lift, MatMul, SameAxes
 from .parser import parse_type
 from .schemes import Polytype
@@ -81,7 +85,9 @@ def _read(text: str, brackets: tuple[str, ...]) -> tuple[Polytype, tuple[SizeVar
         reader.size(syntax.SizeName(name))
     type_ = reader.read(tree)
     constraints = [
-        _constraint(part.strip(), reader, text) for part in where.split(",") if part.strip()
+        _constraint(part.strip(), reader, text)
+        for part in re.split(r",(?![^(]*\))", where)
+        if part.strip()
     ]
     of_brackets = tuple(variable for name in named for variable in sizes if variable.name == name)
     return Polytype(type_, tuple(types), tuple(sizes), tuple(constraints)), of_brackets
@@ -115,6 +121,14 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
             return SameAxes(type=named(operand), shaped=named(result), scalar=BOOL)
         case [result, "=", "reals", operand]:
             return SameAxes(type=named(operand), shaped=named(result), scalar=R)
+        case [result, "=", "layer", whole, *seed]:
+            inside = reader.read(parse_type(" ".join(seed)))
+            return Layer(layer=named(result), whole=named(whole), seed=inside)
+        case [result, "=", whole, "with", *other, "for", payload]:
+            inside = reader.read(parse_type(" ".join(other)))
+            return Payload(
+                whole=named(whole), payload=named(payload), made=named(result), other=inside
+            )
         case [result, "=", "lift" | "compare" as word, left, right]:
             return Lift(operator=word, left=named(left), right=named(right), result=named(result))
     raise ValueError(f"no such constraint: {text!r} in {whole!r}")

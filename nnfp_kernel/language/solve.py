@@ -159,6 +159,8 @@ class Solver:
         self.size_types: dict[int, Type] = {}  # … by which type
         self._arrays: tuple[Array | Fin, Array | Fin] | None = None  # whose sizes are unified
         self.carriers: dict[str, Type] = {}  # of representations
+        self.bases: dict[str, str] = {}  # base functors, with the data types they are of
+        self.parametric: dict[str, int] = {}  # data types, with their number of parameters
         self.literals: dict[int, tuple[Origin, float | int]] = {}
         self.literals_settled: dict[int, Origin] = {}  # where it was told what a number is
         self.waiting: dict[int, list[Constraint]] = {}

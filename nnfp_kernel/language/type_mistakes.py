@@ -129,6 +129,7 @@ def mismatch(
         advice.notes.append(f"  found     {found_text}\n  expected  {wanted_text}")
     about_sizes(solver, clash, advice)
     about_variables(solver, clash, advice)
+    _about_layers(solver, parts[0], parts[1], advice)
     labels = origins(solver, clash, found, wanted, place.span)
     if _curried(solver, found, wanted):
         labels = came(solver, found, place.span)
@@ -145,6 +146,20 @@ def mismatch(
         secondary=labels,
         **advice.parts,  # type: ignore[arg-type]
     )
+
+
+def _about_layers(solver: Solver, found: Type, wanted: Type, advice: Advice) -> None:
+    """A tree for a layer of one, or the other way round."""
+    one, other = solver.resolve(found), solver.resolve(wanted)
+    if not isinstance(one, Named) or not isinstance(other, Named):
+        return
+    for base, tree in ((one.name, other.name), (other.name, one.name)):
+        if solver.bases.get(base) == tree:
+            advice.notes.append(
+                f"{base} is one layer of a {tree}: its constructors are those of {tree} with "
+                "an F, and what they hold in place of children need not be trees."
+            )
+            return
 
 
 def is_arrow(type_: Type) -> bool:

@@ -306,3 +306,4 @@ class DataDeclaration(Node):
     parameters: tuple[TypeVariable, ...]
     constructors: tuple[tuple[str, tuple[Type, ...]], ...]
     recursive: bool
+    base_of: str = ""  # the recursive type of which this is the base functor

@@ -20,6 +20,7 @@ from . import (
     movement,
     random,
     reduction,
+    trees,
     windows,
 )
 from .table import BUILTINS, PRIMITIVES
@@ -27,5 +28,5 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "machines", "matrix", "movement", "random", "reduction", "windows",
+    "machines", "matrix", "movement", "random", "reduction", "trees", "windows",
 ]  # fmt: skip

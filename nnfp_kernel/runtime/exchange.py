@@ -461,7 +461,7 @@ def with_tags(
     type: t.Type, value: Any, arrays: Iterator[Array], declarations: Declarations
 ) -> Iterator[Array]:
     """Gradients laid out as `type`, with the tags of `value`, which do not move."""
-    tags = _tags(type, declarations)
+    tags = tags_of(type, declarations)
     if not any(tags):
         return arrays
     kept = list(flatten(value, type, declarations, _plain))
@@ -469,18 +469,21 @@ def with_tags(
     return iter([k if tag else g for tag, k, g in zip(tags, kept, gradients, strict=True)])
 
 
-def _tags(type: t.Type, declarations: Declarations) -> list[bool]:
+def tags_of(type: t.Type, declarations: Declarations) -> list[bool]:
     """Of each array in the layout, whether it holds tags."""
     match type:
         case t.Array(element=element):
-            return _tags(element, declarations)
+            return tags_of(element, declarations)
         case t.Product(items=items):
-            return [tag for item in items for tag in _tags(item, declarations)]
+            return [tag for item in items for tag in tags_of(item, declarations)]
         case t.Named(name=name) if name in declarations.reps:
-            return _tags(declarations.reps[name].carrier, declarations)
+            return tags_of(declarations.reps[name].carrier, declarations)
         case t.Named(name=name) if name in declarations.data:
             fields = declarations.constructors(type).values()
-            return [True, *(tag for part in fields for tag in _tags(t.Product(part), declarations))]
+            return [
+                True,
+                *(tag for part in fields for tag in tags_of(t.Product(part), declarations)),
+            ]
         case _:
             return [False] * len(declarations.layout(type))
 
@@ -631,5 +634,5 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 __all__ = [
     "DataValue", "Misfit", "as_array", "describe", "flatten", "lookup", "match", "paths_of",
-    "rebuild", "type_of", "unflatten_paths", "with_tags",
+    "rebuild", "tags_of", "type_of", "unflatten_paths", "with_tags",
 ]  # fmt: skip

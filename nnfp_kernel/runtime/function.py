@@ -315,7 +315,10 @@ class Function:
         wires, answer = call.traced.graph.outputs, call.traced.answer
         moves = iter(results[len(wires) :])
         # Integers and Booleans do not move: () stands in their places.
-        tangents = [next(moves) if wire.type.differentiable else () for wire in wires]
+        tangents = [
+            next(moves) if wire.type.differentiable else results[k] if k in answer.tags else ()
+            for k, wire in enumerate(wires)
+        ]
         return answer.rebuild(iter(results)), answer.rebuild(iter(tangents))
 
     def _check_tangents(self, call: Call, inputs: Sequence[Any], tangents: Sequence[Any]) -> None:

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy
+
 from ..graph.graph import ArrayType, Builder, Graph, Wire
+from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
 from ..graph.trace import Environment, InputWeights, Scope, Surroundings, Tracer
@@ -24,7 +27,7 @@ from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import constant
 from ..language.syntax import NOWHERE
 from .data import DataValue
-from .exchange import flatten, match, rebuild, with_tags
+from .exchange import flatten, match, rebuild, tags_of, with_tags
 from .lower import DTYPES, Precision, lower
 
 Array = Any
@@ -224,7 +227,19 @@ def _batched(
         return tuple(inner[-1].wires)
 
     made = tracer.map_wires(batch, flat, one)
-    return Answer(tuple(made), inner[-1].rebuild)
+    answer = inner[-1]
+    if not answer.tags and not tracer.declarations.has_data(expression.type):
+        return Answer(tuple(made), answer.rebuild)
+
+    def each(arrays: Iterator[Array]) -> list[Any]:
+        own = [next(arrays) for _ in made]
+        return [answer.rebuild(iter([_row(array, k) for array in own])) for k in range(batch)]
+
+    return Answer(tuple(made), each, answer.tags)
+
+
+def _row(array: Array, k: int) -> Array:
+    return array if isinstance(array, tuple) else array[k]
 
 
 def numbers(precision: Precision) -> Callable[[Any, str], Array]:
@@ -362,43 +377,50 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a traced expression gives: its wires, and the Python value of their arrays."""
+    """What a traced expression gives: its wires, and the Python value of their arrays.
+    `tags` are the wires that say which constructor a data value has."""
 
     wires: tuple[Wire, ...]
     rebuild: Callable[[Iterator[Array]], Any]
+    tags: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, value: Value, type: t.Type, tracer: Tracer) -> Answer:
         """Raises NnfpError for a function, which is not an answer."""
-        wires: list[Wire] = []
-        rebuild = _rebuilder(value, type, tracer, wires)
-        return cls(tuple(wires), rebuild)
+        made: list[tuple[Wire, bool]] = []
+        rebuild = _rebuilder(value, type, tracer, made)
+        tags = frozenset(k for k, (_, is_tag) in enumerate(made) if is_tag)
+        return cls(tuple(wire for wire, _ in made), rebuild, tags)
 
 
 def _rebuilder(
-    value: Value, type: t.Type, tracer: Tracer, wires: list[Wire]
+    value: Value, type: t.Type, tracer: Tracer, made: list[tuple[Wire, bool]]
 ) -> Callable[[Iterator[Array]], Any]:
     declarations = tracer.declarations
     if isinstance(value, Variant) and value.constructor is not None:
         # The constructor is known, so only its own fields are there: trees come out too.
         fields = declarations.constructors(value.type)[value.constructor]
         parts = [
-            _rebuilder(part, field, tracer, wires)
+            _rebuilder(part, field, tracer, made)
             for part, field in zip(value.fields[value.constructor], fields, strict=True)
         ]
         constructor = value.constructor
         return lambda arrays: DataValue(constructor, tuple(part(arrays) for part in parts))
+    if isinstance(value, Grown):
+        return _grown_rebuilder(value, tracer, made)
     if isinstance(value, Items):
-        each = [_rebuilder(item, value.type, tracer, wires) for item in value.items]
+        each = [_rebuilder(item, value.type, tracer, made) for item in value.items]
         return lambda arrays: [one(arrays) for one in each]
     if isinstance(type, t.Product):
         items = [
-            _rebuilder(part, item, tracer, wires)
+            _rebuilder(part, item, tracer, made)
             for part, item in zip(value, type.items, strict=True)
         ]
         return lambda arrays: tuple(item(arrays) for item in items)
     try:
-        wires.extend(tracer.flatten(value, type))
+        wires = tracer.flatten(value, type)
+        tags = tags_of(type, declarations) if declarations.has_data(type) else [False] * len(wires)
+        made.extend(zip(wires, tags, strict=True))
     except NotFirstOrder as problem:
         raise NnfpError(
             Diagnostic(
@@ -414,6 +436,45 @@ def _rebuilder(
             )
         ) from None
     return lambda arrays: rebuild(type, arrays, declarations)
+
+
+def _grown_rebuilder(
+    tree: Grown, tracer: Tracer, made: list[tuple[Wire, bool]]
+) -> Callable[[Iterator[Array]], Any]:
+    """The tree, node by node, of its levels' arrays: only the nodes that are there."""
+    functor, declarations, slots = tree.functor, tracer.declarations, tree.functor.slots
+    levels = [
+        _rebuilder(layer, t.Array(functor.layer(t.UNIT), constant(slots**k)), tracer, made)
+        for k, layer in enumerate(tree.layers)
+    ]
+    assert functor.end is not None
+    zeros = [
+        rebuild(item, iter([numpy.zeros(a.shape) for a in declarations.layout(item)]), declarations)
+        for item in functor.fields[functor.end]
+    ]
+    end = DataValue(functor.end, tuple(zeros))
+
+    def node(layer: DataValue, k: int, below: Mapping[int, DataValue]) -> DataValue:
+        name = tree_name(layer.constructor)
+        children = functor.children[name]
+        fields = tuple(
+            below[k * slots + children.index(place)] if place in children else value
+            for place, value in enumerate(layer.fields)
+        )
+        return DataValue(name, fields)
+
+    def build(arrays: Iterator[Array]) -> DataValue:
+        layers = [level(arrays) for level in levels]
+        there = [[0]]
+        for layer in layers:
+            counts = {k: len(functor.children[tree_name(layer[k].constructor)]) for k in there[-1]}
+            there.append([k * slots + slot for k in there[-1] for slot in range(counts[k])])
+        nodes = dict.fromkeys(there.pop(), end)
+        for layer, present in zip(reversed(layers), reversed(there), strict=True):
+            nodes = {k: node(layer[k], k, nodes) for k in present}
+        return nodes[0]
+
+    return build
 
 
 __all__ = [

@@ -9,7 +9,7 @@ from importlib import resources
 
 from ..language.source import Source
 
-FILES = ("prelude", "losses", "layers", "recurrent", "attention", "decoding")
+FILES = ("prelude", "losses", "layers", "recurrent", "attention", "decoding", "trees")
 
 
 def source(name: str) -> Source:

@@ -43,6 +43,11 @@ def index(*values: int) -> jax.Array:
     return jnp.array(values[0] if len(values) == 1 else values, jnp.int64)
 
 
+TREE = """data Tree a = Leaf a | Node (Tree a) (Tree a)
+sumTree = cata { Leaf x -> x; Node l r -> l + r }
+"""
+
+
 # --- formulas ----------------------------------------------------------------------------------
 
 
@@ -216,6 +221,33 @@ def all_by_likelihood(w, h, n):
 # --- cases -----------------------------------------------------------------------------------
 
 CASES = [
+    # trees
+    Case(
+        "zipTreeWith",
+        TREE + "f : R[3] -> R[3]\n"
+        "f x = sumTree (zipTreeWith (*) (Node (Leaf x) (Leaf (exp x)), Node (Leaf (2 * x)) (Leaf x)))",
+        real(3),
+        lambda _, x: 2 * x * x + x * jnp.exp(x),
+    ),
+    Case(
+        "sumData",
+        TREE + "f : R[3] -> R[3]\nf x = sumData (Node (Leaf (square x)) (Leaf x))",
+        real(3),
+        lambda _, x: x * x + x,
+    ),
+    Case(
+        "countData",
+        TREE + "f : R[3] -> R\nf x = countData (Node (Leaf x) (Leaf x)) * sum x",
+        real(3),
+        lambda _, x: 2 * x.sum(),
+    ),
+    Case(
+        "dotTree",
+        TREE + "f : (R[3], R[3]) -> R\n"
+        "f (x, y) = dotTree (Node (Leaf x) (Leaf y), Node (Leaf (exp y)) (Leaf x))",
+        (real(3), real(3, seed=1)),
+        lambda _, p: (p[0] * jnp.exp(p[1])).sum() + (p[0] * p[1]).sum(),
+    ),
     # plumbing
     Case("id", "f : R[3] -> R[3]\nf = id", real(3), lambda _, x: x),
     Case("fst", "f : (R[3], R) -> R[3]\nf = fst", (real(3), real()), lambda _, p: p[0]),

@@ -1,0 +1,333 @@
+"""Trees grown and reduced: `ana`, `hylo`, `para`, and the payload as a functor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nnfp_kernel as nnfp
+
+PROGRAM = """
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+data List a = Nil | Cons a (List a)
+data Term = Number R | Minus Term | Plus Term Term R
+data Rose a = Rose a [Rose a]
+data Pair a = Pair a (a, R) [a]
+
+total = cata { Leaf x -> x; Node l r -> l + r }
+leaves : Tree a -> R
+leaves = cata { Leaf _ -> 1; Node l r -> l + r }
+add layer = case layer of { LeafF x -> x; NodeF l r -> l + r }
+split s = if s > 1 then NodeF (0.5 * s) (0.3 * s) else LeafF (log s)
+
+grown : R -> Tree R
+grown = ana[4] split
+grownTotal : R -> R
+grownTotal = ana[4] split >> total
+hyloTotal : R -> R
+hyloTotal = hylo[4] add split
+
+weigh layer = case layer of { LeafF x -> x; NodeF (a, x) (b, y) -> x * leaves a + y * leaves b }
+weighed : Tree R -> R
+weighed = para weigh
+grownWeighed : R -> R
+grownWeighed = ana[4] split >> para weigh
+forgetful : Tree R -> R
+forgetful = para (\\layer -> case layer of { LeafF x -> x; NodeF (_, x) (_, y) -> x + y })
+
+squared : Tree R -> Tree R
+squared = mapData square
+grownSquared : R -> R
+grownSquared = ana[4] split >> mapData square >> total
+grownRoot s = case grown s of { Leaf x -> x; Node (Leaf x) _ -> 10 * x; Node l r -> total r }
+
+taken : R -> List R
+taken = ana[5] (\\s -> if s < 0.9 then NilF else ConsF (log (s - 0.8)) (s - 0.1))
+listTotal : R -> R
+listTotal = taken >> cata { Nil -> 0; Cons x s -> 2 * s + x }
+
+term s = if s > 2 then PlusF (s / 2) (s / 3) s else if s > 1 then MinusF (s / 2) else NumberF s
+value = cata { Number x -> x; Minus x -> 0 - x; Plus x y w -> x * y + w }
+termValue : R -> R
+termValue = ana[3] term >> value
+"""
+
+
+@pytest.fixture(scope="module")
+def session() -> nnfp.Session:
+    made = nnfp.Session(precision=64)
+    made.run(PROGRAM)
+    return made
+
+
+def numbers(tree: Any) -> list[float]:
+    """The payload, from left to right."""
+    if tree.constructor == "Leaf":
+        return [float(tree.fields[0])]
+    return numbers(tree.fields[0]) + numbers(tree.fields[1])
+
+
+def split(s: float, depth: int = 4) -> list[float]:
+    """What `grown` has at its leaves, in plain Python; below the last level stands 0."""
+    if depth == 0:
+        return [0.0]
+    if s > 1:
+        return split(0.5 * s, depth - 1) + split(0.3 * s, depth - 1)
+    return [float(numpy.log(s))]
+
+
+def judged(session: nnfp.Session, name: str, x: float) -> None:
+    """A derivative agrees with differences, with JAX, and with its own other direction."""
+    f = session[name]
+    value, pullback = f.vjp({}, x)
+    gradient = float(pullback(1.0)[1])
+    _, tangent = f.jvp(({}, x), ({}, 1.0))
+    h = 1e-6
+    difference = (float(f(x + h)) - float(f(x - h))) / (2 * h)
+    _, theirs = jax.vjp(lambda x: f.apply({}, x), x)
+    assert numpy.isfinite(gradient)
+    assert gradient == pytest.approx(difference, rel=1e-6, abs=1e-8)
+    assert gradient == pytest.approx(float(theirs(jax.numpy.ones_like(value))[0]), rel=1e-12)
+    assert gradient == pytest.approx(float(tangent), rel=1e-12)
+
+
+TREES = st.recursive(
+    st.floats(-2, 2, allow_subnormal=False).map(lambda x: ["Leaf", x]),
+    lambda inner: st.tuples(st.just("Node"), inner, inner).map(list),
+    max_leaves=6,
+).map(nnfp.tree)
+SEEDS = st.floats(0.05, 20)
+
+
+# --- growing --------------------------------------------------------------------------------------
+
+
+@given(SEEDS)
+def test_a_tree_is_grown_to_its_depth_and_ends_there(session: nnfp.Session, seed: float) -> None:
+    assert numbers(session["grown"](seed)) == pytest.approx(split(seed), rel=1e-12)
+
+
+@given(SEEDS)
+def test_a_hylomorphism_is_a_cata_after_an_ana(session: nnfp.Session, seed: float) -> None:
+    grown = session["grownTotal"](seed)
+    assert float(session["hyloTotal"](seed)) == pytest.approx(float(grown), rel=1e-12)
+    assert float(grown) == pytest.approx(sum(split(seed)), rel=1e-12)
+    assert float(session["total"](session["grown"](seed))) == pytest.approx(float(grown), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["grownTotal", "hyloTotal", "grownWeighed", "grownSquared"])
+@pytest.mark.parametrize("seed", [0.4, 1.7, 9.3])
+def test_derivatives_pass_through_grown_trees(
+    session: nnfp.Session, name: str, seed: float
+) -> None:
+    # The logarithm of places that no tree reaches would be NaN.
+    judged(session, name, seed)
+
+
+@pytest.mark.parametrize("seed", [0.4, 1.06, 1.5, 4.1, 30.0])
+def test_constructors_may_have_different_numbers_of_children(
+    session: nnfp.Session, seed: float
+) -> None:
+    def value(s: float, depth: int = 3) -> float:
+        if depth == 0:
+            return 0
+        if s > 2:
+            return value(s / 2, depth - 1) * value(s / 3, depth - 1) + s
+        return -value(s / 2, depth - 1) if s > 1 else s
+
+    assert float(session["termValue"](seed)) == pytest.approx(value(seed), rel=1e-12)
+    judged(session, "termValue", seed)
+    judged(session, "listTotal", seed / 10 + 0.82)
+
+
+def test_a_list_is_grown_as_a_tree_with_one_child(session: nnfp.Session) -> None:
+    found = session["taken"](1.15)
+    steps = []
+    while found.constructor == "Cons":
+        steps.append(float(found.fields[0]))
+        found = found.fields[1]
+    assert steps == pytest.approx(numpy.log([0.35, 0.25, 0.15]), rel=1e-9)
+
+
+def test_the_end_of_a_path_is_the_first_constructor_without_children(
+    session: nnfp.Session,
+) -> None:
+    session.run(
+        "cut : R -> Tree R\ncut = ana[1] (\\s -> NodeF s s)\n"
+        "none : R -> Tree R\nnone = ana[0] split\n"
+        "list : R -> List R\nlist = ana[2] (\\s -> ConsF s s)"
+    )
+    assert session["cut"](3.0) == nnfp.tree("(Node (Leaf 0) (Leaf 0))")
+    assert session["none"](3.0) == nnfp.tree("(Leaf 0)")
+    assert session["list"](3.0) == nnfp.tree("(Cons 3 (Cons 3 Nil))")
+
+
+def test_a_grown_tree_is_taken_apart_by_case(session: nnfp.Session) -> None:
+    assert float(session["grownRoot"](0.5)) == pytest.approx(numpy.log(0.5))
+    assert float(session["grownRoot"](1.8)) == pytest.approx(10 * numpy.log(0.9))
+    assert float(session["grownRoot"](3.0)) == pytest.approx(sum(split(0.9, 3)))
+
+
+def test_a_tree_grows_in_a_batch_and_in_a_map(session: nnfp.Session) -> None:
+    seeds = numpy.array([0.3, 1.4, 6.0])
+    trees = session["grown"].batch(seeds)
+    assert trees == [session["grown"](seed) for seed in seeds]
+    session.run("every : R[n] -> R[n]\nevery = map grownTotal")
+    numpy.testing.assert_allclose(session["every"](seeds), [sum(split(s)) for s in seeds])
+
+
+def test_a_tree_may_learn_how_it_grows(session: nnfp.Session) -> None:
+    session.run(
+        "sprout : R[3] ~> TreeF R R[3]\n"
+        "sprout h = if sum h > 0 then NodeF (tanh (?L @ h)) (tanh (?R @ h)) else LeafF (dot ?w h)\n"
+        "grows : R[3] ~> R\ngrows = ana[3] sprout >> total"
+    )
+    f = session["grows"]
+    weights = f.init(jax.random.key(0))
+    x = numpy.array([0.5, 0.2, 0.9])
+    _, gradient = f.value_and_grad(weights, x)
+    theirs = jax.grad(lambda w: f.apply(w, x))(weights)
+    jax.tree.map(lambda a, b: numpy.testing.assert_allclose(a, b, rtol=1e-9), gradient, theirs)
+
+
+def test_the_tangent_of_a_grown_tree_is_a_tree(session: nnfp.Session) -> None:
+    value, tangent = session["grown"].jvp(({}, 1.5), ({}, 1.0))
+    assert str(tangent).count("Node") == str(value).count("Node") == 1
+    assert numbers(tangent) == pytest.approx([1 / 1.5, 1 / 1.5])
+
+
+# --- reducing -------------------------------------------------------------------------------------
+
+
+@given(TREES)
+def test_para_that_does_not_look_at_the_trees_is_cata(session: nnfp.Session, tree: Any) -> None:
+    one, two = session["forgetful"](tree), session["total"](tree)
+    assert float(one) == pytest.approx(float(two), abs=1e-12)
+
+
+@given(TREES)
+def test_para_sees_each_child_beside_its_result(session: nnfp.Session, tree: Any) -> None:
+    def weighed(node: Any) -> float:
+        if node.constructor == "Leaf":
+            return float(node.fields[0])
+        return sum(weighed(child) * len(numbers(child)) for child in node.fields)
+
+    assert float(session["weighed"](tree)) == pytest.approx(weighed(tree), abs=1e-9)
+
+
+@given(SEEDS)
+def test_para_of_a_grown_tree_is_that_of_its_value(session: nnfp.Session, seed: float) -> None:
+    known = session["weighed"](session["grown"](seed))
+    assert float(session["grownWeighed"](seed)) == pytest.approx(float(known), rel=1e-9)
+
+
+def test_para_goes_into_sequences_of_children() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Rose a = Rose a [Rose a]\n"
+        "weight : Rose a -> R\nweight = cata { Rose _ ns -> 1 + sum ns }\n"
+        "each layer = case layer of { RoseF x pairs -> fold (\\(s, (t, r)) -> s + r * weight t) x "
+        "pairs }\n"
+        "f : Rose R -> R\nf = para each"
+    )
+    rose = nnfp.tree("(Rose 1 [(Rose 2 [(Rose 3 [])]) (Rose 4 [])])")
+    assert float(made["f"](rose)) == 1 + 2 * (2 + 3) + 4
+
+
+@given(st.floats(-2, 2), TREES)
+def test_a_linear_function_is_fused_into_the_algebra(
+    session: nnfp.Session, factor: float, tree: Any
+) -> None:
+    # If h (alg x) = alg' (F h x), then h after cata alg is cata alg'.
+    session.run(
+        "after : (Tree R, R) -> R\nafter (t, c) = c * total t\n"
+        "fused : (Tree R, R) -> R\n"
+        "fused (t, c) = (cata { Leaf x -> c * x; Node l r -> l + r }) t"
+    ) if "after" not in session.names else None
+    one, two = session["after"]((tree, factor)), session["fused"]((tree, factor))
+    assert float(one) == pytest.approx(float(two), abs=1e-9)
+
+
+# --- the payload ----------------------------------------------------------------------------------
+
+
+@given(TREES)
+def test_map_data_keeps_identity_and_composition(session: nnfp.Session, tree: Any) -> None:
+    if "composed" not in session.names:
+        session.run(
+            "same : Tree R -> Tree R\nsame = mapData id\n"
+            "composed : Tree R -> Tree R\ncomposed = mapData (square >> sin)\n"
+            "inTurn : Tree R -> Tree R\ninTurn = mapData square >> mapData sin"
+        )
+    assert session["same"](tree) == tree
+    assert session["composed"](tree) == session["inTurn"](tree)
+    assert numbers(session["squared"](tree)) == [x * x for x in numbers(tree)]
+
+
+def test_payload_stands_in_tuples_sequences_and_other_data() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Maybe a = Nothing | Just a\n"
+        "data Mixed b a = Mixed a (a, R) [a] (Maybe a) b | End\n"
+        "f : Mixed R R -> Mixed R R\nf = mapData square\n"
+        "g : Mixed R R -> R\ng = foldData (\\(s, x) -> 10 * s + x) 0\n"
+        "many : (Maybe R)[n] -> (Maybe R)[n]\nmany = map (mapData log)\n"
+        "logs : (Maybe R)[n] -> R\nlogs = many >> map (cata { Nothing -> 0; Just x -> x }) >> sum"
+    )
+    mixed = nnfp.tree("(Mixed 2 (3, 5) [4, 6] (Just 7) 8)")
+    assert made["f"](mixed) == nnfp.tree("(Mixed 4 (9, 5) [16, 36] (Just 49) 8)")
+    assert float(made["g"](mixed)) == 23467
+    assert made["f"](nnfp.tree("End")) == nnfp.tree("End")
+    items = (nnfp.tree("(Just 2)"), nnfp.tree("Nothing"))
+    _, pullback = made["logs"].vjp({}, items)  # log of the payload that is not there: no NaN
+    assert pullback(1.0)[1] == [nnfp.tree("(Just 0.5)"), nnfp.tree("Nothing")]
+
+
+@given(TREES)
+def test_zipping_a_tree_with_itself_doubles_its_payload(session: nnfp.Session, tree: Any) -> None:
+    if "doubled" not in session.names:
+        session.run("doubled : Tree R -> Tree R\ndoubled t = zipTreeWith (+) (t, t)")
+    assert numbers(session["doubled"](tree)) == [2 * x for x in numbers(tree)]
+
+
+def test_helpers_on_trees_are_written_in_the_language(session: nnfp.Session) -> None:
+    session.run(
+        "sums : Tree R[2] -> R[2]\nsums = sumData\n"
+        "counts : Tree R[2] -> R\ncounts = countData\n"
+        "dots : (Tree R[2], Tree R[2]) -> R\ndots = dotTree"
+    )
+    tree = nnfp.tree("(Node (Leaf [1, 2]) (Node (Leaf [3, 4]) (Leaf [5, 6])))")
+    assert session["sums"](tree).tolist() == [9, 12]
+    assert float(session["counts"](tree)) == 3
+    assert float(session["dots"]((tree, tree))) == 91
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (TREE + "f : R -> Tree R\nf = ana[3] (\\s -> Leaf s)", "TreeF is one layer of a Tree"),
+        (TREE + "f = ana[3] (\\s -> s + 1)\nf 1", "R is not a layer of a tree"),
+        (TREE + "para (\\layer -> 1) 2", "R is not a layer of a tree"),
+        ("data S = S R S\nana[3] (\\s -> SF s s) 1", "has no end"),
+        ("data Rose a = Rose a [Rose a]\nana[3] (\\s -> RoseF s [s, s]) 1", "cannot be grown"),
+        (TREE + "ana[30] (\\s -> NodeF s s) 1", "places"),
+        (TREE + "zipTree (Leaf 1, Node (Leaf 1) (Leaf 2))", "a Leaf stands opposite a Node"),
+        (TREE + "zipTree (ana[2] (\\s -> LeafF s) 1, Leaf 1)", "known only at run time"),
+        ("data T = L R | N T T\nmapData square (L 1)", "T has no payload"),
+        ("mapData square [1, 2]", "has no payload"),
+    ],
+)
+def test_what_cannot_be_grown_or_mapped_is_told(program: str, said: str) -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        nnfp.Session(precision=64).run(program)
+    assert said in caught.value.render()
