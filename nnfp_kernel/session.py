@@ -264,7 +264,7 @@ class Session:
         ]  # fmt: skip
         if traced.draws:
             arrays.append(self.next_key())
-        return traced.answer.rebuild(iter(traced.run(*arrays)))
+        return traced.answer.rebuild(iter(traced.checked(traced.run(*arrays))))
 
     def _weight_arrays(self, wanted: Sequence[Any]) -> list[Array]:
         import jax

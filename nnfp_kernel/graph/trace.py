@@ -7,6 +7,8 @@ their own `trace` (primitives/), and talk to the `Tracer` as their context.
 
     weights    come from a `WeightSource`, asked by path and type
     draws      take their keys from a `KeySource`, one per map element and loop step
+    lengths    known only at run time are wires; what they may turn out not to allow
+               (the mean of nothing) is a `Doubt`, one more number beside the answer
 """
 
 from __future__ import annotations
@@ -26,16 +28,46 @@ from ..language.syntax import NOWHERE
 from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .primitive import Primitive
-from .values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant, known, leaves
+from .sequences import (
+    elements,
+    filled,
+    fitted,
+    joined,
+    leading,
+    longest,
+    map_leading,
+    over,
+    present,
+    resized,
+    unfilled,
+    where,
+)
+from .values import (
+    Declarations,
+    Extent,
+    Items,
+    NotFirstOrder,
+    OpenSize,
+    Value,
+    Variant,
+    holds_sequence,
+    known,
+    leaves,
+)
+from .values import Sequence as Ragged
 
 
 class BuiltinRecord(Protocol):
     """What the tracer asks of a built-in name (primitives/table.py)."""
 
     @property
+    def name(self) -> str: ...
+    @property
     def arity(self) -> int: ...
     @property
     def trace(self) -> Callable[..., Value]: ...
+    @property
+    def ragged(self) -> Callable[..., Value] | bool: ...
 
 
 class WeightSource(Protocol):
@@ -49,7 +81,7 @@ class Occurrence:
     """One use of a built-in name, all of it concrete: what its `trace` is handed."""
 
     type: t.Type
-    brackets: tuple[int, ...] = ()
+    brackets: tuple[Any, ...] = ()  # numbers; an Extent for a length known at run time
     options: Mapping[str, int | str] = field(default_factory=dict)
     span: Span = NOWHERE  # where the name is written
 
@@ -90,7 +122,7 @@ class Environment:
     scope: Scope
     locals: Mapping[str, Value] = field(default_factory=dict)
     types: Mapping[t.TypeVariable, t.Type] = field(default_factory=dict)
-    sizes: Mapping[SizeVariable, int] = field(default_factory=dict)
+    sizes: Mapping[SizeVariable, Size] = field(default_factory=dict)
     # Types concretised in this environment, by identity of the node's type.
     known: dict[int, t.Type] = field(default_factory=dict, compare=False)
 
@@ -111,6 +143,18 @@ class Keys:
             self.wire = self.origin()
         self.drawn += 1
         return builder.emit("foldKey", self.wire, builder.constant(self.drawn, "Int"))
+
+
+NEEDS_LENGTH = "needs-length"  # the code of a mistake that a known length would mend
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is only known at run time: the `number` that is 0 where all is well, else tells
+    by its place what of `problems`, counted from 1, is wrong."""
+
+    wire: Wire | None
+    problems: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +179,7 @@ class Tracer:
         key: Callable[[], Wire],
         external: Callable[[str, t.Type], Value],
         present: WeightSource,
+        extents: Mapping[SizeVariable, Extent] | None = None,
     ) -> None:
         self.surroundings = surroundings
         self.declarations = surroundings.declarations
@@ -143,6 +188,9 @@ class Tracer:
         self.keys = Keys(key)
         self._external = external
         self._present = present
+        self.extents = extents or {}  # what the lengths known at run time are
+        self._problems: list[Diagnostic] = []
+        self._doubts: list[Wire] = []  # in the graph that is being built
 
     # --- expressions --------------------------------------------------------------
 
@@ -156,7 +204,10 @@ class Tracer:
             case p.Literal(value=value, type=type):
                 return self._number(value, self.concrete(type, env))
             case p.SizeValue(size=size, type=type):
-                return self._number(self.number(size, env, expression), self.concrete(type, env))
+                number = self.number(size, env, expression)
+                if isinstance(number, Extent):
+                    return self._length_value(number.length, self.concrete(type, env))
+                return self._number(number, self.concrete(type, env))
             case p.Builtin():
                 return self._builtin(expression, env)
             case p.Global():
@@ -243,24 +294,61 @@ class Tracer:
         """`type` with all its variables replaced by what they stand for here."""
         found = env.known.get(id(type))
         if found is None:
-            sizes = {variable: constant(value) for variable, value in env.sizes.items()}
-            found = t.substitute(type, env.types, sizes)
+            found = t.substitute(type, env.types, env.sizes)
             env.known[id(type)] = found
         return found
 
-    def number(self, size: Size, env: Environment, node: p.Node) -> int:
-        """The number a size is here. A size that nothing has settled is the user's to settle."""
-        try:
-            return size.evaluate(env.sizes)
-        except KeyError:
-            name = node.name if isinstance(node, p.Global | p.Builtin) else "this"
+    def number(self, size: Size, env: Environment, node: p.Node) -> Any:
+        """The number a size is here, or the Extent of a length known only at run time. A
+        size that nothing has settled is the user's to settle."""
+        size = size.substitute(env.sizes)
+        if size.value is not None:
+            return size.value
+        if self.extents and size.variables() <= self.extents.keys():
+            return self._extent(size)
+        name = node.name if isinstance(node, p.Global | p.Builtin) else "this"
+        with self.builder.at(node.span):
+            self.fail(
+                "size-open",
+                f"a size of `{name}` is not known: {size}",
+                "Nothing that stands settles it, and an expression settles nothing for "
+                "others. Give the definition a signature, or the size in brackets.",
+            )
+
+    def known_number(self, size: Size, env: Environment, node: p.Node) -> int:
+        """The number a size is here, where a length known only at run time will not do."""
+        number = self.number(size, env, node)
+        if isinstance(number, Extent):
             with self.builder.at(node.span):
-                self.fail(
-                    "size-open",
-                    f"a size of `{name}` is not known: {size}",
-                    "Nothing that stands settles it, and an expression settles nothing for "
-                    "others. Give the definition a signature, or the size in brackets.",
-                )
+                self.needs_length("this")
+        assert isinstance(number, int)
+        return number
+
+    def _extent(self, size: Size) -> Extent:
+        """A sum of products of lengths known at run time."""
+        capacities = {v: extent.capacity for v, extent in self.extents.items()}
+        return Extent(max(size.evaluate(capacities), 0), self._length(size))
+
+    def _length(self, size: Size) -> Wire:
+        """A size made of lengths known at run time: a sum of products."""
+        builder = self.builder
+        total = builder.constant(0, "Int")
+        for monomial, coefficient in size.terms:
+            term = builder.constant(coefficient, "Int")
+            for atom in monomial:
+                if isinstance(atom, SizeVariable):
+                    factor = self.extents[atom].length
+                else:
+                    parts = self._length(atom.numerator), self._length(atom.denominator)
+                    factor = builder.emit("divide", *parts)
+                term = builder.emit("mul", term, factor)
+            total = builder.emit("add", total, term)
+        return total
+
+    def _length_value(self, length: Wire, type: t.Type) -> Wire:
+        if type == t.R:
+            return self.builder.emit("convert", length, kind="R")
+        return length
 
     def _number(self, value: float | int, type: t.Type) -> Wire:
         match type:
@@ -277,7 +365,7 @@ class Tracer:
             self.concrete(node.type, env),
             tuple(self.number(size, env, node) for size in node.brackets),
             {
-                name: option if isinstance(option, str) else self.number(option, env, node)
+                name: option if isinstance(option, str) else self.known_number(option, env, node)
                 for name, option in node.options.items()
             },
             node.span,
@@ -301,11 +389,20 @@ class Tracer:
     def call(self, record: BuiltinRecord, occurrence: Occurrence, *arguments: Value) -> Value:
         """A built-in at its arguments. What types could not tell (run-time lengths that
         disagree) is a user's mistake, told at the place that asked for it."""
+        trace, ragged = record.trace, record.ragged
+        if ragged is not True and any(map(holds_sequence, (*occurrence.brackets, *arguments))):
+            if ragged is False:
+                self.needs_length(f"`{record.name}`")
+            trace = ragged
         try:
             with self._of_numbers():
-                return record.trace(self, occurrence, *arguments)
+                return trace(self, occurrence, *arguments)
         except ValueError as problem:
             self.fail("shapes-disagree", str(problem))
+        except OpenSize as problem:
+            if problem.size.variables() <= self.extents.keys():
+                self.needs_length(f"`{record.name}`")
+            raise
 
     @contextmanager
     def _of_numbers(self) -> Iterator[None]:
@@ -319,6 +416,45 @@ class Tracer:
                 f"Its type is {t.show(problem.type)}; only values made of numbers can "
                 "pass through sequences, loops, maps and branches.",
             )
+
+    def needs_length(self, what: str) -> NoReturn:
+        """Raise an error: this can only be done for a sequence of known length."""
+        self.fail(
+            NEEDS_LENGTH,
+            f"{what} needs a sequence whose length is known before running",
+            "Here the length is known only at run time.",
+        )
+
+    # --- what only shows at run time ----------------------------------------------------
+
+    def require(self, condition: Wire, problem: str) -> None:
+        """The condition must hold where this is reached; else `problem` is the user's
+        mistake, told with the place that is being traced."""
+        builder = self.builder
+        known = self.constant_value(condition)
+        if known is True:
+            return
+        if known is False:
+            raise ValueError(problem)
+        place = builder.origin or NOWHERE
+        self._problems.append(Diagnostic("shapes-disagree", problem, Label(place)))
+        number = builder.constant(len(self._problems), "Int")
+        fine = builder.constant(0, "Int")
+        self._doubts.append(builder.emit("select", condition, fine, number))
+
+    def doubt(self) -> Doubt:
+        """All that has been required so far in the graph that is being built."""
+        wire = longest(self.builder, self._doubts) if self._doubts else None
+        return Doubt(wire, tuple(self._problems))
+
+    def _doubt_each(self, doubts: Wire, extent: Extent | None) -> None:
+        """Doubts of all elements or steps, as one."""
+        if doubts.type.shape[0] == 0:
+            return
+        if extent is not None:
+            none = self.builder.zeros(doubts.type)
+            doubts = where(self.builder, present(self.builder, extent), doubts, none)
+        self._doubts.append(self.builder.emit("maximum", doubts, axes=(0,)))
 
     def fail(self, code: str, title: str, *notes: str, suggestion: str | None = None) -> NoReturn:
         """Raise an error at the place that is being traced."""
@@ -339,9 +475,16 @@ class Tracer:
             scope,
             {},
             {v: self.concrete(type, env) for v, type in node.instance.types.items()},
-            {v: self.number(size, env, node) for v, size in node.instance.sizes.items()},
+            {v: self._instance_size(s, env, node) for v, s in node.instance.sizes.items()},
         )
         return self.evaluate(definition.body, inner)
+
+    def _instance_size(self, size: Size, env: Environment, node: p.Node) -> Size:
+        """A size handed to a definition; a length known only at run time stays a name."""
+        size = size.substitute(env.sizes)
+        if size.value is None and not any(variable.runtime for variable in size.variables()):
+            self.number(size, env, node)  # says that nothing settles it
+        return size
 
     def _under(self, expression: p.Expression, env: Environment, label: str | None) -> Value:
         """`expression` with copies of all weights it reaches, kept below `label` here."""
@@ -366,7 +509,7 @@ class Tracer:
         )
 
     def _stack(self, node: p.Stack, env: Environment) -> Value:
-        count = self.number(node.count, env, node)
+        count = self.known_number(node.count, env, node)
         type = self.concrete(node.type, env)
         assert isinstance(type, t.Function)
         state_type = type.domain
@@ -486,11 +629,19 @@ class Tracer:
             )
         if isinstance(type, t.Linear):
             return then().choose(condition, otherwise())
-        bodies = []
+        branches = []
         for branch in (otherwise, then):  # branches[int(condition)]
             with self.inside(self.builder.child()) as child:
-                outputs = self.declarations.flatten(child, branch(), type)
-                bodies.append((child, [child.own(wire) for wire in outputs]))
+                branches.append((child, branch(), self.doubt().wire))
+        room = joined(branches[0][1], branches[1][1])
+        doubted = any(doubt is not None for _, _, doubt in branches)
+        bodies = []
+        for child, value, doubt in branches:
+            outputs = self.declarations.flatten(child, fitted(child, value, room), type)
+            if doubted:
+                outputs.append(child.constant(0, "Int") if doubt is None else doubt)
+            bodies.append((child, [child.own(wire) for wire in outputs]))
+        like = unfilled(fitted(bodies[0][0], branches[0][1], room))
         # Both branches take the operands of either.
         captured = list(dict.fromkeys(wire for child, _ in bodies for wire in child.captured))
         graphs = []
@@ -503,7 +654,10 @@ class Tracer:
                 Graph(tuple(order[wire] for wire in captured), graph.nodes, graph.outputs)
             )
         made = self.builder.add(Choose(tuple(graphs)), (condition, *captured))
-        return self.declarations.rebuild(type, made)
+        if doubted:
+            self._doubts.append(made[-1])
+            made = made[:-1]
+        return self.declarations.rebuild(type, made, like)
 
     def constant_value(self, wire: Wire) -> Any:
         """The number or Boolean a wire is known to be, else None."""
@@ -519,11 +673,22 @@ class Tracer:
         type = t.Array(element, constant(len(items)))
         if not items:
             return self.zero(type)
+        if any(map(holds_sequence, items)):
+            items = self._with_one_room(items)
         columns = zip(
             *(self.declarations.flatten(self.builder, item, element) for item in items),
             strict=True,
         )
-        return self.declarations.rebuild(type, [self.stacked(column) for column in columns])
+        wires = [self.stacked(column) for column in columns]
+        return self.declarations.rebuild(type, wires, unfilled(items[0]))
+
+    def _with_one_room(self, items: Sequence[Value]) -> list[Value]:
+        """Sequences of several lengths, each with the room of the longest."""
+        widest = items[0]
+        for item in items:
+            widest = fitted(self.builder, widest, joined(widest, item))
+        room = joined(widest, widest)
+        return [fitted(self.builder, item, room) for item in items]
 
     def stacked(self, wires: Sequence[Wire]) -> Wire:
         """Wires of one type as one array over a new leading axis."""
@@ -612,16 +777,42 @@ class Tracer:
     @contextmanager
     def inside(self, builder: Builder, keys: Keys | None = None) -> Iterator[Builder]:
         """Work in a sub-graph's builder."""
-        before = self.builder, self.keys
-        self.builder, self.keys = builder, keys or self.keys
+        before = self.builder, self.keys, self._doubts
+        self.builder, self.keys, self._doubts = builder, keys or self.keys, []
         try:
             yield builder
         finally:
-            self.builder, self.keys = before
+            self.builder, self.keys, self._doubts = before
+
+    def together(self, value: Value) -> tuple[Value, Extent]:
+        """Sequences that go together, some of them of run-time length: with one room and
+        one length, which is required of all."""
+        builder = self.builder
+        ragged = leading(value)
+        capacity = min(wire.type.shape[0] for wire in leaves(value))
+        length = ragged[0].length
+        for other in dict.fromkeys(sequence.length for sequence in ragged):
+            if other is not length:
+                self.same_length(length, other)
+
+        def fit(part: Value) -> Value:
+            if isinstance(part, Ragged) and part.axis == 0:
+                if part.capacity != capacity:
+                    return Ragged(resized(builder, part.elements, 0, capacity), length)
+                return Ragged(part.elements, length, part.filled)
+            count = leaves(part)[0].type.shape[0]
+            self.same_length(length, builder.constant(count, "Int"))
+            return Ragged(resized(builder, part, 0, capacity), length)
+
+        return map_leading(fit, value), Extent(capacity, length)
+
+    def same_length(self, one: Wire, other: Wire) -> None:
+        same = self.builder.emit("compare", one, other, how="eq")
+        self.require(same, "sequences that go together have different lengths")
 
     def loop(
         self,
-        length: int,
+        length: int | Extent,
         initial: Value,
         state_type: t.Type,
         sequences: Value,
@@ -631,43 +822,79 @@ class Tracer:
         *,
         reverse: bool = False,
         layers: StackedWeights | None = None,
+        again: bool = False,
     ) -> tuple[Value, Value]:
         """A Loop node: `step(state, element) -> (state, output)` along `sequences`.
 
-        Gives the final state and the outputs, over a leading axis of `length`.
+        Gives the final state and the outputs, over a leading axis of `length`. Where that
+        is known only at run time, a step beyond the end starts from the initial state
+        again, with the element it was first given, and leaves the state as it is.
         """
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
-        over = constant(length)
+        extent = length if isinstance(length, Extent) else None
+        count = length.capacity if isinstance(length, Extent) else length
+        if extent is not None:
+            sequences = map_leading(
+                lambda part: filled(self.builder, part, last=reverse), sequences
+            )
+        initial, sequences = unfilled(initial), elements(sequences)
+        over_count = constant(count)
         start = flatten(self.builder, initial, state_type)
-        elements = flatten(self.builder, sequences, t.Array(element_type, over))
+        along = flatten(self.builder, sequences, t.Array(element_type, over_count))
+        mask = [] if extent is None else [present(self.builder, extent)]
+        held = [] if extent is None else [self.builder.emit("hold", wire) for wire in start]
         child = self.builder.child()
         keys = Keys(lambda: child_key())
         extra: list[Callable[[], Wire]] = []
 
         def child_key() -> Wire:
-            extra.append(lambda: self.builder.emit("splitKey", self.key(), count=length))
+            extra.append(lambda: self.builder.emit("splitKey", self.key(), count=count))
             return child.input(ArrayType("Key"))
 
         with self.inside(child, keys):
             state = [child.input(wire.type) for wire in start]
-            items = [child.input(wire.type.element()) for wire in elements]
+            items = [child.input(wire.type.element()) for wire in along]
+            there = [child.input(wire.type.element()) for wire in mask]
             if layers is not None:
-                layers.child, layers.extra = child, extra
-            new_state, output = step(rebuild(state_type, state), rebuild(element_type, items))
-            body_outputs = [
-                *flatten(child, new_state, state_type),
-                *flatten(child, output, output_type),
-            ]
+                layers.child, layers.extra, layers.made = child, extra, {}
+            before = state
+            if there:
+                before = [where(child, there[0], *pair) for pair in zip(state, held, strict=True)]
+            new_state, output = step(
+                rebuild(state_type, before, initial), rebuild(element_type, items, sequences)
+            )
+            room = joined(initial, new_state)
+            grown = room != joined(initial, initial)
+            if not grown:
+                after = flatten(child, fitted(child, new_state, room), state_type)
+                if there:
+                    after = [where(child, there[0], *pair) for pair in zip(after, state, strict=True)]
+                outputs = flatten(child, output, output_type)
+                doubt = self.doubt().wire
+        if grown:
+            if again:
+                raise ValueError("a state that is a sequence may not grow from step to step")
+            return self.loop(
+                length, fitted(self.builder, initial, room), state_type, sequences, element_type,
+                step, output_type, reverse=reverse, layers=layers, again=True,
+            )  # fmt: skip
+        body_outputs = [*after, *outputs, *([] if doubt is None else [doubt])]
         body = child.finish(body_outputs)
-        operands = (*child.captured, *start, *elements, *(make() for make in extra))
-        operation = Loop(body, len(child.captured), len(start), length, reverse)
+        operands = (*child.captured, *start, *along, *mask, *(make() for make in extra))
+        operation = Loop(body, len(child.captured), len(start), count, reverse)
         made = self.builder.add(operation, operands)
+        if doubt is not None:
+            self._doubt_each(made[-1], extent)
+            made = made[:-1]
         final, stacked = made[: len(start)], made[len(start) :]
-        return rebuild(state_type, final), rebuild(t.Array(output_type, over), stacked)
+        results = rebuild(t.Array(output_type, over_count), stacked, output)
+        if extent is not None:
+            results = over(results, extent.length, filled=not reverse)
+        return rebuild(state_type, final, initial), results
 
     def map(
         self,
-        length: int,
+        length: int | Extent,
         sequences: Value,
         element_type: t.Type,
         function: Callable[[Value], Value],
@@ -675,28 +902,47 @@ class Tracer:
     ) -> Value:
         """A Map node: `function` on every element of `sequences`."""
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
-        over = constant(length)
-        elements = flatten(self.builder, sequences, t.Array(element_type, over))
-        made = self.map_wires(
-            length,
-            elements,
-            lambda items: flatten(
-                self.builder, function(rebuild(element_type, items)), output_type
-            ),
-        )
-        return rebuild(t.Array(output_type, over), made)
+        extent = length if isinstance(length, Extent) else None
+        count = length.capacity if isinstance(length, Extent) else length
+        if extent is not None:
+            sequences = map_leading(lambda part: filled(self.builder, part), sequences)
+        sequences = elements(sequences)
+        over_count = constant(count)
+        given = flatten(self.builder, sequences, t.Array(element_type, over_count))
+        results: list[Value] = []
+        doubts: list[Wire | None] = []
+
+        def body(items: list[Wire]) -> list[Wire]:
+            results.append(function(rebuild(element_type, items, sequences)))
+            wires = flatten(self.builder, results[0], output_type)
+            doubts.append(self.doubt().wire)
+            return [*wires, *(wire for wire in doubts if wire is not None)]
+
+        made = self.map_wires(count, given, body)
+        if doubts[0] is not None:
+            self._doubt_each(made[-1], extent)
+            made = made[:-1]
+        value = rebuild(t.Array(output_type, over_count), made, results[0])
+        return value if extent is None else over(value, extent.length, filled=True)
 
     def map_wires(
-        self, length: int, sequences: Sequence[Wire], body: Callable[[list[Wire]], Sequence[Wire]]
+        self,
+        length: int,
+        sequences: Sequence[Wire],
+        body: Callable[[list[Wire]], Sequence[Wire]],
+        each_key: Callable[[], Wire] | None = None,
     ) -> tuple[Wire, ...]:
-        """A Map node on wires; a body that draws has a key of its own for each element."""
+        """A Map node on wires; a body that draws has a key of its own for each element,
+        out of one key, or as `each_key` gives them."""
         child = self.builder.child()
         keys = Keys(lambda: child.input(ArrayType("Key")))
         with self.inside(child, keys):
             outputs = body([child.input(wire.type.element()) for wire in sequences])
-        extra = (
-            [] if keys.wire is None else [self.builder.emit("splitKey", self.key(), count=length)]
-        )
+        extra = []
+        if keys.wire is not None and each_key is not None:
+            extra = [each_key()]
+        elif keys.wire is not None:
+            extra = [self.builder.emit("splitKey", self.key(), count=length)]
         graph = child.finish(outputs)
         operands = (*child.captured, *sequences, *extra)
         return self.builder.add(Map(graph, len(child.captured), length), operands)
@@ -730,8 +976,8 @@ class Tracer:
             return leaves(value)
         return self.declarations.flatten(self.builder, value, type)
 
-    def rebuild(self, type: t.Type, wires: Sequence[Wire]) -> Value:
-        return self.declarations.rebuild(type, wires)
+    def rebuild(self, type: t.Type, wires: Sequence[Wire], like: Value = None) -> Value:
+        return self.declarations.rebuild(type, wires, like)
 
     def linear_arithmetic(self, operation: str, *operands: Value) -> Value:
         """`+ - * /` and negation where an operand is a linear map, which knows how."""

@@ -3,6 +3,8 @@
     R, C, Bool, Int, Fin, and arrays of them      a Wire
     a product; an array of products                a tuple (one array per item: R[n] and
                                                    Bool[n] for (R, Bool)[n])
+    a sequence of run-time length                  a Sequence: room for so many elements,
+                                                   and how many there are
     a representation                               its carrier's value
     a `data` value                                 a Variant
     a sequence of trees                            Items, each of a shape of its own
@@ -10,12 +12,14 @@
     a linear map                                   a LinearValue, which is callable too
 
 Every first-order value is a list of wires laid out by its type, which is how it
-crosses the border of a sub-graph: `flatten` and `rebuild`.
+crosses the border of a sub-graph: `flatten` and `rebuild`. What of it is a Sequence the
+value says, not the type: one constructor serves both lengths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,7 +28,7 @@ from ..language.sizes import Size
 from ..language.typed import DataDeclaration, RepDeclaration
 from .graph import ArrayType, Builder, Wire
 
-Value: TypeAlias = Any  # Wire | tuple | Variant | Callable[[Value], Value]
+Value: TypeAlias = Any  # Wire | tuple | Sequence | Variant | Callable[[Value], Value]
 
 _KIND = {"R": "R", "C": "C", "Bool": "Bool", "Int": "Int"}
 
@@ -50,6 +54,46 @@ class Items:
 
     type: t.Type  # of an element
     items: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many elements there are: `length`, known at run time, of at most `capacity`."""
+
+    capacity: int
+    length: Wire
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A sequence whose length is known only at run time.
+
+    `elements` is a wire, or a Sequence, or a Variant, over one more axis of a fixed
+    capacity; what stands from `length` on is padding and means nothing. Inside other
+    arrays, elements and `length` have the same axes in front, so a sequence of sequences
+    is Sequence(Sequence(R[8,4], Int[8]), Int). A sequence of products is a tuple of
+    Sequences, as an array of products is a tuple of arrays.
+
+    `filled` says that the padding repeats the first element (where there is one), so
+    that a function of a padding element does nothing it does not do anyway.
+    """
+
+    elements: Value
+    length: Wire
+    filled: bool = False
+
+    @property
+    def axis(self) -> int:
+        """Which axis of its wires is the one that is padded."""
+        return self.length.type.rank
+
+    @property
+    def capacity(self) -> int:
+        return int(leaves(self.elements)[0].type.shape[self.axis])
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.capacity, self.length)
 
 
 @dataclass(frozen=True)
@@ -135,6 +179,10 @@ class Declarations:
         return list(self._flatten(builder, value, type))
 
     def _flatten(self, builder: Builder, value: Value, type: t.Type) -> Iterator[Wire]:
+        if isinstance(value, Sequence):
+            yield value.length
+            yield from self._flatten(builder, value.elements, type)
+            return
         match type:
             case t.Scalar() | t.Fin():
                 yield value
@@ -168,30 +216,38 @@ class Declarations:
             case _:
                 raise NotFirstOrder(type)
 
-    def rebuild(self, type: t.Type, wires: Sequence[Wire]) -> Value:
-        """The value of `type` that these wires, in the order of `layout`, make up."""
+    def rebuild(self, type: t.Type, wires: Listed[Wire], like: Value = None) -> Value:
+        """The value of `type` that these wires, in the order of `layout`, make up: with
+        Sequences where `like`, a value laid out the same way, has them."""
         supply = iter(wires)
-        value = self._rebuild(type, supply)
+        value = self._rebuild(type, supply, like)
         if next(supply, None) is not None:
             raise ValueError(f"too many wires for {t.show(type)}")
         return value
 
-    def _rebuild(self, type: t.Type, supply: Iterator[Wire]) -> Value:
+    def _rebuild(self, type: t.Type, supply: Iterator[Wire], like: Value) -> Value:
+        if isinstance(like, Sequence):
+            length = next(supply)
+            return Sequence(self._rebuild(type, supply, like.elements), length, like.filled)
         match type:
             case t.Scalar() | t.Fin():
                 return next(supply)
             case t.Array(element=element):
-                return self._rebuild(element, supply)
+                return self._rebuild(element, supply, like)
             case t.Product(items=items):
-                return tuple(self._rebuild(item, supply) for item in items)
+                parts = like if isinstance(like, tuple) else (None,) * len(items)
+                return tuple(
+                    self._rebuild(item, supply, part)
+                    for item, part in zip(items, parts, strict=True)
+                )
             case t.Weights(name=name):
-                return tuple(self._rebuild(item, supply) for _, item in self.weights(name))
+                return tuple(self._rebuild(item, supply, None) for _, item in self.weights(name))
             case t.Named(name=name) if name in self.reps:
-                return self._rebuild(self.reps[name].carrier, supply)
+                return self._rebuild(self.reps[name].carrier, supply, like)
             case t.Named(name=name) if name in self.data:
                 tag = next(supply)
                 fields = {
-                    constructor: tuple(self._rebuild(field, supply) for field in field_types)
+                    constructor: tuple(self._rebuild(field, supply, None) for field in field_types)
                     for constructor, field_types in self.constructors(type).items()
                 }
                 return Variant(type, None, fields, tag)
@@ -254,9 +310,12 @@ def known(size: Size) -> int:
 
 
 def leaves(value: Value) -> list[Wire]:
-    """The wires of a value of arrays, in order. Raises NotFirstOrder for trees."""
+    """The arrays a value is made of, in order; of a Sequence, those of its elements.
+    Raises NotFirstOrder for trees."""
     if isinstance(value, tuple):
         return [leaf for item in value for leaf in leaves(item)]
+    if isinstance(value, Sequence):
+        return leaves(value.elements)
     if isinstance(value, Items):
         raise NotFirstOrder(value.type)
     if isinstance(value, Variant):
@@ -267,10 +326,13 @@ def leaves(value: Value) -> list[Wire]:
 
 
 def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
-    """`function` on corresponding wires of values of one shape."""
+    """`function` on corresponding arrays of values of one shape; lengths stay."""
     first = values[0]
     if isinstance(first, tuple):
         return tuple(map_leaves(function, *items) for items in zip(*values, strict=True))
+    if isinstance(first, Sequence):
+        elements = map_leaves(function, *(value.elements for value in values))
+        return Sequence(elements, first.length, all(value.filled for value in values))
     if isinstance(first, Items) or (isinstance(first, Variant) and first.tag is None):
         raise NotFirstOrder(first.type)
     if isinstance(first, Variant):  # an array of data, laid out as arrays
@@ -281,3 +343,16 @@ def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
         tag = function(*(value.tag for value in values))
         return Variant(first.type, None, fields, tag)
     return function(*values)
+
+
+def holds_sequence(value: Value) -> bool:
+    """Whether some length in a value is known only at run time.
+
+    >>> holds_sequence((Wire(ArrayType("R", (3,))), ()))
+    False
+    """
+    if isinstance(value, tuple):
+        return any(map(holds_sequence, value))
+    if isinstance(value, Variant):  # not a tree, which may be deep
+        return value.tag is not None and any(map(holds_sequence, value.fields.values()))
+    return isinstance(value, Sequence | Extent)

@@ -89,7 +89,12 @@ def _read(text: str, brackets: tuple[str, ...]) -> tuple[Polytype, tuple[SizeVar
         for part in re.split(r",(?![^(]*\))", where)
         if part.strip()
     ]
-    of_brackets = tuple(variable for name in named for variable in sizes if variable.name == name)
+    of_brackets = tuple(
+        variable
+        for name in named
+        for variable in sizes
+        if variable.name == name and not variable.runtime
+    )
     return Polytype(type_, tuple(types), tuple(sizes), tuple(constraints)), of_brackets
 
 

@@ -567,7 +567,8 @@ class Solver:
 
     def _alias(self, side: Size, written: Size, other: Size) -> bool:
         """Bind a lone open variable to the other side as it was written, so that it can
-        be told which definition settled it. Of two variables the newer one goes."""
+        be told which definition settled it. Of two variables the newer one goes, but
+        that a length is known only at run time is not forgotten."""
         variable = side.lone_variable
         if variable is None or not variable.open or variable in other.variables():
             return False
@@ -575,7 +576,8 @@ class Solver:
         if (
             opposite is not None
             and opposite.open
-            and ((opposite.runtime, opposite.identity) > (variable.runtime, variable.identity))
+            and (not opposite.runtime, opposite.identity)
+            > (not variable.runtime, variable.identity)
         ):
             return False
         if other.value is None and any(factor < 0 for _, factor in other.terms):

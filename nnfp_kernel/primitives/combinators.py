@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..graph.graph import ArrayType
+from ..graph.sequences import leading, over, where
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Items, Value, leaves, map_leaves
+from ..graph.values import Extent, Items, Value, leaves, map_leaves
 from ..language import types as t
 from ..language.sizes import constant
+from . import sequences
 from .linear_maps import LinearValue
 from .table import Builtin, builtin
 
@@ -34,6 +36,13 @@ def _length(sequence: Value, type: t.Type) -> int:
     return length
 
 
+def _along(context: Tracer, sequence: Value, type: t.Type) -> tuple[Value, int | Extent]:
+    """What a combinator runs along, and how many elements it has."""
+    if leading(sequence):
+        return context.together(sequence)
+    return sequence, _length(sequence, type)
+
+
 def _element(type: t.Type) -> t.Type:
     assert isinstance(type, t.Array)
     return type.element
@@ -52,22 +61,22 @@ def _zipped(type: t.Type) -> t.Array:
 
 def _map(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     _, sequence = use.domains()[:2]
-    result = use.result(2)
+    result = _element(use.result(2))
     if isinstance(xs, Items):  # trees, each of a shape of its own
-        return context.sequence([function(item) for item in xs.items], _element(result))
-    return context.map(_length(xs, sequence), xs, _element(sequence), function, _element(result))
+        return context.sequence([function(item) for item in xs.items], result)
+    xs, length = _along(context, xs, sequence)
+    return context.map(length, xs, _element(sequence), function, result)
 
 
 def _zip_with(context: Tracer, use: Occurrence, function: Value, pair: Value) -> Value:
     sequence = _zipped(use.domains()[1])
-    return context.map(
-        _length(pair, sequence), pair, sequence.element, function, _element(use.result(2))
-    )
+    pair, length = _along(context, pair, sequence)
+    return context.map(length, pair, sequence.element, function, _element(use.result(2)))
 
 
 def _zip(context: Tracer, use: Occurrence, pair: Value) -> Value:
-    _length(pair, _zipped(use.domains()[0]))  # an array of pairs is a pair of arrays
-    return pair
+    # An array of pairs is a pair of arrays.
+    return _along(context, pair, _zipped(use.domains()[0]))[0]
 
 
 builtin(
@@ -76,6 +85,7 @@ builtin(
         doc="A function on every element: one layer applied everywhere, its weights shared.",
         latex=r"\mathrm{map}\,{0}",
         example="map square [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -83,6 +93,7 @@ builtin(
         "zip", "(a[n], b[n]) -> (a, b)[n]", 1, _zip,
         doc="Two sequences of one length as a sequence of pairs.",
         example="zip ([1, 2], [3, 4])",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -90,6 +101,7 @@ builtin(
         "unzip", "(a, b)[n] -> (a[n], b[n])", 1, lambda context, use, pairs: pairs,
         doc="A sequence of pairs as a pair of sequences.",
         example="unzip (zip ([1, 2], [3, 4]))",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -97,6 +109,7 @@ builtin(
         "zipWith", "((a, b) -> c) -> (a[n], b[n]) -> c[n]", 2, _zip_with,
         doc="A function of pairs on two sequences of one length.",
         example="zipWith (*) ([1, 2], [3, 4])",
+        ragged=True,
     )
 )  # fmt: skip
 
@@ -111,8 +124,9 @@ def _fold(reverse: bool) -> Callable[..., Value]:
             for item in reversed(xs.items) if reverse else xs.items:
                 start = step((start, item))
             return start
+        xs, length = _along(context, xs, sequence)
         final, _ = context.loop(
-            _length(xs, sequence), start, state, xs, _element(sequence),
+            length, start, state, xs, _element(sequence),
             lambda s, x: (step((s, x)), ()), t.UNIT, reverse=reverse,
         )  # fmt: skip
         return final
@@ -127,9 +141,8 @@ def _scan(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value
         after = step((s, x))
         return after, after
 
-    _, states = context.loop(
-        _length(xs, sequence), start, state, xs, _element(sequence), accumulate, state
-    )
+    xs, length = _along(context, xs, sequence)
+    _, states = context.loop(length, start, state, xs, _element(sequence), accumulate, state)
     return states
 
 
@@ -138,8 +151,9 @@ def _map_accumulate(reverse: bool) -> Callable[..., Value]:
         _, state, sequence = use.domains()[:3]
         result = use.result(3)
         assert isinstance(result, t.Product)
+        xs, length = _along(context, xs, sequence)
         return context.loop(
-            _length(xs, sequence), start, state, xs, _element(sequence),
+            length, start, state, xs, _element(sequence),
             lambda s, x: step((s, x)), _element(result.items[1]), reverse=reverse,
         )  # fmt: skip
 
@@ -152,6 +166,35 @@ def _unfold(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value
         use.brackets[0], seed, state, (), t.UNIT, lambda s, _: step(s), _element(use.result(2))
     )
     return outputs
+
+
+def _unfold_while(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value:
+    """A loop of n steps that stays where it is once it was told to stop, and starts from
+    the seed again, so that nothing is computed that is not computed anyway."""
+    _, state = use.domains()[:2]
+    builder, (most,) = context.builder, use.brackets
+    if isinstance(most, Extent):
+        context.needs_length("`unfoldWhile`")
+    start = [builder.emit("hold", wire) for wire in context.flatten(seed, state)]
+
+    def one(before: Value, _: Value) -> tuple[Value, Value]:
+        here, going = before
+        builder = context.builder
+        wires = context.flatten(here, state)
+        safe = [where(builder, going, *pair) for pair in zip(wires, start, strict=True)]
+        after, output, more = step(context.rebuild(state, safe, here))
+        on = builder.emit("and", going, more)
+        moved = context.flatten(after, state)
+        kept = [where(builder, on, *pair) for pair in zip(moved, wires, strict=True)]
+        return (context.rebuild(state, kept, here), on), (output, on)
+
+    element = _element(use.result(2))
+    _, (outputs, on) = context.loop(
+        most, (seed, builder.constant(True, "Bool")), t.Product((state, t.BOOL)),
+        (), t.UNIT, one, t.Product((element, t.BOOL)),
+    )  # fmt: skip
+    length = builder.emit("sum", builder.emit("convert", on, kind="Int"), axes=(0,))
+    return over(outputs, length)
 
 
 def _iterate(context: Tracer, use: Occurrence, function: Value, start: Value) -> Value:
@@ -167,6 +210,7 @@ builtin(
         "fold", "((s, a) -> s) -> s -> a[n] -> s", 3, _fold(reverse=False),
         doc="The state after the last element: an encoding RNN.",
         example="fold (+) 0 [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -174,6 +218,7 @@ builtin(
         "foldRight", "((s, a) -> s) -> s -> a[n] -> s", 3, _fold(reverse=True),
         doc="A fold that starts at the last element.",
         example="foldRight (\\(s, x) -> s / 2 + x) 0 [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -181,6 +226,7 @@ builtin(
         "scan", "((s, a) -> s) -> s -> a[n] -> s[n]", 3, _scan,
         doc="The states after each element, without the first one.",
         example="scan (+) 0 [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -189,6 +235,7 @@ builtin(
         _map_accumulate(reverse=False),
         doc="The accumulating map: a final state and one output an element. An RNN.",
         example="mapAccum (\\(s, x) -> (s + x, s * x)) 0 [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -197,6 +244,7 @@ builtin(
         _map_accumulate(reverse=True),
         doc="The accumulating map from the right; outputs stay at their elements' places.",
         example="mapAccumRight (\\(s, x) -> (s + x, s * x)) 0 [1, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -204,6 +252,16 @@ builtin(
         "unfold", "(s -> (s, b)) -> s -> b[n]", 2, _unfold, brackets=("n",),
         doc="n outputs grown from a seed: a generating RNN.",
         example="unfold[4] (\\s -> (2 * s, s)) 1",
+        ragged=True,
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "unfoldWhile", "(s -> (s, b, Bool)) -> s -> [b]", 2, _unfold_while, brackets=("n",),
+        doc="At most n outputs grown from a seed, while the third is true: the output that "
+        "comes with the first False is none of them. A generating RNN with a stop.",
+        example="unfoldWhile[8] (\\s -> (2 * s, s, s < 20)) 1",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -211,6 +269,7 @@ builtin(
         "iterate", "(a -> a) -> a -> a", 2, _iterate, brackets=("n",),
         doc="One function applied n times over: a deep network with tied weights.",
         example="iterate[3] (* 2) 1",
+        ragged=True,
     )
 )  # fmt: skip
 
@@ -241,6 +300,8 @@ def _over_windows(
 
 
 def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+    if leading(xs):
+        return _sliding(context, use, function, xs)
     sizes, rank = use.brackets, len(use.brackets)
     strides = (_number(use.options.get("stride", 1)),) * rank
     dilations = (_number(use.options.get("dilation", 1)),) * rank
@@ -288,10 +349,33 @@ def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Val
     return _over_windows(context, function, patches, rank, domain.domain, result)
 
 
+def _sliding(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+    """Windows along a sequence of run-time length."""
+    if len(use.brackets) > 1:
+        context.needs_length("a window over several axes")
+    stride, dilation = (_number(use.options.get(name, 1)) for name in ("stride", "dilation"))
+    patches, extent = sequences.windows(
+        context, xs, use.brackets[0], stride, dilation, use.options.get("pad", "valid")
+    )
+    return _over_patches(context, use, function, patches, extent)
+
+
+def _over_patches(
+    context: Tracer, use: Occurrence, function: Value, patches: Value, extent: Extent
+) -> Value:
+    domain = use.domains()[0]
+    assert isinstance(domain, t.Function)
+    return context.map(extent, patches, domain.domain, function, _element(use.result(2)))
+
+
 def _pool(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     sizes, rank = use.brackets, len(use.brackets)
     if any(size < 1 for size in sizes):
         raise ValueError("a pool needs at least one element")
+    if leading(xs):
+        if rank > 1:
+            context.needs_length("a pool over several axes")
+        return _over_patches(context, use, function, *sequences.groups(context, xs, sizes[0]))
 
     def split(wire: Value) -> Value:
         shape = wire.type.shape
@@ -322,6 +406,7 @@ builtin(
         "Options: stride, pad (valid, same or a number of zeros), dilation; window[h,w] and "
         "window[d,h,w] go over two and three leading axes.",
         example="window[2] sum [1, 2, 3, 4]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -329,6 +414,7 @@ builtin(
         "pool", "(a[k] -> b) -> a[n] -> b[n/k]", 2, _pool, brackets=("k",),
         doc="A function on windows that do not overlap; what is left over is dropped.",
         example="pool[2] maximum [1, 5, 2, 3]",
+        ragged=True,
     )
 )  # fmt: skip
 
@@ -360,6 +446,7 @@ builtin(
         doc="First the left function, then the right one.",
         latex=r"{1} \circ {0}",
         example="(square >> sqrt) 3",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -369,6 +456,7 @@ builtin(
         doc="The left function after the right one.",
         latex=r"{0} \circ {1}",
         example="(sqrt << square) 3",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -376,6 +464,7 @@ builtin(
         "|>", "a -> (a -> b) -> b", 2, lambda context, use, x, function: function(x),
         doc="A value led into a function.",
         example="3 |> square",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -383,6 +472,7 @@ builtin(
         "&&&", "(a -> b) -> (a -> c) -> a -> (b, c)", 2, _both,
         doc="Both functions of one value: a pair.",
         example="(square &&& sqrt) 4",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -390,5 +480,6 @@ builtin(
         "***", "(a -> b) -> (c -> d) -> (a, c) -> (b, d)", 2, _beside,
         doc="Two functions side by side, on a pair.",
         example="(square *** sqrt) (3, 4)",
+        ragged=True,
     )
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from . import sequences
 from ..graph.graph import ArrayType
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
@@ -171,6 +172,23 @@ primitive(
 )  # fmt: skip
 
 
+# --- held constant ----------------------------------------------------------------------------
+
+
+def _hold_result(_parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
+    (type,) = types
+    return type
+
+
+primitive(
+    Primitive(
+        "hold", "discrete",
+        result=_hold_result, lower=lambda _parameters, x: x, batch=batch_all("hold"),
+        latex="{0}", doc="The same array, which no derivative sees.",
+        samples=samples(*(real(shape) for shape in SHAPES), complex_((2,)), _truths((3,))),
+    )
+)  # fmt: skip
+
 # --- names of the language -------------------------------------------------------------------
 
 
@@ -204,6 +222,7 @@ for _symbol, (_how, _latex, _word) in COMPARISONS.items():
             _symbol, "a -> b -> c where c = compare a b", 2,
             lambda context, occurrence, a, b, how=_how: _comparison(context, occurrence, a, b, how),
             latex="{0} " + _latex + " {1}", example=f"2 {_symbol} 3",
+            ragged=sequences.lifted("compare", how=_how),
             doc=f"Whether the left entry is {_word} to the right one, entry by entry."
                 if "equal" in _word else f"Whether the left entry is {_word} than the right one, "
                 "entry by entry.",
@@ -219,7 +238,7 @@ for _symbol, _name, _latex, _doc in (
             _symbol, "a -> a -> a where a = bools a", 2,
             lambda context, _, a, b, name=_name: context.builder.emit(name, a, b),
             latex="{0} " + _latex + " {1}", doc=_doc,
-            example=f"(1 < 2) {_symbol} (3 < 2)",
+            example=f"(1 < 2) {_symbol} (3 < 2)", ragged=sequences.lifted(_name),
         )
     )  # fmt: skip
 
@@ -227,6 +246,7 @@ builtin(
     Builtin(
         "not", "a -> a where a = bools a", 1, along("not"),
         latex=r"\lnot {0}", doc="True where the argument is false.", example="not (1 < 2)",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -235,6 +255,7 @@ builtin(
         latex=r"({0}\;?\;{1} : {2})", example="select ([-1, 2] > 0) [-1, 2] 0",
         doc="Entry by entry, the second argument where the first is true, else the third. "
             "Both are computed; what is not taken contributes nothing to a derivative.",
+        ragged=sequences.lifted("select"),
     )
 )  # fmt: skip
 builtin(
@@ -245,6 +266,7 @@ builtin(
         _to_real,
         doc="The number of an Int, of a Fin, or of a Bool (1 for true).",
         example="toReal (length [1, 2, 3]) / 2",
+        ragged=True,
     )
 )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
@@ -479,6 +480,7 @@ builtin(
         latex=r"{0}\,{1}", example="[[1, 2], [3, 4]] @ [5, 6]",
         doc="Matrix product: contracts the last axis of the left operand with the first of the "
             "right one; each is a vector or a matrix.",
+        ragged=sequences.matmul,
     )
 )  # fmt: skip
 builtin(
@@ -486,6 +488,7 @@ builtin(
         "dot", "a -> a -> R where vector a", 2, _dot,
         latex=r"\langle {0}, {1} \rangle", example="dot [1, 2] [3, 4]",
         doc="The inner product of two elements of one vector space.",
+        ragged=sequences.inner,
     )
 )  # fmt: skip
 builtin(

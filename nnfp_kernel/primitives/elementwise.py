@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from math import pi, sqrt
 from typing import Any
 
+from . import sequences
 from ..graph.graph import ArrayType, Builder, Constant, Wire
 from ..graph.primitive import Parameters, Primitive, Step
-from ..graph.values import Value
+from ..graph.values import Sequence as Ragged
+from ..graph.values import Value, map_leaves
 from .records import (
     SHAPES,
     Entry,
@@ -93,7 +95,9 @@ def function(
     if public:
         of = "elementwise a" if "C" in kinds else "real a"
         example = f"{name} [0.5, 1.5]"
-        builtin(Builtin(name, f"a -> a where {of}", 1, along(name), (), doc, latex, example))
+        builtin(
+            Builtin(name, f"a -> a where {of}", 1, along(name), (), doc, latex, example, True)
+        )
 
 
 def _softplus(lax: Any, x: Array) -> Array:
@@ -520,10 +524,13 @@ def _literal(builder: Builder, wire: Wire) -> float | None:
 def _power(context: Context, occurrence: Occurrence, x: Value, exponent: Value) -> Value:
     """An integer literal is an integer power: exact for negative numbers, and cheaper."""
     builder = context.builder
-    if isinstance(exponent, Wire) and isinstance(x, Wire):
+    if isinstance(exponent, Wire) and isinstance(x, Wire | Ragged):
         known = _literal(builder, exponent)
         if known is not None and known.is_integer():
-            return builder.emit("power", x, exponent=int(known))
+            return map_leaves(lambda leaf: builder.emit("power", leaf, exponent=int(known)), x)
+    if isinstance(x, Ragged) or isinstance(exponent, Ragged):
+        return sequences.lifted("pow")(context, occurrence, x, exponent)
+    if isinstance(exponent, Wire) and isinstance(x, Wire):
         if exponent.type.kind == "Int" and x.type.kind != "Int":
             exponent = builder.emit("convert", exponent, kind=x.type.kind)
     (x_type, exponent_type), _ = arguments(occurrence.type, 2)
@@ -551,26 +558,26 @@ for _symbol, _operation, _latex, _doc in (
         Builtin(
             _symbol, "a -> b -> c where c = lift a b", 2, lift(_symbol, _operation),
             latex=_latex, doc=_doc,
-            example=_use,
+            example=_use, ragged=sequences.lifted(_operation),
         )
     )  # fmt: skip
 builtin(
     Builtin(
         "^", "a -> b -> c where c = lift a b", 2, _power, latex="{0}^{{{1}}}",
         doc="Power. An integer literal is an integer power, also of negative numbers.",
-        example="[1, 2, 3] ^ 2",
+        example="[1, 2, 3] ^ 2", ragged=True,
     )
 )  # fmt: skip
 builtin(
     Builtin(
         "conj", "a -> a where elementwise a", 1, along("conj"), latex=r"\overline{{{0}}}",
-        doc="The complex conjugate; of a real number, itself.", example="conj 2",
+        doc="The complex conjugate; of a real number, itself.", example="conj 2", ragged=True,
     )
 )  # fmt: skip
 builtin(
     Builtin(
         "negate", "a -> b where b = lift a a", 1, _negative, latex="-{0}",
         doc="The negative, of a number or of an element of a vector space.",
-        example="-[1, 2]",
+        example="-[1, 2]", ragged=True,
     )
 )  # fmt: skip

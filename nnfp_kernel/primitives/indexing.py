@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves, map_leaves
@@ -308,15 +309,16 @@ for _record in (
         "!", "a[n] -> i -> a where index i n", 2, _index, latex="{0}_{{{1}}}",
         doc="The element at an index, counted from 0. An Int outside the range is moved to "
             "the nearest end.",
-        example="[4, 5, 6] ! 0",
+        example="[4, 5, 6] ! 0", ragged=sequences.index,
     ),
     Builtin(
         "gather", "a[n] -> Fin[n][m] -> a[m]", 2, _index, latex="{0}_{{{1}}}",
         doc="The elements at several indices.", example="gather [4, 5, 6] [2, 0]",
+        ragged=sequences.index,
     ),
     Builtin(
         "iota", "Fin[n][n]", 0, _indices, brackets=("n",),
-        doc="The indices 0, 1, ..., n-1.", example="iota[3]",
+        doc="The indices 0, 1, ..., n-1.", example="iota[3]", ragged=sequences.iota,
     ),
 ):  # fmt: skip
     builtin(_record)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy
 
+from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves, map_leaves
@@ -502,26 +503,32 @@ for _record in (
     Builtin(
         "take", "a[n] -> a[k] where n >= k", 1, _each(_take), brackets=("k",),
         doc="The first k elements.", example="take[2] [4, 5, 6]",
+        ragged=sequences.take,
     ),
     Builtin(
         "drop", "a[n] -> a[n-k] where n >= k", 1, _each(_drop), brackets=("k",),
         doc="All but the first k elements.", example="drop[2] [4, 5, 6]",
+        ragged=sequences.drop,
     ),
     Builtin(
         "head", "a[n] -> a where n >= 1", 1, _each(_head),
         doc="The first element.", example="head [4, 5, 6]",
+        ragged=sequences.element("head"),
     ),
     Builtin(
         "last", "a[n] -> a where n >= 1", 1, _each(_last),
         doc="The last element.", example="last [4, 5, 6]",
+        ragged=sequences.element("last"),
     ),
     Builtin(
         "reverse", "a[n] -> a[n]", 1, _each(_reverse),
         doc="The elements from the last to the first.", example="reverse [4, 5, 6]",
+        ragged=sequences.reverse,
     ),
     Builtin(
         "transpose", "a[n,m] -> a[m,n]", 1, _each(_transpose), latex=r"{0}^{{\top}}",
         doc="The two leading axes exchanged.", example="transpose [[1, 2], [3, 4]]",
+        ragged=sequences.transpose,
     ),
     Builtin(
         "reshape", "a -> b where b = reshape a", 1, _reshape, brackets=("...",),
@@ -545,20 +552,20 @@ for _record in (
     ),
     Builtin(
         "replicate", "a -> a[n]", 1, _each(_replicate), brackets=("n",),
-        doc="n copies.", example="replicate[3] 7",
+        doc="n copies.", example="replicate[3] 7", ragged=sequences.replicate,
     ),
     Builtin(
         "shift", "a[n] -> a[n] where vector a", 1, _each(_shift), brackets=("k",),
         doc="The elements moved k places to the end; zeros come in at the front.",
-        example="shift[1] [4, 5, 6]",
+        example="shift[1] [4, 5, 6]", ragged=sequences.shift,
     ),
     Builtin(
         "++", "a[n] -> a[m] -> a[n+m]", 2, _append, latex=r"{0} \mathbin{{+\!\!+}} {1}",
-        doc="Two sequences, one after the other.", example="[1, 2] ++ [3]",
+        doc="Two sequences, one after the other.", example="[1, 2] ++ [3]", ragged=sequences.append,
     ),
     Builtin(
         "length", "a[n] -> Int", 1, _length, doc="The number of elements.",
-        example="length [4, 5, 6]",
+        example="length [4, 5, 6]", ragged=sequences.length,
     ),
     Builtin(
         "zero", "a where vector a", 0, _zero, latex="0",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
@@ -347,13 +348,14 @@ for _name, _type, _latex, _doc in (
     builtin(
         Builtin(
             _name, _type, 1, _over_leading_axis(_name), latex=_latex, doc=_doc,
-            example=f"{_name} [3, 1, 2]",
+            example=f"{_name} [3, 1, 2]", ragged=sequences.reduction(_name),
         )
     )  # fmt: skip
 builtin(
     Builtin(
         "mean", "a[n] -> a where vector a, n >= 1", 1, _mean, latex=r"\overline{{{0}}}",
         doc="The mean over the leading axis.", example="mean [3, 1, 2]",
+        ragged=sequences.mean,
     )
 )  # fmt: skip
 builtin(
@@ -361,6 +363,7 @@ builtin(
         "logsumexp", "a[n] -> a where real a", 1, _over_leading_axis("logsumexp"),
         latex=r"\log \sum \exp {0}", example="logsumexp [1000, 1000]",
         doc="The logarithm of the sum of exponentials over the leading axis, without overflow.",
+        ragged=sequences.reduction("logsumexp"),
     )
 )  # fmt: skip
 builtin(
@@ -368,6 +371,7 @@ builtin(
         "argmax", "R[n] -> Fin[n] where n >= 1", 1, _over_leading_axis("argmax", axis=0),
         latex=r"\operatorname{{argmax}} {0}", example="argmax [3, 1, 2]",
         doc="The index of the largest entry; of several, the first.",
+        ragged=sequences.reduction("argmax", axis=0),
     )
 )  # fmt: skip
 builtin(
@@ -382,5 +386,6 @@ builtin(
     Builtin(
         "norm", "a -> R where vector a", 1, _norm, latex=r"\lVert {0} \rVert",
         doc="The Euclidean norm. Its derivative at zero is zero.", example="norm [3, 4]",
+        ragged=sequences.norm,
     )
 )  # fmt: skip

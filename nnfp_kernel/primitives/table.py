@@ -24,7 +24,9 @@ class Builtin:
     `brackets` names the size variables its brackets stand for, in order; `("...",)`
     stands for any number of them (`reshape`, with the constraint `b = reshape a`).
     `trace(context, occurrence, *arguments)` is called once `arity` arguments are
-    there; arity 0 is a constant. Values are as in graph/values.py.
+    there; arity 0 is a constant. Values are as in graph/values.py. Where some length is
+    known only at run time, `ragged` is called in its place (True: `trace` serves both);
+    a name without it is told to need the length.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Builtin:
     doc: str = ""
     latex: str = ""
     example: str = ""  # a program that runs and shows it
+    ragged: Callable[..., Any] | bool = False
 
 
 PRIMITIVES: dict[str, Primitive] = {}

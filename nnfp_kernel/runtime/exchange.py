@@ -9,12 +9,13 @@ arrays, and what comes out, given the form Python people expect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as Listed
 from typing import Any, TypeAlias
 
 import numpy
 
-from ..graph.values import Declarations
+from ..graph.values import Declarations, Sequence, Value
 from ..language import types as t
 from ..language.sizes import Size, SizeVariable, constant
 from .data import DataValue
@@ -303,7 +304,7 @@ def _join(one: t.Type, other: t.Type) -> t.Type | None:
             return one if one == other else None
 
 
-def _join_all(left: Sequence[t.Type], right: Sequence[t.Type]) -> tuple[t.Type, ...] | None:
+def _join_all(left: Listed[t.Type], right: Listed[t.Type]) -> tuple[t.Type, ...] | None:
     if len(left) != len(right):
         return None
     items = [_join(a, b) for a, b in zip(left, right, strict=True)]
@@ -346,7 +347,7 @@ def _check_entries(expected: t.Type, value: Any, shape: tuple[int, ...], where: 
         if kind != "Int":
             raise Misfit(describe(array), f"integers, for {t.show(expected)}", where)
         limit = expected.size.value
-        if limit is not None and array.size and _is_concrete(array):
+        if limit is not None and array.size and is_concrete(array):
             numbers = numpy.asarray(array)
             least, most = int(numbers.min()), int(numbers.max())
             if least < 0 or most >= limit:
@@ -359,7 +360,7 @@ def _check_entries(expected: t.Type, value: Any, shape: tuple[int, ...], where: 
         raise Misfit(describe(array), f"entries of type {expected.name}", where)
 
 
-def _is_concrete(array: Array) -> bool:
+def is_concrete(array: Array) -> bool:
     """Whether the entries can be looked at: not inside a `jit` of the user's own."""
     if isinstance(array, numpy.ndarray | numpy.generic):
         return True
@@ -492,18 +493,29 @@ def tags_of(type: t.Type, declarations: Declarations) -> list[bool]:
 
 
 def rebuild(
-    type: t.Type, arrays: Iterator[Array], declarations: Declarations, rank: int = 0
+    type: t.Type,
+    arrays: Iterator[Array],
+    declarations: Declarations,
+    rank: int = 0,
+    like: Value = None,
 ) -> Any:
-    """The Python value of `type` that these arrays make up, over `rank` axes."""
+    """The Python value of `type` that these arrays make up, over `rank` axes, in which
+    sequences of run-time length stand where they do in `like`, the traced value."""
+    if isinstance(like, Sequence):
+        return _cut(like, arrays)
     match type:
         case t.Scalar() | t.Fin():
             return next(arrays)
         case t.Array(element=element):
-            return rebuild(element, arrays, declarations, rank + 1)
+            return rebuild(element, arrays, declarations, rank + 1, like)
         case t.Product(items=items):
-            return tuple(rebuild(item, arrays, declarations, rank) for item in items)
+            parts = like if isinstance(like, tuple) else (None,) * len(items)
+            return tuple(
+                rebuild(item, arrays, declarations, rank, part)
+                for item, part in zip(items, parts, strict=True)
+            )
         case t.Named(name=name) if name in declarations.reps:
-            return rebuild(declarations.reps[name].carrier, arrays, declarations, rank)
+            return rebuild(declarations.reps[name].carrier, arrays, declarations, rank, like)
         case t.Weights(name=name):
             return unflatten_paths(
                 {
@@ -529,7 +541,7 @@ def rebuild(
 
 
 def _rebuild_each(
-    type: t.Named, arrays: Sequence[Array], declarations: Declarations, rank: int
+    type: t.Named, arrays: Listed[Array], declarations: Declarations, rank: int
 ) -> Any:
     """An array of data, as a list, of lists for more than one axis. A payload that does
     not move, (), stays so."""
@@ -544,6 +556,41 @@ def _rebuild_each(
         )
         for k in range(arrays[0].shape[0])
     ]
+
+
+def _cut(like: Sequence, arrays: Iterator[Array]) -> Any:
+    """A sequence without its padding: an array, or a list of arrays where those in it
+    differ in length. Inside a `jit` of the user's own its length is not known, and the
+    padding stays."""
+    lengths = []
+    value: Value = like
+    while isinstance(value, Sequence):
+        lengths.append((value.axis, next(arrays)))
+        value = value.elements
+    array = next(arrays)
+    if not all(is_concrete(length) for _, length in lengths):
+        return array
+    return _rows(array, [(axis, numpy.asarray(length)) for axis, length in lengths])
+
+
+def _rows(array: Array, lengths: list[tuple[int, Array]]) -> Any:
+    if not lengths:
+        return array
+    whole: list[slice] = [slice(None)] * (lengths[-1][0] + 1)
+    for axis, length in lengths:
+        here = length[tuple(whole[:axis])]
+        if not here.size:
+            here = length
+        least, most = (int(here.min()), int(here.max())) if here.size else (0, 0)
+        if least != most:
+            count = whole[0].stop if whole[0].stop is not None else array.shape[0]
+            inside = [(axis - 1, length) for axis, length in lengths if axis]
+            return [
+                _rows(array[k], [(axis, length[k]) for axis, length in inside])
+                for k in range(count)
+            ]
+        whole[axis] = slice(0, most)
+    return array[tuple(whole)]
 
 
 def describe(value: Any) -> str:
@@ -566,7 +613,7 @@ def describe(value: Any) -> str:
     return f"a Python {type(value).__name__}"
 
 
-def lookup(nested: Any, path: Sequence[str]) -> Any:
+def lookup(nested: Any, path: Listed[str]) -> Any:
     """The value at a path of a nested dict; None where there is none."""
     for part in path:
         if not isinstance(nested, Mapping) or part not in nested:
@@ -597,7 +644,7 @@ def paths_of(
             yield (*prefix, name), value
 
 
-def _over(type: t.Type, shape: Sequence[int]) -> t.Type:
+def _over(type: t.Type, shape: Listed[int]) -> t.Type:
     for size in reversed(shape):
         type = t.Array(type, constant(int(size)))
     return type
@@ -613,7 +660,7 @@ def _first(value: Any) -> Any:
     return value
 
 
-def _stacked(items: Sequence[Any]) -> Any:
+def _stacked(items: Listed[Any]) -> Any:
     if isinstance(items[0], DataValue):
         return list(items)
     if isinstance(items[0], tuple):

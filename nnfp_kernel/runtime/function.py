@@ -131,7 +131,7 @@ class Call:
         active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output,), derivative = linearize(builder, graph, inputs, active)
+        (output, *_), derivative = linearize(builder, graph, inputs, active)
         cotangent = builder.constant(1.0 / max(output.type.size, 1))
         if output.type.shape:
             scale = cotangent
@@ -248,7 +248,7 @@ class Function:
         """
         call = self._call(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
-        return call.traced.answer.rebuild(iter(call.traced.run(*arrays)))
+        return call.traced.answer.rebuild(iter(call.traced.checked(call.traced.run(*arrays))))
 
     def __call__(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
         """The value with the session's current weights.
@@ -290,7 +290,7 @@ class Function:
         arrays = self._arrays(call, weights, inputs, key)
         forward, backward, count = call.split
         results = forward(*arrays)
-        outputs, kept = results[:count], results[count:]
+        outputs, kept = call.traced.checked(results[:count]), results[count:]
         value = call.traced.answer.rebuild(iter(outputs))
 
         def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -312,8 +312,10 @@ class Function:
         moved = self._arrays(call, dweights, dinputs, key, tangents=True)
         given = [array for array, active in zip(moved, call.active, strict=False) if active]
         results = call.pushforward(*arrays, *given)
-        wires, answer = call.traced.graph.outputs, call.traced.answer
-        moves = iter(results[len(wires) :])
+        wires, answer = call.traced.answers, call.traced.answer
+        count = len(call.traced.graph.outputs)
+        results, moved = call.traced.checked(results[:count]), results[count:]
+        moves = iter(moved)
         # Integers and Booleans do not move: () stands in their places.
         tangents = [
             next(moves) if wire.type.differentiable else results[k] if k in answer.tags else ()
@@ -628,7 +630,7 @@ class Function:
     def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         number = numbers(self.program.precision)
         flat = list(_leaves(cotangent))
-        wires = call.traced.graph.outputs
+        wires = call.traced.answers
         wanted = [wire for wire in wires if wire.type.differentiable]
         if len(flat) == len(wires):
             flat = [a for a, wire in zip(flat, wires, strict=True) if wire.type.differentiable]
@@ -644,7 +646,7 @@ class Function:
         return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
 
     def _require_scalar(self, call: Call, batch: int | None) -> None:
-        outputs = call.traced.graph.outputs
+        outputs = call.traced.answers
         shape = () if batch is None else (batch,)
         if len(outputs) != 1 or outputs[0].type.shape != shape or outputs[0].type.kind != "R":
             raise NnfpError(

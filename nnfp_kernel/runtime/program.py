@@ -18,16 +18,18 @@ from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
-from ..graph.trace import Environment, InputWeights, Scope, Surroundings, Tracer
-from ..graph.values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant
+from ..graph.sequences import over
+from ..graph.trace import Doubt, Environment, InputWeights, Scope, Surroundings, Tracer
+from ..graph.values import Declarations, Extent, Items, NotFirstOrder, OpenSize, Value, Variant
+from ..graph.values import Sequence as Ragged
 from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath, reached
-from ..language.sizes import constant
+from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
 from .data import DataValue
-from .exchange import flatten, match, rebuild, tags_of, with_tags
+from .exchange import flatten, is_concrete, match, rebuild, tags_of, with_tags
 from .lower import DTYPES, Precision, lower
 
 Array = Any
@@ -72,8 +74,9 @@ class WeightInputs:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """A graph with the meaning of its inputs, in this order: arguments (so many wires
-    for each), weights,
-    weights held constant, values brought in, the key; and how to make the answer of its outputs."""
+    for each), weights, weights held constant, values brought in, the key; and how to make
+    the answer of its outputs. Where `problems` may show at run time, the last output is 0
+    for all is well, else the number of one, counted from 1."""
 
     graph: Graph
     counts: tuple[int, ...]
@@ -83,6 +86,22 @@ class Traced:
     draws: bool
     answer: Answer
     program: Program
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Wire, ...]:
+        """The outputs that are the answer."""
+        return self.graph.outputs[:-1] if self.problems else self.graph.outputs
+
+    def checked(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """The arrays of the answer among those of all outputs. Raises NnfpError for what
+        only showed at run time; inside a `jit` of the user's own nothing can be told."""
+        if not self.problems:
+            return arrays
+        *answers, number = arrays
+        if is_concrete(number) and int(number):
+            raise NnfpError(self.problems[int(number) - 1])
+        return answers
 
     @property
     def arguments(self) -> int:
@@ -135,17 +154,23 @@ def trace_application(
     *,
     training: bool = False,
     batch: int | None = None,
+    capacity: int | None = None,
 ) -> Traced:
     """Trace `expression`, in which `External` names stand for the arguments.
 
     With `batch`, every argument has one more leading axis, and so has the answer: one
     map over examples, with the weights shared and a random key for each.
+
+    With `capacity` besides, lengths in the arguments' types that are variables are known
+    only at run time, and are at most that: arguments have a wire for the length of each
+    sequence, before those of its elements, and the key is one for each example.
     """
     builder = Builder(program.primitives)
     declarations = program.declarations
     over: tuple[int, ...] = () if batch is None else (batch,)
     wires: list[Wire] = []
     given: dict[str, tuple[Value, list[Wire]]] = {}
+    extents: dict[SizeVariable, Extent] = {}
     for name, (type, structure) in arguments.items():
         own: list[Wire] = []
 
@@ -153,14 +178,17 @@ def trace_application(
             own.append(builder.input(ArrayType(array.kind, over + array.shape), name))
             return own[-1]
 
-        given[name] = placed(type, structure, declarations, make), own
+        if capacity is None:
+            given[name] = placed(type, structure, declarations, make), own
+        else:
+            given[name] = _with_room(type, declarations, make, capacity, extents), own
         wires.extend(own)
     # Weights, weights held constant, and values brought in from Python by name.
     sources = [InputWeights(builder, declarations) for _ in range(3)]
     keys: list[Wire] = []
 
     def key() -> Wire:
-        keys.append(builder.input(ArrayType("Key"), "key"))
+        keys.append(builder.input(ArrayType("Key", () if capacity is None else over), "key"))
         return keys[-1]
 
     surroundings = Surroundings(
@@ -175,14 +203,19 @@ def trace_application(
             values[name] if name in values else sources[2].weight((name,), type)
         ),
         present=sources[1],
+        extents=extents,
     )
     environment = Environment(Scope(sources[0]))
     try:
         if batch is None:
             value = tracer.evaluate(expression, environment)
             answer = Answer.of(value, expression.type, tracer)
+            doubt = tracer.doubt()
         else:
-            answer = _batched(tracer, expression, environment, values, given, batch)
+            answer, doubt = _batched(
+                tracer, expression, environment, values, given, batch,
+                None if capacity is None else key,
+            )  # fmt: skip
     except OpenSize as problem:
         raise NnfpError(
             Diagnostic(
@@ -194,7 +227,7 @@ def trace_application(
                 "give a type: (expression : R[3])",
             )
         ) from None
-    graph = builder.finish(answer.wires)
+    graph = builder.finish([*answer.wires, *([] if doubt.wire is None else [doubt.wire])])
     weights, present, externals = (
         tuple(WeightInputs(path, type, len(made)) for path, (type, made) in source.wires.items())
         for source in sources
@@ -206,7 +239,10 @@ def trace_application(
     ]
     graph = Graph(tuple(order), graph.nodes, graph.outputs)
     counts = tuple(len(own) for _, own in given.values())
-    return Traced(graph, counts, weights, present, externals, bool(keys), answer, program)
+    problems = () if doubt.wire is None else doubt.problems
+    return Traced(
+        graph, counts, weights, present, externals, bool(keys), answer, program, problems
+    )
 
 
 def _batched(
@@ -216,26 +252,39 @@ def _batched(
     values: dict[str, Value],
     given: Mapping[str, tuple[Value, list[Wire]]],
     batch: int,
-) -> Answer:
+    key: Callable[[], Wire] | None,
+) -> tuple[Answer, Doubt]:
     flat = tuple(wire for _, wires in given.values() for wire in wires)
     inner: list[Answer] = []
+    doubts: list[Doubt] = []
+    extents = tracer.extents
 
     def one(example: Sequence[Wire]) -> Value:
         place = dict(zip(flat, example, strict=True))
         values.update({name: replaced(value, place) for name, (value, _) in given.items()})
+        tracer.extents = {
+            variable: Extent(extent.capacity, place[extent.length])
+            for variable, extent in extents.items()
+        }
         inner.append(Answer.of(tracer.evaluate(expression, environment), expression.type, tracer))
-        return tuple(inner[-1].wires)
+        doubts.append(tracer.doubt())
+        wire = doubts[-1].wire
+        return (*inner[-1].wires, *([] if wire is None else [wire]))
 
-    made = tracer.map_wires(batch, flat, one)
-    answer = inner[-1]
-    if not answer.tags and not tracer.declarations.has_data(expression.type):
-        return Answer(tuple(made), answer.rebuild)
+    made = tracer.map_wires(batch, flat, one, key)
+    (answer,), (doubt,) = inner, doubts
+    count = len(answer.wires)
+    if doubt.wire is not None:
+        doubt = Doubt(made[count], doubt.problems)
+    made = made[:count]
+    rebuild = answer.rebuild
+    if key is None and (answer.tags or tracer.declarations.has_data(expression.type)):
 
-    def each(arrays: Iterator[Array]) -> list[Any]:
-        own = [next(arrays) for _ in made]
-        return [answer.rebuild(iter([_row(array, k) for array in own])) for k in range(batch)]
+        def rebuild(arrays: Iterator[Array]) -> list[Any]:
+            own = [next(arrays) for _ in made]
+            return [answer.rebuild(iter([_row(array, k) for array in own])) for k in range(batch)]
 
-    return Answer(tuple(made), each, answer.tags)
+    return Answer(made, rebuild, answer.tags), doubt
 
 
 def _row(array: Array, k: int) -> Array:
@@ -280,6 +329,40 @@ def placed(
             return Variant(type, constructor, {constructor: values})
         case _:
             return declarations.rebuild(type, [make(array) for array in declarations.layout(type)])
+
+
+def _with_room(
+    type: t.Type,
+    declarations: Declarations,
+    make: Callable[[ArrayType], Wire],
+    capacity: int,
+    extents: dict[SizeVariable, Extent],
+    axes: tuple[int, ...] = (),
+) -> Value:
+    """A value of `type` on new input wires, with room for so many elements where a length
+    is a variable; `extents` is told of those that are one number for the example."""
+    match type:
+        case t.Array(element=element, length=length):
+            count = length.value
+            if count is not None:
+                return _with_room(element, declarations, make, capacity, extents, (*axes, count))
+            wire = make(ArrayType("Int", axes))
+            variable = length.lone_variable
+            assert variable is not None
+            if not axes:
+                extents[variable] = Extent(capacity, wire)
+            inside = _with_room(element, declarations, make, capacity, extents, (*axes, capacity))
+            return over(inside, wire, filled=True)
+        case t.Product(items=items):
+            return tuple(
+                _with_room(item, declarations, make, capacity, extents, axes) for item in items
+            )
+        case t.Named(name=name) if name in declarations.reps:
+            carrier = declarations.reps[name].carrier
+            return _with_room(carrier, declarations, make, capacity, extents, axes)
+        case _:
+            wires = [make(array) for array in declarations.layout(type, axes)]
+            return declarations.rebuild(type, wires)
 
 
 def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Structure:
@@ -367,6 +450,8 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
     """A value with its wires replaced."""
     if isinstance(value, tuple):
         return tuple(replaced(item, place) for item in value)
+    if isinstance(value, Ragged):
+        return Ragged(replaced(value.elements, place), place[value.length], value.filled)
     if isinstance(value, Variant):
         fields = {name: replaced(parts, place) for name, parts in value.fields.items()}
         return Variant(value.type, value.constructor, fields, value.tag and place[value.tag])
@@ -435,7 +520,7 @@ def _rebuilder(
                 ),
             )
         ) from None
-    return lambda arrays: rebuild(type, arrays, declarations)
+    return lambda arrays: rebuild(type, arrays, declarations, like=value)
 
 
 def _grown_rebuilder(
