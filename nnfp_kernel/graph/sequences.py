@@ -37,10 +37,14 @@ def present(builder: Builder, extent: Extent | Sequence) -> Wire:
 
 
 def where(builder: Builder, condition: Wire, taken: Wire, other: Wire) -> Wire:
-    """`taken` where the condition, over the leading axes of both, holds."""
+    """`taken` where the condition, over the leading axes of both, holds.
+
+    Padding holds real elements, so nothing made for it is wrong to be differentiated: no
+    `guard` is needed for what is made only for one side (linear/taken.py).
+    """
     axes = tuple(range(condition.type.rank))
     spread = builder.emit("broadcast", condition, shape=taken.type.shape, axes=axes)
-    return builder.emit("select", spread, taken, other)
+    return builder.emit("select", spread, taken, other, guard=False)
 
 
 def masked(builder: Builder, sequence: Sequence, number: float) -> Value:
@@ -80,6 +84,16 @@ def filled(builder: Builder, sequence: Sequence, *, last: bool = False) -> Seque
 
     elements = _map_wires(fill, sequence.elements)
     return Sequence(elements, sequence.length, not last)
+
+
+def filled_throughout(builder: Builder, value: Value) -> Value:
+    """A value with all of its sequences filled, those in sequences too."""
+    if isinstance(value, tuple):
+        return tuple(filled_throughout(builder, item) for item in value)
+    if isinstance(value, Sequence):
+        inside = filled_throughout(builder, value.elements)
+        return filled(builder, Sequence(inside, value.length, value.filled))
+    return value
 
 
 def _map_wires(function: object, value: Value) -> Value:

@@ -304,8 +304,11 @@ class Tracer:
         size = size.substitute(env.sizes)
         if size.value is not None:
             return size.value
-        if self.extents and size.variables() <= self.extents.keys():
-            return self._extent(size)
+        if not self.extents or not size.variables() <= self.extents.keys():
+            self._size_open(size, node)
+        return self._extent(size)
+
+    def _size_open(self, size: Size, node: p.Node) -> NoReturn:
         name = node.name if isinstance(node, p.Global | p.Builtin) else "this"
         with self.builder.at(node.span):
             self.fail(
@@ -483,7 +486,7 @@ class Tracer:
         """A size handed to a definition; a length known only at run time stays a name."""
         size = size.substitute(env.sizes)
         if size.value is None and not any(variable.runtime for variable in size.variables()):
-            self.number(size, env, node)  # says that nothing settles it
+            self._size_open(size, node)
         return size
 
     def _under(self, expression: p.Expression, env: Environment, label: str | None) -> Value:
@@ -868,7 +871,9 @@ class Tracer:
             if not grown:
                 after = flatten(child, fitted(child, new_state, room), state_type)
                 if there:
-                    after = [where(child, there[0], *pair) for pair in zip(after, state, strict=True)]
+                    after = [
+                        where(child, there[0], *pair) for pair in zip(after, state, strict=True)
+                    ]
                 outputs = flatten(child, output, output_type)
                 doubt = self.doubt().wire
         if grown:

@@ -345,6 +345,15 @@ def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
     return function(*values)
 
 
+def lengths(value: Value) -> list[Wire]:
+    """The wires of a value that say how long its sequences are."""
+    if isinstance(value, tuple):
+        return [length for item in value for length in lengths(item)]
+    if isinstance(value, Sequence):
+        return [value.length, *lengths(value.elements)]
+    return []
+
+
 def holds_sequence(value: Value) -> bool:
     """Whether some length in a value is known only at run time.
 

@@ -54,7 +54,10 @@ def taken(graph: Graph) -> dict[Wire, Branches]:
 
 
 def _is_select(node: Node) -> bool:
-    return isinstance(node.operation, Call) and node.operation.primitive.name == "select"
+    match node.operation:
+        case Call(primitive, parameters):
+            return primitive.name == "select" and bool(parameters.get("guard", True))
+    return False
 
 
 def _goes_on(node: Node, wire: Wire, one: Taken) -> bool:

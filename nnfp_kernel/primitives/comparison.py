@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import sequences
 from ..graph.graph import ArrayType
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
+from . import sequences
 from .records import SHAPES, Fixed, batch_all, complex_, expect, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context, aligned, along, arguments, axes, lifted

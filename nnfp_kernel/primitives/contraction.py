@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
+from . import sequences
 from .records import Fixed, batched, complex_, expect, real
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from math import pi, sqrt
 from typing import Any
 
-from . import sequences
 from ..graph.graph import ArrayType, Builder, Constant, Wire
 from ..graph.primitive import Parameters, Primitive, Step
+from ..graph.sequences import filled_throughout
 from ..graph.values import Sequence as Ragged
 from ..graph.values import Value, map_leaves
+from . import sequences
 from .records import (
     SHAPES,
     Entry,
@@ -96,7 +97,17 @@ def function(
         of = "elementwise a" if "C" in kinds else "real a"
         example = f"{name} [0.5, 1.5]"
         builtin(
-            Builtin(name, f"a -> a where {of}", 1, along(name), (), doc, latex, example, True)
+            Builtin(
+                name,
+                f"a -> a where {of}",
+                1,
+                along(name),
+                (),
+                doc,
+                latex,
+                example,
+                sequences.elementwise(along(name)),
+            )
         )
 
 
@@ -527,12 +538,13 @@ def _power(context: Context, occurrence: Occurrence, x: Value, exponent: Value) 
     if isinstance(exponent, Wire) and isinstance(x, Wire | Ragged):
         known = _literal(builder, exponent)
         if known is not None and known.is_integer():
+            x = filled_throughout(builder, x)
             return map_leaves(lambda leaf: builder.emit("power", leaf, exponent=int(known)), x)
     if isinstance(x, Ragged) or isinstance(exponent, Ragged):
         return sequences.lifted("pow")(context, occurrence, x, exponent)
-    if isinstance(exponent, Wire) and isinstance(x, Wire):
-        if exponent.type.kind == "Int" and x.type.kind != "Int":
-            exponent = builder.emit("convert", exponent, kind=x.type.kind)
+    both = isinstance(exponent, Wire) and isinstance(x, Wire)
+    if both and exponent.type.kind == "Int" and x.type.kind != "Int":
+        exponent = builder.emit("convert", exponent, kind=x.type.kind)
     (x_type, exponent_type), _ = arguments(occurrence.type, 2)
     return lifted(builder, "pow", x, exponent, axes(x_type), axes(exponent_type))
 
@@ -571,7 +583,8 @@ builtin(
 builtin(
     Builtin(
         "conj", "a -> a where elementwise a", 1, along("conj"), latex=r"\overline{{{0}}}",
-        doc="The complex conjugate; of a real number, itself.", example="conj 2", ragged=True,
+        doc="The complex conjugate; of a real number, itself.", example="conj 2",
+        ragged=sequences.elementwise(along("conj")),
     )
 )  # fmt: skip
 builtin(

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy
 
-from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves, map_leaves
+from . import sequences
 from .records import (
     SHAPES,
     Fixed,

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy
 
-from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves, map_leaves
 from ..language import types
+from . import sequences
 from .records import (
     Fixed,
     batch_all,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from . import sequences
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
+from . import sequences
 from .contraction import inner_product
 from .records import (
     Entry,

@@ -4,7 +4,8 @@ A `Sequence` is an array with padding behind its elements (graph/values.py). Her
 every name that is not a combinator, how padding is kept from being seen; what a sequence
 may turn out too short for is required of the context, which tells the example.
 
-    one leaf at a time   elementwise names, movement of what is inside the elements
+    filled               elementwise names and products, of which padding must make
+                         nothing that is not finite
     masked               reductions, contractions over the length
     by index             reverse, last, ++: elements are looked up where they are
 """
@@ -18,6 +19,7 @@ from typing import Any
 from ..graph.graph import ArrayType, Wire
 from ..graph.sequences import (
     filled,
+    filled_throughout,
     leading,
     map_leading,
     masked,
@@ -68,6 +70,15 @@ def _plus(context: Tracer, length: Wire, number: int) -> Wire:
 # --- elementwise ---------------------------------------------------------------------------
 
 
+def elementwise(trace: Trace) -> Trace:
+    """A function of every entry by itself."""
+
+    def ragged(context: Tracer, occurrence: Occurrence, value: Value) -> Value:
+        return trace(context, occurrence, filled_throughout(context.builder, value))
+
+    return ragged
+
+
 def lifted(name: str, **parameters: Any) -> Trace:
     """An operation of two operands that lifts, where either is a sequence: on all of the
     room, the lengths being required to agree."""
@@ -89,11 +100,10 @@ def lift(
             value if isinstance(value, tuple) else (value,) * len(tuples[0]) for value in operands
         ]
         return tuple(
-            lift(context, name, items, counts, **parameters)
-            for items in zip(*parts, strict=True)
+            lift(context, name, items, counts, **parameters) for items in zip(*parts, strict=True)
         )
     builder, most = context.builder, max(counts)
-    grids = [_Grid.of(context, value) for value in operands]
+    grids = [_Grid.of(context, filled_throughout(builder, value)) for value in operands]
     # Axes are counted from the innermost one around the elements, where all are aligned.
     lengths: dict[int, Wire] = {}
     sizes: dict[int, int] = {}
@@ -114,11 +124,24 @@ def lift(
         wire = grid.wire
         for axis in range(count):
             wire = resized(builder, wire, axis, sizes[most - count + axis])
+        for place in lengths.keys() & range(most - count):
+            wire = _where_any(context, wire, lengths[place])
         places = range(most - count, most - count + wire.type.rank)
         wires.append(wire if wire.type.shape == shape else spread(builder, wire, shape, places))
     made = builder.emit(name, *wires, **parameters)
     filling = all(grid.filled or not grid.lengths for grid in grids)
     return _Grid(made, lengths, filling).value(context)
+
+
+def _where_any(context: Tracer, wire: Wire, length: Wire) -> Wire:
+    """What meets every element of a sequence, where it has any. Of none it may be
+    anything, a logsumexp of nothing say, and would meet the padding."""
+    builder = context.builder
+    if wire.type.kind not in ("R", "C") or context.constant_value(wire) is not None:
+        return wire
+    some = builder.emit("compare", length, _int(context, 0), how="gt")
+    one = builder.constant(1.0, wire.type.kind)
+    return where(builder, some, wire, spread(builder, one, wire.type.shape, ()))
 
 
 def _agree(
@@ -147,7 +170,7 @@ class _Grid:
     @classmethod
     def of(cls, context: Tracer, value: Value) -> _Grid:
         lengths: dict[int, Wire] = {}
-        filling = True
+        filling = isinstance(value, Sequence)
         while isinstance(value, Sequence):
             lengths[value.axis] = _same_everywhere(context, value.length)
             filling = filling and value.filled
@@ -163,7 +186,7 @@ class _Grid:
             length = self.lengths[axis]
             if axis:
                 length = spread(context.builder, length, self.wire.type.shape[:axis], ())
-            made = Sequence(made, length, self.filled and len(self.lengths) == 1)
+            made = Sequence(made, length, self.filled)
         return made
 
 
@@ -187,7 +210,7 @@ def _same_everywhere(context: Tracer, length: Wire) -> Wire:
 
 def matmul(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Value:
     """`a @ b`; where the length is contracted, padding counts for nothing."""
-    left, right = _Grid.of(context, a), _Grid.of(context, b)
+    left, right = (_Grid.of(context, filled_throughout(context.builder, value)) for value in (a, b))
     last = left.wire.type.rank - 1
     size = min(left.wire.type.shape[last], right.wire.type.shape[0])
     lengths: dict[int, Wire] = {}
@@ -207,7 +230,8 @@ def matmul(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Valu
     )
     rest = {axis: length for axis, length in left.lengths.items() if axis != last}
     rest |= {last + axis - 1: length for axis, length in right.lengths.items() if axis}
-    return _Grid(made, rest, left.filled and right.filled and len(rest) == 1).value(context)
+    filling = all(grid.filled or not grid.lengths for grid in (left, right))
+    return _Grid(made, rest, filling).value(context)
 
 
 def _zero_beyond(context: Tracer, wire: Wire, axis: int, length: Wire) -> Wire:
@@ -257,9 +281,7 @@ def transpose(context: Tracer, _occurrence: Occurrence, matrix: Value) -> Value:
         grid = _Grid.of(context, value)
         permutation = (1, 0, *range(2, grid.wire.type.rank))
         wire = context.builder.emit("transpose", grid.wire, permutation=permutation)
-        lengths = {
-            {0: 1, 1: 0}.get(axis, axis): length for axis, length in grid.lengths.items()
-        }
+        lengths = {{0: 1, 1: 0}.get(axis, axis): length for axis, length in grid.lengths.items()}
         return _Grid(wire, lengths, grid.filled).value(context)
 
     return map_leading(one, matrix)
@@ -362,9 +384,7 @@ def element(which: str) -> Trace:
 
 def _at(context: Tracer, part: Sequence, place: Wire) -> Value:
     if part.capacity == 0:  # refused already
-        return map_leaves(
-            lambda wire: context.builder.zeros(wire.type.element()), part.elements
-        )
+        return map_leaves(lambda wire: context.builder.zeros(wire.type.element()), part.elements)
     return _looked_up(context, part, place)
 
 
@@ -398,9 +418,7 @@ def reverse(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
     builder = context.builder
     final = spread(builder, _plus(context, extent.length, -1), (extent.capacity,), ())
     places = builder.emit("subtract", final, builder.emit("iota", size=extent.capacity))
-    return map_leading(
-        lambda part: Sequence(_looked_up(context, part, places), extent.length), xs
-    )
+    return map_leading(lambda part: Sequence(_looked_up(context, part, places), extent.length), xs)
 
 
 def take(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
@@ -568,7 +586,7 @@ def _placed(
 
 
 __all__ = [
-    "append", "drop", "element", "groups", "index", "inner", "iota", "length", "lift", "lifted",
-    "matmul", "mean", "norm", "reduction", "replicate", "reverse", "shift", "take", "transpose",
-    "where", "windows",
+    "append", "drop", "element", "elementwise", "groups", "index", "inner", "iota", "length",
+    "lift", "lifted", "matmul", "mean", "norm", "reduction", "replicate", "reverse", "shift",
+    "take", "transpose", "windows",
 ]  # fmt: skip

@@ -314,14 +314,13 @@ class Function:
         results = call.pushforward(*arrays, *given)
         wires, answer = call.traced.answers, call.traced.answer
         count = len(call.traced.graph.outputs)
-        results, moved = call.traced.checked(results[:count]), results[count:]
-        moves = iter(moved)
-        # Integers and Booleans do not move: () stands in their places.
+        values, moves = call.traced.checked(results[:count]), iter(results[count:])
+        # Integers and Booleans do not move: () stands in their places. Lengths stay.
         tangents = [
-            next(moves) if wire.type.differentiable else results[k] if k in answer.tags else ()
-            for k, wire in enumerate(wires)
+            next(moves) if wire.type.differentiable else value if k in answer.tags else ()
+            for k, (wire, value) in enumerate(zip(wires, values, strict=True))
         ]
-        return answer.rebuild(iter(results)), answer.rebuild(iter(tangents))
+        return answer.rebuild(iter(values)), answer.rebuild(iter(tangents))
 
     def _check_tangents(self, call: Call, inputs: Sequence[Any], tangents: Sequence[Any]) -> None:
         """A tangent has the type of what it moves; in the place of what cannot move
@@ -630,10 +629,13 @@ class Function:
     def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         number = numbers(self.program.precision)
         flat = list(_leaves(cotangent))
-        wires = call.traced.answers
+        lengths = call.traced.answer.lengths
+        wires = [wire for k, wire in enumerate(call.traced.answers) if k not in lengths]
         wanted = [wire for wire in wires if wire.type.differentiable]
         if len(flat) == len(wires):
             flat = [a for a, wire in zip(flat, wires, strict=True) if wire.type.differentiable]
+        if lengths and len(flat) == len(wanted):  # padded, as the answer was cut
+            flat = [_padded(a, wire.type.shape) for a, wire in zip(flat, wanted, strict=True)]
         shapes = [tuple(getattr(a, "shape", ())) for a in flat]
         if shapes != [wire.type.shape for wire in wanted]:
             raise NnfpError(
@@ -744,6 +746,20 @@ def _sampled(type: t.Type, size: int) -> t.Type:
 def argument_name(k: int) -> str:
     """The name by which a specialised expression calls its k-th argument; no program can."""
     return f"input {k}"
+
+
+def _padded(array: Any, shape: tuple[int, ...]) -> Any:
+    """The array with zeros behind it on every axis, where it is smaller than `shape`."""
+    import jax.numpy
+
+    array = jax.numpy.asarray(array)
+    if (
+        array.shape == shape
+        or array.ndim != len(shape)
+        or any(n > m for n, m in zip(array.shape, shape, strict=True))
+    ):
+        return array
+    return jax.numpy.pad(array, [(0, m - n) for n, m in zip(array.shape, shape, strict=True)])
 
 
 def zeros_like(value: Any) -> Any:

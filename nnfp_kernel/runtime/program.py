@@ -20,7 +20,16 @@ from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
 from ..graph.sequences import over
 from ..graph.trace import Doubt, Environment, InputWeights, Scope, Surroundings, Tracer
-from ..graph.values import Declarations, Extent, Items, NotFirstOrder, OpenSize, Value, Variant
+from ..graph.values import (
+    Declarations,
+    Extent,
+    Items,
+    NotFirstOrder,
+    OpenSize,
+    Value,
+    Variant,
+    lengths,
+)
 from ..graph.values import Sequence as Ragged
 from ..language import typed as p
 from ..language import types as t
@@ -240,9 +249,7 @@ def trace_application(
     graph = Graph(tuple(order), graph.nodes, graph.outputs)
     counts = tuple(len(own) for _, own in given.values())
     problems = () if doubt.wire is None else doubt.problems
-    return Traced(
-        graph, counts, weights, present, externals, bool(keys), answer, program, problems
-    )
+    return Traced(graph, counts, weights, present, externals, bool(keys), answer, program, problems)
 
 
 def _batched(
@@ -284,7 +291,7 @@ def _batched(
             own = [next(arrays) for _ in made]
             return [answer.rebuild(iter([_row(array, k) for array in own])) for k in range(batch)]
 
-    return Answer(made, rebuild, answer.tags), doubt
+    return Answer(made, rebuild, answer.tags, answer.lengths), doubt
 
 
 def _row(array: Array, k: int) -> Array:
@@ -463,19 +470,23 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
 @dataclass(frozen=True)
 class Answer:
     """What a traced expression gives: its wires, and the Python value of their arrays.
-    `tags` are the wires that say which constructor a data value has."""
+    `tags` are the wires that say which constructor a data value has, or how long a
+    sequence is; `lengths` are the latter."""
 
     wires: tuple[Wire, ...]
     rebuild: Callable[[Iterator[Array]], Any]
     tags: frozenset[int] = frozenset()
+    lengths: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, value: Value, type: t.Type, tracer: Tracer) -> Answer:
         """Raises NnfpError for a function, which is not an answer."""
         made: list[tuple[Wire, bool]] = []
         rebuild = _rebuilder(value, type, tracer, made)
-        tags = frozenset(k for k, (_, is_tag) in enumerate(made) if is_tag)
-        return cls(tuple(wire for wire, _ in made), rebuild, tags)
+        said = set(lengths(value))
+        long = frozenset(k for k, (wire, _) in enumerate(made) if wire in said)
+        tags = frozenset(k for k, (_, is_tag) in enumerate(made) if is_tag) | long
+        return cls(tuple(wire for wire, _ in made), rebuild, tags, long)
 
 
 def _rebuilder(
@@ -504,7 +515,8 @@ def _rebuilder(
         return lambda arrays: tuple(item(arrays) for item in items)
     try:
         wires = tracer.flatten(value, type)
-        tags = tags_of(type, declarations) if declarations.has_data(type) else [False] * len(wires)
+        tags = tags_of(type, declarations) if declarations.has_data(type) else []
+        tags = tags if len(tags) == len(wires) else [False] * len(wires)
         made.extend(zip(wires, tags, strict=True))
     except NotFirstOrder as problem:
         raise NnfpError(

@@ -53,9 +53,7 @@ def slope(function: Any, x: Any, direction: Any) -> Any:
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("x", [-1.0, 0.5, 2.0])
-def test_the_branch_that_is_taken_has_its_derivative(
-    session: Session, name: str, x: float
-) -> None:
+def test_the_branch_that_is_taken_has_its_derivative(session: Session, name: str, x: float) -> None:
     _, pullback = session[name].vjp({}, x)
     assert float(pullback(1.0)[1]) == pytest.approx(float(slope(session[name], x, 1.0)), rel=1e-6)
 
