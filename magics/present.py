@@ -76,7 +76,7 @@ def definitions(session: Session) -> View:
         Entry(name, _carrier(declared.carrier), "representation")
         for name, declared in program.reps.items()
     ]
-    items += [Entry(name, "", "data") for name in program.data]
+    items += [Entry(name, "", "data") for name, data in program.data.items() if not data.base_of]
     for name in session.names:
         if name in program.definitions:
             items.append(entry(session, name, session.describe(name).type))

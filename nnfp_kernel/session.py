@@ -39,6 +39,7 @@ from .std import FILES
 
 if TYPE_CHECKING:
     from .runtime.train import Event, Objective
+    from .views.functor import Machine
 
 Array = Any
 
@@ -360,6 +361,47 @@ class Session:
         if name in self.program.definitions:
             return self._defined(name, False)
         return Defined(name, self.type(name), (), 0, 0, (), False)
+
+    def functor(self, name: str) -> Machine:
+        """What a name is as an algebra or a coalgebra: its functor, the strength, the
+        square, and the square run on random values.
+
+        >>> session = Session(precision=64)
+        >>> _ = session.run("cell : (R, R) -> (R, R)\\ncell (s, x) = (s + x, s * x)")
+        >>> session.functor("cell").functor
+        'F(X) = A → X × B'
+
+        Raises NnfpError for what is neither a cell nor a recursive data type.
+        """
+        from .views import functor
+
+        program = self.program
+        if name in program.data:
+            found = functor.of_data(name, program.declarations)
+            place = program.data[name].span
+        else:
+            function, described = self.function(name), self.describe(name)
+            found = functor.of_function(
+                name, function.definition.scheme.type, described.type, described.weights,
+                program.declarations, self.function,
+            )  # fmt: skip
+            if found is not None and _draws(function):
+                found = found.not_run()
+            place = function.definition.span
+        if found is not None:
+            return found
+        raise NnfpError(
+            Diagnostic(
+                "no-functor",
+                f"{name} is neither a cell nor a recursive data type",
+                Label(place, "this has no functor of its own"),
+                (),
+                (
+                    "Cells are functions (s, a) -> s, s -> (s, b), (s, a) -> (s, b), s -> s, and "
+                    "with `data Tree a` TreeF a r -> r and s -> TreeF a s.",
+                ),
+            )
+        )
 
     def __getitem__(self, name: str) -> Any:
         """A definition: a `Function`, or the value of a constant without weights."""
@@ -769,6 +811,14 @@ class Session:
                 if isinstance(item, syntax.Signature) and item.name == name:
                     return item
         return None
+
+
+def _draws(function: Function) -> bool:
+    """Whether a function draws random numbers, as far as it can be run without an input."""
+    try:
+        return function.sample().traced.draws
+    except NnfpError:
+        return False
 
 
 def _asked_by(error: NnfpError, span: Span) -> NnfpError:

@@ -180,6 +180,18 @@ def test_saved_weights_are_loaded_again(
             run(shell, f"%nnfp {line}")
 
 
+def test_the_functor_of_a_cell_is_told(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp\ncell : (R[2], R) ~> (R[2], R)\ncell (h, x) = (tanh (x * h), dot ?w h)")
+    said = told(shell, "%nnfp type --functor cell", capsys)
+    assert "a Moore machine" in said
+    assert "F(X) = (A → X) × B" in said
+    assert "P = its 2 weights" in said
+    with pytest.raises(UsageError, match="The functor of which name"):
+        run(shell, "%nnfp type --functor")
+
+
 def test_help_of_a_name_says_its_type_and_meaning(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
