@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -92,6 +93,19 @@ def test_the_loss_under_teacher_forcing_is_the_sum_of_the_losses_of_the_steps() 
     np.testing.assert_allclose(session["loss"]((START, symbols)), wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("symbols", [[], [2], [1, 3], [2, 2, 1, 0, 0, 3, 1]])
+def test_sequences_of_any_length_have_the_loss_of_their_steps(symbols: list[int]) -> None:
+    session = generator(0)
+    session.run(f"any : (R[3], [Fin[{V}]]) ~> R\nany (z, ys) = sequenceLoss step z 0 ys")
+    wanted = -log_likelihood(numpy_weights(session), symbols)
+    found, pullback = session["any"].vjp(session["any"].weights, (START, np.array(symbols, int)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    session.run(f"fixed : (R[3], Fin[{V}][{len(symbols)}]) ~> R\nfixed (z, ys) = any (z, ys)")
+    other = session["fixed"].vjp(session["any"].weights, (START, np.array(symbols, int)))[1]
+    for one, two in zip(jax.tree.leaves(pullback(1.0)), jax.tree.leaves(other(1.0)), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-12)
+
+
 def test_a_step_forced_by_what_it_says_itself_says_it_again() -> None:
     """On its own greedy answer teacher forcing changes nothing."""
     session = generator(1)
@@ -168,6 +182,46 @@ def test_after_the_stop_nothing_but_the_stop_follows_at_no_cost() -> None:
     assert any(3 in row for row in symbols[real])
     # Those that stop sooner and those that do not are all there is.
     assert np.exp(scores[real]).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_greedy_with_a_stop_is_greedy_as_far_as_the_stop() -> None:
+    session = generator(1)
+    session.weights = {"step": {"b": np.array([0.0, 0.0, 0.0, 1.5])}}
+    session.run(f"all_ z = greedy[{N}] step z 0\nsaid z = greedyUntil[{N}] 3 step z 0")
+    lengths, every = set(), []
+    starts = np.random.default_rng(2).normal(size=(20, 3)) * 2
+    for start in starts:
+        wanted = list(np.asarray(session["all_"](start)))
+        wanted = wanted[: wanted.index(3)] if 3 in wanted else wanted
+        assert np.asarray(session["said"](start)).tolist() == wanted
+        lengths.add(len(wanted))
+        every.append(wanted)
+    batch = session["said"](list(starts))  # of different lengths, one answer each
+    assert [np.asarray(answer).tolist() for answer in batch] == every
+    assert lengths == {0, 1, 2, 3, N}
+
+
+@pytest.mark.parametrize(
+    ("symbols", "taken"),
+    [([2, 0, 3, 1], [2, 0]), ([3, 1], []), ([1, 2], [1, 2]), ([], []), ([3], []), ([0], [0])],
+)
+def test_a_sequence_is_taken_as_far_as_its_stop(symbols: list[int], taken: list[int]) -> None:
+    session = nnfp.Session(precision=64)
+    session.run(f"f : Fin[4][{len(symbols)}] -> [Fin[4]]\nf = takeUntil 3")
+    assert np.asarray(session["f"](np.array(symbols, int))).tolist() == taken
+
+
+def test_what_a_beam_found_is_taken_as_far_as_the_stop_one_by_one() -> None:
+    session = generator(4)
+    session.weights = {"step": {"b": np.array([0.0, 0.0, 0.0, 1.5])}}
+    session.run(
+        f"found : R[3] ~> [Fin[{V}]][4]\n"
+        f"found z = map (\\(ys, _) -> takeUntil 3 ys) (beamSearch[4, {N}] ended z 0)"
+    )
+    plain = plain_beam(numpy_weights(session), 4, N, 3)
+    wanted = [list(ys[: ys.index(3)] if 3 in ys else ys) for _, ys in plain]
+    assert len(set(map(len, wanted))) > 1
+    assert [np.asarray(ys).tolist() for ys in session["found"](START)] == wanted
 
 
 def test_of_no_symbols_there_is_one_sequence() -> None:

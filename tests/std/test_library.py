@@ -209,6 +209,12 @@ def most_likely_steps(w, h, n):
     return jnp.array(found[1:])
 
 
+def counts_until(stop, symbols):
+    """How often each of four symbols is said before the first `stop`."""
+    going = jnp.cumsum(symbols == stop) == 0
+    return (jax.nn.one_hot(symbols, 4, dtype=float) * going[:, None]).sum(0)
+
+
 def all_by_likelihood(w, h, n):
     """All sequences of n symbols, the likeliest first, with their log-likelihoods."""
     count = w["E"].shape[0]
@@ -712,6 +718,18 @@ CASES = [
         f"{STEP}f : R[3] ~> R[5,4]\nf z = map onehot[4] (greedy[5] step[4] z 0)",
         real(3),
         lambda w, z: jnp.eye(4)[most_likely_steps(w["step"], z, 5)],
+    ),
+    Case(
+        "greedyUntil",
+        f"{STEP}f : R[3] ~> R[4]\nf z = sum (map onehot[4] (greedyUntil[9] 3 step[4] z 0))",
+        4 * real(3, seed=24),  # which says 0 and then 3
+        lambda w, z: counts_until(3, most_likely_steps(w["step"], z, 9)),
+    ),
+    Case(
+        "takeUntil",
+        "f : (R[4], Fin[4][5]) -> R[4]\nf (x, ys) = x * sum (map onehot[4] (takeUntil 3 ys))",
+        (real(4), index(2, 2, 0, 3, 1)),
+        lambda _, p: p[0] * jnp.array([1.0, 0, 2, 0]),
     ),
     Case(
         "beamSearch",
