@@ -28,7 +28,7 @@ from .language.telling import plain
 from .language.uses import free_names
 from .library import library
 from .primitives import BUILTINS, PRIMITIVES
-from .runtime import stored
+from .runtime import misfits, stored
 from .runtime.data import DataValue, nested
 from .runtime.exchange import Misfit, describe, match, paths_of, type_of, unflatten_paths
 from .runtime.function import Function, argument_name
@@ -538,20 +538,8 @@ class Session:
         return made
 
     def _unknown_constructor(self, name: str) -> NnfpError:
-        known = ", ".join(
-            constructor
-            for data in self.program.data.values()
-            for constructor, _ in data.constructors
-        )
-        return NnfpError(
-            Diagnostic(
-                "unknown-constructor",
-                f"no constructor is called {name}",
-                Label(syntax.NOWHERE),
-                (),
-                (f"The session's constructors: {known or 'none'}.",),
-            )
-        )
+        known = [one for data in self.program.data.values() for one, _ in data.constructors]
+        return misfits.unknown("constructor", name, known)
 
     # --- weights ---------------------------------------------------------------------------------
 
@@ -573,26 +561,11 @@ class Session:
             path = tuple(part for key in keys for part in str(key).split("."))
             weight = known.get(path)
             if weight is None:
-                names = ", ".join(sorted({".".join(one) for one in known})) or "none"
-                raise NnfpError(
-                    Diagnostic(
-                        "weight-unknown",
-                        f"no weight is called {'.'.join(path)}",
-                        Label(syntax.NOWHERE),
-                        (),
-                        (f"The session's weights: {names}.",),
-                    )
-                )
+                raise misfits.unknown("weight", ".".join(path), map(".".join, known))
             try:
                 match(weight.type, value, self.program.declarations, ".".join(path))
             except Misfit as misfit:
-                raise NnfpError(
-                    Diagnostic(
-                        "weight-misfit",
-                        f"the weight {misfit}",
-                        Label(weight.span or syntax.NOWHERE),
-                    )
-                ) from None
+                raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
             fresh[path] = _Kept(t.show(weight.type), weight.initialiser, self._own(value))
         self._kept.update(fresh)
 

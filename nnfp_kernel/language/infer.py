@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from . import syntax, type_mistakes, typed
 from .blanks import what_fits
@@ -693,9 +693,7 @@ def _unsettled(definitions: Iterable[typed.Definition]) -> frozenset[int]:
 
 def _labelled(body: typed.Expression) -> Iterator[tuple[str, typed.Global]]:
     """The places in a definition that have weights of their own, each with its label."""
-    stack: list[object] = [body]
-    while stack:
-        node = stack.pop()
+    for node in typed.nodes(body):
         if isinstance(node, typed.Global) and node.label is not None:
             yield node.label, node
         elif (
@@ -704,7 +702,3 @@ def _labelled(body: typed.Expression) -> Iterator[tuple[str, typed.Global]]:
             and isinstance(node.expression, typed.Global)
         ):
             yield node.label, node.expression
-        if isinstance(node, typed.Node):
-            stack.extend(getattr(node, item.name) for item in fields(node))
-        elif isinstance(node, tuple):
-            stack.extend(node)

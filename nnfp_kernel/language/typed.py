@@ -18,8 +18,8 @@ concrete values for them. A size still `open` after inference is shown as `_n`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 
 from .sizes import Size, SizeVariable
 from .source import Span
@@ -307,3 +307,15 @@ class DataDeclaration(Node):
     constructors: tuple[tuple[str, tuple[Type, ...]], ...]
     recursive: bool
     base_of: str = ""  # the recursive type of which this is the base functor
+
+
+def nodes(tree: Expression) -> Iterator[Node]:
+    """All nodes of an expression, in no order that matters."""
+    stack: list[object] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Node):
+            yield node
+            stack.extend(getattr(node, item.name) for item in fields(node))
+        elif isinstance(node, tuple):
+            stack.extend(node)

@@ -28,7 +28,8 @@ class Misfit(Exception):
 
     def __init__(self, found: str, expected: str, where: str = "") -> None:
         self.found, self.expected, self.where = found, expected, where
-        super().__init__(f"{where or 'the value'} is {found}, expected {expected}")
+        wanted = "" if ", expected " in found else f", expected {expected}"
+        super().__init__(f"{where or 'the value'} is {found}{wanted}")
 
 
 # --- Python in --------------------------------------------------------------------------

@@ -23,11 +23,10 @@ from ..language.sizes import constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import LinearMap
-from . import stored, watch
+from . import misfits, stored, watch
 from .exchange import (
     DataValue,
     Misfit,
-    describe,
     flatten,
     lookup,
     match,
@@ -327,20 +326,14 @@ class Function:
         anything may stand, () or the value itself."""
         declarations = self.program.declarations
         if len(tangents) != len(inputs):
-            raise NnfpError(
-                Diagnostic(
-                    "number-of-inputs",
-                    f"{_inputs(len(inputs))} and {len(tangents)} tangents were given",
-                    Label(self.definition.span, f"has type {self.type}"),
-                )
-            )
+            raise misfits.number_of_tangents(self, len(inputs), len(tangents))
         for k, (type, tangent) in enumerate(zip(call.types, tangents, strict=True), 1):
             if not any(array.differentiable for array in declarations.layout(type)):
                 continue
             try:
                 match(type, tangent, declarations, f"the tangent of input {k}")
             except Misfit as misfit:
-                raise self._misfit(misfit) from None
+                raise misfits.input_misfit(self, misfit, k - 1) from None
 
     def value_and_grad(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
@@ -464,7 +457,7 @@ class Function:
             try:
                 found = match(expected, value, self.program.declarations, where, integers=integers)
             except Misfit as misfit:
-                raise self._misfit(misfit) from None
+                raise misfits.input_misfit(self, misfit, k - 1) from None
             types.append(
                 found.element if isinstance(found, t.Array) and batch is not None else found
             )
@@ -504,22 +497,10 @@ class Function:
             found.append(type.domain)
             type = type.codomain
         most = self._most_inputs()
-        # A constant that learns takes nothing; a function takes something.
-        if len(found) < count or (most and not found):
+        # What an input too few leaves is a function, which is no value for Python.
+        if count != most:
             forgotten = self.reached and count == most - 1
-            raise NnfpError(
-                Diagnostic(
-                    "number-of-inputs",
-                    f"{self.name} takes {_inputs(most)}, {count or 'none'} "
-                    f"{'was' if count == 1 else 'were'} given",
-                    Label(self.definition.span, f"has type {self.type}"),
-                    (),
-                    ("Methods that take weights take them first, as here the present ones:",)
-                    if forgotten
-                    else (),
-                    f"{self.name}.apply({self.name}.weights, x)" if forgotten else None,
-                )
-            )
+            raise misfits.number_of_inputs(self, count, bool(forgotten))
         return found
 
     def _most_inputs(self) -> int:
@@ -550,16 +531,7 @@ class Function:
         arrays.extend(call.traced.external_arrays())
         if call.traced.draws:
             if key is None:
-                raise NnfpError(
-                    Diagnostic(
-                        "key-missing",
-                        f"{self.name} draws random numbers and needs a key",
-                        Label(self.definition.span),
-                        (),
-                        (),
-                        "apply(weights, x, key=jax.random.key(0))",
-                    )
-                )
+                raise misfits.key_missing(self, self._drawing())
             arrays.append(key)
         return arrays
 
@@ -573,21 +545,13 @@ class Function:
             name = ".".join(weight.path)
             if value is None:
                 paths = paths_of(weights) if isinstance(weights, Mapping) else ()
-                found = ", ".join(".".join(path) for path, _ in paths)
-                raise NnfpError(
-                    Diagnostic(
-                        "weight-missing",
-                        f"the weights hold no {name}",
-                        Label(self.definition.span, f"{self.name} reaches it"),
-                        (),
-                        (f"Found: {found or 'none'}.",),
-                        f"weights = {self.name}.init(jax.random.key(0))",
-                    )
-                )
+                found = [".".join(path) for path, _ in paths]
+                raise misfits.weight_missing(self, name, found, self._hole(weight.path))
             try:
                 match(weight.type, value, declarations, f"the weight {name}")
             except Misfit as misfit:
-                raise self._misfit(misfit) from None
+                hole = self._hole(weight.path)
+                raise misfits.weight_misfit(self, misfit, name, hole) from None
             yield from flatten(value, weight.type, declarations, number)
 
     def _weight_gradients(
@@ -638,52 +602,34 @@ class Function:
             flat = [_padded(a, wire.type.shape) for a, wire in zip(flat, wanted, strict=True)]
         shapes = [tuple(getattr(a, "shape", ())) for a in flat]
         if shapes != [wire.type.shape for wire in wanted]:
-            raise NnfpError(
-                Diagnostic(
-                    "cotangent-misfit",
-                    f"the cotangent is {describe(cotangent)}",
-                    Label(self.definition.span, f"gives {self.type.rpartition('> ')[2]}"),
-                )
-            )
+            raise misfits.cotangent_misfit(self, cotangent)
         return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
 
     def _require_scalar(self, call: Call, batch: int | None) -> None:
         outputs = call.traced.answers
         shape = () if batch is None else (batch,)
         if len(outputs) != 1 or outputs[0].type.shape != shape or outputs[0].type.kind != "R":
-            raise NnfpError(
-                Diagnostic(
-                    "objective-not-scalar",
-                    f"{self.name} is no objective: it must give one number",
-                    Label(self.definition.span, f"has type {self.type}"),
-                    (),
-                    ("A gradient belongs to a function that ends in R.",),
-                )
-            )
+            raise misfits.not_an_objective(self)
 
-    def _misfit(self, misfit: Misfit) -> NnfpError:
-        return NnfpError(
-            Diagnostic(
-                "input-misfit",
-                f"{misfit.where or 'the input'} of {self.name} is {misfit.found}",
-                Label(self.definition.span, f"has type {self.type}"),
-                (),
-                (f"Expected: {misfit.expected}.",),
-            )
+    def _hole(self, path: WeightPath) -> Span | None:
+        """Where the hole of a weight is written."""
+        return next((weight.span for weight in self.reached if weight.path == path), None)
+
+    def _drawing(self) -> Span | None:
+        """Where it draws, if that is in its own definition."""
+        return next(
+            (
+                node.span
+                for node in p.nodes(self.definition.body)
+                if isinstance(node, p.Builtin) and node.name == "draw"
+            ),
+            None,
         )
 
     def _batch_size(self, inputs: Sequence[Any]) -> int:
         sizes = {numpy_shape(leaf)[:1] for value in inputs for leaf in _leaves(value)}
         if len(sizes) != 1 or () in sizes:
-            raise NnfpError(
-                Diagnostic(
-                    "batch-misfit",
-                    "the arrays of a batch need one leading axis of one length",
-                    Label(self.definition.span),
-                    (),
-                    (f"Found: {', '.join(describe(value) for value in inputs)}.",),
-                )
-            )
+            raise misfits.batch_misfit(self, inputs)
         return int(sizes.pop()[0])
 
     def _is_batch(self, value: Any, type: t.Type) -> bool:
@@ -697,15 +643,7 @@ class Function:
 
         counts = {len(value) for value in inputs if isinstance(value, list)}
         if len(counts) != 1:
-            raise NnfpError(
-                Diagnostic(
-                    "batch-misfit",
-                    f"{self.name} was given lists of different lengths",
-                    Label(self.definition.span, f"has type {self.type}"),
-                    (),
-                    (f"Found: lists of {' and '.join(map(str, sorted(counts)))} examples.",),
-                )
-            )
+            raise misfits.lists_misfit(self, sorted(counts))
         (count,) = counts
         answers = []
         for k in range(count):
@@ -718,16 +656,15 @@ class Function:
         return answers
 
 
-def _inputs(count: int) -> str:
-    return "1 input" if count == 1 else f"{count} inputs"
-
-
 def _in_example(error: NnfpError, k: int) -> NnfpError:
     from dataclasses import replace
 
     return NnfpError(
         [
-            replace(diagnostic, notes=(*diagnostic.notes, f"It is example {k} of the batch."))
+            replace(
+                diagnostic,
+                notes=(*diagnostic.notes, f"It is example {k} of the batch, counted from 0."),
+            )
             for diagnostic in error.diagnostics
         ]
     )

@@ -237,7 +237,7 @@ def test_bad_text_is_told_at_its_place(text: str, place: tuple[int, int], said: 
         ),
         (
             lambda made: made["total"](nnfp.tree("(Node (Leaf 1) (Just 2))")),
-            "the input.Node.2 of total is a Just",
+            "the input.Node.2 of `total` is a Just",
         ),
         (
             lambda made: made["total"](nnfp.tree("(Node (Leaf 1))")),
