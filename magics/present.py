@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from nnfp_kernel.views.style import escape, page, underlined
+from nnfp_kernel.language.palette import underlined
+from nnfp_kernel.views.style import escape, page
 from nnfp_kernel.views.table import (
     Entry,
     Grid,

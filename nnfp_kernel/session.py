@@ -676,7 +676,7 @@ class Session:
             loader=self._load,
         )
         if checked.diagnostics:
-            raise NnfpError(checked.diagnostics)
+            raise NnfpError(checked.diagnostics, checked.reps)
         return checked
 
     def _program(
@@ -828,7 +828,7 @@ def _typed(standing: _Standing, text: str, arguments: Mapping[str, t.Type]) -> p
         externals={**externals, **arguments},
     )
     if checked.diagnostics:
-        raise NnfpError(checked.diagnostics)
+        raise NnfpError(checked.diagnostics, checked.reps)
     if isinstance(item, syntax.Definition):
         return checked.definitions[_OCCURRENCE].body
     return checked.expressions[0].tree

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy
 
-from .style import escape, page, underlined
+from ..language.palette import underlined
+from .style import escape, page
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def test_html_is_readable_without_a_notebook_and_in_it() -> None:
     rendered = Diagnostic("x", "`f` is unknown", Label(at(2, 1, 7))).render_html()
     for property in re.findall(r"--jp-[\w-]+(.)", rendered):
         assert property == ","  # every colour of the notebook's has a fallback
-    assert "prefers-color-scheme: dark" in rendered
+    assert "prefers-color-scheme:dark" in rendered
     assert "<code>f</code>" in rendered
 
 
@@ -209,3 +209,20 @@ def test_whatever_is_quoted_is_escaped_and_shown(
     }  # fmt: skip
     if label.strip().isalnum() and text:
         assert label.strip() in html.unescape(re.sub(r"<[^>]*>", "", body))
+
+
+def test_html_underlines_representations_and_sets_types_as_code() -> None:
+    told = Diagnostic(
+        "x", "a Thought is R[2,3] -> (R, Thought)", Label(at(2, 1, 7)), notes=("[Thought] @ R[3].",)
+    )
+    shown = NnfpError(told, ["Word", "Thought"]).render_html().split("</style>")[1]
+    thought = '<span class="rep r2">Thought</span>'
+    assert f"a <code>{thought}</code> is <code>R[2,3] -&gt; (R, {thought})</code>" in shown
+    assert f"<p><code>[{thought}] @ R[3]</code>.</p>" in shown
+
+
+def test_html_shows_the_line_above() -> None:
+    source = Source("first = 1\nsecond = tnah first", "cell 1")
+    told = Diagnostic("x", "unknown", Label(Span(source, 2, 10, 2, 14), "not in scope"))
+    assert "<i>first = 1</i>" in told.render_html()
+    assert "first = 1" not in told.render()

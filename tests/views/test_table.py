@@ -8,7 +8,7 @@ import re
 import numpy
 import pytest
 
-from nnfp_kernel.views.style import underlined
+from nnfp_kernel.language.palette import underlined
 from nnfp_kernel.views.table import (
     Entry,
     Grid,
