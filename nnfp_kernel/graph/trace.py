@@ -51,6 +51,8 @@ from .values import (
     Value,
     Variant,
     holds_sequence,
+    item_at,
+    item_count,
     known,
     leaves,
 )
@@ -833,6 +835,8 @@ class Tracer:
         is known only at run time, a step beyond the end starts from the initial state
         again, with the element it was first given, and leaves the state as it is.
         """
+        if item_count(sequences) is not None:
+            return self._loop_of_items(initial, sequences, step, output_type, reverse)
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
         extent = length if isinstance(length, Extent) else None
         count = length.capacity if isinstance(length, Extent) else length
@@ -897,6 +901,22 @@ class Tracer:
             results = over(results, extent.length, filled=not reverse)
         return rebuild(state_type, final, initial), results
 
+    def _loop_of_items(
+        self,
+        state: Value,
+        sequences: Value,
+        step: Callable[[Value, Value], tuple[Value, Value]],
+        output_type: t.Type,
+        reverse: bool,
+    ) -> tuple[Value, Value]:
+        """The steps one by one, along trees of which each has a shape of its own."""
+        outputs: list[Value] = []
+        order = range(item_count(sequences) or 0)
+        for k in reversed(order) if reverse else order:
+            state, output = step(state, item_at(self.builder, sequences, k))
+            outputs.append(output)
+        return state, self.sequence(outputs[::-1] if reverse else outputs, output_type)
+
     def map(
         self,
         length: int | Extent,
@@ -906,6 +926,10 @@ class Tracer:
         output_type: t.Type,
     ) -> Value:
         """A Map node: `function` on every element of `sequences`."""
+        count_of_items = item_count(sequences)
+        if count_of_items is not None:
+            every = [item_at(self.builder, sequences, k) for k in range(count_of_items)]
+            return self.sequence([function(one) for one in every], output_type)
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
         extent = length if isinstance(length, Extent) else None
         count = length.capacity if isinstance(length, Extent) else length

@@ -325,6 +325,28 @@ def leaves(value: Value) -> list[Wire]:
     return [value]
 
 
+def item_count(value: Value) -> int | None:
+    """How many items there are where a sequence is known one by one; None elsewhere."""
+    if isinstance(value, tuple):
+        counts = [count for part in value if (count := item_count(part)) is not None]
+        return min(counts) if counts else None
+    return len(value.items) if isinstance(value, Items) else None
+
+
+def item_at(builder: Builder, value: Value, k: int) -> Value:
+    """The k-th element of a sequence, or of each of those that go together."""
+    if isinstance(value, tuple):
+        return tuple(item_at(builder, part, k) for part in value)
+    if isinstance(value, Items):
+        return value.items[k]
+
+    def row(wire: Wire) -> Wire:
+        one = builder.emit("slice", wire, axis=0, start=k, stop=k + 1, stride=1)
+        return builder.emit("reshape", one, shape=wire.type.shape[1:])
+
+    return map_leaves(row, value)
+
+
 def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
     """`function` on corresponding arrays of values of one shape; lengths stay."""
     first = values[0]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..graph.graph import ArrayType
 from ..graph.sequences import leading, over, where
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Extent, Items, Value, leaves, map_leaves
+from ..graph.values import Extent, Value, item_count, leaves, map_leaves
 from ..language import types as t
 from ..language.sizes import constant
 from . import sequences
@@ -21,8 +21,8 @@ from .table import Builtin, builtin
 
 def _length(sequence: Value, type: t.Type) -> int:
     """How many elements there are: as the wires say, all of which must agree."""
-    if isinstance(sequence, Items):
-        return len(sequence.items)
+    if (count := item_count(sequence)) is not None:
+        return count
     lengths = {wire.type.shape[0] for wire in leaves(sequence)}
     if len(lengths) > 1:
         found = " and ".join(map(str, sorted(lengths)))
@@ -62,8 +62,6 @@ def _zipped(type: t.Type) -> t.Array:
 def _map(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     _, sequence = use.domains()[:2]
     result = _element(use.result(2))
-    if isinstance(xs, Items):  # trees, each of a shape of its own
-        return context.sequence([function(item) for item in xs.items], result)
     xs, length = _along(context, xs, sequence)
     return context.map(length, xs, _element(sequence), function, result)
 
@@ -120,10 +118,6 @@ builtin(
 def _fold(reverse: bool) -> Callable[..., Value]:
     def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
         _, state, sequence = use.domains()[:3]
-        if isinstance(xs, Items):
-            for item in reversed(xs.items) if reverse else xs.items:
-                start = step((start, item))
-            return start
         xs, length = _along(context, xs, sequence)
         final, _ = context.loop(
             length, start, state, xs, _element(sequence),

@@ -12,7 +12,7 @@ import numpy
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
-from ..graph.values import Value, leaves, map_leaves
+from ..graph.values import Items, NotFirstOrder, Value, leaves, map_leaves
 from . import sequences
 from .records import (
     SHAPES,
@@ -282,6 +282,12 @@ primitive(
 
 
 def _index(context: Context, _occurrence: Occurrence, xs: Value, index: Value) -> Value:
+    if isinstance(xs, Items):
+        place = context.constant_value(index)
+        if place is None:
+            raise NotFirstOrder(xs.type)
+        expect(len(xs.items) > 0, "an element of nothing")
+        return xs.items[min(max(place, 0), len(xs.items) - 1)]
     filled = all(leaf.type.shape[0] > 0 for leaf in leaves(xs))
     expect(filled or index.type.size == 0, "an element of nothing")
     return map_leaves(lambda leaf: context.builder.emit("gather", leaf, index, axis=0), xs)

@@ -17,7 +17,7 @@ import numpy
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
-from ..graph.values import Value, leaves, map_leaves
+from ..graph.values import Items, Value, item_count, leaves, map_leaves
 from ..language import types
 from . import sequences
 from .records import (
@@ -388,10 +388,17 @@ primitive(
 # --- names of the language ---------------------------------------------------------------
 
 
-def _each(move: Callable[[Context, Occurrence, Wire], Wire]) -> Callable[..., Value]:
-    """The trace that moves every leaf by itself."""
+def _each(
+    move: Callable[[Context, Occurrence, Wire], Wire],
+    trees: Callable[[tuple[Value, ...], tuple[int, ...]], Value] | None = None,
+) -> Callable[..., Value]:
+    """The trace that moves every leaf by itself; `trees` moves those of a sequence of trees,
+    and is given the brackets."""
 
     def trace(context: Context, occurrence: Occurrence, value: Value) -> Value:
+        if trees is not None and isinstance(value, Items):
+            moved = trees(value.items, occurrence.brackets)
+            return Items(value.type, moved) if isinstance(moved, tuple) else moved
         return map_leaves(lambda leaf: move(context, occurrence, leaf), value)
 
     return trace
@@ -486,8 +493,16 @@ def _append(context: Context, _occurrence: Occurrence, xs: Value, ys: Value) -> 
     return map_leaves(lambda x, y: context.builder.emit("concat", x, y, axis=0), xs, ys)
 
 
+def _of_items(trees: tuple[Value, ...], k: int) -> Value:
+    if not trees:
+        raise ValueError(f"a sequence without elements has no {'last' if k else 'first'} one")
+    return trees[k]
+
+
 def _length(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     (sequence,), _ = arguments(occurrence.type, 1)
+    if (count := item_count(xs)) is not None:
+        return context.builder.constant(count, "Int")
     wires = leaves(xs)
     # Elements without entries, (), have no wire to ask.
     length = wires[0].type.shape[0] if wires else _outer_shape(sequence)[0]
@@ -501,27 +516,29 @@ def _zero(context: Context, occurrence: Occurrence) -> Value:
 
 for _record in (
     Builtin(
-        "take", "a[n] -> a[k] where n >= k", 1, _each(_take), brackets=("k",),
+        "take", "a[n] -> a[k] where n >= k", 1,
+        _each(_take, lambda xs, k: xs[: k[0]]), brackets=("k",),
         doc="The first k elements.", example="take[2] [4, 5, 6]",
         ragged=sequences.take,
     ),
     Builtin(
-        "drop", "a[n] -> a[n-k] where n >= k", 1, _each(_drop), brackets=("k",),
+        "drop", "a[n] -> a[n-k] where n >= k", 1,
+        _each(_drop, lambda xs, k: xs[k[0] :]), brackets=("k",),
         doc="All but the first k elements.", example="drop[2] [4, 5, 6]",
         ragged=sequences.drop,
     ),
     Builtin(
-        "head", "a[n] -> a where n >= 1", 1, _each(_head),
+        "head", "a[n] -> a where n >= 1", 1, _each(_head, lambda xs, _: _of_items(xs, 0)),
         doc="The first element.", example="head [4, 5, 6]",
         ragged=sequences.element("head"),
     ),
     Builtin(
-        "last", "a[n] -> a where n >= 1", 1, _each(_last),
+        "last", "a[n] -> a where n >= 1", 1, _each(_last, lambda xs, _: _of_items(xs, -1)),
         doc="The last element.", example="last [4, 5, 6]",
         ragged=sequences.element("last"),
     ),
     Builtin(
-        "reverse", "a[n] -> a[n]", 1, _each(_reverse),
+        "reverse", "a[n] -> a[n]", 1, _each(_reverse, lambda xs, _: xs[::-1]),
         doc="The elements from the last to the first.", example="reverse [4, 5, 6]",
         ragged=sequences.reverse,
     ),

@@ -306,3 +306,27 @@ def test_functions_are_not_kept_in_data(program: str) -> None:
         nnfp.Session(precision=64).run(program)
     assert "functions cannot be kept in data" in caught.value.render()
     assert "its tangent is a tree" in caught.value.render()
+
+
+def test_children_are_a_sequence_among_others(roses: nnfp.Session) -> None:
+    roses.run(
+        "many (Rose _ rs) = length rs\n"
+        "second (Rose _ rs) = squares (rs ! 1)\n"
+        "ends (Rose _ rs) = squares (head rs) - squares (last rs)\n"
+        "turned (Rose x rs) = Rose x (reverse rs)\n"
+        "firstOf (Rose x rs) = Rose x (take[1] rs)\n"
+        "sums (Rose x rs) = scan (\\(s, r) -> s + squares r) x rs\n"
+        "numbered (Rose x rs) = mapAccumRight (\\(s, r) -> (s + 1, s * squares r)) x rs |> snd\n"
+        "products (Rose _ rs) = sum (zipWith (\\(a, b) -> squares a * squares b) (rs, reverse rs))"
+    )
+    rose = nnfp.tree("(Rose 3 [(Rose 1 []), (Rose 2 [])])")
+    assert int(roses["many"](rose)) == 2
+    assert float(roses["second"](rose)) == 4
+    assert float(roses["ends"](rose)) == -3
+    assert roses["turned"](rose) == nnfp.tree("(Rose 3 [(Rose 2 []), (Rose 1 [])])")
+    assert roses["firstOf"](rose) == nnfp.tree("(Rose 3 [(Rose 1 [])])")
+    assert roses["sums"](rose).tolist() == [4, 8]
+    assert roses["numbered"](rose).tolist() == [4, 12]
+    assert float(roses["products"](rose)) == 8
+    with pytest.raises(nnfp.NnfpError, match="without elements has no first one"):
+        roses["ends"](nnfp.tree("(Rose 3 [])"))
