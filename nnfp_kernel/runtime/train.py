@@ -7,6 +7,9 @@ of weights, a batch and a random key. Steps run in compiled chunks of some 80 ms
 are drawn on the device, the number of steps of a chunk is an argument and not a shape,
 so Python is entered ten times a second and a stop is seen as often.
 
+Examples that make no array, trees or sequences of different lengths, come as a list: then
+a batch is put together in Python, step by step, and what is compiled is the objective's affair.
+
 A chunk's input is not donated: the state before it is the way back, when an interrupt
 falls into it or when a value in it turns NaN. Inside the chunk XLA reuses its buffers.
 """
@@ -28,7 +31,7 @@ import numpy
 import optax
 
 Weights = Any  # nested dicts of arrays
-Batch = tuple[Any, ...]  # of arrays that share their leading axis, the examples
+Batch = tuple[Any, ...]  # of arrays that share their leading axis, the examples; or of lists
 Key = Any
 
 CHUNK_STEPS = 1024  # at most, in one compiled call
@@ -215,7 +218,8 @@ def train(
     >>> last.reason, round(float(last.weights), 6)
     ('finished', 2.0)
 
-    `data` are arrays of one leading length. An epoch sees every example once, in an
+    `data` are arrays of one leading length, or lists where examples differ in shape: then
+    the functions of the objective are handed lists. An epoch sees every example once, in an
     order drawn from `seed`; a batch may reach over the end of an epoch. `rate` is a
     number, the name of a schedule with or without its peak (`cosine`, `cosine 0.01`), or
     a function of the step. `valid` is the share of examples held out, measured at the
@@ -228,10 +232,10 @@ def train(
     leaves = jax.tree.leaves(weights)
     if not sum(numpy.size(leaf) for leaf in leaves):
         raise ValueError("there are no weights to train")
-    arrays = tuple(jnp.asarray(array) for array in data)
-    if not arrays or any(array.ndim == 0 for array in arrays):
+    columns = tuple(map(_column, data))
+    if not columns or any(jnp.ndim(column) == 0 for column in columns if not _listed(column)):
         raise ValueError("the data are arrays with a leading axis, the examples")
-    lengths = [array.shape[0] for array in arrays]
+    lengths = list(map(len, columns))
     if len(set(lengths)) > 1:
         counted = ", ".join(map(str, lengths))
         raise ValueError(f"the data differ in their number of examples: {counted}")
@@ -255,16 +259,36 @@ def train(
         epochs = steps * size / examples
 
     shuffled = numpy.random.default_rng([seed, 1]).permutation(total) if held_out else None
-    parts: tuple[Batch, Batch] = (arrays, ())
+    parts: tuple[Batch, Batch] = (columns, ())
     if shuffled is not None:
         kept, aside = shuffled[held_out:], shuffled[:held_out]
-        parts = (
-            tuple(jnp.take(array, kept, axis=0) for array in arrays),
-            tuple(jnp.take(array, aside, axis=0) for array in arrays),
-        )
+        parts = (_taken(columns, kept), _taken(columns, aside))
     method, rates, name = _method(optimizer, rate, steps)
     plan = _Plan(objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep)
     return _events(plan, jax.tree.map(jnp.asarray, weights))
+
+
+def _column(given: Any) -> Any:
+    """Examples as an array; as the list they are where they make none."""
+    if not isinstance(given, list):
+        return jnp.asarray(given)
+    try:
+        array = numpy.asarray(given)
+    except ValueError:  # they differ in shape
+        return given
+    return given if array.dtype == object else jnp.asarray(array)
+
+
+def _listed(column: Any) -> bool:
+    return isinstance(column, list)
+
+
+def _taken(data: Batch, indices: Any) -> Batch:
+    """The examples at these places."""
+    return tuple(
+        [column[k] for k in indices] if _listed(column) else jnp.take(column, indices, axis=0)
+        for column in data
+    )
 
 
 def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) -> Finished:
@@ -353,6 +377,45 @@ class _State(NamedTuple):
     offset: Any  # into `order`, of the next batch
 
 
+def _turned(key: Key, examples: int, state: _State) -> _State:
+    """The state in a new epoch, if the old one is over."""
+
+    def turn_epoch(state: _State) -> _State:
+        following = _order(key, state.epoch + 2, examples)
+        order = jnp.concatenate([state.order[examples:], following])
+        return state._replace(order=order, epoch=state.epoch + 1, offset=state.offset - examples)
+
+    due = state.offset >= examples
+    return jax.lax.cond(due, turn_epoch, lambda same: same, state)  # type: ignore[no-any-return]
+
+
+def _next(state: _State, batch: int) -> Any:
+    """The places of the next examples."""
+    return jax.lax.dynamic_slice_in_dim(state.order, state.offset, batch)
+
+
+def _learned(
+    method: optax.GradientTransformation,
+    batch: int,
+    rate: Any,
+    state: _State,
+    loss: Any,
+    gradient: Weights,
+) -> tuple[_State, Any]:
+    """The state after a step, and whether its loss and its new weights are finite."""
+    updates, memory = method.update(gradient, state.memory, state.weights)
+    if rate is not None:
+        updates = jax.tree.map(lambda u: u * rate.astype(u.real.dtype), updates)
+    weights = optax.apply_updates(state.weights, updates)
+    finite = functools.reduce(
+        jnp.logical_and,
+        [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(weights)],
+        jnp.isfinite(loss),
+    )
+    state = state._replace(weights=weights, memory=memory, offset=state.offset + batch)
+    return state, finite
+
+
 @functools.lru_cache(maxsize=16)
 def _chunk(
     value_and_grad: Callable[[Weights, Batch, Key], tuple[Any, Weights]],
@@ -370,38 +433,16 @@ def _chunk(
 
     def pieces(data: Batch, key: Key, first: Any, rates: Any) -> tuple[Any, Any]:
         """The functions that turn an epoch and take a step."""
-        examples = data[0].shape[0]
-
-        def turn_epoch(state: _State) -> _State:
-            following = _order(key, state.epoch + 2, examples)
-            order = jnp.concatenate([state.order[examples:], following])
-            return state._replace(
-                order=order, epoch=state.epoch + 1, offset=state.offset - examples
-            )
 
         def step(carry: Any) -> Any:
             state, losses, done, _ = carry
-            indices = jax.lax.dynamic_slice_in_dim(state.order, state.offset, batch)
-            examples_ = tuple(jnp.take(array, indices, axis=0) for array in data)
-            loss, gradient = value_and_grad(state.weights, examples_, step_key(key, first + done))
-            updates, memory = method.update(gradient, state.memory, state.weights)
-            if scaled:
-                rate = rates[done]
-                updates = jax.tree.map(lambda u: u * rate.astype(u.real.dtype), updates)
-            weights = optax.apply_updates(state.weights, updates)
-            finite = functools.reduce(
-                jnp.logical_and,
-                [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(weights)],
-                jnp.isfinite(loss),
-            )
-            state = state._replace(weights=weights, memory=memory, offset=state.offset + batch)
+            examples = _taken(data, _next(state, batch))
+            loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
+            rate = rates[done] if scaled else None
+            state, finite = _learned(method, batch, rate, state, loss, gradient)
             return state, losses.at[done].set(loss.astype(losses.dtype)), done + 1, ~finite
 
-        def turned(state: _State) -> _State:
-            due = state.offset >= examples
-            return jax.lax.cond(due, turn_epoch, lambda same: same, state)  # type: ignore[no-any-return]
-
-        return turned, step
+        return functools.partial(_turned, key, data[0].shape[0]), step
 
     def run(
         state: _State, data: Batch, key: Key, first: Any, count: Any, rates: Any
@@ -454,6 +495,35 @@ def _chunk(
     return stepwise
 
 
+@functools.lru_cache(maxsize=16)
+def _chunk_of_lists(
+    value_and_grad: Callable[[Weights, Batch, Key], tuple[Any, Weights]],
+    method: optax.GradientTransformation,
+    scaled: bool,
+    batch: int,
+) -> Callable[..., tuple[_State, Any, Any, Any]]:
+    """What `_chunk` gives, for examples in lists: only what is around the objective is
+    compiled here."""
+    turned = jax.jit(_turned, static_argnums=1)
+    learned = jax.jit(functools.partial(_learned, method, batch))
+
+    def run(
+        state: _State, data: Batch, key: Key, first: int, count: int, rates: Any
+    ) -> tuple[_State, Any, Any, Any]:
+        losses = numpy.zeros(CHUNK_STEPS, rates.dtype)
+        for done in range(count):
+            state = turned(key, len(data[0]), state)
+            examples = _taken(data, numpy.asarray(_next(state, batch)))
+            loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
+            state, finite = learned(rates[done] if scaled else None, state, loss, gradient)
+            losses[done] = loss
+            if not finite:
+                return state, losses, done + 1, True
+        return state, losses, count, False
+
+    return run
+
+
 def _in_a_loop(plan: _Plan, weights: Weights, key: Key) -> bool:
     """Whether a chunk is best compiled as one loop: not where XLA's CPU backend would
     have convolutions in it, which it runs there some 30 times slower than outside."""
@@ -483,7 +553,7 @@ def _measure(
     """The compiled function: summed loss and metric of the examples under a mask."""
 
     def run(weights: Weights, data: Batch, indices: Any, mask: Any, key: Key) -> tuple[Any, Any]:
-        examples = tuple(jnp.take(array, indices, axis=0) for array in data)
+        examples = _taken(data, indices)
 
         def total(function: Callable[[Weights, Batch, Key], Any]) -> Any:
             return jnp.sum(jnp.where(mask, function(weights, examples, key), 0))
@@ -516,7 +586,14 @@ class _Plan:
 
     @property
     def examples(self) -> int:
-        return int(self.data[0].shape[0])
+        return len(self.data[0])
+
+    def chunk(self, weights: Weights, key: Key) -> Callable[..., tuple[_State, Any, Any, Any]]:
+        """The function that takes steps."""
+        fixed = self.objective.value_and_grad, self.method, self.rates is not None, self.batch
+        if any(map(_listed, self.data)):
+            return _chunk_of_lists(*fixed)
+        return _chunk(*fixed, _in_a_loop(self, weights, key))
 
     def epochs_at(self, step: int) -> float:
         """Passes over the examples; the last batch may reach over the end of the last."""
@@ -537,11 +614,18 @@ class _Plan:
     def measure(self, weights: Weights, on: Literal["validation", "training"]) -> tuple[float, ...]:
         """The mean loss and metric of the held-out or of the training examples."""
         data = self.held_out if on == "validation" else self.data
-        run = _measure(self.objective.losses, self.objective.metric)
+        losses, metrics = self.objective.losses, self.objective.metric
         key = jax.random.fold_in(jax.random.key(self.seed), 2)
-        number = int(data[0].shape[0])
+        number = len(data[0])
         at_once = min(number, MEASURED_AT_ONCE)
         sums = numpy.zeros(2)
+        if any(map(_listed, data)):
+            for start in range(0, number, at_once):
+                examples = _taken(data, numpy.arange(start, min(start + at_once, number)))
+                sums[0] += float(jnp.sum(losses(weights, examples, key)))
+                sums[1] += float(jnp.sum(metrics(weights, examples, key))) if metrics else 0
+            return float(sums[0] / number), float(sums[1] / number)
+        run = _measure(losses, metrics)
         for start in range(0, number, at_once):
             place = numpy.arange(start, start + at_once)
             mask = place < number
@@ -588,7 +672,7 @@ def _events(plan: _Plan, weights: Weights) -> Generator[Event, None, None]:
     try:
         yield Started(
             examples=plan.examples,
-            held_out=int(plan.held_out[0].shape[0]) if plan.held_out else 0,
+            held_out=len(plan.held_out[0]) if plan.held_out else 0,
             batch=plan.batch,
             steps=steps,
             epochs=plan.epochs,
@@ -596,13 +680,7 @@ def _events(plan: _Plan, weights: Weights) -> Generator[Event, None, None]:
             optimizer=plan.optimizer,
         )
         clock = time.perf_counter()
-        run = _chunk(
-            objective.value_and_grad,
-            plan.method,
-            plan.rates is not None,
-            plan.batch,
-            _in_a_loop(plan, weights, key),
-        )
+        run = plan.chunk(weights, key)
         jax.block_until_ready(run(state, plan.data, key, 0, 0, plan.rates_from(0)))
         compiled = time.perf_counter()
         yield Compiled(compiled - clock)
@@ -718,7 +796,7 @@ def _failure(plan: _Plan, state: _State, key: Key, step: int, loss: float) -> Fa
         order = numpy.concatenate([order[examples:], _order(key, state.epoch + 2, examples)])
         offset -= examples
     indices = order[offset : offset + plan.batch]
-    batch = tuple(jnp.take(array, indices, axis=0) for array in plan.data)
+    batch = _taken(plan.data, indices)
     drawn = step_key(key, step)
     blame = plan.objective.blame
     cause = blame(state.weights, batch, drawn) if blame is not None else ""

@@ -478,3 +478,71 @@ def test_a_failure_is_found_step_by_step_too(monkeypatch):
     )
     assert last.reason == "diverged"
     assert numpy.isfinite(last.weights)
+
+
+# --- examples in lists ----------------------------------------------------------------------
+
+
+def ragged_means() -> Objective:
+    """The squared distance of `w` from the mean of each example, of any length."""
+
+    def residual(w: Any, batch: Any) -> Any:
+        (xs,) = batch
+        assert isinstance(xs, list)
+        return jnp.stack([jnp.mean(jnp.asarray(x)) for x in xs]) - w
+
+    return Objective(
+        lambda w, batch, key: (jnp.mean(residual(w, batch) ** 2), -2 * residual(w, batch).mean()),
+        lambda w, batch, key: residual(w, batch) ** 2,
+        lambda w, batch, key: jnp.abs(residual(w, batch)),
+    )
+
+
+def test_examples_of_different_shapes_are_trained_on_from_a_list() -> None:
+    data = [[1.0], [2.0, 4.0], [3.0, 3.0, 3.0], [5.0, 5.0]]
+    last, events = run(ragged_means(), 0.0, (data,), optimizer="sgd", rate=0.1, steps=150, batch=4)
+    assert float(last.weights) == pytest.approx(3.0)
+    assert last.measured is not None
+    assert last.measured.loss == pytest.approx(2.0)  # of the means 1, 3, 3, 5
+    assert last.measured.metric == pytest.approx(1.0)
+    assert sum(len(event.losses) for event in of_kind(events, Progress)) == 150
+
+
+def test_lists_are_trained_on_step_by_step_as_arrays_are() -> None:
+    """The same batches in the same order, epochs turned alike, validation held out alike."""
+    weights, (x, y) = problem(37)
+    array = linear_regression(True)
+
+    def with_lists(function: Any) -> Any:
+        # A list of rows makes an array again: hide them.
+        return lambda w, batch, key: function(
+            w, (jnp.asarray([row.row for row in batch[0]]), batch[1]), key
+        )
+
+    class Hidden:
+        def __init__(self, row: Any) -> None:
+            self.row = row
+
+    assert array.metric is not None
+    lists = Objective(*map(with_lists, (array.value_and_grad, array.losses, array.metric)))
+    options: dict[str, Any] = {"epochs": 4, "batch": 5, "valid": 0.2, "rate": "cosine 0.05"}
+    one, ones = run(array, weights, (x, y), **options)
+    other, others = run(lists, weights, (list(map(Hidden, x)), y), **options)
+    for a, b in zip(of_kind(ones, Measured), of_kind(others, Measured), strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=1e-5)
+        assert a.metric == pytest.approx(b.metric, rel=1e-5)
+    numpy.testing.assert_allclose(one.weights["W"], other.weights["W"], rtol=1e-4, atol=1e-6)
+
+
+def test_a_list_that_makes_a_value_infinite_stops_the_training_with_the_batch() -> None:
+    def value_and_grad(w: Any, batch: Any, key: Any) -> Any:
+        worst = max(len(x) for x in batch[0])
+        return jnp.log(jnp.asarray(3.0 - worst)) + 0 * w, jnp.ones_like(w)
+
+    objective = Objective(value_and_grad, lambda w, batch, key: jnp.zeros(len(batch[0])))
+    data = [[1.0], [2.0, 4.0], [3.0, 3.0, 3.0]]
+    last, _ = run(objective, 0.0, (data,), steps=10, batch=1)
+    assert last.reason == "diverged"
+    assert last.failure is not None
+    assert last.failure.batch == ([[3.0, 3.0, 3.0]],)
+    assert numpy.isfinite(last.weights)
