@@ -7,9 +7,10 @@ tracer keeps them beside the wires.
 
 Structured nodes take `shared` operands (captured, the same at every step) first:
 
-    Map     shared ++ sequences           -> stacked outputs
-    Loop    shared ++ initial ++ sequences -> final state ++ stacked outputs
-    Choose  selector ++ operands           -> outputs of branches[int(selector)]
+    Map       shared ++ sequences            -> stacked outputs
+    Loop      shared ++ initial ++ sequences -> final state ++ stacked outputs
+    TreeLoop  schedule ++ shared ++ initial ++ sequences -> final rows ++ stacked outputs
+    Choose    selector ++ operands           -> outputs of branches[int(selector)]
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy
 
 from ..language.source import Span
 from .primitive import Parameters, Primitive
+
+T = TypeVar("T")
 
 KINDS = ("R", "C", "Int", "Bool", "Key")
 
@@ -153,6 +156,76 @@ class Loop:
 
 
 @dataclass(frozen=True, eq=False)
+class TreeLoop:
+    """`body` over the nodes of a forest, `width` of them at each of `length` steps.
+
+    A step reads rows that earlier steps made and makes new ones. All rows together are
+    the history: first the `initial` ones (the leaves' results), then `writes` blocks of
+    `width` rows for each step, then one row of zeros. A row is `rows` arrays (the parts
+    of a result). At the end the rows asked for (the roots') are read.
+
+    The schedule says which: four Int arrays of places in a history. Each row is read
+    once at most, by a step after the one that made it, or at the end; so the way back,
+    from the cotangents of the roots to those of the leaves, is a reading too and no
+    adding up. Its places are in the history of the adjoint: the final rows, then those
+    read by each step. A place in the schedule whose row nobody reads may read any row.
+
+        reads    [length, reads, width]    the rows that a step reads
+        finals   [n]                       the rows read at the end
+        readers  [length, writes, width]   the reader of each row a step makes
+        first    [m]                       the reader of each initial row
+
+    Body: shared ++ reads x rows ++ elements -> writes x rows ++ outputs; a row read or
+    made has the axis of `width` in front. `reverse` runs from the last step; a step's
+    rows stay at its place.
+    """
+
+    body: Graph
+    shared: int
+    rows: int
+    reads: int
+    writes: int
+    width: int
+    length: int
+    reverse: bool = False
+
+    SCHEDULE: ClassVar[int] = 4
+
+    def operands(self, given: Sequence[T]) -> tuple[list[T], list[T], list[T], list[T]]:
+        """What belongs to the schedule, to shared, initial and stacked operands."""
+        given = list(given)
+        first = self.SCHEDULE + self.shared
+        last = first + self.rows
+        return given[: self.SCHEDULE], given[self.SCHEDULE : first], given[first:last], given[last:]
+
+    def inputs(self, given: Sequence[T]) -> tuple[list[T], list[T], list[T]]:
+        """What belongs to the body's shared inputs, the rows read and the elements."""
+        given = list(given)
+        last = self.shared + self.reads * self.rows
+        return given[: self.shared], given[self.shared : last], given[last:]
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        schedule, shared, initial, elements = self.operands(types)
+        inner_shared, read, inner_elements = self.inputs([w.type for w in self.body.inputs])
+        made = [wire.type for wire in self.body.outputs[: self.writes * self.rows]]
+        if len(schedule) < self.SCHEDULE or any(len(type.shape) == 0 for type in schedule):
+            raise ValueError(f"tree loop: no schedule: {_listed(schedule)}")
+        finals, first = schedule[1].shape[0], schedule[3].shape[0]
+        blocks = (self.length, self.reads, self.width), (self.length, self.writes, self.width)
+        shapes = (blocks[0], (finals,), blocks[1], (first,))
+        _expect("tree loop schedule", schedule, [ArrayType("Int", shape) for shape in shapes])
+        _expect("tree loop shared", shared, inner_shared)
+        row = [(type.kind, type.shape[1:]) for type in initial]
+        _expect("tree loop initial", initial, [ArrayType(k, (first, *s)) for k, s in row])
+        lanes = [ArrayType(kind, (self.width, *shape)) for kind, shape in row]
+        _expect("tree loop rows read", read, lanes * self.reads)
+        _expect("tree loop rows made", made, lanes * self.writes)
+        _expect("tree loop elements", elements, [e.over(self.length) for e in inner_elements])
+        stacked = [w.type.over(self.length) for w in self.body.outputs[len(made) :]]
+        return (*(ArrayType(kind, (finals, *shape)) for kind, shape in row), *stacked)
+
+
+@dataclass(frozen=True, eq=False)
 class Choose:
     """`branches[int(selector)]` on the operands; all branches have the same type.
 
@@ -178,7 +251,7 @@ class Choose:
         return outputs[0]
 
 
-Operation = Constant | Call | Map | Loop | Choose
+Operation = Constant | Call | Map | Loop | TreeLoop | Choose
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -208,12 +281,19 @@ class Graph:
 def subgraphs(operation: Operation) -> tuple[Graph, ...]:
     """The graphs an operation holds."""
     match operation:
-        case Map(body=body) | Loop(body=body):
+        case Map(body=body) | Loop(body=body) | TreeLoop(body=body):
             return (body,)
         case Choose(branches=branches):
             return branches
         case Constant() | Call():
             return ()
+
+
+class Elsewhere(Exception):
+    """A wire is used where it is not known: it belongs to no enclosing graph."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(f"{wire} belongs to no enclosing graph")
 
 
 # --- building ----------------------------------------------------------------------------
@@ -304,7 +384,7 @@ class Builder:
         while outer is not None and wire not in outer._producer:
             outer = outer.parent
         if outer is None:
-            raise ValueError(f"{wire} belongs to no enclosing graph")
+            raise Elsewhere(wire)
         made_by = outer._producer[wire]
         if made_by is not None and isinstance(made_by.operation, Constant):
             constant = made_by.operation

@@ -4,6 +4,7 @@
     map of a primitive = the primitive over one more axis (its record says how)
     map of a loop = the loop over states and elements that have one more axis
     map of a choice = a choice by the batch, where the selector differs in it
+    map of a tree loop stays one: each element has rows of its own
 
 A node that no mapped input reaches is the same for all elements and is made once.
 Within a batch its axis always comes first.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from .graph import (
@@ -23,6 +25,7 @@ from .graph import (
     Loop,
     Map,
     Node,
+    TreeLoop,
     Wire,
     subgraphs,
 )
@@ -83,6 +86,8 @@ class Rebuild:
                 return self._map(builder, node, each, operands)
             case Loop() as loop:
                 return self._loop(builder, node, loop, operands, [False] * len(operands), 0)[0]
+            case TreeLoop() as tree:
+                return self._tree_loop(builder, node, tree, operands)
             case Choose(branches):
                 if operands[0].type.rank and self.resolve:
                     cases = [self.run(builder, branch, operands[1:]) for branch in branches]
@@ -101,14 +106,17 @@ class Rebuild:
         return self._repeated(builder, node.outputs, made, mapped, each.length)
 
     def _irreducible(self, each: Map) -> bool:
-        """A Map of nothing but a choice, which `vectorise` leaves alone."""
-        if self.resolve or len(each.body.nodes) != 1:
+        """A Map of nothing but a tree loop, or a choice, which `vectorise` leaves alone."""
+        if len(each.body.nodes) != 1:
             return False
         inner = each.body.nodes[0]
         if isinstance(inner.operation, Map):
             return self._irreducible(inner.operation)
+        mapped = not set(inner.inputs).isdisjoint(each.body.inputs[each.shared :])
+        if isinstance(inner.operation, TreeLoop):
+            return mapped
         return isinstance(inner.operation, Choose) and (
-            inner.inputs[0] in each.body.inputs[each.shared :]
+            not self.resolve and inner.inputs[0] in each.body.inputs[each.shared :]
         )
 
     def _repeated(
@@ -171,6 +179,8 @@ class Rebuild:
                 return self.batch(builder, inner, operands, flags, length)
             case Loop() as loop:
                 return self._loop(builder, node, loop, operands, flags, length)
+            case TreeLoop():
+                return self._alone(builder, node, operands, flags, length)
             case Choose(branches):
                 selector = operands[0]
                 if not flags[0] and not selector.type.rank:
@@ -361,6 +371,40 @@ class Rebuild:
             answers[k] = exchange(builder, wire) if reached[k] and k >= loop.carried else wire
         return answers, reached
 
+    def _tree_loop(
+        self, builder: Simplifier, node: Node, tree: TreeLoop, operands: list[Wire]
+    ) -> list[Wire]:
+        """A tree loop with its body simplified, without what nobody reads."""
+        schedule, shared, initial, sequences = tree.operands(operands)
+        inner_shared, read, elements = tree.inputs(tree.body.inputs)
+        child = builder.child()
+        child.origin = builder.origin
+        place: Place = {wire: wire for wire in tree.body.inputs}
+        for inner, outer in zip(inner_shared, shared, strict=True):
+            if inner in self.alive:
+                place[inner] = _inside(builder, child, outer)
+        for wire in read:
+            place[wire] = child.input(wire.type, wire.name, wire.representation)
+        given: list[Wire] = []
+        for wire, sequence in zip(elements, sequences, strict=True):
+            if wire not in self.alive:
+                continue
+            element = _unchanging(builder, child, sequence)
+            if element is None:
+                given.append(sequence)
+                element = child.input(wire.type, wire.name, wire.representation)
+            place[wire] = element
+        made = self.run(child, tree.body, [place[wire] for wire in tree.body.inputs])
+        count = tree.writes * tree.rows
+        stacked = [k for k, w in enumerate(node.outputs[tree.rows :], count) if w in self.alive]
+        body = child.finish([*made[:count], *(made[k] for k in stacked)])
+        operation = replace(tree, body=body, shared=len(child.captured))
+        results = builder.add(operation, [*schedule, *child.captured, *initial, *given])
+        answers = [*results[: tree.rows], *node.outputs[tree.rows :]]
+        for k, wire in zip(stacked, results[tree.rows :], strict=True):
+            answers[tree.rows + k - count] = wire
+        return answers
+
 
 def _as_it_is(
     _: Rebuild,
@@ -448,7 +492,7 @@ def spread(graph: Graph, flags: Flags) -> list[bool]:
                 case Loop() as loop:
                     reached: Flags = spread_loop(loop, given)[1]
                     mapped.update(w for w, f in zip(node.outputs, reached, strict=True) if f)
-                case Call() | Constant() | Map() | Choose():
+                case Call() | Constant() | Map() | TreeLoop() | Choose():
                     mapped.update(node.outputs)
                 case other:
                     raise AssertionError(f"no flow through {other}")
@@ -487,6 +531,13 @@ def demand(graph: Graph, wanted: Flags, alive: set[Wire]) -> None:
                 for branch in branches:
                     demand(branch, used, alive)
                     _needed(node.inputs[1:], branch.inputs, alive)
+            case TreeLoop(body=body) as tree:
+                rows = [True] * (tree.writes * tree.rows)  # all its parts are made together
+                demand(body, [*rows, *used[tree.rows :]], alive)
+                schedule, own, initial, stacked = tree.operands(node.inputs)
+                alive.update((*schedule, *initial))
+                inner_own, _, inner_stacked = tree.inputs(body.inputs)
+                _needed((*own, *stacked), (*inner_own, *inner_stacked), alive)
             case Loop(body=body, shared=shared, carried=carried):
                 while True:
                     demand(body, used, alive)

@@ -14,6 +14,7 @@ contributes follows from its kind:
     discrete                   nothing
     Map           map f        mapL (D f xᵢ)
     Loop          mapAccum f   recurrence (D f (sₜ₋₁, xₜ))
+    TreeLoop      cata alg     treeRecurrence (D alg)
     Choose        if c f g     choose c (D f x) (D g x)
 
 A wire that does not depend on an active input has no tangent; nor have integers,
@@ -23,7 +24,7 @@ Booleans and keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..graph.graph import (
@@ -36,6 +37,7 @@ from ..graph.graph import (
     Loop,
     Map,
     Node,
+    TreeLoop,
     Wire,
 )
 from ..graph.primitive import Primitive, Step
@@ -49,6 +51,7 @@ from .maps import (
     Recurrence,
     Section,
     Tangent,
+    TreeRecurrence,
     Variable,
     chain,
 )
@@ -154,6 +157,8 @@ def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
             return reach(body, active)
         case Loop() as loop:
             return _loop_reach(loop, active)[1]
+        case TreeLoop() as tree:
+            return _tree_reach(tree, active)[1]
         case Choose(branches=branches):
             return [any(flags) for flags in zip(*(reach(b, active[1:]) for b in branches))]  # noqa: B905
         case other:
@@ -171,6 +176,19 @@ def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bo
         if state == given[first:last]:
             return given, after
         given[first:last] = state
+
+
+def _tree_reach(tree: TreeLoop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
+    """The activity of a tree loop's operands and results: a least fixed point over rows."""
+    schedule, shared, initial, elements = tree.operands(active)
+    rows, count = list(initial), tree.rows
+    while True:
+        made = list(reach(tree.body, [*shared, *rows * tree.reads, *elements]))
+        blocks = [made[j * count : (j + 1) * count] for j in range(tree.writes)]
+        after = [any(flags) for flags in zip(rows, *blocks, strict=True)]
+        if after == rows:
+            return [*schedule, *shared, *rows, *elements], [*rows, *made[tree.writes * count :]]
+        rows = after
 
 
 # --- the derivative of a graph --------------------------------------------------------------
@@ -255,6 +273,8 @@ def _node(
             return _map(builder, trace, node, each, operands, useful)
         case Loop() as loop:
             return _loop(builder, trace, node, loop, operands, useful)
+        case TreeLoop() as tree:
+            return _tree_loop(builder, trace, node, tree, operands, useful)
         case Choose() as choose:
             return _choose(builder, trace, node, choose, operands, useful)
         case other:
@@ -504,6 +524,62 @@ def _loop(
         results = _results(trace, [node.outputs[k] for k in (*states, *stacks)])
         trace.parts.append(Part(map, given, results, builder.origin))
     return made[: len(outputs)]
+
+
+def _tree_loop(
+    builder: Builder,
+    trace: _Trace,
+    node: Node,
+    tree: TreeLoop,
+    operands: list[Wire],
+    useful: set[Wire],
+) -> Sequence[Wire]:
+    active, _ = _tree_reach(tree, [wire in trace.variable for wire in node.inputs])
+    _, shared, rows, elements = tree.operands(active)
+    made = tree.writes * tree.rows
+    moving = [k for k, flag in enumerate(rows) if flag]
+    wanted = [wire.type.differentiable for wire in tree.body.outputs[:made]]
+    wanted += [wire in useful and wire.type.differentiable for wire in node.outputs[tree.rows :]]
+    given = [*shared, *rows * tree.reads, *elements]
+    child, inputs, outputs, inner = _body(builder, tree.body, given, wanted)
+    stacks = [k for k in range(made, len(outputs)) if inner.outputs[k] is not None]
+
+    # The body's variables in a recurrence's order: rows read, elements, shared.
+    variables = iter(inner.inputs)
+    own, read, each = tree.inputs([next(variables) if flag else None for flag in given])
+    block = [j * tree.rows + k for j in range(tree.writes) for k in moving]
+    after = [inner.outputs[k] or Variable(outputs[k].type) for k in block]
+    network = Network(
+        (*_present(read), *_present(each), *_present(own)),
+        tuple(inner.parts),
+        (*after, *_present([inner.outputs[k] for k in stacks])),
+    ).useful()
+
+    schedule, same, _, sequences = tree.operands(operands)
+    body_shared, _, body_elements = tree.inputs(inputs)
+    kept = _kept(
+        child,
+        network.fixed,
+        dict(zip(body_shared, same, strict=True)),
+        dict(zip(body_elements, sequences, strict=True)),
+        outputs[made:],
+    )
+    operation = replace(tree, body=child.finish([*outputs, *kept.extra]))
+    results = builder.add(operation, operands)
+    if moving or stacks:
+        map = TreeRecurrence(
+            kept.cell(network), tree, tuple(schedule), kept.shared,
+            kept.found(results[tree.rows :]), len(moving), len(_present(each)), len(stacks),
+        )  # fmt: skip
+        _, outer, initial, stacked = tree.operands(node.inputs)
+        wires = [initial[k] for k in moving]
+        wires += [wire for wire, variable in zip(stacked, each, strict=True) if variable]
+        wires += [wire for wire, variable in zip(outer, own, strict=True) if variable]
+        into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
+        places = [*moving, *(tree.rows + k - made for k in stacks)]
+        out_of = _results(trace, [node.outputs[k] for k in places])
+        trace.parts.append(Part(map, into, out_of, builder.origin))
+    return results[: tree.rows + len(outputs) - made]
 
 
 def _choose(

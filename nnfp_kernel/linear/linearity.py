@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, Wire
+from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,17 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
             if answers[:carried] != given[state]:
                 raise Nonlinear(node)
             return answers
+        case TreeLoop() as tree:
+            _, own, initial, elements = tree.operands(flags)
+            rows = [
+                linear or _is_zero(graph, wire)
+                for linear, wire in zip(initial, tree.operands(node.inputs)[2], strict=True)
+            ]
+            answers = _outputs(tree.body, [*own, *rows * tree.reads, *elements])
+            made = tree.writes * tree.rows
+            if answers[:made] != rows * tree.writes:
+                raise Nonlinear(node)
+            return [*rows, *answers[made:]]
         case Choose(branches=branches):
             if flags[0]:
                 raise Nonlinear(node)

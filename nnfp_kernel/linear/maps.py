@@ -19,6 +19,7 @@ so that derivatives nest without perturbation confusion. None is a symbolic zero
     Network                 a graph of linear maps          the graph backwards
     MapL                    a map for every element         shared and summed swap
     Recurrence              a state through linear steps    the other way through time
+    TreeRecurrence          steps over a forest, bottom up  top down
     ChooseL                 the branch taken                its adjoint
 
 The law of each adjoint is ⟨L u, w⟩ = ⟨u, L† w⟩, with Re ⟨·,·⟩ over C.
@@ -29,10 +30,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, Wire
+from ..graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..language.source import Span
 
@@ -1022,6 +1023,138 @@ class Recurrence(LinearMap):
     def __repr__(self) -> str:
         way = " backwards" if self.reverse else ""
         return f"recurrence[{self.length}]{way} ({self.cell.network!r})"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TreeRecurrence(LinearMap):
+    """Linear steps over a forest: rows made of rows that earlier steps made (`TreeLoop`).
+
+    From (initial rows, [x₁ … xₙ], w) to (final rows, [y₁ … yₙ], Σ zₜ). `rows`,
+    `elements`, `stacks` count the parts of a row and of the cell's inputs and outputs.
+    Law: the adjoint runs from the roots to the leaves with the adjoint steps; initial
+    and final rows swap, the rows a step reads and those it makes, with the schedule of
+    the one and of the other. Since a row is read once at most, its cotangent is that of
+    its one reading: the adjoint gathers, too, and scatters nothing.
+    """
+
+    cell: Cell
+    like: TreeLoop  # its reads, writes, width, length and way
+    schedule: tuple[Wire, ...]
+    shared: tuple[Wire, ...]  # residuals: the same at every step, then
+    stacked: tuple[Wire, ...]  # one for each step
+    rows: int
+    elements: int
+    stacks: int
+
+    @property
+    def domain(self) -> Types:  # type: ignore[override]
+        network, like = self.cell.network, self.like
+        return self._types(network.domain, like.reads, self.elements, self.schedule[3])
+
+    @property
+    def codomain(self) -> Types:  # type: ignore[override]
+        network, like = self.cell.network, self.like
+        return self._types(network.codomain, like.writes, self.stacks, self.schedule[1])
+
+    def _types(self, types: Types, blocks: int, count: int, places: Wire) -> Types:
+        """Of rows at `places`, of what is stacked, of what is shared."""
+        number, first = places.type.shape[0], blocks * self.rows
+        rows = tuple(ArrayType(t.kind, (number, *t.shape[1:])) for t in types[: self.rows])
+        stacked = _over(types[first : first + count], self.like.length)
+        return (*rows, *stacked, *types[first + count :])
+
+    def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
+        given, after = self._reached([tangent is not None for tangent in tangents])
+        if not any(after):
+            return (None,) * len(after)
+        like, network, domain = self.like, self.cell.network, self.domain
+        moving = given[: self.rows]
+        child = Builder(builder.primitives)
+        child.origin = builder.origin
+        operands: list[Wire] = list(self.schedule)
+
+        def take(wire: Wire, type: ArrayType) -> Wire:
+            operands.append(wire)
+            return child.input(type, wire.name)
+
+        shared = [take(wire, wire.type) for wire in self.shared]
+        once = range(self.rows + self.elements, len(tangents))
+        outer = {k: take(t, t.type) for k in once if (t := tangents[k]) is not None}
+        count = len(operands) - like.SCHEDULE
+        for k, flag in enumerate(moving):
+            if flag:
+                operands.append(tangents[k] or builder.zeros(domain[k]))
+        rows: list[Tangent] = [
+            child.input(network.inputs[k].type) if flag else None
+            for _ in range(like.reads)
+            for k, flag in enumerate(moving)
+        ]
+        stacked = [take(wire, wire.type.element()) for wire in self.stacked]
+        own: list[Tangent] = []
+        for tangent in tangents[self.rows : self.rows + self.elements]:
+            own.append(None if tangent is None else take(tangent, tangent.type.element()))
+
+        inner = [*rows, *own, *(outer.get(k) for k in once)]
+        results = self.cell.apply(child, [*shared, *stacked], inner)
+        made = like.writes * self.rows
+        outputs = [
+            results[k] or child.zeros(network.outputs[k].type)
+            for k in range(made)
+            if moving[k % self.rows]
+        ]
+        outputs += [result for result in results[made:] if result is not None]
+        operation = TreeLoop(
+            child.finish(outputs), count, sum(moving), like.reads, like.writes, like.width,
+            like.length, like.reverse,
+        )  # fmt: skip
+        answers = iter(builder.add(operation, operands))
+        found: list[Tangent] = [next(answers) if flag else None for flag in moving]
+        for k, result in enumerate(results[made:]):
+            wire = None if result is None else next(answers)
+            if wire is not None and k >= self.stacks:
+                wire = builder.emit("sum", wire, axes=(0,))
+            found.append(wire)
+        return tuple(found)
+
+    def _reached(self, live: Sequence[bool]) -> tuple[list[bool], list[bool]]:
+        """What the inputs and the outputs may hold: the least fixed point over the rows."""
+        given, rows, like = list(live), self.rows, self.like
+        while True:
+            inner = [*given[:rows] * like.reads, *given[rows:]]
+            made = list(self.cell.network.reach(inner))
+            blocks = [made[j * rows : (j + 1) * rows] for j in range(like.writes)]
+            after = [any(flags) for flags in zip(given[:rows], *blocks, strict=True)]
+            if after == given[:rows]:
+                return given, [*after, *made[like.writes * rows :]]
+            given[:rows] = after
+
+    def adjoint(self) -> LinearMap:
+        like = self.like
+        back = replace(like, reads=like.writes, writes=like.reads, reverse=not like.reverse)
+        reads, finals, readers, first = self.schedule
+        return TreeRecurrence(
+            self.cell.adjoint(), back, (readers, first, reads, finals), self.shared, self.stacked,
+            self.rows, self.stacks, self.elements,
+        )  # fmt: skip
+
+    def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
+        return tuple(self._reached(given)[1])
+
+    @property
+    def fixed(self) -> tuple[Wire, ...]:
+        return _once((*self.schedule, *self.shared, *self.stacked))
+
+    def substitute(self, renaming: Renaming) -> LinearMap:
+        return TreeRecurrence(
+            self.cell, self.like, _rename(self.schedule, renaming),
+            _rename(self.shared, renaming), _rename(self.stacked, renaming),
+            self.rows, self.elements, self.stacks,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        way = " from the roots" if self.like.reverse else ""
+        size = f"{self.like.length} x {self.like.width}"
+        return f"treeRecurrence[{size}]{way} ({self.cell.network!r})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

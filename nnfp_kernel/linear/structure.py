@@ -33,6 +33,7 @@ from .maps import (
     Scale,
     Section,
     Sum,
+    TreeRecurrence,
     Types,
     Zero,
     filled,
@@ -141,7 +142,7 @@ def entrywise(map: LinearMap) -> bool:
             return len(maps) == 1 and entrywise(maps[0])
         case Project() | Inject() | Dup() | Add():
             return map.domain == map.codomain and len(map.domain) <= 1
-        case MapL() | Recurrence():
+        case MapL() | Recurrence() | TreeRecurrence():
             return False
         case other:
             raise AssertionError(f"no structure of {other}")

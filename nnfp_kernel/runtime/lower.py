@@ -9,6 +9,7 @@ There is no global state behind the function and no custom rule in it, so `jit`,
     Call       what the primitive's record says
     Map        `jax.vmap` of the lowered body
     Loop       `lax.scan` of the lowered body; lengths 0 and 1 need no loop
+    TreeLoop   `lax.scan` with the history in its state, updated in place
     Choose     `lax.switch`; for a batch, an elementwise selection
 
 Every array has the type its wire says: the kind with the session's precision.
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 import numpy
 
-from ..graph.graph import ArrayType, Call, Choose, Constant, Graph, Loop, Map, Node
+from ..graph.graph import ArrayType, Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -108,6 +109,8 @@ def run_node(node: Node, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]
             return _map(operation, arrays, dtypes)
         case Loop() as operation:
             return _loop(operation, arrays, dtypes)
+        case TreeLoop() as operation:
+            return _tree_loop(operation, arrays, dtypes)
         case Choose() as operation:
             return _choose(operation, arrays, dtypes)
         case other:
@@ -177,6 +180,49 @@ def _loop(operation: Loop, arrays: list[Array], dtypes: Dtypes) -> Sequence[Arra
         unroll=_laid_out(operation),
     )
     return [*state, *stacked]
+
+
+def _tree_loop(operation: TreeLoop, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
+    import jax.numpy
+    from jax import lax
+
+    (reads, finals, _, readers), shared, initial, elements = operation.operands(arrays)
+    body, count, width = operation.body, operation.rows, operation.width
+    made = operation.writes * count
+    first = readers.shape[0]
+    room = operation.length * operation.writes * width + 1
+    history = [
+        lax.concatenate([_array(rows), jax.numpy.zeros((room, *rows.shape[1:]), rows.dtype)], 0)
+        for rows in initial
+    ]
+    history = _varying(history, arrays)
+
+    def step(state: list[Array], given: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+        number, places, *own = given
+        read = [_rows(rows, places[port]) for port in range(operation.reads) for rows in state]
+        results = list(map(_array, run_graph(body, [*shared, *read, *own], dtypes)))
+        after = []
+        for k, rows in enumerate(state):
+            blocks = results[k:made:count]
+            block = blocks[0] if len(blocks) == 1 else lax.concatenate(blocks, 0)
+            start = first + number * (operation.writes * width)
+            after.append(lax.dynamic_update_slice_in_dim(rows, block, start, 0))
+        return after, results[made:]
+
+    if operation.length == 0:
+        stacked = [jax.numpy.zeros((0, *w.type.shape), dtypes[w.type.kind])
+                   for w in body.outputs[made:]]  # fmt: skip
+    else:
+        numbers = jax.numpy.arange(operation.length, dtype=numpy.int32)
+        history, stacked = lax.scan(
+            step, history, (numbers, reads, *elements), reverse=operation.reverse
+        )
+    return [*(_rows(rows, finals) for rows in history), *stacked]
+
+
+def _rows(history: Array, places: Array) -> Array:
+    """The rows at these places; the schedule keeps within the history."""
+    return history.at[places].get(mode="promise_in_bounds")
 
 
 def _varying(initial: list[Array], arrays: Sequence[Array]) -> list[Array]:

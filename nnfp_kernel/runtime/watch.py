@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, Wire
+from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
 from .lower import DTYPES, Dtypes, Precision, run_graph, run_node
 
 Array = Any
@@ -85,8 +85,32 @@ def _within(node: Node, arrays: list[Array], dtypes: Dtypes) -> Node | None:
                 if found is not None:
                     return found
                 state = run_graph(body, given, dtypes)[:carried]
+        case TreeLoop() as tree:
+            return _within_tree(tree, arrays, dtypes)
         case Choose(branches=branches) if not numpy.shape(arrays[0]):
             return _search(branches[int(arrays[0])], arrays[1:], dtypes)
         case _:
             pass
+    return None
+
+
+def _within_tree(tree: TreeLoop, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+    (reads, _, _, _), shared, initial, elements = tree.operands(arrays)
+    block = tree.writes * tree.width
+    history = []
+    for rows in initial:
+        room = numpy.zeros((tree.length * block + 1, *rows.shape[1:]), rows.dtype)
+        history.append(numpy.concatenate([numpy.asarray(rows), room]))
+    first = len(history[0]) - tree.length * block - 1 if history else 0
+    for k in reversed(range(tree.length)) if tree.reverse else range(tree.length):
+        read = [rows[reads[k][port]] for port in range(tree.reads) for rows in history]
+        given = [*shared, *read, *(array[k] for array in elements)]
+        found = _search(tree.body, given, dtypes)
+        if found is not None:
+            return found
+        made = run_graph(tree.body, given, dtypes)
+        start = first + k * block
+        for j, rows in enumerate(history):
+            blocks = made[j : tree.writes * tree.rows : tree.rows]
+            rows[start : start + block] = numpy.concatenate(list(map(numpy.asarray, blocks)))
     return None

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from nnfp_kernel.graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, Wire
+from nnfp_kernel.graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, Wire
 from nnfp_kernel.graph.primitive import Step
 from nnfp_kernel.linear.differentiate import linearize
 from nnfp_kernel.linear.maps import (
@@ -106,6 +106,26 @@ def recurrence(length: int, reverse: bool = False) -> Making:
     return make
 
 
+def forest(builder: Builder, wire: NewWire) -> LinearMap:
+    """D of \\l r -> tanh (W l * r) over the nodes of two trees of two levels."""
+    places = (
+        [[[0, 2], [1, 3]], [[5, 9], [6, 9]]],  # (0 1) and (2 3), then both; one lane is unused
+        [7, 4],
+        [[[6, 8]], [[0, 10]]],
+        [2, 4, 3, 5, 1],
+    )
+    outer = Builder(PRIMITIVES)
+    matrix, leaves = outer.input(R(2, 2)), outer.input(R(5, 2))
+    schedule = [outer.constant(each, "Int") for each in places]
+    child = outer.child()
+    left, right = child.input(R(2, 2)), child.input(R(2, 2))
+    moved = child.emit("contract", matrix, left, left=(0, 1), right=(2, 1), out=(2, 0))
+    body = child.finish([child.emit("tanh", child.emit("mul", moved, right))])
+    loop = TreeLoop(body, 1, 1, reads=2, writes=1, width=2, length=2)
+    graph = outer.finish(outer.add(loop, [*schedule, *child.captured, leaves]))
+    return only_part(derivative(builder, wire, graph))
+
+
 def mapped(length: int) -> Making:
     """D of map (\\x -> tanh (W x)), of W and all x."""
 
@@ -192,6 +212,7 @@ EVERY: dict[str, Making] = {
     **{f"MapL, {n}": mapped(n) for n in (0, 1, 4)},
     **{f"Recurrence, {n}": recurrence(n) for n in (0, 1, 5)},
     "Recurrence, backwards": recurrence(4, reverse=True),
+    "TreeRecurrence": forest,
     **{f"ChooseL, {k}": choice(k) for k in range(3)},
 }  # fmt: skip
 every = pytest.mark.parametrize("name", EVERY)
