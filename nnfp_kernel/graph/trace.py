@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from ..language import typed as p
 from ..language import types as t
@@ -25,6 +25,7 @@ from ..language.reach import WeightPath, reached, size_open
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
+from .forest import Forest, NoForest, reduce_forest
 from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .primitive import Primitive
@@ -147,6 +148,9 @@ class Keys:
         return builder.emit("foldKey", self.wire, builder.constant(self.drawn, "Int"))
 
 
+Further: TypeAlias = "list[Callable[[], Wire]]"  # sequences made once a body is finished
+
+
 NEEDS_LENGTH = "needs-length"  # the code of a mistake that a known length would mend
 
 
@@ -188,6 +192,8 @@ class Tracer:
         self.training = surroundings.training
         self.builder = builder
         self.keys = Keys(key)
+        self.forests = False  # whether trees among the arguments are forests
+        self.branching = 0  # how many branches the present place is inside of
         self._external = external
         self._present = present
         self.extents = extents or {}  # what the lengths known at run time are
@@ -415,6 +421,8 @@ class Tracer:
         try:
             yield
         except NotFirstOrder as problem:
+            if self.forests and self.declarations.has_trees(problem.type):
+                raise NoForest(problem.type) from None
             self.fail(
                 "not-first-order",
                 f"{problem.kind} cannot be an element, a state or a branch here",
@@ -563,6 +571,8 @@ class Tracer:
                 return self._test_all(items, value)
             case p.MatchConstructor() if isinstance(value, Grown):
                 return self._test(pattern, opened(self, value))
+            case p.MatchConstructor() if isinstance(value, Forest):
+                raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
                     if value.constructor != name:
@@ -635,9 +645,11 @@ class Tracer:
         if isinstance(type, t.Linear):
             return then().choose(condition, otherwise())
         branches = []
+        self.branching += 1
         for branch in (otherwise, then):  # branches[int(condition)]
             with self.inside(self.builder.child()) as child:
                 branches.append((child, branch(), self.doubt().wire))
+        self.branching -= 1
         room = joined(branches[0][1], branches[1][1])
         doubted = any(doubt is not None for _, _, doubt in branches)
         bodies = []
@@ -645,9 +657,22 @@ class Tracer:
             outputs = self.declarations.flatten(child, fitted(child, value, room), type)
             if doubted:
                 outputs.append(child.constant(0, "Int") if doubt is None else doubt)
-            bodies.append((child, [child.own(wire) for wire in outputs]))
+            bodies.append((child, outputs))
         like = unfilled(fitted(bodies[0][0], branches[0][1], room))
-        # Both branches take the operands of either.
+        made = self.chosen(condition, bodies)
+        if doubted:
+            self._doubts.append(made[-1])
+            made = made[:-1]
+        return self.declarations.rebuild(type, made, like)
+
+    def chosen(
+        self, selector: Wire, bodies: Sequence[tuple[Builder, Sequence[Wire]]]
+    ) -> tuple[Wire, ...]:
+        """A Choose node: the outputs of the branch selected, each with its builder."""
+        for child, outputs in bodies:
+            for wire in outputs:
+                child.own(wire)
+        # All branches take the operands of any.
         captured = list(dict.fromkeys(wire for child, _ in bodies for wire in child.captured))
         graphs = []
         for child, outputs in bodies:
@@ -658,11 +683,7 @@ class Tracer:
             graphs.append(
                 Graph(tuple(order[wire] for wire in captured), graph.nodes, graph.outputs)
             )
-        made = self.builder.add(Choose(tuple(graphs)), (condition, *captured))
-        if doubted:
-            self._doubts.append(made[-1])
-            made = made[:-1]
-        return self.declarations.rebuild(type, made, like)
+        return self.builder.add(Choose(tuple(graphs)), (selector, *captured))
 
     def constant_value(self, wire: Wire) -> Any:
         """The number or Boolean a wire is known to be, else None."""
@@ -722,7 +743,7 @@ class Tracer:
 
     def _cata(
         self,
-        tree: Variant,
+        tree: Variant | Forest,
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
     ) -> Value:
@@ -734,6 +755,14 @@ class Tracer:
                     lambda layer: self._match(as_tree(functor, layer), alternatives, env, type),
                     type,
                 )  # fmt: skip
+        if isinstance(tree, Forest):
+            type = tree.type
+            return reduce_forest(
+                self,
+                tree,
+                lambda name, fields: self._algebra(type, name, fields, alternatives, env),
+                self.concrete(alternatives[0][1].type, env),
+            )
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
             return self._match(tree, alternatives, env, self.concrete(alternatives[0][1].type, env))
@@ -745,7 +774,18 @@ class Tracer:
             )
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
         )
-        reduced = Variant(tree.type, tree.constructor, {tree.constructor: fields})
+        return self._algebra(tree.type, tree.constructor, fields, alternatives, env)
+
+    def _algebra(
+        self,
+        type: t.Named,
+        constructor: str,
+        fields: tuple[Value, ...],
+        alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
+        env: Environment,
+    ) -> Value:
+        """The algebra at one node, whose fields have results in place of the children."""
+        reduced = Variant(type, constructor, {constructor: fields})
         for pattern, body in alternatives:
             condition, bindings = self._test(pattern, reduced)
             if condition is True:
@@ -850,14 +890,7 @@ class Tracer:
         along = flatten(self.builder, sequences, t.Array(element_type, over_count))
         mask = [] if extent is None else [present(self.builder, extent)]
         held = [] if extent is None else [self.builder.emit("hold", wire) for wire in start]
-        child = self.builder.child()
-        keys = Keys(lambda: child_key())
-        extra: list[Callable[[], Wire]] = []
-
-        def child_key() -> Wire:
-            extra.append(lambda: self.builder.emit("splitKey", self.key(), count=count))
-            return child.input(ArrayType("Key"))
-
+        child, keys, extra = self.steps(count)
         with self.inside(child, keys):
             state = [child.input(wire.type) for wire in start]
             items = [child.input(wire.type.element()) for wire in along]
@@ -917,6 +950,24 @@ class Tracer:
             outputs.append(output)
         return state, self.sequence(outputs[::-1] if reverse else outputs, output_type)
 
+    def steps(
+        self,
+        length: int,
+        further: Further | None = None,
+        each_key: Callable[[], Wire] | None = None,
+    ) -> tuple[Builder, Keys, Further]:
+        """The builder of a body that runs `length` times; keys that differ at each step;
+        and what makes the sequences of which the inputs it declares later are elements."""
+        child = self.builder.child()
+        makers: Further = [] if further is None else further
+
+        def key() -> Wire:
+            split = lambda: self.builder.emit("splitKey", self.key(), count=length)  # noqa: E731
+            makers.append(each_key or split)
+            return child.input(ArrayType("Key"))
+
+        return child, Keys(key), makers
+
     def map(
         self,
         length: int | Extent,
@@ -959,21 +1010,17 @@ class Tracer:
         length: int,
         sequences: Sequence[Wire],
         body: Callable[[list[Wire]], Sequence[Wire]],
+        further: Further | None = None,
         each_key: Callable[[], Wire] | None = None,
     ) -> tuple[Wire, ...]:
         """A Map node on wires; a body that draws has a key of its own for each element,
-        out of one key, or as `each_key` gives them."""
-        child = self.builder.child()
-        keys = Keys(lambda: child.input(ArrayType("Key")))
+        out of one key, or as `each_key` gives them. Sequences that the body finds it needs
+        as it goes come with `further`."""
+        child, keys, further = self.steps(length, further, each_key)
         with self.inside(child, keys):
             outputs = body([child.input(wire.type.element()) for wire in sequences])
-        extra = []
-        if keys.wire is not None and each_key is not None:
-            extra = [each_key()]
-        elif keys.wire is not None:
-            extra = [self.builder.emit("splitKey", self.key(), count=length)]
         graph = child.finish(outputs)
-        operands = (*child.captured, *sequences, *extra)
+        operands = (*child.captured, *sequences, *(make() for make in further))
         return self.builder.add(Map(graph, len(child.captured), length), operands)
 
     def subgraph(

@@ -9,6 +9,7 @@ arrays, and what comes out, given the form Python people expect.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
 from typing import Any, TypeAlias
@@ -30,6 +31,33 @@ class Misfit(Exception):
         self.found, self.expected, self.where = found, expected, where
         wanted = "" if ", expected " in found else f", expected {expected}"
         super().__init__(f"{where or 'the value'} is {found}{wanted}")
+
+
+class Packed(ABC):
+    """Values that the runtime has packed as arrays: a tree, or a batch of them."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The axis of examples, of a batch."""
+
+    @property
+    @abstractmethod
+    def structure(self) -> Any:
+        """What a graph must know of it beside its type: hashable."""
+
+    @abstractmethod
+    def matched(self, expected: t.Type, integers: bool) -> t.Type:
+        """As `match`."""
+
+    @abstractmethod
+    def arrays(self, number: Callable[[Array, str], Array]) -> Iterator[Array]:
+        """As `flatten`."""
+
+    @abstractmethod
+    def unpacked(self, arrays: Iterator[Array]) -> Any:
+        """The values that these arrays, a gradient, make up, in the form of those packed;
+        () in the places of what does not move."""
 
 
 # --- Python in --------------------------------------------------------------------------
@@ -80,13 +108,15 @@ class _Matching:
         self.types: dict[t.TypeVariable, t.Type] = {}
 
     def match(self, expected: t.Type, value: Any, where: str) -> t.Type:
+        if isinstance(value, Packed):
+            return value.matched(expected, self.integers)
         match expected:
             case t.Product(items=items):
                 if not isinstance(value, tuple | list) or len(value) != len(items):
                     raise Misfit(describe(value), f"a tuple of {len(items)}", where)
                 return t.Product(
                     tuple(
-                        self.match(item, part, _part(where, k))
+                        self.match(item, part, part_of(where, k))
                         for k, (item, part) in enumerate(zip(items, value, strict=True), 1)
                     )
                 )
@@ -131,7 +161,7 @@ class _Matching:
         """A variable takes what is found; numbers of several kinds, the widest of them."""
         found = found if self.integers else _real(found)
         known = self.types.get(variable, found)
-        joined = _join(known, found)
+        joined = common_type(known, found)
         if joined is None:
             raise Misfit(describe(value), f"{t.show(known)}, as before it", where)
         self.types[variable] = joined
@@ -158,7 +188,7 @@ class _Matching:
                 inner = item
                 for size in reversed(lengths):
                     inner = t.Array(inner, size)
-                parts.append(self.match(inner, part, _part(where, k)))
+                parts.append(self.match(inner, part, part_of(where, k)))
             concrete: t.Type = base
             if base is carrier:  # its items, with the axes around them taken off again
                 concrete = t.Product(tuple(_inside(part, len(lengths)) for part in parts))
@@ -282,7 +312,7 @@ def _real(type: t.Type) -> t.Type:
             return type
 
 
-def _join(one: t.Type, other: t.Type) -> t.Type | None:
+def common_type(one: t.Type, other: t.Type) -> t.Type | None:
     """The type of numbers that holds both; None where the shapes differ."""
     match one, other:
         case t.Scalar(name=left), t.Scalar(name=right):
@@ -293,22 +323,22 @@ def _join(one: t.Type, other: t.Type) -> t.Type | None:
                 return one if order.index(left) > order.index(right) else other
             return None
         case t.Array(element=left, length=length), t.Array(element=right, length=size):
-            inner = _join(left, right)
+            inner = common_type(left, right)
             return None if inner is None or length != size else t.Array(inner, length)
         case t.Product(items=left), t.Product(items=right):
-            items = _join_all(left, right)
+            items = _common_types(left, right)
             return None if items is None else t.Product(items)
         case t.Named(name=name, arguments=left), t.Named(name=same, arguments=right):
-            items = _join_all(left, right) if name == same else None
+            items = _common_types(left, right) if name == same else None
             return None if items is None else t.Named(name, items)
         case _:
             return one if one == other else None
 
 
-def _join_all(left: Listed[t.Type], right: Listed[t.Type]) -> tuple[t.Type, ...] | None:
+def _common_types(left: Listed[t.Type], right: Listed[t.Type]) -> tuple[t.Type, ...] | None:
     if len(left) != len(right):
         return None
-    items = [_join(a, b) for a, b in zip(left, right, strict=True)]
+    items = [common_type(a, b) for a, b in zip(left, right, strict=True)]
     return tuple(item for item in items if item is not None) if None not in items else None
 
 
@@ -374,6 +404,9 @@ def flatten(
     value: Any, type: t.Type, declarations: Declarations, number: Callable[..., Array]
 ) -> Iterator[Array]:
     """The arrays a checked value is laid out as; `number(array, kind)` gives them a dtype."""
+    if isinstance(value, Packed):
+        yield from value.arrays(number)
+        return
     match type:
         case t.Scalar(name=name):
             yield number(as_array(value), name)
@@ -651,7 +684,7 @@ def _over(type: t.Type, shape: Listed[int]) -> t.Type:
     return type
 
 
-def _part(where: str, k: int) -> str:
+def part_of(where: str, k: int) -> str:
     return f"item {k} of {where}" if where else f"item {k}"
 
 
@@ -681,6 +714,7 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 
 __all__ = [
-    "DataValue", "Misfit", "as_array", "describe", "flatten", "lookup", "match", "paths_of",
-    "rebuild", "tags_of", "type_of", "unflatten_paths", "with_tags",
+    "DataValue", "Misfit", "Packed", "as_array", "common_type", "describe", "flatten",
+    "is_concrete", "lookup", "match", "part_of", "paths_of", "rebuild", "tags_of", "type_of",
+    "unflatten_paths", "with_tags",
 ]  # fmt: skip

@@ -6,12 +6,14 @@ A snapshot: redefining the name in the session afterwards leaves it as it was. I
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from ..graph.forest import NoForest
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import optimise
 from ..graph.values import NotFirstOrder
@@ -24,6 +26,7 @@ from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import LinearMap
 from . import misfits, stored, watch
+from .batches import batch_size, column, example_of, mean, packed_structure, stacked
 from .exchange import (
     DataValue,
     Misfit,
@@ -34,6 +37,7 @@ from .exchange import (
     rebuild,
     unflatten_paths,
 )
+from .forest import packed, packed_like
 from .lower import DTYPES, lower
 from .program import (
     Program,
@@ -236,6 +240,12 @@ class Function:
         held = dict(paths_of(self.weights))
         stored.write(file, held, self.reached, self.program.declarations)
 
+    @property
+    def compilations(self) -> int:
+        """How many graphs were traced and compiled so far, one for each kind of input: a
+        forest runs the graph of any other of its size."""
+        return len(self._calls)
+
     # --- running -------------------------------------------------------------------------
 
     def apply(
@@ -245,7 +255,7 @@ class Function:
 
         `key` is needed by random draws; `train` switches dropout and its like on.
         """
-        call = self._call(inputs, train)
+        call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
         return call.traced.answer.rebuild(iter(call.traced.checked(call.traced.run(*arrays))))
 
@@ -260,11 +270,15 @@ class Function:
             key = self.session_key()
         domains = self._domains(len(inputs))
         if any(self._is_batch(value, type) for value, type in zip(inputs, domains, strict=True)):
+            if any(map(self.program.declarations.has_trees, domains)):
+                with contextlib.suppress(NoForest):
+                    return self._together(weights, inputs, domains, key, train)
             return self._each(weights, inputs, domains, key, train)
         return self.apply(weights, *inputs, key=key, train=train)
 
     def batch(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
-        """The values at a batch: every array has one more leading axis, so has the answer."""
+        """The values at a batch: every array has one more leading axis, so has the answer.
+        In the place of a tree there is a list of trees, of whatever shapes."""
         if key is None:
             key = self.session_key()
         return self.apply_batch(self.session_weights(), *inputs, key=key, train=train)
@@ -273,8 +287,14 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> Any:
         """`apply` over a leading axis of all inputs. Pure, as `apply` is."""
-        count = self._batch_size(inputs)
-        call = self._call(inputs, train, batch=count)
+        try:
+            call, inputs, _ = self._prepared_batch(inputs, train)
+        except NoForest:
+            answers = [
+                self.apply(weights, *example, key=own, train=train)
+                for example, own in self._one_by_one(inputs, key)
+            ]
+            return stacked(answers)
         arrays = self._arrays(call, weights, inputs, key)
         return call.traced.answer.rebuild(iter(call.traced.run(*arrays)))
 
@@ -285,7 +305,7 @@ class Function:
     ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         """The value and its pullback, by our adjoint: `pullback(cotangent)` gives the
         weight gradients and the gradient of each input (() for integers)."""
-        call = self._call(inputs, train)
+        call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
         forward, backward, count = call.split
         results = forward(*arrays)
@@ -303,9 +323,10 @@ class Function:
         train: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
         """The value and its tangent: `jvp((weights, x), (dweights, dx))`."""
-        weights, *inputs = primals
-        dweights, *dinputs = tangents
-        call = self._call(inputs, train)
+        weights, inputs = primals[0], primals[1:]
+        dweights, dinputs = tangents[0], tangents[1:]
+        call, inputs = self._prepared(inputs, train)
+        dinputs = self._packed_tangents(inputs, dinputs)
         self._check_tangents(call, inputs, dinputs)
         arrays = self._arrays(call, weights, inputs, key)
         moved = self._arrays(call, dweights, dinputs, key, tangents=True)
@@ -328,6 +349,8 @@ class Function:
         if len(tangents) != len(inputs):
             raise misfits.number_of_tangents(self, len(inputs), len(tangents))
         for k, (type, tangent) in enumerate(zip(call.types, tangents, strict=True), 1):
+            if declarations.has_trees(type):
+                continue  # of the shape of the tree, which was looked at in packing
             if not any(array.differentiable for array in declarations.layout(type)):
                 continue
             try:
@@ -339,24 +362,32 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> tuple[Any, dict[str, Any]]:
         """The value of an objective `… -> R` and its gradient in the weights."""
-        return self._value_and_grad(weights, inputs, key, train, None)
+        call, inputs = self._prepared(inputs, train)
+        return self._value_and_grad(call, weights, inputs, key, None)
 
     def mean_value_and_grad(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> tuple[Any, dict[str, Any]]:
         """The mean of an objective over a batch, and its gradient in the weights: all
         examples at once, so that the gradient of a shared weight is one product."""
-        return self._value_and_grad(weights, inputs, key, train, self._batch_size(inputs))
+        try:
+            call, inputs, count = self._prepared_batch(inputs, train)
+        except NoForest:
+            found = [
+                self.value_and_grad(weights, *example, key=own, train=train)
+                for example, own in self._one_by_one(inputs, key)
+            ]
+            return mean(found)
+        return self._value_and_grad(call, weights, inputs, key, count)
 
     def _value_and_grad(
         self,
+        call: Call,
         weights: NestedWeights,
         inputs: Sequence[Any],
         key: Array,
-        train: bool,
         batch: int | None,
     ) -> tuple[Any, dict[str, Any]]:
-        call = self._call(inputs, train, batch)
         self._require_scalar(call, batch)
         arrays = self._arrays(call, weights, inputs, key)
         value, *gradients = call.gradient(*arrays)
@@ -367,7 +398,20 @@ class Function:
     ) -> Span | None:
         """The expression at which NaN or infinity came into the mean of an objective over
         a batch, or into its gradient; None where all is finite."""
-        call = self._call(inputs, train, self._batch_size(inputs))
+        try:
+            call, inputs, _ = self._prepared_batch(inputs, train)
+        except NoForest:
+            spans = (
+                self._where_not_finite(self._prepared(example, train), weights, own)
+                for example, own in self._one_by_one(inputs, key)
+            )
+            return next((span for span in spans if span is not None), None)
+        return self._where_not_finite((call, inputs), weights, key)
+
+    def _where_not_finite(
+        self, prepared: tuple[Call, Sequence[Any]], weights: NestedWeights, key: Array
+    ) -> Span | None:
+        call, inputs = prepared
         arrays = self._arrays(call, weights, inputs, key)
         precision = self.program.precision
         for graph in (call.traced.graph, call.gradient_graph):
@@ -382,7 +426,7 @@ class Function:
         That of the derivative takes tangents too and gives value and tangents; that of
         its adjoint takes cotangents too and gives those of the inputs and weights.
         """
-        call = self._call(inputs, False) if inputs else self.sample()
+        call = self._prepared(inputs, False)[0] if inputs else self.sample()
         match of:
             case "value":
                 return call.traced.graph
@@ -396,7 +440,7 @@ class Function:
 
         `.adjoint()` is its adjoint. Inputs only tell the shapes, where the type does not.
         """
-        return (self._call(inputs, False) if inputs else self.sample()).derivative
+        return (self._prepared(inputs, False)[0] if inputs else self.sample()).derivative
 
     def sample(self) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the
@@ -429,6 +473,59 @@ class Function:
 
     # --- between Python and the graph ---------------------------------------------------------
 
+    def _prepared(self, inputs: Sequence[Any], train: bool) -> tuple[Call, tuple[Any, ...]]:
+        """The call for one example, and its inputs, their trees packed where they run as
+        a forest."""
+        try:
+            whole = self._packed(inputs)
+            return self._call(whole, train), whole
+        except NoForest:
+            return self._call(inputs, train), tuple(inputs)
+
+    def _prepared_batch(
+        self, inputs: Sequence[Any], train: bool
+    ) -> tuple[Call, tuple[Any, ...], int]:
+        """The same for a batch, with the number of examples. Raises NoForest for trees
+        that must be taken one by one."""
+        for each in (False, True):  # one forest for all; one for each, if the algebra asks
+            whole = self._packed(inputs, batch=True, each=each)
+            count = self._batch_size(whole)
+            try:
+                return self._call(whole, train, count), whole, count
+            except NoForest:
+                if each:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _packed(self, inputs: Sequence[Any], **how: bool) -> tuple[Any, ...]:
+        whole = []
+        for k, (domain, value) in enumerate(
+            zip(self._domains(len(inputs)), inputs, strict=True), 1
+        ):
+            try:
+                where = _input(k, inputs)
+                whole.append(packed(domain, value, self.program.declarations, where, **how))
+            except Misfit as misfit:
+                raise misfits.input_misfit(self, misfit, k - 1) from None
+        return tuple(whole)
+
+    def _packed_tangents(self, inputs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+        moved = list(tangents)
+        for k, (value, tangent) in enumerate(zip(inputs, tangents, strict=False)):
+            try:
+                moved[k] = packed_like(value, tangent)
+            except Misfit as misfit:
+                raise misfits.input_misfit(self, misfit, k) from None
+        return moved
+
+    def _one_by_one(self, inputs: Sequence[Any], key: Array) -> Iterator[tuple[list[Any], Array]]:
+        """The examples of a batch, each with a key of its own."""
+        import jax
+
+        for k in range(batch_size(inputs)):
+            own = None if key is None else jax.random.fold_in(key, k)
+            yield [example_of(value, k) for value in inputs], own
+
     def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
         types = self._types(inputs, batch)
         try:
@@ -451,7 +548,7 @@ class Function:
         for k, (domain, value) in enumerate(
             zip(self._domains(len(inputs)), inputs, strict=True), 1
         ):
-            where = "the input" if len(inputs) == 1 else f"input {k}"
+            where = _input(k, inputs)
             # A batch is an array of examples, and checked as one.
             expected = domain if batch is None else t.Array(domain, variable("batch"))
             try:
@@ -467,7 +564,7 @@ class Function:
         self, types: Sequence[t.Type], inputs: Sequence[Any], batch: int | None
     ) -> tuple[Any, ...]:
         if batch is not None:
-            return (None,) * len(types)
+            return tuple(map(packed_structure, inputs))
         return tuple(
             structure_of(type, value, self.program.declarations)
             for type, value in zip(types, inputs, strict=True)
@@ -635,16 +732,27 @@ class Function:
     def _is_batch(self, value: Any, type: t.Type) -> bool:
         return isinstance(value, list)
 
+    def _together(
+        self, weights: NestedWeights, inputs: Sequence[Any], domains: Sequence[t.Type],
+        key: Array, train: bool,
+    ) -> list[Any]:  # fmt: skip
+        """The answers to a list of examples with trees in them, as one batch. Raises
+        NoForest where they cannot be taken together."""
+        count = self._list_length(inputs)
+        columns = [
+            column(domain, value if isinstance(value, list) else [value] * count)
+            for domain, value in zip(domains, inputs, strict=True)
+        ]
+        answer = self.apply_batch(weights, *columns, key=key, train=train)
+        return [example_of(answer, k) for k in range(count)]
+
     def _each(
         self, weights: NestedWeights, inputs: Sequence[Any], domains: Sequence[t.Type],
         key: Array, train: bool,
     ) -> list[Any]:  # fmt: skip
         import jax
 
-        counts = {len(value) for value in inputs if isinstance(value, list)}
-        if len(counts) != 1:
-            raise misfits.lists_misfit(self, sorted(counts))
-        (count,) = counts
+        count = self._list_length(inputs)
         answers = []
         for k in range(count):
             example = [value[k] if isinstance(value, list) else value for value in inputs]
@@ -654,6 +762,16 @@ class Function:
             except NnfpError as error:
                 raise _in_example(error, k) from None
         return answers
+
+    def _list_length(self, inputs: Sequence[Any]) -> int:
+        counts = {len(value) for value in inputs if isinstance(value, list)}
+        if len(counts) != 1:
+            raise misfits.lists_misfit(self, sorted(counts))
+        return counts.pop()
+
+
+def _input(k: int, inputs: Sequence[Any]) -> str:
+    return "the input" if len(inputs) == 1 else f"input {k}"
 
 
 def _in_example(error: NnfpError, k: int) -> NnfpError:

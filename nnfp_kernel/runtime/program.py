@@ -8,18 +8,28 @@ argument, a weight, a weight held constant, or the random key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy
 
+from ..graph.forest import Forest, ForestShape, NoForest, Own
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
 from ..graph.sequences import over
-from ..graph.trace import Doubt, Environment, InputWeights, Scope, Surroundings, Tracer
+from ..graph.trace import (
+    Doubt,
+    Environment,
+    Further,
+    InputWeights,
+    Keys,
+    Scope,
+    Surroundings,
+    Tracer,
+)
 from ..graph.values import (
     Declarations,
     Extent,
@@ -38,7 +48,7 @@ from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
 from .data import DataValue
-from .exchange import flatten, is_concrete, match, rebuild, tags_of, with_tags
+from .exchange import Packed, flatten, is_concrete, match, rebuild, tags_of, with_tags
 from .lower import DTYPES, Precision, lower
 
 Array = Any
@@ -178,13 +188,19 @@ def trace_application(
     declarations = program.declarations
     over: tuple[int, ...] = () if batch is None else (batch,)
     wires: list[Wire] = []
+    examples: list[Wire] = []  # those with an axis of examples in a batch
     given: dict[str, tuple[Value, list[Wire]]] = {}
     extents: dict[SizeVariable, Extent] = {}
     for name, (type, structure) in arguments.items():
         own: list[Wire] = []
 
-        def make(array: ArrayType, name: str = name, own: list[Wire] = own) -> Wire:
-            own.append(builder.input(ArrayType(array.kind, over + array.shape), name))
+        def make(
+            array: ArrayType, name: str = name, own: list[Wire] = own, shared: bool = False
+        ) -> Wire:
+            axes = () if shared else over
+            own.append(builder.input(ArrayType(array.kind, axes + array.shape), name))
+            if not shared:
+                examples.append(own[-1])
             return own[-1]
 
         if capacity is None:
@@ -214,6 +230,7 @@ def trace_application(
         present=sources[1],
         extents=extents,
     )
+    tracer.forests = any(map(holds_forest, values.values()))
     environment = Environment(Scope(sources[0]))
     try:
         if batch is None:
@@ -222,7 +239,7 @@ def trace_application(
             doubt = tracer.doubt()
         else:
             answer, doubt = _batched(
-                tracer, expression, environment, values, given, batch,
+                tracer, expression, environment, values, examples, batch,
                 None if capacity is None else key,
             )  # fmt: skip
     except OpenSize as problem:
@@ -257,18 +274,28 @@ def _batched(
     expression: p.Expression,
     environment: Environment,
     values: dict[str, Value],
-    given: Mapping[str, tuple[Value, list[Wire]]],
+    examples: Sequence[Wire],
     batch: int,
     key: Callable[[], Wire] | None,
 ) -> tuple[Answer, Doubt]:
-    flat = tuple(wire for _, wires in given.values() for wire in wires)
+    whole = dict(values)
     inner: list[Answer] = []
     doubts: list[Doubt] = []
     extents = tracer.extents
+    further: Further = []
+    outside = tracer.builder, tracer.keys
 
     def one(example: Sequence[Wire]) -> Value:
-        place = dict(zip(flat, example, strict=True))
-        values.update({name: replaced(value, place) for name, (value, _) in given.items()})
+        place = dict(zip(examples, example, strict=True))
+        child = tracer.builder
+
+        def own(results: Sequence[Wire]) -> list[Wire]:
+            """This example's own among the results of all, made outside."""
+            further.extend(lambda wire=wire: wire for wire in results)  # type: ignore[misc]
+            return [child.input(wire.type.element()) for wire in results]
+
+        for name, value in whole.items():
+            values[name] = _shared(replaced(value, place), outside, own)
         tracer.extents = {
             variable: Extent(extent.capacity, place[extent.length])
             for variable, extent in extents.items()
@@ -278,7 +305,7 @@ def _batched(
         wire = doubts[-1].wire
         return (*inner[-1].wires, *([] if wire is None else [wire]))
 
-    made = tracer.map_wires(batch, flat, one, key)
+    made = tracer.map_wires(batch, examples, one, further, key)
     (answer,), (doubt,) = inner, doubts
     count = len(answer.wires)
     if doubt.wire is not None:
@@ -310,7 +337,7 @@ def placed(
     type: t.Type,
     structure: Structure,
     declarations: Declarations,
-    make: Callable[[ArrayType], Wire],
+    make: Callable[..., Wire],
 ) -> Value:
     """A value of `type` on new input wires; `structure` says which constructors it has."""
     match type:
@@ -322,6 +349,9 @@ def placed(
                 placed(item, part, declarations, make)
                 for item, part in zip(items, parts, strict=True)
             )
+        case t.Named() if isinstance(structure, ForestShape):
+            new = partial(make, shared=structure.shared)
+            return Forest.make(type, structure, declarations, new)
         case t.Array(element=element) if structure is not None:
             return Items(
                 element, tuple(placed(element, part, declarations, make) for part in structure)
@@ -378,6 +408,8 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
     Of a data value its constructor and the structures of its fields; of a sequence of
     trees those of its items; of a field `[R]` its type with the length that is there.
     """
+    if isinstance(value, Packed):
+        return value.structure
     match type:
         case t.Product(items=items):
             parts = tuple(
@@ -432,6 +464,8 @@ def smallest_structure(
 def shaped(type: t.Type, value: Any, arrays: Iterator[Array], declarations: Declarations) -> Any:
     """The Python value that these arrays make up, in the shape of `value`: a gradient in
     an argument, a tree where the argument is one."""
+    if isinstance(value, Packed):
+        return value.unpacked(arrays)
     match type:
         case t.Product(items=items):
             return tuple(
@@ -459,12 +493,28 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
         return tuple(replaced(item, place) for item in value)
     if isinstance(value, Ragged):
         return Ragged(replaced(value.elements, place), place[value.length], value.filled)
+    if isinstance(value, Forest):
+        return value if value.shape.shared else value.replaced(lambda part: replaced(part, place))
     if isinstance(value, Variant):
         fields = {name: replaced(parts, place) for name, parts in value.fields.items()}
         return Variant(value.type, value.constructor, fields, value.tag and place[value.tag])
     if isinstance(value, Items):
         return Items(value.type, tuple(replaced(item, place) for item in value.items))
     return place[value]
+
+
+def holds_forest(value: Value) -> bool:
+    return any(map(holds_forest, value)) if isinstance(value, tuple) else isinstance(value, Forest)
+
+
+def _shared(value: Value, place: tuple[Builder, Keys], own: Own) -> Value:
+    """A value in which the forests shared by all examples know where they are reduced,
+    and how this example takes its own of what comes of it."""
+    if isinstance(value, tuple):
+        return tuple(_shared(item, place, own) for item in value)
+    if isinstance(value, Forest) and value.shape.shared:
+        return replace(value, place=place, own=own)
+    return value
 
 
 @dataclass(frozen=True)
@@ -493,6 +543,8 @@ def _rebuilder(
     value: Value, type: t.Type, tracer: Tracer, made: list[tuple[Wire, bool]]
 ) -> Callable[[Iterator[Array]], Any]:
     declarations = tracer.declarations
+    if isinstance(value, Forest):
+        raise NoForest(type)
     if isinstance(value, Variant) and value.constructor is not None:
         # The constructor is known, so only its own fields are there: trees come out too.
         fields = declarations.constructors(value.type)[value.constructor]
