@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 
 from . import syntax, type_mistakes, typed
 from .blanks import what_fits
+from .collector import uncollected
 from .constraints import Constraint
 from .declarations import Declarations, Reader, rigid_reader
 from .declare import declare, mentions_function
@@ -94,6 +95,7 @@ class Checked:
     unsettled: frozenset[int] = frozenset()  # variables of weights that are still open
 
 
+@uncollected
 def infer(
     cells: Sequence[syntax.Program],
     builtins: Mapping[str, BuiltinRecord],

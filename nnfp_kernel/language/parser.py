@@ -25,6 +25,7 @@ import lark
 
 from . import layout, mistakes
 from . import syntax as s
+from .collector import uncollected
 from .diagnostics import Diagnostic, NnfpError
 from .layout import RawItem, Token
 from .mistakes import Mistake
@@ -82,6 +83,7 @@ class Parsed:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+@uncollected
 def parse(source: Source | str) -> Parsed:
     """All items of a program, and all its syntax errors, by position.
 

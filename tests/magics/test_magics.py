@@ -61,6 +61,22 @@ def test_names_come_in_and_go_out(shell: InteractiveShell) -> None:
     assert list(run(shell, "f(x)")) == [0.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("definition", "type", "at_ones"),
+    [
+        ("f = window[3] sum", "a[n] -> a[n-2] where vector a", [3.0, 3.0]),
+        ("f = map (2 *) >> reverse", "a[n] -> a[n] where vector a", [2.0] * 4),
+        ("f = scan (+) 0", "a[n] -> a[n] where number a", [1.0, 2.0, 3.0, 4.0]),
+    ],
+)
+def test_a_definition_that_names_no_parameter_goes_out(
+    shell: InteractiveShell, definition: str, type: str, at_ones: list[float]
+) -> None:
+    run(shell, f"%%nnfp -o f\n{definition}")
+    assert repr(run(shell, "f")) == f"f : {type}"
+    assert list(run(shell, "import numpy\nf(numpy.ones(4))")) == at_ones
+
+
 def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
     run(shell, "%%nnfp -o double\n-- Twice as much.\ndouble : R[n] -> R[n]\ndouble x = 2 * x")
     assert repr(run(shell, "double")) == "double : R[n] -> R[n]"
