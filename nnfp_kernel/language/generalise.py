@@ -13,12 +13,14 @@ session, when `settle_all` takes the defaults that are left.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from . import type_mistakes, weight_mistakes
 from .constraints import DEFAULT_ORDER, Class, Constraint
 from .counting import LiteralIs
 from .elaborate import Elaborator
+from .lifting import Lift
 from .schemes import Polytype, named_in_order
 from .sizes import Size, SizeVariable, as_size
 from .solve import Clash, Mistake, OpenArrow, Solver, escape, variable_is_open
@@ -42,6 +44,7 @@ def generalise(
     """
     _anchor_tied(solver, constraints_since(solver, start))
     _settle_lost(solver, type_, start)
+    _settle_lonely(solver, [type_, *elaborator.weight_types], start)
     _refuse_mixed(solver, start)
     mine = constraints_since(solver, start)
     reachable = _reached(solver, [type_, *elaborator.weight_types], elaborator.weight_sizes, mine)
@@ -251,6 +254,46 @@ def _settle_lost(solver: Solver, type_: Type, start: int) -> None:
             ):
                 lost.append(constraint)
         if not lost or not (_settle_first(solver, lost) or _settle_classes(solver, lost)):
+            return
+
+
+def _settle_lonely(solver: Solver, seen: Sequence[Type], start: int) -> None:
+    """An operand of which nobody outside sees the type, and nothing else inside (a draw,
+    `zero`), takes its default at once: `x + draw (normal 1)` is as `x` for every caller."""
+    while True:
+        mine = constraints_since(solver, start)
+        if not any(isinstance(constraint, Lift) for constraint in mine):
+            return
+        outside = {v.identity for part in seen for v in solver.variables(part)}
+        uses = Counter(
+            identity
+            for constraint in mine
+            if not isinstance(constraint, Class)
+            for identity in {v.identity for v in constraint.variables(solver)}
+        )
+        for constraint in mine:
+            if not isinstance(constraint, Lift) or constraint.operator not in ("+", "-", "*", "/"):
+                continue
+            for operand in (constraint.left, constraint.right):
+                tail = solver.spine(operand)[1]
+                if (
+                    isinstance(tail, TypeVariable)
+                    and tail is solver.resolve(operand)
+                    and solver.is_open(tail)
+                    and tail.open
+                    and tail.identity not in outside
+                    and tail.identity not in solver.anchored
+                    and uses[tail.identity] == 1
+                    and solver.resolve(constraint.left) != solver.resolve(constraint.right)
+                ):
+                    solver.place = constraint.place
+                    constraint.settle_operand(solver, operand is constraint.left)
+                    solver.drain()
+                    break
+            else:
+                continue
+            break
+        else:
             return
 
 

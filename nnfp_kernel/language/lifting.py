@@ -316,6 +316,12 @@ class Lift(Constraint):
             return True
         return False
 
+    def settle_operand(self, solver: Solver, left: bool) -> None:
+        """One operand by default: it takes the result's shape, else the other operand's."""
+        own, other = (self.left, self.right) if left else (self.right, self.left)
+        known = not solver.is_open(solver.spine(self.result)[1])
+        self.unify(solver, own, self.result if known and not self.compares else other)
+
     def text(self, show: Callable[[Type | Size], str]) -> str:
         operator = self.operator
         if operator in ("lift", "min", "max", "compare"):

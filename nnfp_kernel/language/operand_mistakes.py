@@ -32,6 +32,7 @@ from .types import (
     Linear,
     Named,
     Origin,
+    Product,
     R,
     Scalar,
     Type,
@@ -344,6 +345,12 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
             "Vector spaces are built from R and C by arrays, sequences, tuples, representations "
             "and linear maps."
         )
+        if (
+            isinstance(resolved, Product)
+            and any(_is_vector(solver, item) for item in resolved.items)
+            and asks in ("`derivative`", "`jvp`", "`vjp`", "`grad`", "`hessian`")
+        ):
+            notes.append("Hold what cannot move and differentiate in the rest: `\\x -> f (x, n)`.")
     elif isinstance(resolved, Fin) or text in ("Int", "Bool"):
         notes.append("`toReal` makes a real number of it.")
     if is_arrow(resolved):
@@ -452,3 +459,8 @@ def contraction(
         secondary=[*where, *came(solver, left, span), *came(solver, right, span)],
         **advice.parts,  # type: ignore[arg-type]
     )
+
+
+def _is_vector(solver: Solver, type_: Type) -> bool:
+    tail = solver.spine(type_)[1]
+    return isinstance(tail, Scalar) and tail.name in ("R", "C")

@@ -126,6 +126,9 @@ TYPES = {
     "tanh_of_a_pair": "f : (R, R) -> R\nf p = sum (tanh p)",
     "not_a_vector_space": "f : Fin[10] -> Fin[10]\nf i = zero",
     "derivative_in_an_int": "f : Int -> R\nf n = jvp toReal n 1",
+    "derivative_of_a_pair_with_an_int": (
+        "g : (R, Int) -> R\ng (x, n) = x * toReal n\n\nf : R\nf = jvp g (2, 3) (1, 0)"
+    ),
     "product_of_a_scalar_by_at": "f : R[3] -> R[3]\nf x = 2 @ x",
     "product_of_three_axes": "f : (R[2,3,4], R[4]) -> R[2,3]\nf (a, x) = a @ x",
     "type_contains_itself": "f x = x x",

@@ -268,3 +268,17 @@ def test_draws_compose_with_jit_and_vmap() -> None:
     numpy.testing.assert_allclose(mapped, single, rtol=1e-12)
     jitted = jax.jit(lambda x, key: f.apply({}, x, key=key))(xs[0], keys[0])
     numpy.testing.assert_allclose(jitted, single[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("definition", "type"),
+    [
+        ("noise x = x + draw (normal 0.1)", "a -> a where real a"),
+        ("twice x = (x - draw (normal 1)) * draw (normal 1)", "a -> a where real a"),
+        ("wide : R -> R[3]\nwide x = x + draw (normal 1)", "R -> R[3]"),
+        ("both x y = x + y + draw (normal 1)", "a -> b -> c where c = a + b, real c"),
+    ],
+)
+def test_a_draw_has_the_shape_of_what_it_is_added_to(definition: str, type: str) -> None:
+    """Nobody else sees its type, so it is settled where it is written."""
+    assert session(definition).type(definition.split(maxsplit=1)[0]) == type
