@@ -56,6 +56,7 @@ from .values import (
     item_count,
     known,
     leaves,
+    refilled,
 )
 from .values import Sequence as Ragged
 
@@ -1024,16 +1025,27 @@ class Tracer:
         return self.builder.add(Map(graph, len(child.captured), length), operands)
 
     def subgraph(
-        self, function: Value, like: Sequence[ArrayType], domain: t.Type, codomain: t.Type
+        self,
+        function: Value,
+        like: Sequence[ArrayType],
+        domain: t.Type,
+        codomain: t.Type,
+        tree: Value = None,
     ) -> tuple[Graph, tuple[Wire, ...]]:
         """A function as a graph, the outer wires it captures first among its inputs.
 
-        Lengths that only the wires know come with `like`, the argument's layout.
+        Lengths that only the wires know come with `like`, the argument's layout; the
+        argument is of the shape of `tree`, where it is one.
         """
         child = self.builder.child()
         with self.inside(child):
             inputs = [child.input(array) for array in like]
-            value = function(self.declarations.rebuild(domain, inputs))
+            if tree is None:
+                argument = self.declarations.rebuild(domain, inputs)
+            else:
+                supply = iter(inputs)
+                argument = refilled(tree, lambda _: next(supply))
+            value = function(argument)
             outputs = self.declarations.flatten(child, value, codomain)
         return child.finish(outputs), child.captured
 

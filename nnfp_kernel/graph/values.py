@@ -325,6 +325,51 @@ def leaves(value: Value) -> list[Wire]:
     return [value]
 
 
+def spread(value: Value) -> list[Wire]:
+    """The wires of a value of any shape that is known node by node, trees among it."""
+    match value:
+        case tuple():
+            return [wire for part in value for wire in spread(part)]
+        case Items(items=items):
+            return spread(items)
+        case Variant(constructor=str(name), fields=fields):
+            return spread(fields[name])
+        case Wire():
+            return [value]
+        case _:
+            raise NotFirstOrder(getattr(value, "type", t.UNIT))
+
+
+def refilled(value: Value, change: Callable[[Wire], Wire]) -> Value:
+    """A value of the same shape with other wires, asked for in the order of `spread`."""
+    match value:
+        case tuple():
+            return tuple(refilled(part, change) for part in value)
+        case Items(type=type, items=items):
+            return Items(type, refilled(items, change))
+        case Variant(type=type, constructor=str(name), fields=fields):
+            return Variant(type, name, {name: refilled(fields[name], change)})
+        case Wire():
+            return change(value)
+        case _:
+            raise NotFirstOrder(getattr(value, "type", t.UNIT))
+
+
+def same_shape(one: Value, other: Value) -> bool:
+    """Whether two values known node by node have the same nodes and arrays."""
+    match one, other:
+        case (tuple(), tuple()):
+            return len(one) == len(other) and all(map(same_shape, one, other))
+        case Items(items=left), Items(items=right):
+            return same_shape(left, right)
+        case Variant(constructor=str(left)), Variant(constructor=str(right)):
+            return left == right and same_shape(one.fields[left], other.fields[right])
+        case Wire(), Wire():
+            return one.type == other.type
+        case _:
+            return False
+
+
 def item_count(value: Value) -> int | None:
     """How many items there are where a sequence is known one by one; None elsewhere."""
     if isinstance(value, tuple):

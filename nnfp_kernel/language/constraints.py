@@ -145,7 +145,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 class Class(Constraint):
     """`vector a`, `elementwise a`, `real a`, `number a`, and of scalars `field a`.
 
-    `scaling` stands for what a scalar may multiply: numbers and vector spaces.
+    `scaling` stands for what a scalar may multiply: numbers and vector spaces. `smooth` for
+    what a derivative is taken in: vector spaces, and data, whose tangents are trees.
     """
 
     name: str
@@ -172,6 +173,8 @@ class Class(Constraint):
         _, tail = solver.spine(type_)
         if isinstance(tail, TypeVariable | OpenArrow):
             return None
+        if self.name == "smooth":
+            return is_vector(solver, tail, with_data=True)
         if self.name in ("vector", "scaling"):
             return (self.name == "scaling" and tail == INT) or is_vector(solver, tail)
         if isinstance(tail, Fin):
@@ -205,12 +208,15 @@ class Class(Constraint):
         return False
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
-        name = {"scaling": "vector", "field": "number"}.get(self.name, self.name)
+        name = {"scaling": "vector", "smooth": "vector", "field": "number"}.get(
+            self.name, self.name
+        )
         return f"{name} {show(self.type)}"
 
 
-def is_vector(solver: Solver, type_: Type) -> bool | None:
-    """Whether a type is a vector space; None while that is open."""
+def is_vector(solver: Solver, type_: Type, *, with_data: bool = False) -> bool | None:
+    """Whether a type is a vector space, or `with_data` built from those and data types;
+    None while that is open."""
     match solver.spine(type_)[1]:
         case TypeVariable() | OpenArrow():
             return None
@@ -219,8 +225,10 @@ def is_vector(solver: Solver, type_: Type) -> bool | None:
         case Linear() | Tangent() | Weights():
             return True
         case Product(items):
-            answers = [is_vector(solver, item) for item in items]
+            answers = [is_vector(solver, item, with_data=with_data) for item in items]
             return False if False in answers else None if None in answers else True
+        case Named(name) if with_data and name in solver.parametric:
+            return True
         case Named(name):
             carrier = solver.carriers.get(name)
             return carrier is not None and is_vector(solver, carrier)

@@ -322,6 +322,7 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
     asks = place.role if place.role.startswith("`") else ""
     said = {
         "vector": ("not-a-vector-space", f"{text} is not a vector space", "a vector space"),
+        "smooth": ("not-a-vector-space", f"{text} is not a vector space", "a vector space"),
         "scaling": ("not-a-vector-space", f"{text} cannot be scaled", "a vector space"),
         "elementwise": (
             "not-elementwise", f"{text} is not an array of numbers", "R or C under any axes",

@@ -6,6 +6,7 @@
 After `where`, separated by commas:
 
     vector a          a vector space: from R and C by arrays, products, reps, -o
+    smooth a          what a derivative is taken in: a vector space, or data
     elementwise a     R or C under any axes
     real a            R under any axes
     number a          R, C or Int under any axes
@@ -43,7 +44,10 @@ from .schemes import Polytype
 from .sizes import Size, SizeVariable
 from .types import BOOL, R, Type
 
-CLASSES = ("vector", "elementwise", "real", "number", "scaling", "field", "comparable", "boolean")
+CLASSES = (
+    "vector", "smooth", "elementwise", "real", "number", "scaling", "field", "comparable",
+    "boolean",
+)  # fmt: skip
 
 
 class BuiltinRecord(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ..graph.graph import Graph, Wire
 from ..graph.rewrite import vectorise
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Value
+from ..graph.values import Value, refilled, same_shape, spread
 from ..language import types as t
 from ..linear import maps, structure
 from ..linear.differentiate import linearize
@@ -27,28 +27,60 @@ class LinearValue:
     linear_map: maps.LinearMap
     domain: t.Type
     codomain: t.Type
+    # Of a space of trees a value of the same shape, for the type does not tell it.
+    source: Value = None
+    target: Value = None
 
     def __call__(self, argument: Value) -> Value:
         builder = self.context.builder
-        tangents = self.context.flatten(argument, self.domain)
+        if self.source is None:
+            tangents = self.context.flatten(argument, self.domain)
+        elif not same_shape(argument, self.source):
+            self.context.fail("shapes-disagree", "the tangent of a tree has the shape of the tree")
+        else:
+            tangents = [wire for wire in spread(argument) if wire.type.differentiable]
         images = maps.filled(
             builder, self.linear_map.apply(builder, tangents), self.linear_map.codomain
         )
-        return self.context.rebuild(self.codomain, images)
+        if self.target is None:
+            return self.context.rebuild(self.codomain, images)
+        supply = iter(images)
+        return refilled(
+            self.target,
+            lambda wire: next(supply) if wire.type.differentiable else builder.zeros(wire.type),
+        )
 
     def adjoint(self) -> LinearValue:
-        return LinearValue(self.context, self.linear_map.adjoint(), self.codomain, self.domain)
+        return LinearValue(
+            self.context, self.linear_map.adjoint(), self.codomain, self.domain,
+            self.target, self.source,
+        )  # fmt: skip
 
     def then(self, other: LinearValue) -> LinearValue:
         return replace(
-            self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain
-        )
+            self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain,
+            target=other.target,
+        )  # fmt: skip
+
+    def without_trees(self) -> None:
+        """Asked where a space must have one layout: in pairs, in matrices."""
+        if self.source is not None or self.target is not None:
+            self.context.fail(
+                "not-first-order",
+                "this linear map is between spaces of trees",
+                "It can be applied, composed, added and transposed; a pair of maps or a matrix "
+                "has one layout only.",
+            )
 
     def both(self, other: LinearValue) -> LinearValue:
+        self.without_trees()
+        other.without_trees()
         pair = maps.Pair((self.linear_map, other.linear_map))
         return replace(self, linear_map=pair, codomain=t.Product((self.codomain, other.codomain)))
 
     def beside(self, other: LinearValue) -> LinearValue:
+        self.without_trees()
+        other.without_trees()
         return LinearValue(
             self.context,
             maps.DirectSum((self.linear_map, other.linear_map)),
@@ -101,16 +133,17 @@ def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value)
     domain = use.domains()[1]
     result = use.result(2)
     assert isinstance(result, t.Linear)
-    here = context.flatten(point, domain)
+    tree = point if context.declarations.has_data(domain) else None
+    here = context.flatten(point, domain) if tree is None else spread(point)
     graph, captured = context.subgraph(
-        function, [wire.type for wire in here], domain, result.codomain
+        function, [wire.type for wire in here], domain, result.codomain, tree
     )
     # A map over examples becomes one operation first, so that what it shares gets its
     # derivative by one contraction and not by a sum over examples.
     graph = vectorise(context.builder.primitives, graph)
     active = [False] * len(captured) + [wire.type.differentiable for wire in here]
     _, network = linearize(context.builder, graph, [*captured, *here], active)
-    return LinearValue(context, network, domain, result.codomain)
+    return LinearValue(context, network, domain, result.codomain, tree)
 
 
 def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
@@ -147,11 +180,13 @@ def _adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
 
 def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
     return structure.matrix(context.builder, linear.linear_map)
 
 
 def _diagonal(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
     return context.rebuild(use.result(1), structure.diagonal(context.builder, linear.linear_map))
 
 
@@ -162,6 +197,7 @@ def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
 
 def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
     wires = context.flatten(image, linear.codomain)
     return context.rebuild(
         linear.domain, structure.solve(context.builder, linear.linear_map, wires)
@@ -170,8 +206,9 @@ def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Valu
 
 builtin(
     Builtin(
-        "derivative", "(a -> b) -> a -> (a -o b) where vector a, vector b", 2, _derivative,
-        doc="The derivative of a function at a point: a linear map from tangents to tangents.",
+        "derivative", "(a -> b) -> a -> (a -o b) where smooth a, vector b", 2, _derivative,
+        doc="The derivative of a function at a point: a linear map from tangents to tangents. "
+        "The tangent of a tree is a tree of the same shape.",
         latex=r"D\,{0}({1})",
         example="derivative square 3 1",
     )

@@ -167,6 +167,26 @@ def _real(builder: Builder, wires: Sequence[Wire | None], types: Sequence[Any]) 
     ]
 
 
+def _of_bounded_depth(method: Callable[..., Call]) -> Callable[..., Call]:
+    """Tracing goes down a tree by Python's own calls; where that is too deep, it is told."""
+
+    def guarded(self: Function, *arguments: Any, **options: Any) -> Call:
+        try:
+            return method(self, *arguments, **options)
+        except RecursionError:
+            raise NnfpError(
+                Diagnostic(
+                    "tree-too-deep",
+                    f"a tree given to {self.name} is too deep to be traced node by node",
+                    Label(self.definition.span, f"has type {self.type}"),
+                    (),
+                    ("A few hundred nodes from the root are as far as that goes.",),
+                )
+            ) from None
+
+    return guarded
+
+
 @dataclass(eq=False, repr=False)
 class Function:
     """A function of the language, callable from Python.
@@ -526,6 +546,7 @@ class Function:
             own = None if key is None else jax.random.fold_in(key, k)
             yield [example_of(value, k) for value in inputs], own
 
+    @_of_bounded_depth
     def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
         types = self._types(inputs, batch)
         try:

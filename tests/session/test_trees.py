@@ -307,6 +307,73 @@ def test_helpers_on_trees_are_written_in_the_language(session: nnfp.Session) -> 
     assert float(session["dots"]((tree, tree))) == 91
 
 
+# --- derivatives in the language ------------------------------------------------------------------
+
+TANGENTS = """
+data Mixed = Mixed R Int [R]
+curved = cata { Leaf x -> sin x; Node l r -> l * r + l }
+slope : Tree R -> Tree R
+slope t = grad curved t
+along : (Tree R, Tree R) -> R
+along (t, u) = derivative curved t u
+back : (Tree R, R) -> Tree R
+back (t, w) = adjoint (derivative curved t) w
+bent : Tree R -> R
+bent t = sumData (mapData square (grad curved t))
+both : (Tree R, R) -> (Tree R, R)
+both p = grad (\\(t, x) -> x * x * curved t) p
+descended : Tree R -> Tree R
+descended t = zipTreeWith (\\(x, g) -> x - 0.1 * g) (t, grad curved t)
+"""
+
+
+@pytest.fixture(scope="module")
+def tangents(session: nnfp.Session) -> nnfp.Session:
+    session.run(TANGENTS)
+    return session
+
+
+@given(TREES)
+def test_the_gradient_of_a_tree_in_the_language_is_the_adjoints(
+    tangents: nnfp.Session, tree: Any
+) -> None:
+    _, pullback = tangents.function("curved").vjp({}, tree)
+    expected = numbers(pullback(1.0)[1])
+    slope = tangents["slope"](tree)
+    assert numbers(slope) == pytest.approx(expected, abs=1e-12)
+    # <L u, w> = <u, L† w>, with the tree for its own tangent.
+    moved = float(tangents["along"]((tree, tree)))
+    paired = numpy.dot(numbers(tree), numbers(tangents["back"]((tree, 2.0))))
+    assert 2 * moved == pytest.approx(paired, abs=1e-9)
+    stepped = [x - 0.1 * g for x, g in zip(numbers(tree), expected, strict=True)]
+    assert numbers(tangents["descended"](tree)) == pytest.approx(stepped, abs=1e-12)
+
+
+def test_derivatives_of_trees_nest_and_stand_beside_others(tangents: nnfp.Session) -> None:
+    tree = nnfp.tree("(Node (Leaf 0.3) (Node (Leaf 0.7) (Leaf -0.2)))")
+    _, pullback = tangents["bent"].vjp({}, tree)
+    gradient = numbers(pullback(1.0)[1])
+    for k, at in enumerate(numbers(tree)):
+        h = 1e-6
+        moved = [
+            float(tangents["bent"](nnfp.tree(str(tree).replace(str(at), str(at + step)))))
+            for step in (h, -h)
+        ]
+        assert gradient[k] == pytest.approx((moved[0] - moved[1]) / (2 * h), rel=1e-6)
+    left, right = tangents["both"]((tree, 3.0))
+    assert numbers(left) == pytest.approx([9 * x for x in numbers(tangents["slope"](tree))])
+    assert float(right) == pytest.approx(6 * float(tangents.function("curved")(tree)))
+
+
+def test_what_cannot_move_has_the_tangent_zero(tangents: nnfp.Session) -> None:
+    tangents.run(
+        "mixed m = case m of { Mixed x n ys -> x * x * toReal n + sum (square ys) }\n"
+        "mixedSlope : Mixed -> Mixed\nmixedSlope m = grad mixed m"
+    )
+    found = tangents["mixedSlope"](nnfp.tree("(Mixed 2 3 [4, 5])"))
+    assert found == nnfp.tree("(Mixed 12 0 [8, 10])")
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
@@ -321,6 +388,11 @@ TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
         ("data S = S R S\nana[3] (\\s -> SF s s) 1", "has no end"),
         ("data Rose a = Rose a [Rose a]\nana[3] (\\s -> RoseF s [s, s]) 1", "cannot be grown"),
         (TREE + "ana[30] (\\s -> NodeF s s) 1", "places"),
+        (
+            TREE + "f = cata { Leaf x -> x; Node l r -> l + r }\nderivative f (Leaf 1) (Node (Leaf "
+            "1) (Leaf 2))",
+            "the tangent of a tree has the shape of the tree",
+        ),
         (TREE + "zipTree (Leaf 1, Node (Leaf 1) (Leaf 2))", "a Leaf stands opposite a Node"),
         (TREE + "zipTree (ana[2] (\\s -> LeafF s) 1, Leaf 1)", "known only at run time"),
         ("data T = L R | N T T\nmapData square (L 1)", "T has no payload"),
