@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy
+
 from ..graph.forest import NoForest
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import optimise
@@ -31,6 +33,8 @@ from .exchange import (
     DataValue,
     Misfit,
     flatten,
+    flatten_tagged,
+    is_concrete,
     lookup,
     match,
     paths_of,
@@ -710,7 +714,7 @@ class Function:
 
     def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         number = numbers(self.program.precision)
-        flat = list(_leaves(cotangent))
+        flat = self._tagged(call, cotangent, outputs) or list(_leaves(cotangent))
         lengths = call.traced.answer.lengths
         wires = [wire for k, wire in enumerate(call.traced.answers) if k not in lengths]
         wanted = [wire for wire in wires if wire.type.differentiable]
@@ -722,6 +726,25 @@ class Function:
         if shapes != [wire.type.shape for wire in wanted]:
             raise misfits.cotangent_misfit(self, cotangent)
         return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
+
+    def _tagged(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
+        """The cotangent of a data value whose constructor is only known by its tag, laid out
+        as that: zero for the fields of other constructors. Empty for any other answer."""
+        tags = call.traced.answer.tags - call.traced.answer.lengths
+        if not tags or not any(isinstance(leaf, DataValue) for leaf in _items(cotangent)):
+            return []
+        declarations = self.program.declarations
+        type = self.specialise(call.types).type
+        try:
+            match(type, cotangent, declarations, "the cotangent")
+            number = numbers(self.program.precision)
+            flat = list(flatten_tagged(cotangent, type, declarations, number))
+        except Misfit as misfit:
+            raise misfits.cotangent_misfit(self, cotangent) from misfit
+        for k in tags:
+            if is_concrete(outputs[k]) and not numpy.array_equal(flat[k], outputs[k]):
+                raise misfits.cotangent_misfit(self, cotangent, "the constructor of the value")
+        return flat
 
     def _require_scalar(self, call: Call, batch: int | None) -> None:
         outputs = call.traced.answers
@@ -848,6 +871,15 @@ def numpy_shape(value: Any) -> tuple[int, ...]:
     import numpy
 
     return tuple(numpy.shape(value))
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """What tuples and lists hold, at any depth."""
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from _items(item)
+    else:
+        yield value
 
 
 def _leaves(value: Any) -> Iterator[Any]:

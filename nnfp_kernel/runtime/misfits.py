@@ -164,14 +164,14 @@ def key_missing(function: Described, draw: Span | None) -> NnfpError:
     )
 
 
-def cotangent_misfit(function: Described, cotangent: Any) -> NnfpError:
+def cotangent_misfit(function: Described, cotangent: Any, wanted: str = "") -> NnfpError:
     type = function.definition.scheme.type
     while isinstance(type, t.Function | t.Linear):
         type = type.codomain
     return NnfpError(
         plain(
             "cotangent-misfit",
-            f"the cotangent is {describe(cotangent)}: expected {t.show(type)}",
+            f"the cotangent is {describe(cotangent)}: expected {wanted or t.show(type)}",
             _place(function, type),
             f"{_called(function)} gives {t.show(type)}",
             notes=["A cotangent has the type of the value that it belongs to."],

@@ -387,3 +387,27 @@ def test_a_graph_of_what_is_not_made_of_numbers_is_an_error(program: str) -> Non
     with pytest.raises(nnfp.NnfpError) as refused:
         made["f"].graph()
     assert "f" in refused.value.render()
+
+
+def test_a_cotangent_goes_back_through_a_constructor_that_was_chosen() -> None:
+    """Only a tag says which it was; the cotangent is a tree of the same shape."""
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Shape = Dot R | Box R[2] R\n"
+        "pick : R -> Shape\n"
+        "pick x = if x > 0 then Dot (x * x) else Box [x, 3 * x] x\n"
+        "pair : R -> (R, Shape)\npair x = (2 * x, pick x)"
+    )
+    dot, box = made.constructor("Dot"), made.constructor("Box")
+    for x, cotangent, wanted in (
+        (2.0, dot(3.0), 12.0),
+        (-1.0, box(numpy.array([1.0, 2.0]), 5.0), 12.0),
+    ):
+        _, pullback = made["pick"].vjp({}, x)
+        assert float(pullback(cotangent)[1]) == wanted
+        _, pullback = made["pair"].vjp({}, x)
+        assert float(pullback((1.0, cotangent))[1]) == wanted + 2
+    _, pullback = made["pick"].vjp({}, -1.0)
+    for wrong in (dot(1.0), 1.0, (1.0,)):
+        with pytest.raises(nnfp.NnfpError, match="the cotangent is"):
+            pullback(wrong)
