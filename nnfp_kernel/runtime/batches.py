@@ -53,10 +53,13 @@ def column(type: t.Type, values: Sequence[Any]) -> Any:
 
 
 def stacked(values: Sequence[Any]) -> Any:
-    """Values of one shape over a leading axis; a list of those that are data."""
+    """Values of one shape over a leading axis; a list of those that are data, or that
+    differ in shape."""
     if values and isinstance(values[0], tuple):
         return tuple(map(stacked, zip(*values, strict=True)))
-    if any(isinstance(value, DataValue) for value in values):
+    if any(isinstance(value, DataValue | list) for value in values):
+        return list(values)
+    if len({numpy.shape(value) for value in values}) > 1:
         return list(values)
     if all(isinstance(value, numpy.ndarray | numpy.generic | int | float) for value in values):
         return numpy.array(values)

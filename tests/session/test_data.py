@@ -122,6 +122,13 @@ def test_children_may_be_a_sequence_of_any_length(roses: nnfp.Session) -> None:
     assert float(roses["branches"](nnfp.tree("(Rose 3 [])"))) == 0
 
 
+def test_a_batch_of_trees_may_have_answers_of_several_shapes(roses: nnfp.Session) -> None:
+    roses.run("under (Rose _ rs) = map squares rs\nyoung (Rose _ rs) = rs")
+    trees = [nnfp.tree("(Rose 3 [(Rose 1 []), (Rose 2 [])])"), nnfp.tree("(Rose 3 [])")]
+    assert [answer.tolist() for answer in roses["under"](trees)] == [[1, 4], []]
+    assert roses["young"](trees) == [list(tree.fields[1]) for tree in trees]
+
+
 def test_a_program_makes_sequences_of_children(roses: nnfp.Session) -> None:
     assert roses["planted"](2.0) == nnfp.tree("(Rose 2 [(Rose 1 []), (Rose 4 [(Rose 3 [])])])")
 
