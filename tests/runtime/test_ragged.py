@@ -1,0 +1,259 @@
+"""A Python list of examples of any length is a batch: it gives what its examples give one
+by one, values and gradients, and compiles no more than once for each bucket."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import hypothesis.strategies as st
+import jax
+import numpy
+import pytest
+from hypothesis import given, settings
+
+from nnfp_kernel import NnfpError, Session
+from nnfp_kernel.runtime.ragged import bucket, rows_of
+
+Array = numpy.ndarray
+
+PROGRAM = """
+rep Word = R[2]
+
+cell : (R[3], Word) ~> R[3]
+cell (h, Word x) = tanh (?W @ h + ?U @ x + ?b)
+
+encode : [Word] ~> R[3]
+encode = fold cell zero
+
+states : [Word] ~> [R[3]]
+states = scan cell zero
+
+network : [R[2]] ~> R
+network xs = sum (lstm[3] xs @ [1, 2, -1]) + sum (softmax (xs @ [1, -1]) * xs @ [1, 1])
+
+attend : [R[2]] ~> [R[2]]
+attend xs = map softmax (xs @ transpose (xs @ ?K) / sqrt 2) @ (xs @ ?V)
+
+pair : ([R], [R[2]]) ~> R
+pair (xs, ys) = sum (map (\\x -> ?a * tanh x) xs) - 2 * norm (map (\\y -> ?A @ y) ys) ^ 2
+  where ?A : R[2,2]
+
+tied : ([R], [R]) -> [R]
+tied (xs, ys) = zipWith (\\(x, y) -> x * sin y) (xs, reverse ys)
+
+pages : [[R]] ~> R
+pages xss = fold (\\(s, xs) -> s + ?a * sum (map cos xs)) 0 xss
+
+nested : [[R]] -> [[R]]
+nested = map (\\xs -> map (+ sum xs) (reverse xs))
+
+tokens : ([Fin[5]], R) ~> R
+tokens (ts, y) = squaredError (sum (map (\\i -> ?E ! i) ts)) y
+
+average : [R] ~> R
+average xs = ?a * mean xs
+
+halves : [R] -> R
+halves xs = sum (map product (split[2] xs))
+
+total xs = fold (\\(s, x) -> s + x) 0 xs
+
+fixed : R[2] ~> R
+fixed x = ?a * sum (exp x)
+
+scaled xs = map (\\x -> x / toReal (length xs)) xs
+
+windows : [R[2]] ~> [R]
+windows xs = window[2, pad=1] (flatten >> dense[1] >> head) xs
+"""
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    made = Session(precision=64, seed=1)
+    made.run(PROGRAM)
+    return made
+
+
+def vectors(length: int, seed: int = 0) -> Array:
+    return numpy.random.default_rng([seed, length]).normal(size=(length, 2))
+
+
+def numbers(length: int, seed: int = 0) -> Array:
+    return numpy.random.default_rng([seed, length, 1]).normal(size=length)
+
+
+def pages(length: int, seed: int) -> list[Array]:
+    return [numbers((length * k + seed) % 4, k) for k in range(length)]
+
+
+MAKE: dict[str, Any] = {
+    "encode": vectors,
+    "states": vectors,
+    "network": vectors,
+    "attend": vectors,
+    "windows": vectors,
+    "pair": lambda n, seed: (numbers(n, seed), vectors((n * 3 + seed) % 7, seed)),
+    "tied": lambda n, seed: (numbers(n, seed), numbers(n, seed + 1)),
+    "tokens": lambda n, seed: (numpy.arange(n) * (seed + 1) % 5, float(seed)),
+    "scaled": numbers,
+    "total": numbers,
+    "fixed": lambda n, seed: numbers(2, seed),
+}
+OBJECTIVES = ["network", "pair", "tokens"]
+
+lengths = st.lists(st.integers(0, 5), min_size=1, max_size=9)
+
+
+def agree(found: Any, wanted: Any, path: str = "") -> None:
+    if isinstance(wanted, tuple | list):
+        assert len(found) == len(wanted)
+        for one, other in zip(found, wanted, strict=True):
+            agree(one, other, path)
+    elif isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for name in wanted:
+            agree(found[name], wanted[name], f"{path}.{name}")
+    else:
+        assert numpy.shape(found) == numpy.shape(wanted), path
+        numpy.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9, err_msg=path)
+
+
+@pytest.mark.parametrize("name", MAKE)
+@settings(max_examples=4, deadline=None)
+@given(lengths=lengths, seed=st.integers(0, 3))
+def test_a_list_is_answered_as_its_examples_are_one_by_one(
+    session: Session, name: str, lengths: list[int], seed: int
+) -> None:
+    examples = [MAKE[name](n, seed) for n in lengths]
+    function = session[name]
+    agree(function(examples), [function(example) for example in examples])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@settings(max_examples=3, deadline=None)
+@given(lengths=lengths, seed=st.integers(0, 3))
+def test_the_gradient_of_a_list_is_the_mean_of_its_examples_gradients(
+    session: Session, name: str, lengths: list[int], seed: int
+) -> None:
+    examples = [MAKE[name](n, seed) for n in lengths]
+    function = session[name]
+    found = function.mean_value_and_grad(function.weights, examples)
+    each = [function.value_and_grad(function.weights, example) for example in examples]
+    agree(found, jax.tree.map(lambda *parts: sum(parts) / len(examples), *each))
+
+
+@pytest.mark.parametrize("name", ["pages", "nested"])
+def test_sequences_of_sequences_of_any_length(session: Session, name: str) -> None:
+    def sums(rows: list[Array]) -> Any:
+        if name == "pages":
+            a = session.weights["pages"]["a"]
+            return a * sum(numpy.cos(row).sum() for row in rows)
+        return [row[::-1] + row.sum() for row in rows]
+
+    examples = [pages(n, seed) for n in (0, 1, 3, 5, 2) for seed in (0, 1)]
+    found = session[name](examples)
+    for one, rows in zip(found, examples, strict=True):
+        agree(list(one) if name == "nested" else one, sums(rows))
+
+
+def test_there_are_no_more_compilations_than_buckets(session: Session) -> None:
+    function = session.function("encode")
+    before = function.compilations
+    longest = 40
+    for seed in range(3):
+        drawn = numpy.random.default_rng(seed).integers(0, longest + 1, 30)
+        function([vectors(int(n), seed) for n in [*drawn, longest]])
+    buckets = math.ceil(math.log2(longest)) + 1
+    assert 0 < function.compilations - before <= buckets
+    known = function.compilations
+    function([vectors(n) for n in range(longest)])
+    assert function.compilations - before <= buckets
+    assert function.compilations >= known
+
+    objective = session.function("network")
+    weights = objective.weights
+    for count in (5, 80, 200):
+        drawn = numpy.random.default_rng(count).integers(0, 9, count)
+        objective.mean_value_and_grad(weights, [vectors(int(n)) for n in drawn])
+    assert objective.compilations <= math.ceil(math.log2(8)) + 1
+
+
+def test_buckets_are_powers_of_two() -> None:
+    for longest in range(1, 200):
+        rooms = {bucket(length) for length in range(longest + 1)}
+        assert len(rooms) <= math.ceil(math.log2(longest)) + 1
+        assert all(bucket(n) >= n for n in range(longest + 1))
+
+
+def test_a_batch_larger_than_a_run_takes_several(session: Session) -> None:
+    examples = [numbers(n % 3, n) for n in range(3 * rows_of(2))]
+    agree(session["total"](examples), [example.sum() for example in examples])
+
+
+def test_an_example_that_is_too_short_is_named(session: Session) -> None:
+    examples = [numbers(3) for _ in range(20)]
+    examples[7] = examples[13] = numbers(0)
+    for ask in (
+        session["average"],
+        lambda batch: session["average"].mean_value_and_grad(session["average"].weights, batch),
+    ):
+        with pytest.raises(NnfpError) as caught:
+            ask(examples)
+        text = caught.value.render()
+        assert "the mean of nothing" in text
+        assert "example 7 of the batch" in text
+
+
+def test_lengths_that_differ_are_named(session: Session) -> None:
+    examples = [(numbers(3), numbers(3))] * 4 + [(numbers(3), numbers(2))]
+    with pytest.raises(NnfpError) as caught:
+        session["tied"](examples)
+    assert "example 4 of the batch" in caught.value.render()
+
+
+def test_a_wrong_example_is_named_and_nothing_is_lost(session: Session) -> None:
+    examples: list[Any] = [vectors(3) for _ in range(401)]
+    examples[400] = numpy.zeros((2, 3))
+    with pytest.raises(NnfpError) as caught:
+        session["encode"](examples)
+    assert "example 400" in caught.value.render()
+    examples[400] = vectors(1)
+    assert len(session["encode"](examples)) == 401
+    with pytest.raises(NnfpError) as caught:
+        session["tokens"]([(numpy.array([0, 4]), 1.0), (numpy.array([5]), 1.0)])
+    assert "example 1" in caught.value.render()
+
+
+def test_what_needs_a_length_is_answered_one_by_one(session: Session) -> None:
+    examples = [numbers(n) for n in (2, 4, 0)]
+    agree(session["halves"](examples), [x.reshape(-1, 2).prod(1).sum() for x in examples])
+
+
+def test_draws_of_an_example_do_not_depend_on_the_batch(session: Session) -> None:
+    session.run("noisy : [R] -> R\nnoisy xs = sum xs + draw (normal 1)")
+    noisy, key = session["noisy"], jax.random.key(3)
+    examples = [numbers(n) for n in (2, 5, 1)]
+    keys = [jax.random.fold_in(key, k) for k in range(3)]
+    wanted = [noisy(x, key=k) for x, k in zip(examples, keys, strict=True)]
+    agree(noisy(examples, key=key), wanted)
+
+
+def test_an_input_that_is_no_list_belongs_to_every_example(session: Session) -> None:
+    session.run("times : R -> [R] -> [R]\ntimes a xs = map (a *) xs")
+    examples = [numbers(n) for n in (2, 0, 3)]
+    agree(session["times"](2.0, examples), [2 * x for x in examples])
+
+
+def test_padding_makes_no_gradient_nan(session: Session) -> None:
+    """The root of the distance to the last element: its derivative at padding of zeros, or
+    at a copy of the last element, would be infinite."""
+    session.run(
+        "roots : [R] ~> R\n"
+        "roots xs = ?a * fold (\\(s, x) -> sqrt (s * x)) 1 xs + ?b * sum (map log xs)"
+    )
+    roots = session["roots"]
+    examples = [numpy.arange(1.0, n + 1) for n in (3, 1, 2)]
+    _, gradient = roots.mean_value_and_grad(roots.weights, examples)
+    assert all(numpy.isfinite(leaf) for leaf in jax.tree.leaves(gradient))
