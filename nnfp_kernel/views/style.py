@@ -10,14 +10,12 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from ..language.palette import (
-    INK,
-    INK2,
-    LINE,
-    PAPER,
-    REPRESENTATIONS,
-    theme,
-)
+from ..language import palette
+from ..language.palette import INK, INK2, LINE, PAPER, REPRESENTATIONS, theme
+
+# The colours by name, for pictures drawn in a notebook: `style.BLUE`.
+HAIR, SIGN = palette.HAIR, palette.SIGN
+ORANGE, BLUE, PURPLE, GREEN, VERMILLION, SKY = REPRESENTATIONS
 
 _RULES = """
 .nnfp{color:var(--nn-ink);font:13px/20px var(--nn-ui);max-width:760px}

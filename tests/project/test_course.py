@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import nbformat
 import pytest
 from safetensors.numpy import load_file
+
+from nnfp_kernel.views import style
 
 COURSE = Path(__file__).parents[2] / "demo_notebooks"
 CHAPTERS = sorted(COURSE.glob("[0-9]*.ipynb"))
@@ -31,6 +35,13 @@ def test_the_examples_of_the_modules_are_true(course: dict[str, ModuleType]) -> 
     for module in course.values():
         results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
         assert results.failed == 0, module
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_draws_with_colours_that_there_are(path: Path) -> None:
+    source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    for name in set(re.findall(r"\bstyle\.([A-Z]\w*)", source)):
+        assert hasattr(style, name), name
 
 
 # --- number words ------------------------------------------------------------------------------
@@ -71,6 +82,45 @@ def test_all_number_words_differ_and_are_their_parts_joined(course: dict[str, Mo
         said = [say(number) for number in range(10000)]
         assert len(set(said)) == 10000
         assert [words.joined(words.parts(each)) for each in said] == said
+
+
+# --- ListOps -------------------------------------------------------------------------------------
+
+
+def test_answers_of_listops_are_those_of_its_operations(course: dict[str, ModuleType]) -> None:
+    listops = course["listops"]
+    by_hand = {
+        ("MAX", (2, 9, ("MIN", (4, 7)), 0)): 9,  # the example of Nangia and Bowman
+        ("MIN", (3, ("MAX", (5, 1)), 4)): 3,
+        ("MED", (7, 0, 2)): 2,
+        ("MED", (2, 9)): 5,  # rounded down
+        ("MED", (9, 9, 0, 1)): 5,
+        ("SM", (9, 9, 9, 9, 9)): 5,
+        ("SM", (("MED", (3, 8)), ("SM", (7, 6)))): 8,
+    }
+    assert {question: listops.answer(question) for question in by_hand} == by_hand
+
+
+def test_questions_of_listops_are_as_described(course: dict[str, ModuleType]) -> None:
+    listops = course["listops"]
+    questions = listops.examples(2000)
+    assert len(set(map(listops.spoken, questions))) == 2000
+    assert questions[:100] == listops.examples(100)
+    assert questions[:100] != listops.examples(100, seed=1)
+
+    def operations(question: Any) -> list[Any]:
+        if isinstance(question, int):
+            return []
+        return [question, *(each for part in question[1] for each in operations(part))]
+
+    every = [operation for question in questions for operation in operations(question)]
+    assert {name for name, _ in every} == set(listops.OPERATIONS)
+    assert {len(parts) for _, parts in every} == {2, 3, 4, 5}
+    assert {listops.depth(question) for question in questions} <= set(range(1, listops.DEEPEST + 1))
+    assert max(len(listops.words(question)) for question in questions) <= listops.LONGEST
+    # Deep questions are long, and those of more than LONGEST words are left out.
+    nested = [not isinstance(part, int) for _, parts in every for part in parts]
+    assert 0.15 < sum(nested) / len(nested) < 0.27
 
 
 # --- stored weights ----------------------------------------------------------------------------

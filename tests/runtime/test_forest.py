@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.graph.graph import TreeLoop
 from nnfp_kernel.runtime.data import DataValue
+from nnfp_kernel.runtime.data import tree as read
 from nnfp_kernel.runtime.forest import bucket
 
 PROGRAM = """
@@ -408,3 +409,16 @@ def test_a_leaf_of_the_wrong_shape_is_named_by_its_tree_and_path(session):
     with pytest.raises(NnfpError, match="tree 1"):
         session["tree"]([trees[0], numpy.ones(3)])
     same(session["tree"](trees[0]), before)  # nothing of the session is lost
+
+
+def test_a_forest_runs_in_32_bits_when_64_have_been_switched_on() -> None:
+    Session(precision=64).run("1 + 1")  # the switch is one of the whole process
+    session = Session(precision=32)
+    session.run(
+        "data Ops = Digit Fin[10] | Open Fin[4] | Arg Ops Ops | Close Ops\n"
+        "f = cata { Digit d -> toReal d; Open o -> toReal o; Arg a b -> a + b; Close a -> 2 * a }"
+    )
+    one = read("(Close (Arg (Open 3) (Digit 1)))")
+    found = session["f"].batch([one, one])
+    assert found.dtype == numpy.float32
+    assert found.tolist() == [8.0, 8.0]
