@@ -11,15 +11,18 @@
 The last three are choices by cost, counted in entries read and written at each step: a
 product leaves the loop where its fixed operand, or the sum it adds to, is larger than
 what has to be stored for it at every step. Small products in a long loop gain most;
-those of a large batch stay where their operands are at hand.
+those of a large batch stay where their operands are at hand. The loop over a forest has
+the same laws: the rows it reads and makes are its state, and what it stacks to be summed,
+the cotangents of shared weights, are products with all steps at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .graph import Call, Graph, Loop, Node, Wire
+from .graph import Call, Graph, Loop, Node, TreeLoop, Wire
 from .vectorise import count_uses, demand, repeat
 
 if TYPE_CHECKING:
@@ -45,6 +48,15 @@ def put_loop(
     return _Split(rebuild, builder, body, shared, initial, sequences, length, reverse).put()
 
 
+def put_tree_loop(
+    rebuild: Rebuild, builder: Simplifier, tree: TreeLoop, operands: Sequence[Wire]
+) -> Sequence[Wire]:
+    """A simplified tree loop, put into `builder` under the laws above."""
+    if tree.length < 2:
+        return builder.add(tree, operands)
+    return _TreeSplit(rebuild, builder, tree, operands).put()
+
+
 class _Split:
     """A loop as what comes before it, what stays in it and what follows."""
 
@@ -61,9 +73,8 @@ class _Split:
     ):
         self.rebuild, self.builder, self.body = rebuild, builder, body
         self.initial, self.length, self.reverse = initial, length, reverse
-        first, self.carried = len(shared), len(initial)
-        self.state = body.inputs[first : first + self.carried]
-        self.elements = body.inputs[first + self.carried :]
+        self.fixed = len(shared)
+        self.state, self.elements, self.carried = self._parts()
         self.outputs = body.outputs[self.carried :]
         count_uses(body, rebuild.uses)
         self.producer = {wire: node for node in body.nodes for wire in node.outputs}
@@ -71,6 +82,12 @@ class _Split:
         self.same = dict(zip(body.inputs, shared, strict=False))
         self.stacked = dict(zip(self.elements, sequences, strict=True))
         self.varying = self._after((*self.state, *self.elements))
+
+    def _parts(self) -> tuple[Sequence[Wire], Sequence[Wire], int]:
+        """The body's inputs that carry its state, its elements, and how many of its outputs
+        are the state's."""
+        inputs, last = self.body.inputs, self.fixed + len(self.initial)
+        return inputs[self.fixed : last], inputs[last:], len(self.initial)
 
     def put(self) -> list[Wire]:
         self._before_loop()
@@ -279,6 +296,76 @@ class _Split:
             if not needed.isdisjoint(node.outputs):
                 needed.update(node.inputs)
         return needed
+
+
+class _TreeSplit(_Split):
+    """A tree loop as what comes before it, what stays in it and what follows."""
+
+    def __init__(
+        self, rebuild: Rebuild, builder: Simplifier, tree: TreeLoop, operands: Sequence[Wire]
+    ):
+        self.tree = tree
+        self.schedule, shared, initial, sequences = tree.operands(operands)
+        super().__init__(
+            rebuild, builder, tree.body, shared, initial, sequences, tree.length, tree.reverse
+        )
+
+    def _parts(self) -> tuple[Sequence[Wire], Sequence[Wire], int]:
+        _, read, elements = self.tree.inputs(self.body.inputs)
+        return read, elements, self.tree.writes * self.tree.rows
+
+    def put(self) -> list[Wire]:
+        self._before_loop()
+        late = self._late()
+        tail = [wire for wire in dict.fromkeys(self.outputs) if wire in late]
+        following = self._part(tail, lambda wire: wire in self.varying and wire not in late)
+        rows = self._tree_loop([w for w in self.outputs if w not in late], following.inputs)
+        self._outside(following, tail)
+        return rows + [self._stack(wire) for wire in self.outputs]
+
+    def _late(self) -> set[Wire]:
+        """The wires made after the loop: products on which no row depends, where storing
+        their operands costs no more than their fixed operand, or than what they give."""
+        feeding = self._behind(self.body.outputs[: self.carried])
+        there: set[Wire] = {*self.stacked, *self.outputs}
+        leaving: set[Wire] = set()
+        for node in self.body.nodes:
+            output = node.outputs[0]
+            if not _is_product(node) or output in feeding or output in self.stacked:
+                continue
+            operands = {wire for wire in node.inputs if wire in self.varying}
+            size = output.type.size if len(operands) > 1 else self._fixed_operand(node)
+            if sum(wire.type.size for wire in operands - there) <= size:
+                there |= operands
+                leaving.add(output)
+        return self._after(leaving) | leaving if leaving else set()
+
+    def _tree_loop(self, wanted: Iterable[Wire], frontier: Iterable[Wire]) -> list[Wire]:
+        """The loop that remains: its final rows; what it stacks joins the stacked."""
+        stacks = [
+            wire
+            for wire in dict.fromkeys([*wanted, *frontier])
+            if wire in self.varying and wire not in self.stacked
+        ]
+        made = self.body.outputs[: self.carried]
+        core = self._part([*made, *stacks], lambda wire: wire in self.stacked)
+        child = self.builder.child()
+        child.origin = self.builder.origin
+        place = {wire: self.same[wire] for wire in core.inputs if wire in self.same}
+        for wire in self.state:
+            place[wire] = child.input(wire.type, wire.name, wire.representation)
+        through = [wire for wire in core.inputs if wire in self.stacked]
+        for wire in through:
+            place[wire] = child.input(wire.type, wire.name, wire.representation)
+        demand(core, [True] * len(core.outputs), self.rebuild.alive)
+        results = self.rebuild.run(child, core, [place[wire] for wire in core.inputs])
+        body = child.finish(results)
+        operation = replace(self.tree, body=body, shared=len(child.captured))
+        operands = [*self.schedule, *child.captured, *self.initial]
+        answers = self.builder.add(operation, [*operands, *(self.stacked[w] for w in through)])
+        rows, stacked = list(answers[: self.tree.rows]), answers[self.tree.rows :]
+        self.stacked.update(zip(stacks, stacked, strict=True))
+        return rows
 
 
 def _name(node: Node) -> str:

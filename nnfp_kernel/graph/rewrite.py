@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .graph import Graph
 from .laws import LAWS, Primitives, Simplifier
-from .loops import put_loop
+from .loops import put_loop, put_tree_loop
 from .vectorise import Rebuild
 
 __all__ = ["LAWS", "Simplifier", "optimise", "vectorise"]
@@ -40,4 +40,5 @@ def optimise(primitives: Primitives, graph: Graph) -> Graph:
     >>> len(optimise(PRIMITIVES, graph).nodes)
     0
     """
-    return Rebuild(primitives, resolve=True, put_loop=put_loop).graph(graph)
+    rebuild = Rebuild(primitives, True, put_loop, put_tree_loop)
+    return rebuild.graph(graph)

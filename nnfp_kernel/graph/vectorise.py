@@ -39,7 +39,7 @@ class Rebuild:
     """One rebuilding of a graph and of the graphs in it; dead nodes are left out.
 
     `resolve` says whether a choice in a batch is resolved or left as a Map of its own;
-    `put_loop` is how a finished loop is put into a builder.
+    `put_loop` and `put_tree_loop` are how a finished loop is put into a builder.
 
     A dead wire has no place in the new graph: it stands for itself and is not used.
     """
@@ -49,10 +49,12 @@ class Rebuild:
         primitives: Primitives,
         resolve: bool = False,
         put_loop: PutLoop | None = None,
+        put_tree_loop: PutTreeLoop | None = None,
     ):
         self.primitives = primitives
         self.resolve = resolve
         self.put_loop = put_loop or _as_it_is
+        self.put_tree_loop = put_tree_loop or _tree_loop_as_it_is
         self.alive: set[Wire] = set()
         self.uses: Counter[Wire] = Counter()
 
@@ -399,7 +401,8 @@ class Rebuild:
         stacked = [k for k, w in enumerate(node.outputs[tree.rows :], count) if w in self.alive]
         body = child.finish([*made[:count], *(made[k] for k in stacked)])
         operation = replace(tree, body=body, shared=len(child.captured))
-        results = builder.add(operation, [*schedule, *child.captured, *initial, *given])
+        whole = [*schedule, *child.captured, *initial, *given]
+        results = self.put_tree_loop(self, builder, operation, whole)
         answers = [*results[: tree.rows], *node.outputs[tree.rows :]]
         for k, wire in zip(stacked, results[tree.rows :], strict=True):
             answers[tree.rows + k - count] = wire
@@ -420,6 +423,13 @@ def _as_it_is(
     return builder.add(operation, (*shared, *initial, *sequences))
 
 
+def _tree_loop_as_it_is(
+    _: Rebuild, builder: Simplifier, tree: TreeLoop, operands: Sequence[Wire]
+) -> Sequence[Wire]:
+    return builder.add(tree, operands)
+
+
+PutTreeLoop: TypeAlias = Callable[[Rebuild, Simplifier, TreeLoop, Sequence[Wire]], Sequence[Wire]]
 PutLoop: TypeAlias = Callable[
     [
         Rebuild, Simplifier, Graph, Sequence[Wire], Sequence[Wire], Sequence[Wire], int, bool,

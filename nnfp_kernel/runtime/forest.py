@@ -77,12 +77,13 @@ class Flat:
     columns: tuple[tuple[Column, ...], ...]
 
     @classmethod
-    def of(cls, tree: DataValue, type: t.Named, declarations: Declarations) -> Flat:
-        """The tree's own arrays, found once for each type it is used at."""
+    def of(
+        cls, tree: DataValue, key: str, constructors: Constructors, declarations: Declarations
+    ) -> Flat:
+        """The tree's own arrays, found once for each type it is used at, its `key`."""
         kept = tree.__dict__.setdefault("_flat", {})
-        key = t.show(type)
         if key not in kept:
-            kept[key] = cls._made(tree, Constructors.of(type, declarations), declarations)
+            kept[key] = cls._made(tree, constructors, declarations)
         found: Flat = kept[key]
         return found
 
@@ -132,6 +133,7 @@ class Column:
     arrays: tuple[Array, ...]
     shape: tuple[int, ...]  # of each
     stack: Array | None
+    plain: bool = True  # whether all are NumPy's own
 
     @classmethod
     def of(cls, arrays: Sequence[Array], shape: tuple[int, ...]) -> Column:
@@ -139,7 +141,8 @@ class Column:
         if lasting and all(map(is_concrete, arrays)):
             own = numpy.stack(arrays) if arrays else numpy.zeros((0, *shape))
             return cls((), shape, own.reshape(len(arrays), *shape))
-        return cls(tuple(arrays), shape, None)
+        plain = all(isinstance(array, numpy.ndarray) for array in arrays)
+        return cls(tuple(arrays), shape, None, plain)
 
     def __len__(self) -> int:
         return len(self.arrays) if self.stack is None else len(self.stack)
@@ -147,7 +150,7 @@ class Column:
     def stacked(self) -> Array:
         if self.stack is not None:
             return self.stack
-        if all(isinstance(array, numpy.ndarray) for array in self.arrays):
+        if self.plain:
             if self.shape:
                 flat = numpy.concatenate(self.arrays)
                 return flat.reshape(len(self.arrays), *self.shape)
@@ -259,7 +262,8 @@ class PackedTrees(Packed):
             tuple(a for k in constructors.payload(name) for a in self.declarations.layout(own[k]))
             for name, own in constructors.fields.items()
         )
-        flats = [Flat.of(tree, self.type, self.declarations) for tree in self.trees]
+        key = t.show(self.type)
+        flats = [Flat.of(tree, key, constructors, self.declarations) for tree in self.trees]
         if not self.each:
             return [Plan(constructors, room, flats)]
         width = max((Plan(constructors, room, [flat]).width for flat in flats), default=1)

@@ -204,6 +204,20 @@ def test_its_second_derivative_is_that_of_the_lowered_program():
         assert_allclose(one, other, rtol=1e-9, atol=1e-10)
 
 
+def test_the_gradient_of_a_shared_weight_is_one_product_after_the_loop():
+    graph = tree_graph(3, 2, 4, 2)
+    made = optimise(PRIMITIVES, gradient_graph(PRIMITIVES, graph, [False] * 4 + [True] * 4))
+    loops = [node for node in made.nodes if isinstance(node.operation, TreeLoop)]
+    assert len(loops) == 2
+    assert all(wire.type.shape[1:] != (3, 3) for node in loops for wire in node.outputs)
+    products = [
+        node
+        for node in made.nodes
+        if isinstance(node.operation, Call) and node.operation.primitive.name == "contract"
+    ]
+    assert [node.outputs[0].type.shape for node in products] == [(3, 3)]
+
+
 def test_a_map_of_tree_loops_stays_one_and_is_right():
     """Each element with a schedule and rows of its own."""
     shape = (3, 2, 4, 2)
