@@ -128,7 +128,7 @@ seeds = st.integers(0, 1 << 30)
 # --- a batch is what its examples are ---------------------------------------------------------
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(sizes, seeds)
 def test_a_batch_of_trees_gives_what_each_gives(session, leaves, seed):
     random = numpy.random.default_rng(seed)
@@ -144,7 +144,7 @@ def test_a_batch_of_trees_gives_what_each_gives(session, leaves, seed):
         same(gradient["tree"][name], mean)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=3, max_size=3), seeds)
 def test_several_constructors_with_payload_and_a_pair_as_the_result(session, depths, seed):
     random = numpy.random.default_rng(seed)
@@ -179,7 +179,7 @@ def by_hand(tree: DataValue, weights: dict) -> tuple[float, numpy.ndarray]:
     raise AssertionError(tree.constructor)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(sizes, seeds)
 def test_an_algebra_that_knows_its_example_is_right(session, leaves, seed):
     random = numpy.random.default_rng(seed)
@@ -223,7 +223,7 @@ def test_what_is_no_catamorphism_runs_by_structure(session):
 # --- derivatives --------------------------------------------------------------------------------
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(1, 9), seeds)
 def test_the_gradient_of_a_tree_is_a_tree(session, leaves, seed):
     """Of its shape; judged by finite differences and <Lu, v> = <u, L† v>."""
