@@ -12,12 +12,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy
 
 from ..graph.values import Declarations, Sequence, Value
 from ..language import types as t
+from ..language.diagnostics import NnfpError
 from ..language.sizes import Size, SizeVariable, constant
 from .data import DataValue
 
@@ -25,7 +27,10 @@ Array = Any
 
 
 class Misfit(Exception):
-    """A Python value that is no value of the type: what was found, what was expected."""
+    """A Python value that is no value of the type: what was found, what was expected.
+    Of a batch, in which example and in which of its inputs."""
+
+    example = input = 0
 
     def __init__(self, found: str, expected: str, where: str = "") -> None:
         self.found, self.expected, self.where = found, expected, where
@@ -58,6 +63,12 @@ class Packed(ABC):
     def unpacked(self, arrays: Iterator[Array]) -> Any:
         """The values that these arrays, a gradient, make up, in the form of those packed;
         () in the places of what does not move."""
+
+
+def in_example(error: NnfpError, k: int) -> NnfpError:
+    """The mistake, told with the example of a batch that it is in."""
+    note = f"It is example {k} of the batch, counted from 0."
+    return NnfpError([replace(one, notes=(*one.notes, note)) for one in error.diagnostics])
 
 
 # --- Python in --------------------------------------------------------------------------

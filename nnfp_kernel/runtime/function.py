@@ -27,7 +27,7 @@ from ..language.sizes import constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import LinearMap
-from . import misfits, stored, watch
+from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
 from .exchange import (
     DataValue,
@@ -148,12 +148,27 @@ class Call:
         gradients = derivative.adjoint().apply(builder, [cotangent])
         return builder.finish([output, *_real(builder, gradients, derivative.domain)])
 
-    def _compiled(self, graph: Graph) -> Callable[..., Any]:
-        import jax
+    @cached_property
+    def weighted_gradient(self) -> Callable[..., Any]:
+        """inputs ++ the share of each example -> the sum of the answers, each times its
+        share ++ the numbers of problems, where there can be any ++ gradients of the
+        weights made of real numbers."""
+        graph = self.traced.vectorised
+        weights = self.traced.weight_wires
+        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        (output, *doubts), derivative = linearize(builder, graph, inputs, active)
+        shares = builder.input(output.type, "shares")
+        total = builder.emit("sum", builder.emit("mul", output, shares), axes=(0,))
+        gradients = derivative.adjoint().apply(builder, [shares])
+        real = _real(builder, gradients, derivative.domain)
+        return self._compiled(builder.finish([total, *doubts, *real]))
 
+    def _compiled(self, graph: Graph) -> Callable[..., Any]:
         program = self.traced.program
         graph = optimise(program.primitives, graph)
-        return jax.jit(lower(graph, program.precision))  # type: ignore[no-any-return]
+        return self.traced.compiled.function(lower(graph, program.precision))
 
     @cached_property
     def derivative(self) -> LinearMap:
@@ -264,12 +279,6 @@ class Function:
         held = dict(paths_of(self.weights))
         stored.write(file, held, self.reached, self.program.declarations)
 
-    @property
-    def compilations(self) -> int:
-        """How many graphs were traced and compiled so far, one for each kind of input: a
-        forest runs the graph of any other of its size."""
-        return len(self._calls)
-
     # --- running -------------------------------------------------------------------------
 
     def apply(
@@ -292,17 +301,18 @@ class Function:
         weights = self.session_weights()
         if key is None:
             key = self.session_key()
-        domains = self._domains(len(inputs))
-        if any(self._is_batch(value, type) for value, type in zip(inputs, domains, strict=True)):
+        if any(isinstance(value, list) for value in inputs):
+            domains = self.domains(len(inputs))
             if any(map(self.program.declarations.has_trees, domains)):
                 with contextlib.suppress(NoForest):
                     return self._together(weights, inputs, domains, key, train)
-            return self._each(weights, inputs, domains, key, train)
+            return lists.answers(self, weights, inputs, key, train)
         return self.apply(weights, *inputs, key=key, train=train)
 
     def batch(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
         """The values at a batch: every array has one more leading axis, so has the answer.
-        In the place of a tree there is a list of trees, of whatever shapes."""
+        A Python list in place of an array has an example in each item, and so has the
+        answer: their sequences may differ in length, their trees in shape."""
         if key is None:
             key = self.session_key()
         return self.apply_batch(self.session_weights(), *inputs, key=key, train=train)
@@ -310,7 +320,9 @@ class Function:
     def apply_batch(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> Any:
-        """`apply` over a leading axis of all inputs. Pure, as `apply` is."""
+        """`apply` over a leading axis of all inputs, pure as `apply` is; or over lists."""
+        if self._are_lists(inputs):
+            return lists.answers(self, weights, inputs, key, train)
         try:
             call, inputs, _ = self._prepared_batch(inputs, train)
         except NoForest:
@@ -320,7 +332,7 @@ class Function:
             ]
             return stacked(answers)
         arrays = self._arrays(call, weights, inputs, key)
-        return call.traced.answer.rebuild(iter(call.traced.run(*arrays)))
+        return call.traced.answer.rebuild(iter(call.traced.checked(call.traced.run(*arrays))))
 
     # --- derivatives -----------------------------------------------------------------------
 
@@ -393,7 +405,10 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> tuple[Any, dict[str, Any]]:
         """The mean of an objective over a batch, and its gradient in the weights: all
-        examples at once, so that the gradient of a shared weight is one product."""
+        examples at once, so that the gradient of a shared weight is one product. Of lists,
+        whose examples may differ in length, bucket by bucket."""
+        if self._are_lists(inputs):
+            return lists.mean_value_and_grad(self, weights, inputs, key, train)
         try:
             call, inputs, count = self._prepared_batch(inputs, train)
         except NoForest:
@@ -412,10 +427,10 @@ class Function:
         key: Array,
         batch: int | None,
     ) -> tuple[Any, dict[str, Any]]:
-        self._require_scalar(call, batch)
+        self.require_scalar(call, batch)
         arrays = self._arrays(call, weights, inputs, key)
         value, *gradients = call.gradient(*arrays)
-        return value, self._weight_gradients(call, weights, iter(gradients))
+        return value, self.weight_gradients(call, weights, iter(gradients))
 
     def first_not_finite(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
@@ -523,9 +538,7 @@ class Function:
 
     def _packed(self, inputs: Sequence[Any], **how: bool) -> tuple[Any, ...]:
         whole = []
-        for k, (domain, value) in enumerate(
-            zip(self._domains(len(inputs)), inputs, strict=True), 1
-        ):
+        for k, (domain, value) in enumerate(zip(self.domains(len(inputs)), inputs, strict=True), 1):
             try:
                 where = _input(k, inputs)
                 whole.append(packed(domain, value, self.program.declarations, where, **how))
@@ -570,9 +583,7 @@ class Function:
     ) -> tuple[t.Type, ...]:
         """The concrete type of each input; of one example of it, in a batch."""
         types: list[t.Type] = []
-        for k, (domain, value) in enumerate(
-            zip(self._domains(len(inputs)), inputs, strict=True), 1
-        ):
+        for k, (domain, value) in enumerate(zip(self.domains(len(inputs)), inputs, strict=True), 1):
             where = _input(k, inputs)
             # A batch is an array of examples, and checked as one.
             expected = domain if batch is None else t.Array(domain, variable("batch"))
@@ -612,7 +623,29 @@ class Function:
             call = self._calls[cache_key] = Call(traced, types, structures)
         return call
 
-    def _domains(self, count: int) -> list[t.Type]:
+    def call_with_room(
+        self, types: tuple[t.Type, ...], capacity: int, rows: int, train: bool
+    ) -> Call:
+        """The function traced for so many rows of examples whose sequences have that room.
+        Raises NnfpError where that cannot be."""
+        cache_key = (types, capacity, rows, train)
+        call = self._calls.get(cache_key)
+        if call is None:
+            arguments = {argument_name(k): (type, None) for k, type in enumerate(types)}
+            traced = trace_application(
+                self.program, self.specialise(types), arguments,
+                training=train, batch=rows, capacity=capacity,
+            )  # fmt: skip
+            call = self._calls[cache_key] = Call(traced, types, (None,) * len(types))
+        return call
+
+    @property
+    def compilations(self) -> int:
+        """How many executables were compiled so far: one for each form of the inputs, one
+        for each bucket of a batch of lists, and as many for gradients."""
+        return sum(call.traced.compiled.number for call in self._calls.values())
+
+    def domains(self, count: int) -> list[t.Type]:
         found: list[t.Type] = []
         type = self.definition.scheme.type
         while isinstance(type, t.Function | t.Linear) and len(found) < count:
@@ -645,9 +678,13 @@ class Function:
         arrays: list[Array] = []
         for type, value in zip(call.types, inputs, strict=True):
             arrays.extend(flatten(value, type, declarations, number))
-        arrays.extend(self._weight_arrays(call.traced.weights, weights))
         if tangents:
-            return arrays
+            return [*arrays, *self._weight_arrays(call.traced.weights, weights)]
+        return [*arrays, *self.held_arrays(call, weights, key)]
+
+    def held_arrays(self, call: Call, weights: NestedWeights, key: Array) -> list[Array]:
+        """The arrays that are the same for all examples: all but the arguments."""
+        arrays = list(self._weight_arrays(call.traced.weights, weights))
         present = self.session_weights() if call.traced.present else {}
         arrays.extend(self._weight_arrays(call.traced.present, present))
         arrays.extend(call.traced.external_arrays())
@@ -676,7 +713,7 @@ class Function:
                 raise misfits.weight_misfit(self, misfit, name, hole) from None
             yield from flatten(value, weight.type, declarations, number)
 
-    def _weight_gradients(
+    def weight_gradients(
         self, call: Call, weights: NestedWeights, supply: Iterator[Array]
     ) -> dict[str, Any]:
         """Gradients by path, of all weights the function reaches: zero for those that this
@@ -710,7 +747,7 @@ class Function:
         for type, value, count in zip(call.types, inputs, call.traced.counts, strict=True):
             parts = [next(supply) if next(active) else () for _ in range(count)]
             found.append(shaped(type, value, iter(parts), declarations))
-        return self._weight_gradients(call, weights, supply), *found
+        return self.weight_gradients(call, weights, supply), *found
 
     def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         number = numbers(self.program.precision)
@@ -746,7 +783,7 @@ class Function:
                 raise misfits.cotangent_misfit(self, cotangent, "the constructor of the value")
         return flat
 
-    def _require_scalar(self, call: Call, batch: int | None) -> None:
+    def require_scalar(self, call: Call, batch: int | None) -> None:
         outputs = call.traced.answers
         shape = () if batch is None else (batch,)
         if len(outputs) != 1 or outputs[0].type.shape != shape or outputs[0].type.kind != "R":
@@ -773,8 +810,12 @@ class Function:
             raise misfits.batch_misfit(self, inputs)
         return int(sizes.pop()[0])
 
-    def _is_batch(self, value: Any, type: t.Type) -> bool:
-        return isinstance(value, list)
+    def _are_lists(self, inputs: Sequence[Any]) -> bool:
+        """Whether examples come in lists, and none is a tree: those make a forest."""
+        domains = self.domains(len(inputs))
+        return any(isinstance(value, list) for value in inputs) and not any(
+            map(self.program.declarations.has_data, domains)
+        )
 
     def _together(
         self, weights: NestedWeights, inputs: Sequence[Any], domains: Sequence[t.Type],
@@ -782,7 +823,10 @@ class Function:
     ) -> list[Any]:  # fmt: skip
         """The answers to a list of examples with trees in them, as one batch. Raises
         NoForest where they cannot be taken together."""
-        count = self._list_length(inputs)
+        counts = {len(value) for value in inputs if isinstance(value, list)}
+        if len(counts) != 1:
+            raise misfits.lists_misfit(self, sorted(counts))
+        (count,) = counts
         columns = [
             column(domain, value if isinstance(value, list) else [value] * count)
             for domain, value in zip(domains, inputs, strict=True)
@@ -790,46 +834,9 @@ class Function:
         answer = self.apply_batch(weights, *columns, key=key, train=train)
         return [example_of(answer, k) for k in range(count)]
 
-    def _each(
-        self, weights: NestedWeights, inputs: Sequence[Any], domains: Sequence[t.Type],
-        key: Array, train: bool,
-    ) -> list[Any]:  # fmt: skip
-        import jax
-
-        count = self._list_length(inputs)
-        answers = []
-        for k in range(count):
-            example = [value[k] if isinstance(value, list) else value for value in inputs]
-            own = jax.random.fold_in(key, k)
-            try:
-                answers.append(self.apply(weights, *example, key=own, train=train))
-            except NnfpError as error:
-                raise _in_example(error, k) from None
-        return answers
-
-    def _list_length(self, inputs: Sequence[Any]) -> int:
-        counts = {len(value) for value in inputs if isinstance(value, list)}
-        if len(counts) != 1:
-            raise misfits.lists_misfit(self, sorted(counts))
-        return counts.pop()
-
 
 def _input(k: int, inputs: Sequence[Any]) -> str:
     return "the input" if len(inputs) == 1 else f"input {k}"
-
-
-def _in_example(error: NnfpError, k: int) -> NnfpError:
-    from dataclasses import replace
-
-    return NnfpError(
-        [
-            replace(
-                diagnostic,
-                notes=(*diagnostic.notes, f"It is example {k} of the batch, counted from 0."),
-            )
-            for diagnostic in error.diagnostics
-        ]
-    )
 
 
 def _sampled(type: t.Type, size: int) -> t.Type:

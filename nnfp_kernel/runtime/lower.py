@@ -18,6 +18,7 @@ Every array has the type its wire says: the kind with the session's precision.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -68,6 +69,24 @@ def lower(graph: Graph, precision: Precision = 32) -> Lowered:
         return tuple(map(_array, run_graph(graph, given, dtypes)))
 
     return lowered
+
+
+@dataclass
+class Compiled:
+    """Counts what is compiled: a number that tests read."""
+
+    number: int = 0
+
+    def function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, compiled by JAX on first use and for each new form of its arrays."""
+        import jax
+
+        def counted(*arrays: Array) -> Any:
+            self.number += 1  # JAX comes here when it traces, not when it runs
+            return function(*arrays)
+
+        compiled: Callable[..., Any] = jax.jit(counted)
+        return compiled
 
 
 Dtypes = dict[str, "numpy.dtype[Any]"]

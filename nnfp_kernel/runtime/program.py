@@ -48,8 +48,17 @@ from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
 from .data import DataValue
-from .exchange import Packed, flatten, is_concrete, match, rebuild, tags_of, with_tags
-from .lower import DTYPES, Precision, lower
+from .exchange import (
+    Packed,
+    flatten,
+    in_example,
+    is_concrete,
+    match,
+    rebuild,
+    tags_of,
+    with_tags,
+)
+from .lower import DTYPES, Compiled, Precision, lower
 
 Array = Any
 Structure = Any  # hashable: the constructors of the data values among the arguments
@@ -106,6 +115,7 @@ class Traced:
     answer: Answer
     program: Program
     problems: tuple[Diagnostic, ...] = ()
+    compiled: Compiled = field(default_factory=Compiled)
 
     @property
     def answers(self) -> tuple[Wire, ...]:
@@ -117,9 +127,12 @@ class Traced:
         only showed at run time; inside a `jit` of the user's own nothing can be told."""
         if not self.problems:
             return arrays
-        *answers, number = arrays
-        if is_concrete(number) and int(number):
-            raise NnfpError(self.problems[int(number) - 1])
+        *answers, numbers = arrays
+        if is_concrete(numbers):
+            found = numpy.asarray(numbers)
+            for k in numpy.flatnonzero(found):
+                error = NnfpError(self.problems[int(found.flat[k]) - 1])
+                raise error if not found.shape else in_example(error, int(k))
         return answers
 
     @property
@@ -145,9 +158,7 @@ class Traced:
     @cached_property
     def run(self) -> Callable[..., tuple[Array, ...]]:
         """The same, compiled on first use."""
-        import jax
-
-        return jax.jit(self.lowered)  # type: ignore[no-any-return]
+        return self.compiled.function(self.lowered)
 
     def external_arrays(self) -> list[Array]:
         """The arrays of the values brought in from Python."""
