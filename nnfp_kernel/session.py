@@ -300,15 +300,19 @@ class Session:
         `name` is an objective, a function of an example that gives a number; its mean
         over the examples is minimised. With a `loss` it is a model: the loss of an
         example (x, y) is `loss (name x) y`, and so for the metric. `data` are arrays
-        with the examples along their leading axis; an example of several arrays is a
-        tuple. `options` are those of `runtime.train.train`.
+        with the examples along their leading axis, or Python lists of examples that may
+        differ in length; an example of several arrays is a tuple. `options` are those of
+        `runtime.train.train`.
         """
         from .runtime import train as loop
-        from .runtime.objective import require_examples
+        from .runtime.examples import Buckets
+        from .runtime.objective import examples_of, require_examples
 
         objective, function = self._objective(name, loss, metric)
-        require_examples(function, data)
         weights = {weight.path: self._weight(weight.path).value for weight in function.reached}
+        examples = examples_of(function, unflatten_paths(weights), data)
+        if not isinstance(examples, Buckets):
+            require_examples(function, examples)
 
         def keep(found: Mapping[str, Any]) -> None:
             self.weights = dict(found)
@@ -316,7 +320,7 @@ class Session:
         return loop.train(
             objective,
             unflatten_paths(weights),
-            data,
+            examples,
             seed=self.seed if seed is None else seed,
             keep=keep,
             **options,

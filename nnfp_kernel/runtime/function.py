@@ -451,7 +451,10 @@ class Function:
         self, prepared: tuple[Call, Sequence[Any]], weights: NestedWeights, key: Array
     ) -> Span | None:
         call, inputs = prepared
-        arrays = self._arrays(call, weights, inputs, key)
+        return self.spoiled_by(call, self._arrays(call, weights, inputs, key))
+
+    def spoiled_by(self, call: Call, arrays: Sequence[Array]) -> Span | None:
+        """The expression at which NaN or infinity came into the value or the gradient."""
         precision = self.program.precision
         for graph in (call.traced.graph, call.gradient_graph):
             node = watch.first_not_finite(graph, arrays, precision)

@@ -19,6 +19,7 @@ from .exchange import Misfit, in_example, is_concrete
 from .ragged import Differ, Form, form, packed, rows_of
 
 if TYPE_CHECKING:
+    from ..language.source import Span
     from .function import Call, Function
 
 Array = Any
@@ -208,6 +209,68 @@ def mean_value_and_grad(
     for part in parts[1:]:
         total = jax.tree.map(lambda a, b: a + b, total, part)
     return total
+
+
+# --- in training ------------------------------------------------------------------------
+
+
+def rows_value_and_grad(
+    function: Function, weights: NestedWeights, form: Form, key: Array,
+    capacity: int, arrays: Sequence[Array], mask: Array,
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+    """The mean of an objective over packed examples, those that the mask has, and its
+    gradient in the weights. Pure."""
+    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=True)
+    shares = mask / mask.sum()
+    value, *gradients = call.weighted_gradient(*given, shares)
+    supply = iter(gradients[1:] if call.traced.problems else gradients)
+    return value, function.weight_gradients(call, weights, supply)
+
+
+def rows_values(
+    function: Function, weights: NestedWeights, form: Form, key: Array,
+    capacity: int, arrays: Sequence[Array],
+) -> Array:  # fmt: skip
+    """What an objective gives for each of some packed examples. Pure."""
+    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=False)
+    return call.traced.run(*given)[0]
+
+
+def first_not_finite(
+    function: Function, weights: NestedWeights, form: Form, key: Array,
+    capacity: int, arrays: Sequence[Array],
+) -> Span | None:  # fmt: skip
+    """The expression at which NaN or infinity came into packed examples."""
+    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=True)
+    return function.spoiled_by(call, given)
+
+
+def _of_rows(
+    function: Function, weights: NestedWeights, form: Form, key: Array,
+    capacity: int, arrays: Sequence[Array], *, train: bool,
+) -> tuple[Call, list[Array]]:  # fmt: skip
+    import jax
+
+    rows = arrays[0].shape[0]
+    call = function.call_with_room(form.types, capacity, rows, train)
+    keys = jax.random.split(key, rows) if call.traced.draws else key
+    return call, [*arrays, *function.held_arrays(call, weights, keys)]
+
+
+def require_examples(
+    function: Function, weights: NestedWeights, found: Form, examples: Sequence[Example]
+) -> None:
+    """Raise NnfpError for what only shows at run time, which no training can look at, and
+    for what cannot be run with padding."""
+    import jax
+
+    problems = _Problems()
+    for run in runs(function, found, examples, True):
+        if run.call.traced.problems:
+            keys = _keys(run.call, jax.random.key(0), run.indices, len(run.arrays[0]))
+            held = function.held_arrays(run.call, weights, keys)
+            problems.see(run, numpy.asarray(run.call.traced.run(*run.arrays, *held)[-1]))
+    problems.tell()
 
 
 def _each(

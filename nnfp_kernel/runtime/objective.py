@@ -8,6 +8,8 @@ from typing import Any
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import constant
+from . import lists
+from .examples import Buckets, Rows
 from .exchange import Misfit, match, paths_of, unflatten_paths
 from .function import Function
 from .train import Batch, Key, Objective, Weights
@@ -25,18 +27,38 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
             _require_number(each)
 
     def value_and_grad(weights: Weights, batch: Batch, key: Key) -> tuple[Any, Weights]:
-        value, gradient = function.mean_value_and_grad(
-            weights, _example(batch), key=key, train=True
+        if isinstance(batch, Rows):
+            form = batch.buckets.form
+            return batch.switch(  # type: ignore[no-any-return]
+                lambda *rows: complete(
+                    weights, *lists.rows_value_and_grad(function, weights, form, key, *rows)
+                )
+            )
+        return complete(
+            weights,
+            *function.mean_value_and_grad(weights, _example(batch), key=key, train=True),
         )
+
+    def complete(weights: Weights, value: Any, gradient: Weights) -> tuple[Any, Weights]:
         # A weight that is reached but plays no part has no gradient of its own: zero.
         found = dict(paths_of(gradient))
         every = {path: found.get(path, 0 * weight) for path, weight in paths_of(weights)}
         return value, unflatten_paths(every)
 
     def blame(weights: Weights, batch: Batch, key: Key) -> str:
-        if not all(map(finite, batch)):
+        if isinstance(batch, Rows):
+            form = batch.buckets.form
+            if not batch.switch(lambda _room, arrays, _mask: all(map(finite, arrays))):
+                return "the data, which hold NaN or infinity"
+            span = batch.switch(
+                lambda room, arrays, _mask: lists.first_not_finite(
+                    function, weights, form, key, room, arrays
+                )
+            )
+        elif not all(map(finite, batch)):
             return "the data, which hold NaN or infinity"
-        span = function.first_not_finite(weights, _example(batch), key=key, train=True)
+        else:
+            span = function.first_not_finite(weights, _example(batch), key=key, train=True)
         if span is None:
             return ""
         text = " ".join(span.text.split())
@@ -47,6 +69,13 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
 
 def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
     def values(weights: Weights, batch: Batch, key: Key) -> Any:
+        if isinstance(batch, Rows):
+            form = batch.buckets.form
+            return batch.switch(
+                lambda room, arrays, _mask: lists.rows_values(
+                    function, weights, form, key, room, arrays
+                )
+            )
         return function.apply_batch(weights, _example(batch), key=key)
 
     return values
@@ -55,6 +84,28 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
 def _example(batch: Sequence[Any]) -> Any:
     """An example of several arrays is a tuple; of one, that array."""
     return batch[0] if len(batch) == 1 else tuple(batch)
+
+
+def examples_of(
+    function: Function, weights: Weights, data: Sequence[Any]
+) -> Sequence[Any] | Buckets:
+    """The examples of a training: arrays as they are, lists in buckets where what they
+    hold differs in length. Raises NnfpError that names a wrong example."""
+    if not any(isinstance(one, list) for one in data):
+        return data
+    counts = {len(one) for one in data}
+    if counts == {0} or len(counts) > 1:
+        return data  # the loop says what is wrong
+    examples = [(_example([one[k] for one in data]),) for k in range(counts.pop())]
+    try:
+        form = lists.form_of(function, examples)
+        if not form.ragged:
+            return data
+        lists.require_examples(function, weights, form, examples)
+    except lists.OneByOne:
+        return data  # trees, and what cannot be run with padding
+    program = function.program
+    return Buckets.of(form, examples, program.declarations, program.precision)
 
 
 def require_examples(function: Function, data: Sequence[Any]) -> None:

@@ -30,8 +30,10 @@ import jax.numpy as jnp
 import numpy
 import optax
 
+from .examples import Buckets
+
 Weights = Any  # nested dicts of arrays
-Batch = tuple[Any, ...]  # of arrays that share their leading axis, the examples; or of lists
+Batch = Any  # arrays that share their leading axis, the examples; lists; Rows of a bucket
 Key = Any
 
 CHUNK_STEPS = 1024  # at most, in one compiled call
@@ -195,7 +197,7 @@ SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
 def train(
     objective: Objective,
     weights: Weights,
-    data: Sequence[Any],
+    data: Sequence[Any] | Buckets,
     *,
     optimizer: str | optax.GradientTransformation = "adam",
     rate: float | str | Schedule | None = None,
@@ -219,7 +221,8 @@ def train(
     ('finished', 2.0)
 
     `data` are arrays of one leading length, or lists where examples differ in shape: then
-    the functions of the objective are handed lists. An epoch sees every example once, in an
+    the functions of the objective are handed lists; or examples in buckets, whose batches
+    are of one bucket each. An epoch sees every example once, in an
     order drawn from `seed`; a batch may reach over the end of an epoch. `rate` is a
     number, the name of a schedule with or without its peak (`cosine`, `cosine 0.01`), or
     a function of the step. `valid` is the share of examples held out, measured at the
@@ -232,13 +235,7 @@ def train(
     leaves = jax.tree.leaves(weights)
     if not sum(numpy.size(leaf) for leaf in leaves):
         raise ValueError("there are no weights to train")
-    columns = tuple(map(_column, data))
-    if not columns or any(jnp.ndim(column) == 0 for column in columns if not _listed(column)):
-        raise ValueError("the data are arrays with a leading axis, the examples")
-    lengths = list(map(len, columns))
-    if len(set(lengths)) > 1:
-        counted = ", ".join(map(str, lengths))
-        raise ValueError(f"the data differ in their number of examples: {counted}")
+    columns = data if isinstance(data, Buckets) else _columns(data)
     if batch < 1:
         raise ValueError(f"a batch has at least one example, not {batch}")
     if not 0 <= valid < 1:
@@ -246,26 +243,37 @@ def train(
     if (epochs is not None and not epochs > 0) or (steps is not None and steps < 1):
         raise ValueError("train for a positive number of epochs or steps")
 
-    total = lengths[0]
+    total = _count(columns)
     held_out = min(total - 1, max(1, round(total * valid))) if valid else 0
     examples = total - held_out
     if examples < 1 or (valid and not held_out):
         raise ValueError(f"too few examples: {total}")
     size = min(batch, examples)
-    if steps is None:
-        epochs = 5.0 if epochs is None else float(epochs)
-        steps = math.ceil(epochs * examples / size - 1e-9)
-    else:
-        epochs = steps * size / examples
-
     shuffled = numpy.random.default_rng([seed, 1]).permutation(total) if held_out else None
     parts: tuple[Batch, Batch] = (columns, ())
     if shuffled is not None:
         kept, aside = shuffled[held_out:], shuffled[:held_out]
-        parts = (_taken(columns, kept), _taken(columns, aside))
+        parts = _some(columns, kept), _some(columns, aside)
+    slots = _slots(_ordered(parts[0]), size)
+    if steps is None:
+        epochs = 5.0 if epochs is None else float(epochs)
+        steps = math.ceil(epochs * slots / size - 1e-9)
+    else:
+        epochs = steps * size / slots
     method, rates, name = _method(optimizer, rate, steps)
     plan = _Plan(objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep)
     return _events(plan, jax.tree.map(jnp.asarray, weights))
+
+
+def _columns(data: Sequence[Any]) -> Batch:
+    columns = tuple(map(_column, data))
+    if not columns or any(jnp.ndim(column) == 0 for column in columns if not _listed(column)):
+        raise ValueError("the data are arrays with a leading axis, the examples")
+    lengths = list(map(len, columns))
+    if len(set(lengths)) > 1:
+        counted = ", ".join(map(str, lengths))
+        raise ValueError(f"the data differ in their number of examples: {counted}")
+    return columns
 
 
 def _column(given: Any) -> Any:
@@ -285,10 +293,31 @@ def _listed(column: Any) -> bool:
 
 def _taken(data: Batch, indices: Any) -> Batch:
     """The examples at these places."""
+    if isinstance(data, Buckets):
+        return data.take(indices)
     return tuple(
         [column[k] for k in indices] if _listed(column) else jnp.take(column, indices, axis=0)
         for column in data
     )
+
+
+def _some(data: Batch, indices: Any) -> Batch:
+    """Only these examples."""
+    return data.only(indices) if isinstance(data, Buckets) else _taken(data, indices)
+
+
+def _count(data: Batch) -> int:
+    return data.count if isinstance(data, Buckets) else len(data[0])
+
+
+def _ordered(data: Batch) -> int | Buckets:
+    """What an epoch's order depends on: of arrays and lists only how many there are."""
+    return data if isinstance(data, Buckets) else len(data[0])
+
+
+def _slots(of: int | Buckets, batch: int) -> int:
+    """The length of an epoch's order: the examples, and places to spare."""
+    return of.slots(batch) if isinstance(of, Buckets) else of
 
 
 def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) -> Finished:
@@ -377,11 +406,12 @@ class _State(NamedTuple):
     offset: Any  # into `order`, of the next batch
 
 
-def _turned(key: Key, examples: int, state: _State) -> _State:
+def _turned(key: Key, of: int | Buckets, batch: int, state: _State) -> _State:
     """The state in a new epoch, if the old one is over."""
+    examples = _slots(of, batch)
 
     def turn_epoch(state: _State) -> _State:
-        following = _order(key, state.epoch + 2, examples)
+        following = _order(key, state.epoch + 2, of, batch)
         order = jnp.concatenate([state.order[examples:], following])
         return state._replace(order=order, epoch=state.epoch + 1, offset=state.offset - examples)
 
@@ -442,12 +472,12 @@ def _chunk(
             state, finite = _learned(method, batch, rate, state, loss, gradient)
             return state, losses.at[done].set(loss.astype(losses.dtype)), done + 1, ~finite
 
-        return functools.partial(_turned, key, data[0].shape[0]), step
+        return functools.partial(_turned, key, _ordered(data), batch), step
 
     def run(
         state: _State, data: Batch, key: Key, first: Any, count: Any, rates: Any
     ) -> tuple[_State, Any, Any, Any]:
-        examples = data[0].shape[0]
+        examples = _slots(_ordered(data), batch)
         turned, step = pieces(data, key, first, rates)
 
         def epoch(carry: Any) -> Any:
@@ -504,7 +534,7 @@ def _chunk_of_lists(
 ) -> Callable[..., tuple[_State, Any, Any, Any]]:
     """What `_chunk` gives, for examples in lists: only what is around the objective is
     compiled here."""
-    turned = jax.jit(_turned, static_argnums=1)
+    turned = jax.jit(_turned, static_argnums=(1, 2))
     learned = jax.jit(functools.partial(_learned, method, batch))
 
     def run(
@@ -512,7 +542,7 @@ def _chunk_of_lists(
     ) -> tuple[_State, Any, Any, Any]:
         losses = numpy.zeros(CHUNK_STEPS, rates.dtype)
         for done in range(count):
-            state = turned(key, len(data[0]), state)
+            state = turned(key, len(data[0]), batch, state)
             examples = _taken(data, numpy.asarray(_next(state, batch)))
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
             state, finite = learned(rates[done] if scaled else None, state, loss, gradient)
@@ -529,9 +559,17 @@ def _in_a_loop(plan: _Plan, weights: Weights, key: Key) -> bool:
     have convolutions in it, which it runs there some 30 times slower than outside."""
     if jax.default_backend() != "cpu":
         return True
-    examples = tuple(array[: plan.batch] for array in plan.data)
-    traced = jax.make_jaxpr(plan.objective.value_and_grad)(weights, examples, key)
+    step = _first_step(plan.objective.value_and_grad, plan.batch)
+    traced = jax.make_jaxpr(step)(weights, plan.data, key)
     return "conv_general_dilated" not in str(traced)
+
+
+@functools.lru_cache(maxsize=16)
+def _first_step(
+    value_and_grad: Callable[[Weights, Batch, Key], tuple[Any, Weights]], batch: int
+) -> Callable[[Weights, Batch, Key], tuple[Any, Weights]]:
+    """One function object for an objective, so that JAX knows what it traced."""
+    return lambda weights, data, key: value_and_grad(weights, _taken(data, jnp.arange(batch)), key)
 
 
 def step_key(key: Key, step: Any) -> Key:
@@ -539,10 +577,12 @@ def step_key(key: Key, step: Any) -> Key:
     return jax.random.fold_in(jax.random.fold_in(key, 1), step)
 
 
-def _order(key: Key, epoch: Any, examples: int) -> Any:
+def _order(key: Key, epoch: Any, of: int | Buckets, batch: int) -> Any:
     """The order in which an epoch sees the examples."""
     key = jax.random.fold_in(jax.random.fold_in(key, 0), epoch)
-    return jax.random.permutation(key, jnp.arange(examples, dtype=jnp.int32))
+    if isinstance(of, Buckets):
+        return of.order(key, batch)
+    return jax.random.permutation(key, jnp.arange(of, dtype=jnp.int32))
 
 
 @functools.lru_cache(maxsize=16)
@@ -586,12 +626,13 @@ class _Plan:
 
     @property
     def examples(self) -> int:
-        return len(self.data[0])
+        """The length of an epoch's order."""
+        return _slots(_ordered(self.data), self.batch)
 
     def chunk(self, weights: Weights, key: Key) -> Callable[..., tuple[_State, Any, Any, Any]]:
         """The function that takes steps."""
         fixed = self.objective.value_and_grad, self.method, self.rates is not None, self.batch
-        if any(map(_listed, self.data)):
+        if not isinstance(self.data, Buckets) and any(map(_listed, self.data)):
             return _chunk_of_lists(*fixed)
         return _chunk(*fixed, _in_a_loop(self, weights, key))
 
@@ -616,9 +657,15 @@ class _Plan:
         data = self.held_out if on == "validation" else self.data
         losses, metrics = self.objective.losses, self.objective.metric
         key = jax.random.fold_in(jax.random.key(self.seed), 2)
-        number = len(data[0])
+        number = _count(data)
         at_once = min(number, MEASURED_AT_ONCE)
         sums = numpy.zeros(2)
+        if isinstance(data, Buckets):
+            run = _measure(losses, metrics)
+            for places in data.parts(at_once):
+                part = run(weights, data, places, places >= 0, key)
+                sums += [float(part[0]), float(part[1])]
+            return float(sums[0] / number), float(sums[1] / number)
         if any(map(_listed, data)):
             for start in range(0, number, at_once):
                 examples = _taken(data, numpy.arange(start, min(start + at_once, number)))
@@ -644,7 +691,7 @@ def _events(plan: _Plan, weights: Weights) -> Generator[Event, None, None]:
     state = _State(
         weights,
         plan.method.init(weights),
-        jnp.concatenate([_order(key, 0, plan.examples), _order(key, 1, plan.examples)]),
+        jnp.concatenate([_order(key, k, _ordered(plan.data), plan.batch) for k in (0, 1)]),
         jnp.int32(0),
         jnp.int32(0),
     )
@@ -671,8 +718,8 @@ def _events(plan: _Plan, weights: Weights) -> Generator[Event, None, None]:
 
     try:
         yield Started(
-            examples=plan.examples,
-            held_out=len(plan.held_out[0]) if plan.held_out else 0,
+            examples=_count(plan.data),
+            held_out=_count(plan.held_out) if plan.held_out else 0,
             batch=plan.batch,
             steps=steps,
             epochs=plan.epochs,
@@ -793,7 +840,8 @@ def _failure(plan: _Plan, state: _State, key: Key, step: int, loss: float) -> Fa
     """What the step at fault was computed from."""
     order, offset, examples = numpy.asarray(state.order), int(state.offset), plan.examples
     if offset >= examples:  # its epoch had not yet been turned
-        order = numpy.concatenate([order[examples:], _order(key, state.epoch + 2, examples)])
+        following = _order(key, state.epoch + 2, _ordered(plan.data), plan.batch)
+        order = numpy.concatenate([order[examples:], following])
         offset -= examples
     indices = order[offset : offset + plan.batch]
     batch = _taken(plan.data, indices)
