@@ -72,18 +72,21 @@ def prologue(builder: Builder, kept: Sequence[Wire], needed: Sequence[Wire]) -> 
     again = Builder(builder.primitives)
     place = {wire: again.input(wire.type, wire.name, wire.representation) for wire in kept}
 
-    def make(wire: Wire) -> Wire:
-        if wire not in place:
-            node = builder.producer(wire)
-            assert node is not None, "an input that is needed is kept"
-            if isinstance(node.operation, Constant):
-                place[wire] = again.constant(node.operation.value, node.operation.type.kind)
-            else:
-                operands = [make(operand) for operand in node.inputs]
-                (place[wire],) = again.add(node.operation, operands)
-        return place[wire]
-
-    return again.finish([make(wire) for wire in needed])
+    todo = list(reversed(needed))  # no recursion: a sum may have thousands of terms
+    while todo:
+        wire = todo[-1]
+        if wire in place:
+            todo.pop()
+            continue
+        node = builder.producer(wire)
+        assert node is not None, "an input that is needed is kept"
+        if isinstance(node.operation, Constant):
+            place[wire] = again.constant(node.operation.value, node.operation.type.kind)
+        elif missing := [operand for operand in node.inputs if operand not in place]:
+            todo.extend(reversed(missing))
+        else:
+            (place[wire],) = again.add(node.operation, [place[operand] for operand in node.inputs])
+    return again.finish([place[wire] for wire in needed])
 
 
 Place = tuple[Wire, bool]  # a wire has an entry (False) and an exit (True)

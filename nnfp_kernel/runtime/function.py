@@ -27,6 +27,7 @@ from ..language.sizes import constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import LinearMap
+from ..linear.residuals import keep, prologue
 from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
 from .exchange import (
@@ -72,16 +73,21 @@ class Call:
         """The value with what its derivative needs, and the pullback on that.
 
         (forward, backward, outputs): forward gives outputs ++ kept values; backward
-        takes kept values ++ cotangents and gives cotangents of the active inputs.
+        takes kept values ++ cotangents and gives cotangents of the active inputs. What is
+        cheap to make again is not kept (linear/residuals.py).
         """
         graph, active = self.traced.vectorised, self.active
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
         outputs, derivative = linearize(builder, graph, inputs, active)
-        kept = tuple(dict.fromkeys(derivative.fixed))
+        needed = tuple(dict.fromkeys(derivative.fixed))
+        kept = keep(builder, needed, {*inputs, *outputs})
         forward = builder.finish([*outputs, *kept])
         back = Builder(builder.primitives)
-        held = {wire: back.input(wire.type) for wire in kept}
+        again = back.inline(
+            prologue(builder, kept, needed), [back.input(wire.type) for wire in kept]
+        )
+        held = dict(zip(needed, again, strict=True))
         cotangents = [back.input(array) for array in derivative.codomain]
         gradients = derivative.substitute(held).adjoint().apply(back, cotangents)
         backward = back.finish(_real(back, gradients, derivative.domain))

@@ -411,3 +411,17 @@ def test_a_cotangent_goes_back_through_a_constructor_that_was_chosen() -> None:
     for wrong in (dot(1.0), 1.0, (1.0,)):
         with pytest.raises(nnfp.NnfpError, match="the cotangent is"):
             pullback(wrong)
+
+
+def test_a_pullback_keeps_only_what_is_dear_to_make_again() -> None:
+    made = nnfp.Session(precision=64)
+    terms = " + ".join(f"{k} * x" for k in range(1, 300))
+    made.run(f"long x = sin ({terms})\ndear x = let y = exp x in sin (y + y) * (y + 1)")
+    for name, most in (("long", 1), ("dear", 3)):
+        function, x = made[name], numpy.linspace(0.0, 0.01, 5)
+        call = function._call((x,), False)
+        forward, _, outputs = call.split
+        assert len(forward(x)) - outputs <= most
+        _, pullback = function.vjp({}, x)
+        (wanted,) = jax.vjp(lambda x, of=function: of.apply({}, x), x)[1](numpy.ones(5))
+        numpy.testing.assert_allclose(pullback(numpy.ones(5))[1], wanted, rtol=1e-9)
