@@ -575,6 +575,9 @@ def _joined(arrays: Sequence[Indices]) -> Indices:
 
 def _stacked(columns: Sequence[Column]) -> Array | None:
     """The rows of all columns; None where there are none."""
+    if all(column.stack is None and column.plain and column.shape for column in columns):
+        arrays = [array for column in columns for array in column.arrays]  # all at once
+        return numpy.concatenate(arrays).reshape(len(arrays), *columns[0].shape) if arrays else None
     parts = [column.stacked() for column in columns if column]
     if not parts:
         return None

@@ -16,6 +16,8 @@ from nnfp_kernel.graph.graph import TreeLoop
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.data import tree as read
 from nnfp_kernel.runtime.forest import bucket
+from nnfp_kernel.runtime.objective import objective_of
+from nnfp_kernel.runtime.train import Progress, train
 
 PROGRAM = """
 data Tree = Leaf R[3] | Node Tree Tree
@@ -422,3 +424,19 @@ def test_a_forest_runs_in_32_bits_when_64_have_been_switched_on() -> None:
     found = session["f"].batch([one, one])
     assert found.dtype == numpy.float32
     assert found.tolist() == [8.0, 8.0]
+
+
+# --- training ----------------------------------------------------------------------------------
+
+
+def test_training_on_trees_of_many_shapes_learns(session):
+    random = numpy.random.default_rng(6)
+    trees = [random_tree(session, random, 4) for _ in range(24)]
+    labels = numpy.tile(random.uniform(-0.5, 0.5, size=4), (24, 1))
+    loss = session["loss"]
+    events = train(
+        objective_of(loss), session.weights, (trees, labels), steps=30, batch=12, rate=0.05
+    )
+    losses = [value for e in events if isinstance(e, Progress) for value in e.losses]
+    assert len(losses) == 30
+    assert numpy.mean(losses[-3:]) < 0.5 * numpy.mean(losses[:3])
