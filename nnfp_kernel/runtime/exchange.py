@@ -491,31 +491,6 @@ def _flatten_data(
         yield number(entries, array.kind)
 
 
-def flatten_tagged(
-    value: Any, type: t.Type, declarations: Declarations, number: Callable[..., Array]
-) -> Iterator[Array]:
-    """As `flatten`, where only its tag says which constructor a data value has: the tag and
-    the fields of all constructors, zeros for those of others."""
-    match type:
-        case t.Product(items=items):
-            for item, part in zip(items, value, strict=True):
-                yield from flatten_tagged(part, item, declarations, number)
-        case t.Named(name=name) if name in declarations.reps:
-            yield from flatten_tagged(value, declarations.reps[name].carrier, declarations, number)
-        case t.Named():
-            constructors = declarations.constructors(type)
-            yield number(numpy.asarray(list(constructors).index(value.constructor)), "Int")
-            for name, fields in constructors.items():
-                for k, field in enumerate(fields):
-                    if name == value.constructor:
-                        yield from flatten_tagged(value.fields[k], field, declarations, number)
-                    else:
-                        for array in declarations.layout(field):
-                            yield number(numpy.zeros(array.shape), array.kind)
-        case _:
-            yield from flatten(value, type, declarations, number)
-
-
 def _plain(value: Any, kind: str) -> Array:
     return numpy.asarray(value)
 

@@ -34,8 +34,6 @@ from .exchange import (
     DataValue,
     Misfit,
     flatten,
-    flatten_tagged,
-    is_concrete,
     lookup,
     match,
     paths_of,
@@ -774,23 +772,58 @@ class Function:
         return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
 
     def _tagged(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
-        """The cotangent of a data value whose constructor is only known by its tag, laid out
-        as that: zero for the fields of other constructors. Empty for any other answer."""
-        tags = call.traced.answer.tags - call.traced.answer.lengths
-        if not tags or not any(isinstance(leaf, DataValue) for leaf in _items(cotangent)):
+        """The cotangent of data whose constructors are only known by their tags, laid out as
+        the answer: zero where the answer has nothing. Empty for any other answer.
+
+        The answer is put together once more of the places of its numbers, which says where
+        each number of the cotangent belongs.
+        """
+        answer = call.traced.answer
+        if not answer.tags - answer.lengths or not any(
+            isinstance(leaf, DataValue) for leaf in _items(cotangent)
+        ):
             return []
-        declarations = self.program.declarations
-        type = self.specialise(call.types).type
-        try:
-            match(type, cotangent, declarations, "the cotangent")
-            number = numbers(self.program.precision)
-            flat = list(flatten_tagged(cotangent, type, declarations, number))
-        except Misfit as misfit:
-            raise misfits.cotangent_misfit(self, cotangent) from misfit
-        for k in tags:
-            if is_concrete(outputs[k]) and not numpy.array_equal(flat[k], outputs[k]):
-                raise misfits.cotangent_misfit(self, cotangent, "the constructor of the value")
-        return flat
+        places, count = [], 1  # 0 is what the answer makes up, beyond the end of a grown tree
+        wires = call.traced.answers
+        for k, wire in enumerate(wires):
+            if k in answer.tags:
+                places.append(outputs[k])
+            elif wire.type.differentiable:
+                size = numpy.prod(wire.type.shape, dtype=int)
+                places.append(numpy.arange(count, count + size).reshape(wire.type.shape))
+                count += size
+            else:
+                places.append(())
+        import jax.numpy
+
+        kind = "C" if any(wire.type.kind == "C" for wire in wires) else "R"
+        flat = jax.numpy.zeros(count, DTYPES[self.program.precision][kind])
+        for place, part in self._beside(answer.rebuild(iter(places)), cotangent, cotangent):
+            flat = flat.at[place].set(part)
+        real = flat.real
+        return [
+            (flat if wires[k].type.kind == "C" else real)[place]
+            if isinstance(place, numpy.ndarray)
+            else outputs[k]
+            for k, place in enumerate(places)
+            if k not in answer.lengths
+        ]
+
+    def _beside(self, place: Any, part: Any, whole: Any) -> Iterator[tuple[Any, Any]]:
+        """The places of an answer, each with the part of a cotangent that belongs there."""
+        if isinstance(place, DataValue):
+            if not isinstance(part, DataValue) or part.constructor != place.constructor:
+                raise misfits.cotangent_misfit(self, whole, "the constructor of the value")
+            place, part = place.fields, part.fields
+        if isinstance(place, tuple | list) and place:
+            if not isinstance(part, tuple | list) or len(part) != len(place):
+                raise misfits.cotangent_misfit(self, whole)
+            for inner, other in zip(place, part, strict=True):
+                yield from self._beside(inner, other, whole)
+        elif not isinstance(place, tuple | list):
+            if numpy_shape(part) != numpy_shape(place):
+                raise misfits.cotangent_misfit(self, whole)
+            yield numpy.asarray(place, int), part
 
     def require_scalar(self, call: Call, batch: int | None) -> None:
         outputs = call.traced.answers

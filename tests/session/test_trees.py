@@ -201,6 +201,18 @@ def test_the_tangent_of_a_grown_tree_is_a_tree(session: nnfp.Session) -> None:
     assert numbers(tangent) == pytest.approx([1 / 1.5, 1 / 1.5])
 
 
+def test_the_cotangent_of_a_grown_tree_is_a_tree(session: nnfp.Session) -> None:
+    _, pullback = session["grown"].vjp({}, 1.5)
+    cotangent = nnfp.tree("(Node (Leaf 3) (Leaf 5))")
+    (gradient,) = pullback(cotangent)[1:]
+    assert float(gradient) == pytest.approx((3 + 5) / 1.5)
+    with pytest.raises(nnfp.NnfpError, match="the constructor of the value"):
+        pullback(nnfp.tree("(Leaf 1)"))
+    _, tangent = session["grown"].jvp(({}, 1.5), ({}, 2.0))
+    paired = numpy.dot(numbers(tangent), numbers(cotangent))
+    assert paired == pytest.approx(2 * float(gradient))
+
+
 # --- reducing -------------------------------------------------------------------------------------
 
 
@@ -266,7 +278,8 @@ def test_map_data_keeps_identity_and_composition(session: nnfp.Session, tree: An
         )
     assert session["same"](tree) == tree
     assert session["composed"](tree) == session["inTurn"](tree)
-    assert numbers(session["squared"](tree)) == [x * x for x in numbers(tree)]
+    squares = [x * x for x in numbers(tree)]
+    assert numbers(session["squared"](tree)) == pytest.approx(squares, abs=1e-300)
 
 
 def test_payload_stands_in_tuples_sequences_and_other_data() -> None:
