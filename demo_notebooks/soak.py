@@ -9,7 +9,8 @@ A chapter trains for seconds and then takes the weights of a long training from
     # %nnfp train loss --data X,y --epochs 60
     %nnfp load loss weights/08_translate.safetensors
 
-Here such a chapter is executed with the `#` taken away and `load` turned to `save`. What
+Here such a chapter is executed with every `#` of the cell taken away (a line before it may make
+more data) and `load` turned to `save`. What
 the chapter asserts of the weights it asserts of the new ones.
 """
 
@@ -25,7 +26,8 @@ from run import execute, results
 
 FOLDER = Path(__file__).parent
 LOAD = re.compile(r"^%nnfp load\b(.*)$", re.MULTILINE)
-TRAIN = re.compile(r"^# (%nnfp train\b.*)$", re.MULTILINE)
+TRAIN = re.compile(r"^# %nnfp train\b", re.MULTILINE)
+HIDDEN = re.compile(r"^# (?=\S)", re.MULTILINE)
 HOURS = 3600
 
 
@@ -40,7 +42,7 @@ def long_form(cell: str) -> str:
     """
     if not (LOAD.search(cell) and TRAIN.search(cell)):
         return cell
-    return LOAD.sub(r"%nnfp save\1", TRAIN.sub(r"\1", cell))
+    return LOAD.sub(r"%nnfp save\1", HIDDEN.sub("", cell))
 
 
 def has_long_training(path: Path) -> bool:

@@ -124,6 +124,26 @@ def test_fold_then_unfold(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
+def test_trees(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "07_trees.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 3  # expressions, the law of fusion, slopes both ways
+    assert max(exact) < 1e-10
+    assert "the program: 100.0% of 1000 questions" in told
+    found = re.findall(r"^(tree|left to right): ([\d.]+)% of 1000", told, re.MULTILINE)
+    shares = {name: float(share) for name, share in found}
+    assert shares["tree"] >= 80
+    assert shares["left to right"] < shares["tree"] - 10
+    assert len(runner.pictures(notebook)) == 3
+    trained = [cell for cell in notebook.cells if cell.source.startswith("%nnfp train")]
+    assert len(trained) == 2
+    for cell in trained:
+        assert "finished:" in cell.outputs[0].data["text/plain"]
+
+
+@pytest.mark.slow
 def test_algebras_and_machines(runner: ModuleType) -> None:
     notebook = runner.execute(NOTEBOOKS / "09_algebras_and_machines.ipynb")
     told = runner.results(notebook)
