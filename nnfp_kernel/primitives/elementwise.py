@@ -226,7 +226,7 @@ function(
     r"\psi({0})", "The derivative of lgamma.", kinds="R", low=0.2, high=4.0,
 )  # fmt: skip
 function(
-    "reciprocal", lambda lax, x: 1 / x, lambda x, y: -(y * y),
+    "reciprocal", lambda lax, x: lax.reciprocal(x), lambda x, y: -(y * y),
     r"\frac{{1}}{{{0}}}", "1 / x.", low=0.4, public=False,
 )  # fmt: skip
 function(

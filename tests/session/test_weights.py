@@ -476,7 +476,7 @@ def test_a_file_of_other_precision_is_taken(tmp_path: Path) -> None:
         (STORED.replace("dense[2] (", "mlp[5, 2] ("), "holds no weight called net.mlp"),
         (
             STORED.replace("R[4]", "R[5]").replace("dense[4]", "dense[5]"),
-            "is R\\[2,5\\], and R\\[2,4\\] was handed over",
+            "is R[2,5], and R[2,4] was handed over",
         ),
     ],
     ids=["another weight", "another shape"],
@@ -487,8 +487,9 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(
     session(STORED).save("net", tmp_path / "net.safetensors")
     other = session(program, seed=3)
     before = other.weights
-    with pytest.raises(nnfp.NnfpError, match=what):
+    with pytest.raises(nnfp.NnfpError) as caught:
         other.load("net", tmp_path / "net.safetensors")
+    assert what in " ".join(str(caught.value).split())  # lines break by the file's name
     jax.tree.map(numpy.testing.assert_array_equal, before, other.weights)
 
 
@@ -496,10 +497,12 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     made = session(STORED)
     (tmp_path / "text").write_text("no weights")
     for file, what in (("text", "no safetensors file"), ("nowhere", "no such file")):
-        with pytest.raises(nnfp.NnfpError, match=what):
+        with pytest.raises(nnfp.NnfpError) as caught:
             made.load("net", tmp_path / file)
-    with pytest.raises(nnfp.NnfpError, match="cannot be written"):
+        assert what in " ".join(str(caught.value).split())
+    with pytest.raises(nnfp.NnfpError) as caught:
         made.save("net", tmp_path / "no folder" / "net.safetensors")
+    assert "cannot be written" in " ".join(str(caught.value).split())
     with pytest.raises(nnfp.NnfpError, match="nett"):
         made.save("nett", tmp_path / "net.safetensors")
 
