@@ -9,6 +9,7 @@ arrays, and what comes out, given the form Python people expect.
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
@@ -638,8 +639,31 @@ def _rows(array: Array, lengths: list[tuple[int, Array]]) -> Any:
     return array[tuple(whole)]
 
 
+def one_key(key: Any) -> Array:
+    """One key of JAX, of the old form too, which is two numbers: `jax.random.PRNGKey(0)`.
+
+    Raises Misfit for anything else.
+    """
+    import jax
+
+    if isinstance(key, jax.Array) and key.dtype == "uint32":
+        with contextlib.suppress(TypeError):  # numbers that are no key
+            key = jax.random.wrap_key_data(key)
+    if not _are_keys(key) or key.shape:
+        raise Misfit(describe(key), "one random key")
+    return key
+
+
+def _are_keys(value: Any) -> bool:
+    import jax
+
+    return isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
+
+
 def describe(value: Any) -> str:
     """A Python value in the words of an error message."""
+    if _are_keys(value):
+        return f"an array of {value.size} random keys" if value.shape else "a random key"
     if isinstance(value, DataValue):
         return f"a {value.constructor}"
     if isinstance(value, tuple):
@@ -726,6 +750,6 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 __all__ = [
     "DataValue", "Misfit", "Packed", "as_array", "common_type", "describe", "flatten",
-    "is_concrete", "lookup", "match", "part_of", "paths_of", "rebuild", "tags_of", "type_of",
-    "unflatten_paths", "with_tags",
+    "is_concrete", "lookup", "match", "one_key", "part_of", "paths_of", "rebuild", "tags_of",
+    "type_of", "unflatten_paths", "with_tags",
 ]  # fmt: skip

@@ -36,6 +36,7 @@ from .exchange import (
     flatten,
     lookup,
     match,
+    one_key,
     paths_of,
     rebuild,
     unflatten_paths,
@@ -259,6 +260,10 @@ class Function:
 
         Raises NnfpError while a weight's size is open.
         """
+        try:
+            key = one_key(key)
+        except Misfit as misfit:
+            raise misfits.first_key_misfit(self, misfit) from None
         dtype = DTYPES[self.program.precision]["R"]
         values = {
             weight.path: first_value(weight, key, self.program.declarations, dtype)
@@ -567,7 +572,7 @@ class Function:
         import jax
 
         for k in range(batch_size(inputs)):
-            own = None if key is None else jax.random.fold_in(key, k)
+            own = None if key is None else jax.random.fold_in(self.random_key(key), k)
             yield [example_of(value, k) for value in inputs], own
 
     @_of_bounded_depth
@@ -687,7 +692,18 @@ class Function:
             arrays.extend(flatten(value, type, declarations, number))
         if tangents:
             return [*arrays, *self._weight_arrays(call.traced.weights, weights)]
+        if call.traced.draws:
+            key = self.random_key(key)
         return [*arrays, *self.held_arrays(call, weights, key)]
+
+    def random_key(self, key: Array) -> Array:
+        """The key for random draws. Raises NnfpError for none, and for what is no key."""
+        if key is None:
+            raise misfits.key_missing(self, self._drawing())
+        try:
+            return one_key(key)
+        except Misfit as misfit:
+            raise misfits.key_misfit(self, misfit, self._drawing()) from None
 
     def held_arrays(self, call: Call, weights: NestedWeights, key: Array) -> list[Array]:
         """The arrays that are the same for all examples: all but the arguments."""
@@ -696,8 +712,6 @@ class Function:
         arrays.extend(self._weight_arrays(call.traced.present, present))
         arrays.extend(call.traced.external_arrays())
         if call.traced.draws:
-            if key is None:
-                raise misfits.key_missing(self, self._drawing())
             arrays.append(key)
         return arrays
 

@@ -102,12 +102,13 @@ def runs(
             yield Run(call, part, arrays)
 
 
-def _keys(call: Call, key: Array, indices: Array, rows: int) -> Array:
+def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int) -> Array:
     """The key of each example: what it would be given alone."""
     import jax
 
     if not call.traced.draws:
         return key
+    key = function.random_key(key)
     filled = numpy.concatenate([indices, numpy.full(rows - len(indices), indices[0])])
     return jax.vmap(lambda k: jax.random.fold_in(key, k))(filled)
 
@@ -152,7 +153,7 @@ def answers(
     try:
         for run in runs(function, form_of(function, examples), examples, train):
             traced = run.call.traced
-            keys = _keys(run.call, key, run.indices, len(run.arrays[0]))
+            keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
             made = traced.run(*run.arrays, *function.held_arrays(run.call, weights, keys))
             results = [numpy.asarray(array) for array in made]
             if traced.problems:
@@ -193,7 +194,8 @@ def mean_value_and_grad(
             function.require_scalar(run.call, rows)
             shares = numpy.zeros(rows)
             shares[: len(run.indices)] = 1 / len(examples)
-            held = function.held_arrays(run.call, weights, _keys(run.call, key, run.indices, rows))
+            keys = _keys(function, run.call, key, run.indices, rows)
+            held = function.held_arrays(run.call, weights, keys)
             value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
             if run.call.traced.problems:
                 problems.see(run, gradients.pop(0))
@@ -267,7 +269,7 @@ def require_examples(
     problems = _Problems()
     for run in runs(function, found, examples, True):
         if run.call.traced.problems:
-            keys = _keys(run.call, jax.random.key(0), run.indices, len(run.arrays[0]))
+            keys = _keys(function, run.call, jax.random.key(0), run.indices, len(run.arrays[0]))
             held = function.held_arrays(run.call, weights, keys)
             problems.see(run, numpy.asarray(run.call.traced.run(*run.arrays, *held)[-1]))
     problems.tell()
@@ -284,7 +286,8 @@ def _each(
     found = []
     for k, example in enumerate(examples):
         try:
-            found.append(answer(example, None if key is None else jax.random.fold_in(key, k)))
+            own = None if key is None else jax.random.fold_in(function.random_key(key), k)
+            found.append(answer(example, own))
         except NnfpError as error:
             raise in_example(error, k) from None
     return found

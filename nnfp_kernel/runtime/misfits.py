@@ -164,6 +164,34 @@ def key_missing(function: Described, draw: Span | None) -> NnfpError:
     )
 
 
+def key_misfit(function: Described, misfit: Misfit, draw: Span | None) -> NnfpError:
+    """What is no key, where random numbers are drawn."""
+    return NnfpError(
+        plain(
+            "key-misfit",
+            f"the key of {_called(function)} is {misfit.found}: expected {misfit.expected}",
+            _head(function) if draw is None else draw,
+            "draws here" if draw is not None else "draws",
+            notes=["A key is made by JAX and handed over by its name:"],
+            suggestion=f"{function.name}.apply(weights, x, key=jax.random.key(0))",
+        )
+    )
+
+
+def first_key_misfit(function: Described, misfit: Misfit) -> NnfpError:
+    """What is no key, where first weights are drawn."""
+    return NnfpError(
+        plain(
+            "key-misfit",
+            f"the key of `{function.name}.init` is {misfit.found}: expected {misfit.expected}",
+            _head(function),
+            "its first weights are drawn",
+            notes=["A key is made by JAX:"],
+            suggestion=f"{function.name}.init(jax.random.key(0))",
+        )
+    )
+
+
 def cotangent_misfit(function: Described, cotangent: Any, wanted: str = "") -> NnfpError:
     type = function.definition.scheme.type
     while isinstance(type, t.Function | t.Linear):

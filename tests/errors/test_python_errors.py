@@ -87,6 +87,10 @@ MISTAKES: dict[str, Callable[[Session], Any]] = {
         {"layer": {"W": ones((3, 2)), "b": ones(2)}}, ones(3)
     ),
     "no_key": lambda s: s["noisy"].apply({}, ones(3)),
+    "a_number_for_a_key": lambda s: s["noisy"].apply({}, ones(3), key=7),
+    "a_number_for_the_key_of_first_weights": lambda s: s["layer"].init(7),
+    "keys_for_a_key": lambda s: s["noisy"](ones(3), key=jax.random.split(jax.random.key(0))),
+    "a_key_for_an_input": lambda s: s["double"](jax.random.key(0)),
     "cotangent": lambda s: s["layer"].vjp(FIRST, ones(3))[1](ones(3)),
     "tangent": lambda s: s["double"].jvp(({}, ones(3)), ({}, ones(4))),
     "number_of_tangents": lambda s: s["double"].jvp(({}, ones(3)), ({},)),

@@ -52,6 +52,12 @@ two x y = sum x + sum y
 
 nested : (R[3], (R, Fin[2])) -> R
 nested (x, (y, i)) = sum x + y + toReal i
+
+noisy : R[3] -> R[3]
+noisy x = x + draw (normal 1)
+
+loss : R[3] -> R
+loss x = sum (noisy x)
 """
 
 
@@ -275,3 +281,45 @@ def test_a_cell_of_nothing_is_no_mistake(text: str) -> None:
 def test_a_precision_is_32_or_64() -> None:
     with pytest.raises(ValueError, match="precision"):
         nnfp.Session(precision=16)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        7, 1.5, "seed", object(), numpy.arange(2), jax.numpy.ones(2), jax.numpy.arange(3),
+        jax.random.split(jax.random.key(0)), jax.random.split(jax.random.PRNGKey(0)),
+    ],
+)  # fmt: skip
+def test_what_is_no_key_is_told(session: nnfp.Session, key: Any) -> None:
+    noisy, x = session["noisy"], numpy.ones(3)
+    for run in (
+        lambda: noisy(x, key=key),
+        lambda: noisy([x, x], key=key),
+        lambda: noisy.batch(numpy.ones((2, 3)), key=key),
+        lambda: noisy.apply({}, x, key=key),
+        lambda: noisy.vjp({}, x, key=key),
+        lambda: noisy.jvp(({}, x), ({}, x), key=key),
+        lambda: session["loss"].value_and_grad({}, x, key=key),
+        lambda: session["layer"].init(key),
+    ):
+        with pytest.raises(nnfp.NnfpError) as misfit:
+            run()
+        assert "expected one random key" in " ".join(words(misfit.value).split())
+
+
+def test_a_key_of_the_old_form_is_a_key(session: nnfp.Session) -> None:
+    old, new, x = jax.random.PRNGKey(3), jax.random.key(3), numpy.ones(3)
+    noisy = session["noisy"]
+    assert (noisy.apply({}, x, key=old) == noisy.apply({}, x, key=new)).all()
+    assert (noisy([x, x], key=old)[1] == noisy([x, x], key=new)[1]).all()
+    layer = session["layer"]
+    assert (layer.init(old)["layer"]["W"] == layer.init(new)["layer"]["W"]).all()
+    drawn = jax.vmap(lambda key: noisy.apply({}, x, key=key))(jax.random.split(old))
+    assert drawn.shape == (2, 3)
+
+
+def test_a_batch_that_draws_needs_a_key_as_an_example_does(session: nnfp.Session) -> None:
+    for inputs in (numpy.ones((2, 3)), [numpy.ones(3)] * 2):
+        with pytest.raises(nnfp.NnfpError) as missing:
+            session["noisy"].apply_batch({}, inputs)
+        assert "needs a key" in words(missing.value)
