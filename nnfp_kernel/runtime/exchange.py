@@ -39,6 +39,10 @@ class Misfit(Exception):
         super().__init__(f"{where or 'the value'} is {found}{wanted}")
 
 
+class NotConcrete(Exception):
+    """A constructor is asked for inside a `jit` of the user's own, where none is known."""
+
+
 class Packed(ABC):
     """Values that the runtime has packed as arrays: a tree, or a batch of them."""
 
@@ -575,6 +579,8 @@ def rebuild(
             )
         case t.Named():
             tag = next(arrays)
+            if not is_concrete(tag):
+                raise NotConcrete
             constructors = declarations.constructors(type)
             fields = {
                 name: tuple(rebuild(field, arrays, declarations) for field in field_types)
@@ -749,7 +755,7 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 
 __all__ = [
-    "DataValue", "Misfit", "Packed", "as_array", "common_type", "describe", "flatten",
-    "is_concrete", "lookup", "match", "one_key", "part_of", "paths_of", "rebuild", "tags_of",
-    "type_of", "unflatten_paths", "with_tags",
+    "DataValue", "Misfit", "NotConcrete", "Packed", "as_array", "common_type", "describe",
+    "flatten", "is_concrete", "lookup", "match", "one_key", "part_of", "paths_of", "rebuild",
+    "tags_of", "type_of", "unflatten_paths", "with_tags",
 ]  # fmt: skip

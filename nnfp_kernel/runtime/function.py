@@ -7,7 +7,7 @@ A snapshot: redefining the name in the session afterwards leaves it as it was. I
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ from .batches import batch_size, column, example_of, mean, packed_structure, sta
 from .exchange import (
     DataValue,
     Misfit,
+    NotConcrete,
     flatten,
     lookup,
     match,
@@ -299,7 +300,7 @@ class Function:
         """
         call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
-        return call.traced.answer.rebuild(iter(call.traced.checked(call.traced.run(*arrays))))
+        return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)))
 
     def __call__(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
         """The value with the session's current weights.
@@ -341,7 +342,14 @@ class Function:
             ]
             return stacked(answers)
         arrays = self._arrays(call, weights, inputs, key)
-        return call.traced.answer.rebuild(iter(call.traced.checked(call.traced.run(*arrays))))
+        return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)))
+
+    def _rebuilt(self, call: Call, arrays: Iterable[Array]) -> Any:
+        """The answer that these arrays make up, in the form Python people expect."""
+        try:
+            return call.traced.answer.rebuild(iter(arrays))
+        except NotConcrete:
+            raise misfits.constructor_not_known(self) from None
 
     # --- derivatives -----------------------------------------------------------------------
 
@@ -355,7 +363,7 @@ class Function:
         forward, backward, count = call.split
         results = forward(*arrays)
         outputs, kept = call.traced.checked(results[:count]), results[count:]
-        value = call.traced.answer.rebuild(iter(outputs))
+        value = self._rebuilt(call, outputs)
 
         def pullback(cotangent: Any) -> tuple[Any, ...]:
             given = self._cotangents(call, cotangent, outputs)
@@ -385,7 +393,7 @@ class Function:
             next(moves) if wire.type.differentiable else value if k in answer.tags else ()
             for k, (wire, value) in enumerate(zip(wires, values, strict=True))
         ]
-        return answer.rebuild(iter(values)), answer.rebuild(iter(tangents))
+        return self._rebuilt(call, values), self._rebuilt(call, tangents)
 
     def _check_tangents(self, call: Call, inputs: Sequence[Any], tangents: Sequence[Any]) -> None:
         """A tangent has the type of what it moves; in the place of what cannot move

@@ -192,6 +192,26 @@ def first_key_misfit(function: Described, misfit: Misfit) -> NnfpError:
     )
 
 
+def constructor_not_known(function: Described) -> NnfpError:
+    """A value of a data type asked for inside a `jit` of the user's own."""
+    type = function.definition.scheme.type
+    while isinstance(type, t.Function | t.Linear):
+        type = type.codomain
+    return NnfpError(
+        plain(
+            "constructor-not-known",
+            f"which constructor {_called(function)} gives is known only once it has run",
+            _place(function, type),
+            f"{_called(function)} gives {t.show(type)}",
+            notes=[
+                "Under a `jit`, `vmap` or `grad` of JAX nothing has run yet. Inside, call a "
+                "function that takes the value apart with `case` or `cata` and gives numbers; "
+                f"or call {_called(function)} outside."
+            ],
+        )
+    )
+
+
 def cotangent_misfit(function: Described, cotangent: Any, wanted: str = "") -> NnfpError:
     type = function.definition.scheme.type
     while isinstance(type, t.Function | t.Linear):

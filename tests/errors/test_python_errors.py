@@ -52,6 +52,9 @@ noisy : R[3] -> R[3]
 noisy x = x + draw (normal 1)
 
 norm2 x = dot x x
+
+shape_of : R -> Shape
+shape_of x = if x > 0 then Dot x else Box [x, x] 1
 """
 
 ones = numpy.ones
@@ -91,6 +94,7 @@ MISTAKES: dict[str, Callable[[Session], Any]] = {
     "a_number_for_the_key_of_first_weights": lambda s: s["layer"].init(7),
     "keys_for_a_key": lambda s: s["noisy"](ones(3), key=jax.random.split(jax.random.key(0))),
     "a_key_for_an_input": lambda s: s["double"](jax.random.key(0)),
+    "constructor_under_jit": lambda s: jax.jit(lambda x: s["shape_of"].apply({}, x))(1.0),
     "cotangent": lambda s: s["layer"].vjp(FIRST, ones(3))[1](ones(3)),
     "tangent": lambda s: s["double"].jvp(({}, ones(3)), ({}, ones(4))),
     "number_of_tangents": lambda s: s["double"].jvp(({}, ones(3)), ({},)),

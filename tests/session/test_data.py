@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy
 import pytest
 from hypothesis import given
@@ -345,3 +346,32 @@ def test_children_are_a_sequence_among_others(roses: nnfp.Session) -> None:
     assert float(roses["products"](rose)) == 8
     with pytest.raises(nnfp.NnfpError, match="without elements has no first one"):
         roses["ends"](nnfp.tree("(Rose 3 [])"))
+
+
+def test_a_constructor_chosen_at_run_time_is_not_known_under_a_jit_of_the_users_own() -> None:
+    session = nnfp.Session(precision=64)
+    session.run(
+        "data Shape = Circle R | Square R R\n"
+        "shape x = if x > 0 then Circle x else Square x 2\n"
+        "shapes : R[3] -> Shape[3]\n"
+        "shapes = map shape\n"
+        "area = cata { Circle r -> r * r ; Square a b -> a * b }\n"
+        "both x = (x, shape x)"
+    )
+    shape, x = session["shape"], numpy.ones(2)
+    assert [str(one) for one in shape([1.0, -1.0])] == ["(Circle 1.0)", "(Square -1.0 2.0)"]
+    for run in (
+        lambda: jax.jit(lambda x: shape.apply({}, x))(1.0),
+        lambda: jax.vmap(lambda x: shape.apply({}, x))(x),
+        lambda: jax.jit(lambda x: shape.vjp({}, x)[0])(1.0),
+        lambda: jax.jit(lambda x: shape.jvp(({}, x), ({}, x)))(1.0),
+        lambda: jax.jit(lambda x: shape.apply_batch({}, x))(x),
+        lambda: jax.jit(lambda x: session["shapes"].apply({}, x))(numpy.ones(3)),
+        lambda: jax.jit(lambda x: session["both"].apply({}, x))(1.0),
+    ):
+        with pytest.raises(nnfp.NnfpError, match="known only once it has run"):
+            run()
+    session.run("within x = area (shape x)")  # what takes it apart runs inside
+    within = session["within"]
+    assert jax.vmap(lambda x: within.apply({}, x))(numpy.array([3.0, -1.0])).tolist() == [9, -2]
+    assert float(jax.jit(jax.grad(lambda x: within.apply({}, x)))(3.0)) == 6
