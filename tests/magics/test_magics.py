@@ -341,6 +341,37 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
 
 
 @pytest.mark.slow
+def test_train_takes_a_list_of_sequences_of_different_lengths(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(
+        shell,
+        "import numpy\nr = numpy.random.default_rng(0)\n"
+        "xs = [r.normal(size=(int(n), 2)) for n in r.integers(0, 6, 40)]\n"
+        "ys = [float(x.sum()) for x in xs]",
+    )
+    run(
+        shell,
+        "%%nnfp -q\n"
+        "total : [R[2]] ~> R\n"
+        "total = fold (\\(s, x) -> s + dot ?w x) 0\n"
+        "miss : R -> R -> R\n"
+        "miss s y = abs (s - y)",
+    )
+    run(
+        shell,
+        "%nnfp train total --data xs,ys --loss squaredError --metric miss --valid 0.2 "
+        "--optimizer sgd --rate 0.05 --batch 8 --epochs 60",
+    )
+    printed = capsys.readouterr().out
+    assert "finished: 60 epochs" in printed
+    assert "validation miss" in printed
+    run(shell, "%%nnfp -q -o total -o w\nw = total.w")
+    numpy.testing.assert_allclose(run(shell, "w"), [1.0, 1.0], atol=1e-3)
+    numpy.testing.assert_allclose(run(shell, "total(xs)"), run(shell, "ys"), atol=1e-2)
+
+
+@pytest.mark.slow
 def test_data_are_looked_up_in_the_program_first(shell: InteractiveShell) -> None:
     run(shell, "import numpy\npoints = numpy.full((4, 2), 100.0)")
     run(shell, "distance = numpy.full((4, 2), 3.0)")  # in the program that is a function
