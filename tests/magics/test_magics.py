@@ -105,6 +105,7 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp train net --data X", "neither the program nor Python has a X"),
         ("%nnfp train net --data net", "net is a function; examples are wanted"),
         ("%nnfp train net --data x --epoch 3", "Do you mean --epochs?"),
+        ("%nnfp train net --data x --epochs 2 --steps 9", "--steps: not allowed with"),
         ("%nnfp train net --data x --epochs many", "invalid float value: 'many'"),
         ("%nnfp train net --data x --until soon", "write a goal"),
         ("%nnfp train net --data x --until 'accuracy > 1'", "It may speak of loss."),
