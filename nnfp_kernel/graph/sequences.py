@@ -86,6 +86,24 @@ def filled(builder: Builder, sequence: Sequence, *, last: bool = False) -> Seque
     return Sequence(elements, sequence.length, not last)
 
 
+def settled(builder: Builder, value: Value) -> Value:
+    """The same value with its padding held constant: no derivative looks at the padding,
+    and none gives it anything."""
+    if isinstance(value, tuple):
+        return tuple(settled(builder, item) for item in value)
+    if not isinstance(value, Sequence):
+        return value
+    mask = present(builder, value)
+
+    def one(wire: Wire) -> Wire:
+        if not wire.type.differentiable:
+            return wire
+        return where(builder, mask, wire, builder.emit("hold", wire))
+
+    elements = settled(builder, map_leaves(one, value.elements))
+    return Sequence(elements, value.length, value.filled)
+
+
 def filled_throughout(builder: Builder, value: Value) -> Value:
     """A value with all of its sequences filled, those in sequences too."""
     if isinstance(value, tuple):

@@ -1030,24 +1030,34 @@ class Tracer:
         like: Sequence[ArrayType],
         domain: t.Type,
         codomain: t.Type,
-        tree: Value = None,
-    ) -> tuple[Graph, tuple[Wire, ...]]:
-        """A function as a graph, the outer wires it captures first among its inputs.
+        shape: Value = None,
+    ) -> tuple[Graph, tuple[Wire, ...], Callable[[Sequence[Wire]], Value]]:
+        """A function as a graph, the outer wires it captures first among its inputs; and
+        what makes its value of the graph's outputs, once they are wires out here.
 
         Lengths that only the wires know come with `like`, the argument's layout; the
-        argument is of the shape of `tree`, where it is one.
+        argument is of the shape of `shape`, where the type does not tell it.
         """
         child = self.builder.child()
         with self.inside(child):
             inputs = [child.input(array) for array in like]
-            if tree is None:
+            if shape is None:
                 argument = self.declarations.rebuild(domain, inputs)
             else:
                 supply = iter(inputs)
-                argument = refilled(tree, lambda _: next(supply))
+                argument = refilled(shape, lambda _: next(supply))
             value = function(argument)
             outputs = self.declarations.flatten(child, value, codomain)
-        return child.finish(outputs), child.captured
+            doubt = self.doubt().wire
+
+        def outcome(made: Sequence[Wire]) -> Value:
+            if doubt is not None:
+                self._doubts.append(made[-1])
+                made = made[:-1]
+            return self.declarations.rebuild(codomain, made, unfilled(value))
+
+        graph = child.finish([*outputs, *([] if doubt is None else [doubt])])
+        return graph, child.captured, outcome
 
     # --- what built-in names ask for --------------------------------------------------------
 

@@ -326,10 +326,13 @@ def leaves(value: Value) -> list[Wire]:
 
 
 def spread(value: Value) -> list[Wire]:
-    """The wires of a value of any shape that is known node by node, trees among it."""
+    """The wires of a value of any shape that is known node by node, trees among it, without
+    those that are lengths."""
     match value:
         case tuple():
             return [wire for part in value for wire in spread(part)]
+        case Sequence(elements=elements):
+            return spread(elements)
         case Items(items=items):
             return spread(items)
         case Variant(constructor=str(name), fields=fields):
@@ -345,6 +348,8 @@ def refilled(value: Value, change: Callable[[Wire], Wire]) -> Value:
     match value:
         case tuple():
             return tuple(refilled(part, change) for part in value)
+        case Sequence(elements=elements, length=length, filled=filled):
+            return Sequence(refilled(elements, change), length, filled)
         case Items(type=type, items=items):
             return Items(type, refilled(items, change))
         case Variant(type=type, constructor=str(name), fields=fields):
@@ -360,6 +365,8 @@ def same_shape(one: Value, other: Value) -> bool:
     match one, other:
         case (tuple(), tuple()):
             return len(one) == len(other) and all(map(same_shape, one, other))
+        case Sequence(elements=left), Sequence(elements=right):
+            return same_shape(left, right)
         case Items(items=left), Items(items=right):
             return same_shape(left, right)
         case Variant(constructor=str(left)), Variant(constructor=str(right)):

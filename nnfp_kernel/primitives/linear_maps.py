@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from ..graph.graph import Graph, Wire
 from ..graph.rewrite import vectorise
+from ..graph.sequences import resized, settled, unfilled
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Value, refilled, same_shape, spread
+from ..graph.values import Sequence, Value, holds_sequence, refilled, same_shape, spread
 from ..language import types as t
 from ..linear import maps, structure
 from ..linear.differentiate import linearize
@@ -27,7 +28,9 @@ class LinearValue:
     linear_map: maps.LinearMap
     domain: t.Type
     codomain: t.Type
-    # Of a space of trees a value of the same shape, for the type does not tell it.
+    # Of a space of trees, or of sequences of run-time length, a value of the same shape,
+    # for the type does not tell it. Padding is no part of such a space: the map takes
+    # nothing from it and leaves 0 there.
     source: Value = None
     target: Value = None
 
@@ -35,9 +38,12 @@ class LinearValue:
         builder = self.context.builder
         if self.source is None:
             tangents = self.context.flatten(argument, self.domain)
-        elif not same_shape(argument, self.source):
-            self.context.fail("shapes-disagree", "the tangent of a tree has the shape of the tree")
         else:
+            argument = _measured(self.context, argument, self.source)
+            if not same_shape(argument, self.source):
+                self.context.fail(
+                    "shapes-disagree", "the tangent of a tree has the shape of the tree"
+                )
             tangents = [wire for wire in spread(argument) if wire.type.differentiable]
         images = maps.filled(
             builder, self.linear_map.apply(builder, tangents), self.linear_map.codomain
@@ -57,6 +63,7 @@ class LinearValue:
         )  # fmt: skip
 
     def then(self, other: LinearValue) -> LinearValue:
+        _same_space(self.context, self.target, other.source)
         return replace(
             self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain,
             target=other.target,
@@ -64,6 +71,8 @@ class LinearValue:
 
     def without_trees(self) -> None:
         """Asked where a space must have one layout: in pairs, in matrices."""
+        if holds_sequence((self.source, self.target)):
+            self.context.needs_length("this linear map")
         if self.source is not None or self.target is not None:
             self.context.fail(
                 "not-first-order",
@@ -89,6 +98,7 @@ class LinearValue:
         )
 
     def plus(self, other: LinearValue) -> LinearValue:
+        _same_space(self.context, (self.source, self.target), (other.source, other.target))
         return replace(self, linear_map=self.linear_map + other.linear_map)
 
     def scaled(self, factor: Wire) -> LinearValue:
@@ -113,10 +123,34 @@ class LinearValue:
 
     def choose(self, condition: Wire, otherwise: LinearValue) -> LinearValue:
         """This map where the condition holds, else the other one."""
+        _same_space(self.context, (self.source, self.target), (otherwise.source, otherwise.target))
         both = (otherwise.linear_map, self.linear_map)  # branches[int(condition)]
         residuals = tuple(dict.fromkeys(wire for each in both for wire in each.fixed))
         cells = tuple(_cell(each, residuals) for each in both)
         return replace(self, linear_map=maps.ChooseL(condition, cells, residuals))
+
+
+def _measured(context: Tracer, tangent: Value, space: Value) -> Value:
+    """A tangent with the room of a space of sequences of run-time length, whose lengths
+    are required of it; any other as it is."""
+    if isinstance(tangent, tuple) and isinstance(space, tuple) and len(tangent) == len(space):
+        return tuple(_measured(context, *pair) for pair in zip(tangent, space, strict=True))
+    if not (isinstance(tangent, Sequence) and isinstance(space, Sequence)):
+        if holds_sequence((tangent, space)):
+            context.needs_length("this linear map")
+        return tangent
+    if tangent.length is not space.length:
+        if tangent.axis:
+            context.needs_length("a derivative at a sequence of sequences")
+        context.same_length(space.length, tangent.length)
+    inside = resized(context.builder, tangent.elements, space.axis, space.capacity)
+    return Sequence(_measured(context, inside, space.elements), space.length)
+
+
+def _same_space(context: Tracer, one: Value, other: Value) -> None:
+    """Required of the spaces between which two maps are, where a length is open."""
+    if holds_sequence((one, other)) and not same_shape(_measured(context, one, other), one):
+        context.needs_length("this linear map")
 
 
 def _cell(linear_map: maps.LinearMap, residuals: tuple[Wire, ...]) -> maps.Cell:
@@ -133,17 +167,21 @@ def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value)
     domain = use.domains()[1]
     result = use.result(2)
     assert isinstance(result, t.Linear)
-    tree = point if context.declarations.has_data(domain) else None
-    here = context.flatten(point, domain) if tree is None else spread(point)
-    graph, captured = context.subgraph(
-        function, [wire.type for wire in here], domain, result.codomain, tree
-    )
+    shaped = context.declarations.has_data(domain) or holds_sequence(point)
+    source = point if shaped else None
+    here = spread(point) if shaped else context.flatten(point, domain)
+    graph, captured, outcome = context.subgraph(
+        lambda x: settled(context.builder, function(settled(context.builder, x))),
+        [wire.type for wire in here], domain, result.codomain, source,
+    )  # fmt: skip
     # A map over examples becomes one operation first, so that what it shares gets its
     # derivative by one contraction and not by a sum over examples.
     graph = vectorise(context.builder.primitives, graph)
     active = [False] * len(captured) + [wire.type.differentiable for wire in here]
-    _, network = linearize(context.builder, graph, [*captured, *here], active)
-    return LinearValue(context, network, domain, result.codomain, tree)
+    outputs, network = linearize(context.builder, graph, [*captured, *here], active)
+    value = outcome(outputs)
+    target = value if holds_sequence(value) else None
+    return LinearValue(context, network, domain, result.codomain, unfilled(source), target)
 
 
 def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
@@ -211,6 +249,7 @@ builtin(
         "The tangent of a tree is a tree of the same shape.",
         latex=r"D\,{0}({1})",
         example="derivative square 3 1",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -226,6 +265,7 @@ builtin(
         doc="The adjoint of a linear map: <l u, v> = <u, adjoint l v>. Never a matrix.",
         latex=r"{0}^\dagger",
         example="adjoint (derivative (\\x -> 2 * x) [1, 2]) [1, 0]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(

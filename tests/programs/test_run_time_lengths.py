@@ -55,6 +55,16 @@ ANY = {
     "iterate": "iterate[2] (map (0.5 *)) xs",
     "matrix": "map (\\x -> [x, sin x]) xs @ [1, 2]",
     "contraction": "xs @ map (\\x -> [x, sin x]) xs",
+    "gradient": "grad (\\ys -> sum (map (\\y -> y * sin y) ys) * norm ys) xs",
+    "gradient of a fold": "grad (fold (\\(s, x) -> s * cos x + x) 1) xs",
+    "gradient in what is beside": "grad (\\a -> sum (map (\\x -> sin (a * x)) xs)) 0.3",
+    "jvp": "jvp (map square >> reverse) xs (map cos xs)",
+    "vjp": "vjp (scan (\\(s, x) -> s * 0.5 + sin x) 1) xs (reverse xs)",
+    "vjp to more": "vjp (\\a -> map (\\x -> sin (a * x)) xs) 0.3 xs",
+    "hessian": "hessian (\\ys -> logsumexp (ys ++ [1, 2]) + sum (map cos ys)) xs xs",
+    "linear maps": "(derivative reverse xs + 2 * derivative sin xs"
+    " >> adjoint (derivative (map (\\x -> x / (1 + square x))) xs)) xs",
+    "gradient of a pair": "grad (\\(ys, a) -> a * sum (ys * reverse ys)) (xs, 2)",
     "outer sum": "sum (transpose (map (\\x -> [x, sin x]) xs) @ xs)",
 }  # fmt: skip
 FILLED = {

@@ -64,6 +64,18 @@ fixed x = ?a * sum (exp x)
 
 scaled xs = map (\\x -> x / toReal (length xs)) xs
 
+slopes : [R[2]] ~> [R[2]]
+slopes = grad (\\xs -> norm (fold cell zero (map Word xs)) + sum (map (\\x -> sin (x @ ?K)) xs))
+
+flat : [R] ~> R
+flat xs = ?a * sum (square (grad (\\ys -> sum (scan (\\(s, y) -> sin (s + y)) ?a ys)) xs))
+
+curved : [R[2]] -> [R[2]]
+curved xs = hessian (\\ys -> logsumexp (map norm ys ++ [1])) xs (reverse xs)
+
+pushed : ([R], [R]) -> [R]
+pushed (xs, v) = (derivative reverse xs >> derivative (scan (\\(s, x) -> s + s * x) 1) v) v
+
 windows : [R[2]] ~> [R]
 windows xs = window[2, pad=1] (flatten >> dense[1] >> head) xs
 """
@@ -94,6 +106,10 @@ MAKE: dict[str, Any] = {
     "network": vectors,
     "attend": vectors,
     "windows": vectors,
+    "slopes": vectors,
+    "flat": numbers,
+    "curved": vectors,
+    "pushed": lambda n, seed: (numbers(n, seed), numbers(n, seed + 1)),
     "pair": lambda n, seed: (numbers(n, seed), vectors((n * 3 + seed) % 7, seed)),
     "tied": lambda n, seed: (numbers(n, seed), numbers(n, seed + 1)),
     "tokens": lambda n, seed: (numpy.arange(n) * (seed + 1) % 5, float(seed)),
@@ -101,7 +117,9 @@ MAKE: dict[str, Any] = {
     "total": numbers,
     "fixed": lambda n, seed: numbers(2, seed),
 }
-OBJECTIVES = ["network", "pair", "tokens"]
+OBJECTIVES = ["network", "pair", "tokens", "flat"]
+# No name of these needs a length: what has to be compiled is a bucket.
+PADDED = ["slopes", "flat", "curved", "pushed"]
 
 lengths = st.lists(st.integers(0, 5), min_size=1, max_size=9)
 
@@ -180,6 +198,15 @@ def test_there_are_no_more_compilations_than_buckets(session: Session) -> None:
     assert objective.compilations <= math.ceil(math.log2(8)) + 1
 
 
+@pytest.mark.parametrize("name", PADDED)
+def test_what_is_padded_is_compiled_for_a_bucket_and_not_for_a_length(
+    session: Session, name: str
+) -> None:
+    function = session.function(name)
+    function([MAKE[name](n, 0) for n in range(6)])
+    assert function.compilations <= 4
+
+
 def test_buckets_are_powers_of_two() -> None:
     for longest in range(1, 200):
         rooms = {bucket(length) for length in range(longest + 1)}
@@ -204,6 +231,23 @@ def test_an_example_that_is_too_short_is_named(session: Session) -> None:
         text = caught.value.render()
         assert "the mean of nothing" in text
         assert "example 7 of the batch" in text
+
+
+def test_what_is_differentiated_may_be_refused_at_run_time_too(session: Session) -> None:
+    session.run("steep : [R] -> R\nsteep xs = grad (\\a -> a * a * mean xs) 3")
+    examples = [numbers(n) for n in (2, 3, 0, 1)]
+    with pytest.raises(NnfpError) as caught:
+        session["steep"](examples)
+    text = caught.value.render()
+    assert "the mean of nothing" in text
+    assert "example 2 of the batch" in text
+
+
+def test_a_tangent_has_the_length_of_its_point(session: Session) -> None:
+    examples = [(numbers(3), numbers(3)), (numbers(3), numbers(2))]
+    with pytest.raises(NnfpError) as caught:
+        session["pushed"](examples)
+    assert "example 1 of the batch" in caught.value.render()
 
 
 def test_lengths_that_differ_are_named(session: Session) -> None:
