@@ -561,11 +561,11 @@ for _record in (
     Builtin(
         "concat", "a[n,m] -> a[n*m]", 1, _each(_concat),
         doc="The sequences of a sequence, one after the other.",
-        example="concat [[1, 2], [3, 4]]",
+        example="concat [[1, 2], [3, 4]]", ragged=sequences.concat,
     ),
     Builtin(
         "split", "a[n*k] -> a[n,k]", 1, _each(_split), brackets=("k",),
-        doc="The elements in groups of k.", example="split[2] [1, 2, 3, 4]",
+        doc="The elements in groups of k.", example="split[2] [1, 2, 3, 4]", ragged=sequences.split,
     ),
     Builtin(
         "replicate", "a -> a[n]", 1, _each(_replicate), brackets=("n",),

@@ -380,6 +380,7 @@ builtin(
         latex=r"\operatorname{{top}} {0}", example="topK[2] [3, 1, 2]",
         doc="The k largest entries, the largest first, and their indices; of equal ones, those "
             "before the others.",
+        ragged=sequences.top,
     )
 )  # fmt: skip
 builtin(

@@ -7,7 +7,7 @@ may turn out too short for is required of the context, which tells the example.
     filled               elementwise names and products, of which padding must make
                          nothing that is not finite
     masked               reductions, contractions over the length
-    by index             reverse, last, ++: elements are looked up where they are
+    by index             reverse, last, ++, concat: elements are looked up where they are
 """
 
 from __future__ import annotations
@@ -503,6 +503,65 @@ def append(context: Tracer, _occurrence: Occurrence, xs: Value, ys: Value) -> Va
     return Sequence(builder.emit("gather", joined, index, axis=0), whole)
 
 
+def concat(context: Tracer, occurrence: Occurrence, xss: Value) -> Value:
+    """The rows of a sequence one after the other, whatever their lengths."""
+    if isinstance(xss, tuple):
+        return tuple(concat(context, occurrence, part) for part in xss)
+    builder = context.builder
+    outer, rows = (xss.extent, xss.elements) if leading(xss) else (None, xss)
+    inner = rows.extent if isinstance(rows, Sequence) and rows.axis == 1 else None
+    n, m = leaves(rows)[0].type.shape[:2]
+
+    def joined(wire: Wire) -> Wire:
+        return builder.emit("reshape", wire, shape=(n * m, *wire.type.shape[2:]))
+
+    whole = _each_wire(joined, rows.elements if inner is not None else rows)
+    if inner is None:
+        if outer is None:
+            return whole
+        return Sequence(whole, builder.emit("mul", outer.length, _int(context, m)))
+    there = present(builder, inner)
+    if outer is not None:
+        row = spread(builder, present(builder, outer), (n, m), (0,))
+        there = builder.emit("and", there, row)
+    there = builder.emit("convert", joined(there), kind="Int")
+    # The places that hold an element, in their order, and then the others.
+    places = builder.emit("top", there, axis=0, count=n * m)
+    count = builder.emit("sum", there, axes=(0,))
+    return Sequence(_looked_up(context, Sequence(whole, count), places), count)
+
+
+def _each_wire(function: Callable[[Wire], Wire], value: Value) -> Value:
+    """`function` on the arrays of a row's elements, lengths inside among them."""
+    if isinstance(value, Sequence):
+        return Sequence(_each_wire(function, value.elements), function(value.length))
+    return map_leaves(function, value)
+
+
+def split(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+    """Groups, with nothing left over: the type says that the length is a multiple."""
+    (size,) = occurrence.brackets
+    if isinstance(size, Extent) or size == 0:
+        context.needs_length("`split`")
+    patches, _ = groups(context, xs, size)
+    return patches
+
+
+def top(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+    """The largest entries; padding is smaller than all."""
+    (count,) = occurrence.brackets
+    if isinstance(count, Extent):
+        context.needs_length("`topK`")
+    xs = _only(context, xs)
+    _required(context, xs.length, count, f"topK[{count}] of fewer elements")
+    builder = context.builder
+    wire = masked(builder, xs, float("-inf"))
+    if count > xs.capacity:  # refused already
+        return builder.zeros(ArrayType("R", (count,))), builder.zeros(ArrayType("Int", (count,)))
+    places = builder.emit("top", wire, axis=0, count=count)
+    return builder.emit("gather", xs.elements, places, axis=0), places
+
+
 def iota(context: Tracer, occurrence: Occurrence) -> Value:
     (count,) = occurrence.brackets
     return Sequence(context.builder.emit("iota", size=count.capacity), count.length)
@@ -531,9 +590,9 @@ def windows(
     _, extent = context.together(xs)
     builder = context.builder
     reach = (size - 1) * dilation + 1
+    if padding == "same" and stride != 1:
+        return _strided(context, xs, size, stride, dilation)
     if padding == "same":
-        if stride != 1:
-            context.needs_length("a window with a stride and `pad=same`")
         low, high = (reach - 1) // 2, reach - 1 - (reach - 1) // 2
     else:
         low = high = 0 if padding == "valid" else int(str(padding))
@@ -553,6 +612,39 @@ def windows(
 
     positions = (room - reach) // stride + 1
     return _placed(context, map_leading(patches, xs), padded, reach, stride, positions)
+
+
+def _strided(
+    context: Tracer, xs: Value, size: int, stride: int, dilation: int
+) -> tuple[Value, Extent]:
+    """The windows of `pad=same` with a stride: as many as there are strides in the length,
+    centred, so that the length says how many zeros come in front."""
+    _, extent = context.together(xs)
+    builder = context.builder
+    reach = (size - 1) * dilation + 1
+    count = builder.emit("divide", _plus(context, extent.length, stride - 1), _int(context, stride))
+    steps = builder.emit("mul", _plus(context, count, -1), _int(context, stride))
+    missing = builder.emit("subtract", _plus(context, steps, reach), extent.length)
+    missing = builder.emit("max", missing, _int(context, 0))
+    low = builder.emit("divide", missing, _int(context, 2))
+    most = (reach - 1) // 2  # so many in front at most
+    positions = -(-extent.capacity // stride)
+    room = max(positions - 1, 0) * stride + reach
+    start = builder.emit("subtract", _int(context, most), low)
+    places = builder.emit("iota", size=room)
+    places = builder.emit("add", places, spread(builder, start, (room,), ()))
+
+    def patches(part: Sequence) -> Value:
+        wire = masked(builder, part, 0.0)
+        high = room - extent.capacity
+        wire = builder.emit("pad", wire, axis=0, low=most, high=high, interior=0)
+        wire = builder.emit("gather", wire, places, axis=0)
+        made = builder.emit(
+            "windows", wire, axis=0, sizes=(size,), strides=(stride,), dilations=(dilation,)
+        )
+        return resized(builder, made, 0, positions)
+
+    return over(map_leading(patches, xs), count), Extent(positions, count)
 
 
 def groups(context: Tracer, xs: Value, size: int) -> tuple[Value, Extent]:
@@ -586,7 +678,7 @@ def _placed(
 
 
 __all__ = [
-    "append", "drop", "element", "elementwise", "groups", "index", "inner", "iota", "length",
-    "lift", "lifted", "matmul", "mean", "norm", "reduction", "replicate", "reverse", "shift",
-    "take", "transpose", "windows",
+    "append", "concat", "drop", "element", "elementwise", "groups", "index", "inner", "iota",
+    "length", "lift", "lifted", "matmul", "mean", "norm", "reduction", "replicate", "reverse",
+    "shift", "split", "take", "top", "transpose", "windows",
 ]  # fmt: skip

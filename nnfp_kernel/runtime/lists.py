@@ -2,7 +2,7 @@
 
 Every bucket has one executable for values and one for the gradient, whatever the number
 of examples (runtime/ragged.py). What cannot be run with padding, a `split` of a length
-that is not known say, is answered one by one, as are trees.
+that is not known to be a multiple say, is answered one by one, as are trees.
 """
 
 from __future__ import annotations

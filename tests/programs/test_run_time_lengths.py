@@ -49,6 +49,14 @@ ANY = {
     "comparison": "select (xs > 4) xs (negate xs)",
     "window, same": "window[3, pad=same] (\\w -> sum w * head w) xs",
     "window, zeros": "window[3, pad=2, stride=2] sum xs",
+    "window, same, stride": "window[3, pad=same, stride=2] (\\w -> sum w * head w) xs",
+    "window, same, a stride as long": "window[4, pad=same, stride=4] (map sin >> last) xs",
+    "window, same, a longer stride": "window[2, pad=same, stride=3, dilation=2] product xs",
+    "concat": "concat (map (\\x -> [x, sin x]) xs)",
+    "concat of so many": "scan (\\(s, x) -> s * 0.5 + x) 1 (concat [xs, reverse xs])",
+    "concat of all with all": "concat (map (\\x -> map (\\y -> sin (x - y)) xs) xs)",
+    "concat of pairs": "map (\\(a, b) -> a * b) (concat (map (\\x -> zip (xs, x * xs)) xs))",
+    "split": "map product (split[2] (xs ++ reverse xs))",
     "pool": "pool[2] maximum xs",
     "branch": "longer xs",
     "a state of sequences": "fold (\\(s, x) -> map (+ x) s) xs [1, 2]",
@@ -80,7 +88,12 @@ FILLED = {
     "take": "take[1] xs",
     "drop": "drop[1] xs",
 }
-LONG = {"window": "window[3] (\\w -> sum w * head w) xs", "take": "take[2] xs"}
+LONG = {
+    "window": "window[3] (\\w -> sum w * head w) xs",
+    "take": "take[2] xs",
+    "topK": "fst (topK[3] (sin xs))",
+    "topK, where": "gather xs (snd (topK[2] (negate xs)))",
+}
 
 SEEDS = {0: 10.0, 1: 7.0, 2: 5.0, 4: 2.0, 6: 0.5}
 
@@ -128,7 +141,7 @@ def test_what_needs_elements_has_them() -> None:
     compare(LONG, [4])
 
 
-@pytest.mark.parametrize("name", [*list(FILLED)[1:], "window"])
+@pytest.mark.parametrize("name", [*list(FILLED)[1:], "window", "topK"])
 def test_what_is_missing_at_run_time_is_an_error_at_its_place(name: str) -> None:
     body = {**LONG, **FILLED}[name]
     with pytest.raises(NnfpError) as caught:

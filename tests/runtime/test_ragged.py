@@ -11,6 +11,7 @@ import jax
 import numpy
 import pytest
 from hypothesis import given, settings
+from soak import examples as random_examples
 
 from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.runtime.ragged import bucket, rows_of
@@ -56,6 +57,21 @@ average xs = ?a * mean xs
 
 halves : [R] -> R
 halves xs = sum (map product (split[2] xs))
+
+doubled : [R] -> R
+doubled xs = sum (map product (split[2] (xs ++ xs)))
+
+strided : [R[2]] ~> [R[2]]
+strided xs = window[3, pad=same, stride=2] (\\w -> map (?a * head w *) w ! 1) xs
+
+together : [R] ~> [R]
+together xs = concat (map (\\x -> map (\\y -> sin (?a * x * y)) xs) xs)
+
+chain : [[R]] -> [R]
+chain = concat
+
+best : ([R], [R]) ~> R
+best (xs, ys) = ?a * sum (fst (topK[2] (xs ++ [0.5, 1]))) + sum (gather ys (snd (topK[1] ys)))
 
 total xs = fold (\\(s, x) -> s + x) 0 xs
 
@@ -106,6 +122,10 @@ MAKE: dict[str, Any] = {
     "network": vectors,
     "attend": vectors,
     "windows": vectors,
+    "strided": vectors,
+    "together": numbers,
+    "doubled": numbers,
+    "best": lambda n, seed: (numbers(n, seed), numbers(n + 1, seed)),
     "slopes": vectors,
     "flat": numbers,
     "curved": vectors,
@@ -117,9 +137,9 @@ MAKE: dict[str, Any] = {
     "total": numbers,
     "fixed": lambda n, seed: numbers(2, seed),
 }
-OBJECTIVES = ["network", "pair", "tokens", "flat"]
+OBJECTIVES = ["network", "pair", "tokens", "flat", "best"]
 # No name of these needs a length: what has to be compiled is a bucket.
-PADDED = ["slopes", "flat", "curved", "pushed"]
+PADDED = ["strided", "together", "doubled", "best", "slopes", "flat", "curved", "pushed"]
 
 lengths = st.lists(st.integers(0, 5), min_size=1, max_size=9)
 
@@ -139,7 +159,7 @@ def agree(found: Any, wanted: Any, path: str = "") -> None:
 
 
 @pytest.mark.parametrize("name", MAKE)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=random_examples(3), deadline=None)
 @given(lengths=lengths, seed=st.integers(0, 3))
 def test_a_list_is_answered_as_its_examples_are_one_by_one(
     session: Session, name: str, lengths: list[int], seed: int
@@ -150,7 +170,7 @@ def test_a_list_is_answered_as_its_examples_are_one_by_one(
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=random_examples(2), deadline=None)
 @given(lengths=lengths, seed=st.integers(0, 3))
 def test_the_gradient_of_a_list_is_the_mean_of_its_examples_gradients(
     session: Session, name: str, lengths: list[int], seed: int
@@ -162,12 +182,14 @@ def test_the_gradient_of_a_list_is_the_mean_of_its_examples_gradients(
     agree(found, jax.tree.map(lambda *parts: sum(parts) / len(examples), *each))
 
 
-@pytest.mark.parametrize("name", ["pages", "nested"])
+@pytest.mark.parametrize("name", ["pages", "nested", "chain"])
 def test_sequences_of_sequences_of_any_length(session: Session, name: str) -> None:
     def sums(rows: list[Array]) -> Any:
         if name == "pages":
             a = session.weights["pages"]["a"]
             return a * sum(numpy.cos(row).sum() for row in rows)
+        if name == "chain":
+            return numpy.concatenate([numpy.zeros(0), *rows])
         return [row[::-1] + row.sum() for row in rows]
 
     examples = [pages(n, seed) for n in (0, 1, 3, 5, 2) for seed in (0, 1)]
