@@ -466,7 +466,10 @@ class _Session:
             if not standing.newest:
                 continue
             done = self.done.get(name)
+            first: dict[str, Span] = {}
             for size, span in done.declared_sizes if done is not None else ():
+                first.setdefault(size, span)
+            for size, span in first.items():
                 value = self.declarations.sizes[size]
                 note = plain(
                     "size-declared", f"`{size}` is the declared size {value} here", span,

@@ -13,7 +13,7 @@ from .diagnostics import Diagnostic, Label
 from .mistakes import foreign_word
 from .source import Span
 from .telling import Advice, came, did_you_mean, grouped, listed, nearest, plain, several, shown
-from .types import Array, Function, Linear, Product, Scalar, Type
+from .types import Array, Function, Linear, Product, Scalar, Type, TypeVariable
 
 if TYPE_CHECKING:
     from .solve import Solver
@@ -177,15 +177,16 @@ def brackets_on_a_value(
     inside = ", ".join(size.span.text for size in tree.sizes)
     resolved = None if type_ is None else solver.resolve(type_)
     labels = [] if type_ is None else came(solver, type_, tree.span)
-    if isinstance(resolved, Array):
+    if isinstance(resolved, Array | TypeVariable):  # the type of a local value may be open
         advice = Advice()
+        is_what = f"is {shown(solver, resolved)}" if isinstance(resolved, Array) else why
         if len(tree.sizes) == 1 and not tree.options:
             advice.write("Write:", tree.span, f"{tree.name} ! {grouped(inside)}")
         return plain(
             "index-with-brackets",
             "an element is taken with `!`, not with brackets",
             tree.span,
-            f"`{tree.name}` is {shown(solver, resolved)}",
+            f"`{tree.name}` {is_what}",
             secondary=labels,
             **advice.parts,  # type: ignore[arg-type]
         )

@@ -253,6 +253,9 @@ class References(Elaboration):
                 form = [variable.name for variable in entry.brackets]
                 raise Mistake(names.bracket_count(tree, form))
             return self._global(entry, tree, self.sizes_of(tree.sizes), span)
+        if name in self.world.externals:
+            found, why = self.world.externals[name], "comes from Python"
+            raise Mistake(names.brackets_on_a_value(self.solver, tree, found, why))
         if name in self.world.builtins or name in self.rules():
             return self._builtin(name, tree.sizes, tree.options, span, given=True)
         raise Mistake(self.unknown_name(name, span, scope))

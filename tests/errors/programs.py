@@ -113,6 +113,7 @@ TYPES = {
     "literal_not_an_index": "xs = [1, 2, 3]\ny = xs ! 1.5",
     "index_out_of_range": "xs = [1, 2, 3]\ny = xs ! 3",
     "index_with_brackets": "first : R[3] -> R\nfirst xs = xs[0]",
+    "index_with_brackets_on_a_local_value": "at (xs, i) = 2 * xs[i]",
     "index_is_a_real": "f : R[3] -> R -> R\nf xs i = xs ! i",
     "size_out_of_range": "size classes = 7\nlabel : Fin[5]\nlabel = classes",
     "size_variable_out_of_range": (

@@ -348,6 +348,8 @@ def test_defaults_that_were_taken_are_told() -> None:
 def test_a_declared_size_in_a_signature_is_told() -> None:
     (note,) = check("size n = 3\nf : R[n] -> R\nf = sum").notes
     assert note.code == "size-declared"
+    (note,) = check("size n = 3\nf : R[n] -> R[n]\nf x = 2 * x").notes  # once, not twice
+    assert note.code == "size-declared"
 
 
 def test_several_mistakes_are_told_by_position() -> None:

@@ -75,7 +75,7 @@ MISTAKES = [
     ("bracket-count", "f = «dense[3,4]»"),
     ("bracket-count", "f = «take[1,2]»"),
     ("bracket-count", "f = «window[1,2,3,4]» id"),
-    ("not-a-family", "f x = «x[0]»"),
+    ("index-with-brackets", "f x = «x[0]»"),
     ("not-a-family", "f x = x\ng = «f[3]»"),
     ("not-a-family", "f = «tanh[3]»"),
     ("unknown-option", "f = window[3, «strde=2»] sum"),

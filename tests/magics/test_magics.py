@@ -61,6 +61,16 @@ def test_names_come_in_and_go_out(shell: InteractiveShell) -> None:
     assert list(run(shell, "f(x)")) == [0.0, 2.0, 4.0]
 
 
+def test_an_element_of_what_python_brings_is_taken_as_any_other(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "import numpy\nx = numpy.arange(3.0)")
+    with pytest.raises(NnfpError):
+        run(shell, "%%nnfp -i x\nx[1]")
+    assert "x ! 1" in capsys.readouterr().out
+    assert run(shell, "%%nnfp -i x\nx ! 1").value == 1
+
+
 @pytest.mark.parametrize(
     ("definition", "type", "at_ones"),
     [
