@@ -93,11 +93,11 @@ def _walk(tree: syntax.Expression, bound: frozenset[str], found: Uses) -> None:
                 found.holes.setdefault(name, node.span)
                 (found.added if added else found.otherwise).add(name)
             case syntax.Fresh(expression):
-                found.occurrences.append((node, _fresh_name(expression)))
-                stack.append((expression, scope, False))
+                if not _copied(node, expression, scope, found):
+                    stack.append((expression, scope, False))
             case syntax.Apply(syntax.Bracket("stack") as head, argument):
-                found.occurrences.append((head, _fresh_name(argument)))
-                stack.append((argument, scope, False))
+                if not _copied(head, argument, scope, found):
+                    stack.append((argument, scope, False))
             case syntax.Binary(operator, left, right):
                 sum_ = operator in ("+", "-")
                 stack.append((right, scope, sum_))
@@ -138,33 +138,33 @@ def children(node: syntax.Tree) -> Iterator[syntax.Expression]:
                     yield inner
 
 
-def _fresh_name(tree: syntax.Expression) -> str:
-    """The name that `fresh f` and `stack[n] f` give their copy; empty for an unnamed one."""
+def _copied(
+    copier: syntax.Tree, tree: syntax.Expression, bound: frozenset[str], found: Uses
+) -> bool:
+    """Whether `fresh f` or `stack[n] f` copies a name: one occurrence, the copier's."""
     match tree:
         case syntax.Name(name) | syntax.Bracket(name):
-            return name
+            found.occurrences.append((copier, name))
+            if name not in bound:
+                found.names.setdefault(name, tree.span)
+            return True
         case _:
-            return ""
+            return False
 
 
 def label_occurrences(uses: Uses, copies: Callable[[str], bool]) -> dict[int, str]:
     """A path component for every occurrence that makes weights, by the identity of its node.
 
-    `copies` says of a name whether its occurrences make copies (it is a family). The name
-    directly under a `fresh` or `stack` is labelled there and not a second time.
+    `copies` says of a name whether its occurrences make copies (it is a family); a `fresh`
+    and a `stack` make copies of any name.
     """
     labels: dict[int, str] = {}
     counts: dict[str, int] = {}
-    under: set[int] = set()
     for node, name in uses.occurrences:
-        if isinstance(node, syntax.Fresh) or (
+        copier = isinstance(node, syntax.Fresh) or (
             isinstance(node, syntax.Bracket) and node.name == "stack"
-        ):
-            if not name:
-                continue
-            if isinstance(node, syntax.Fresh):
-                under.add(id(node.expression))
-        elif not copies(name) or id(node) in under:
+        )
+        if not copier and not copies(name):
             continue
         counts[name] = counts.get(name, 0) + 1
         labels[id(node)] = name if counts[name] == 1 else f"{name}_{counts[name]}"

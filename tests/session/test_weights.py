@@ -58,6 +58,13 @@ def test_occurrences_of_a_family_are_numbered_in_the_order_they_are_written() ->
     }
 
 
+@pytest.mark.parametrize("copied", ["stack[2] dense", "stack[2] dense[4]", "fresh dense[4]"])
+def test_a_copied_family_is_one_occurrence_of_it(copied: str) -> None:
+    found = reached(f"net : R[4] ~> R[2]\nnet = {copied} >> tanh >> dense[2]\n", "net")
+    assert list(found["net"]) == ["dense", "dense_2"]
+    assert found["net"]["dense_2"] == {"W": (2, 4), "b": (2,)}
+
+
 def test_a_family_in_a_family_stands_below_it() -> None:
     assert reached("net : R[4] ~> R[2]\nnet = mlp[3, 2]\n", "net") == {
         "net": {"mlp": {"dense": {"W": (3, 4), "b": (3,)}, "dense_2": {"W": (2, 3), "b": (2,)}}}
