@@ -452,12 +452,18 @@ class Session:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The definitions that stand, in the order they were written."""
+        """The definitions that stand, in the order they were written; then imported ones."""
         names = [
             item.name
             for cell in self._standing.cells
             for item in cell.items
             if isinstance(item, syntax.Definition)
+        ]
+        definitions = self.program.definitions.items()
+        names += [
+            name
+            for name, definition in definitions
+            if name not in names and not definition.span.source.name.startswith("std/")
         ]
         return tuple(name for name in names if name not in self.broken)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import jax
 import numpy
 import pytest
@@ -336,3 +338,19 @@ def test_several_errors_of_one_cell_are_all_reported_by_position() -> None:
         session("a = undefined\nb = 1\nc = [1, 2] + [1, 2, 3]\nd = missing b")
     lines = [diagnostic.primary.span.line for diagnostic in several.value.diagnostics]
     assert lines == [1, 3, 4]
+
+
+# --- imports -----------------------------------------------------------------------------------
+
+
+def test_the_weights_of_an_imported_definition_are_the_sessions(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "lines.nnfp").write_text("line : R ~> R\nline x = ?a * x + ?b\n")
+    made = nnfp.Session(precision=64, folder=tmp_path)
+    made.run('import "lines.nnfp"')
+    assert made.names == ("line",)
+    assert set(made.weights["line"]) == {"a", "b"}
+    made.weights = {"line": {"a": 2.0, "b": 1.0}}
+    assert float(made["line"](3.0)) == 7
+    made.run("line x = x")  # the cell's own stands before the file's
+    assert made.names == ("line",)
+    assert made.weights == {}
