@@ -60,6 +60,7 @@ class Bindings(References):
         solver = self.solver
         made: list[tuple[typed.Pattern, Type]] = []
         inner: dict[str, Type] = dict(scope)
+        bound: dict[str, Span] = {}  # over all parameters: no name stands for two of them
         type_ = wanted
         for number, parameter in enumerate(parameters):
             arrow = solver.resolve(type_)
@@ -79,7 +80,7 @@ class Bindings(References):
                     raise self._too_many_parameters(number, parameter, wanted, span, role)
                 self.fit(function, arrow, span, role)
                 arrow = function
-            pattern = self.pattern(parameter, arrow.domain, inner)
+            pattern = self._pattern(parameter, arrow.domain, inner, bound)
             exhaustive.must_match(pattern, parameter.span, self.world.declarations)
             made.append((pattern, arrow))
             type_ = arrow.codomain
@@ -130,7 +131,7 @@ class Bindings(References):
                 if name in bound:
                     raise self.fail(
                         "duplicate-name",
-                        f"`{name}` is bound twice in one pattern",
+                        f"`{name}` is bound twice here",
                         span,
                         "the second time",
                         secondary=[Label(bound[name], "the first")],

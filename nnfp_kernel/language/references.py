@@ -462,7 +462,7 @@ class References(Elaboration):
     def _definition_named(self, name: str, span: Span, word: str) -> Entry:
         entry = self.world.entry(name, span)
         if entry is None:
-            near = nearest(name, self.world.names())
+            near = nearest(name, (n for n in self.world.names() if n not in self.world.builtins))
             raise self.fail(
                 "weights-of-what",
                 f"`{word}` takes the name of a definition",
@@ -512,6 +512,7 @@ class References(Elaboration):
         if self.is_expression:
             said = "`fresh` makes weights"
             raise Mistake(names.expression_owns_weights(tree.span, said, self.whole))
+        self._no_local_copy("fresh", tree.expression, scope)
         inner = self.expression(tree.expression, wanted, scope, role)
         return typed.Fresh(inner, self.labels.get(id(tree)), wanted, span=tree.span)
 
@@ -533,6 +534,7 @@ class References(Elaboration):
             )
         if not self.family:
             self.no_rigid(count.variables(), head.span, "the weights under `stack`")
+        self._no_local_copy("stack", argument, scope)
         state = self.solver.fresh("a", self.place(head.span, "`stack`"))
         made = Function(state, state, origin=self.place(head.span, "`stack`"))
         inner = self.expression(argument, made, scope, "the argument of `stack`")
@@ -540,6 +542,21 @@ class References(Elaboration):
         self.weight_sizes.append(count)
         node = typed.Stack(count, inner, label, made, span=head.span.to(argument.span))
         return node, made
+
+    def _no_local_copy(self, word: str, tree: syntax.Expression, scope: Scope) -> None:
+        """A local name only stands for a function: the weights behind it would stay shared."""
+        if isinstance(tree, syntax.Name) and tree.name in scope:
+            raise self.fail(
+                "copy-of-a-local",
+                f"`{word}` would copy no weights of `{tree.name}`",
+                tree.span,
+                "a parameter or a local name",
+                notes=[
+                    "Weights belong to the definition that they are written in, so what is "
+                    "copied is written out or is the name of a definition. For example:"
+                ],
+                suggestion="fresh cell" if word == "fresh" else "stack[4] cell",
+            )
 
 
 def called(tree: syntax.Expression) -> str:

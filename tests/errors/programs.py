@@ -275,6 +275,7 @@ FAMILIES = {
     "family_without_holes": "double[] x = 2 * x",
     "signature_brackets": "layer : R[n] ~> R[m]\nlayer[m] x = ?W @ x + ?b",
     "stack_of_nothing": "f = stack[3]",
+    "copy_of_a_local": "deep layer = stack[3] layer",
     "stack_changes_the_type": "f : R[3] ~> R[4]\nf = stack[2] dense[4]",
     "weights_of_a_family": "grad (\\w -> open dense (w, [1, 2])) zero",
     "open_of_an_expression": "cell x = ?w * x\nf = open (cell >> cell)",

@@ -48,6 +48,9 @@ MISTAKES = [
     ("unknown-size", "rep Word = R[«n»]"),
     ("unknown-weight", "f x = dot ?w x\ng x = dot «f.v» x"),
     ("duplicate-name", "f (x, «x») = x"),
+    ("duplicate-name", "f x «x» = x"),
+    ("duplicate-name", "f = \\(x, y) «x» -> y"),
+    ("duplicate-name", "f y = let g x (y, «x») = y in g y (y, y)"),
     ("duplicate-definition", "f x = x\n«f y = y»"),
     ("duplicate-definition", "rep A = R\n«rep A = R[2]»"),
     ("duplicate-definition", "f x = let a = x; «a» = x in a"),
@@ -130,6 +133,8 @@ MISTAKES = [
     ("weights-of-what", "f x = weights «tanh»"),
     ("weights-of-family", "f = weights «dense»"),
     ("stack-of-what", "f = «stack[3]»"),
+    ("copy-of-a-local", "f g x = fresh «g» (g x)"),
+    ("copy-of-a-local", "f x = let g y = ?a * y in stack[3] «g» (x : R)"),
     ("constant-draws", "f : R[3]\nf = «draw» (normal 1)"),
     # linear maps
     ("not-linear", "f = adjoint «(\\x -> 2 * x)»"),
@@ -163,3 +168,9 @@ def test_a_mistake_is_told_where_it_is(code: str, program: str) -> None:
     assert [diagnostic.code for diagnostic in diagnostics] == [code]
     span = diagnostics[0].primary.span
     assert (span.line, span.column, span.text) == position_of_mark(program)
+
+
+def test_no_name_is_suggested_that_would_be_refused_as_well() -> None:
+    (diagnostic,) = found_in("f = open tanh")
+    assert diagnostic.code == "weights-of-what"
+    assert diagnostic.suggestion is None
