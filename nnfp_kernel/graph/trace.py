@@ -424,12 +424,24 @@ class Tracer:
         except NotFirstOrder as problem:
             if self.forests and self.declarations.has_trees(problem.type):
                 raise NoForest(problem.type) from None
+            if isinstance(problem.type, t.TypeVariable):
+                self._type_open()
             self.fail(
                 "not-first-order",
                 f"{problem.kind} cannot be an element, a state or a branch here",
                 f"Its type is {t.show(problem.type)}; only values made of numbers can "
                 "pass through sequences, loops, maps and branches.",
             )
+
+    def _type_open(self) -> NoReturn:
+        origin = self.builder.origin
+        text = origin.text if origin is not None and origin.line == origin.end_line else "e"
+        self.fail(
+            "type-open",
+            "the type of this is not known",
+            "Nothing that stands settles it. Give it one, for example:",
+            suggestion=f"({text} : {'R[0]' if text == '[]' else 'R'})",
+        )
 
     def needs_length(self, what: str) -> NoReturn:
         """Raise an error: this can only be done for a sequence of known length."""

@@ -6,8 +6,11 @@ What comes out has unknowns still; generalise.py makes variables of those that a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, pi
+from operator import add, mul, sub, truediv
+from typing import Any
 
 from . import syntax, typed
 from .counting import SizeAtLeast
@@ -357,7 +360,7 @@ def _initialiser(tree: syntax.Expression) -> typed.Initialiser:
                 "bad-initialiser",
                 f"`{head.name}` {said}",
                 tree.span,
-                f"{len(arguments)} given",
+                f"{len(arguments)} given" if len(arguments) != wanted else "not made of numbers",
                 notes=["For example:" if wanted else "Write:"],
                 better=(tree.span, f"{head.name} 0.1" if wanted else head.name),
             )
@@ -365,12 +368,35 @@ def _initialiser(tree: syntax.Expression) -> typed.Initialiser:
     return typed.Initialiser(head.name, values[0] if values else None)
 
 
+_ARITHMETIC: dict[str, Callable[[float, float], Any]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": truediv,
+    "^": pow,
+}
+
+
 def _number(tree: syntax.Expression) -> float | None:
+    """What arithmetic on numbers comes to; None for any other expression."""
     match tree:
         case syntax.Number(value):
             return float(value)
-        case syntax.Negate(syntax.Number(value)):
-            return -float(value)
+        case syntax.Name("pi"):
+            return pi
+        case syntax.Negate(operand):
+            negated = _number(operand)
+            return None if negated is None else -negated
+        case syntax.Binary(operator, left, right) if operator in _ARITHMETIC:
+            one, other = _number(left), _number(right)
+            if one is None or other is None:
+                return None
+            try:
+                result = _ARITHMETIC[operator](one, other)
+            except (ArithmeticError, ValueError):  # 1 / 0, 10 ^ 1000
+                return None
+            # A root of -1 is complex.
+            return result if isinstance(result, float) and isfinite(result) else None
         case _:
             return None
 

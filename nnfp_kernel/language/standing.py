@@ -142,6 +142,10 @@ class _Collector:
                         self.standing.declarations[name] = StandingDeclaration(layer, newest, item)
                 case _:
                     pass
+        for name in definitions.keys() & declared.keys():  # a size is a value too
+            both: list[syntax.Tree] = [definitions[name], declared[name]]
+            first, second = sorted(both, key=lambda item: item.span.line)
+            self._once(first, second, name, "definition", newest)
         for name, signature in signatures.items():
             if name not in definitions:
                 self._tell(newest, _lonely_signature(signature, nearest(name, definitions)))

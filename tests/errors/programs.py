@@ -249,6 +249,7 @@ HOLES = {
     "hole_declared_at_another_shape": ("f : R[3] ~> R[2]\nf x = ?W @ x\n  where ?W : R[3,2]"),
     "unknown_initialiser": "f x = ?W @ x\n  where ?W ~ xavier",
     "initialiser_without_number": "f x = ?W @ x\n  where ?W ~ normal",
+    "initialiser_of_a_root": "f x = ?W @ x\n  where ?W ~ normal ((1 - 2) ^ 0.5)",
     "two_weights_of_one_path": (
         "dense_2 : R[3] ~> R[3]\ndense_2 x = ?W @ x\n\n"
         "net : R[3] ~> R[3]\nnet x = dense[3] (dense[3] x) + ?dense_2"
@@ -301,6 +302,7 @@ LINEAR = {
 DEFINITIONS = {
     "signature_without_definition": "encode : R[3] -> R[3]\nencoder x = x",
     "duplicate_definition": "f x = x\ng x = f x\nf x = 2 * x",
+    "size_and_definition": "size n = 3\nn = 4",
     "duplicate_signature": "f : R -> R\nf : R[2] -> R[2]\nf x = x",
     "duplicate_constructor": "data Tree = Leaf R\ndata List = Leaf R | Cons R List",
     "duplicate_rep": "rep Thought = R[3]\nrep Thought = R[4]",
@@ -325,6 +327,8 @@ RUN = {
         "grow (Leaf 1)",
     ),
     "distribution_as_a_value": "normal 2",
+    "draw_of_no_type": "draw (normal 1)",
+    "empty_list_of_no_type": "sum []",
     "distribution_by_a_branch": (
         "shake x = x + draw (if x > 0 then normal 1 else normal 2)",
         "shake 3",

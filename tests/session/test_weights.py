@@ -190,6 +190,7 @@ def test_a_hole_that_is_called_like_a_copy_is_an_error() -> None:
         ("zeros", lambda w: (w == 0).all()),
         ("ones", lambda w: (w == 1).all()),
         ("constant 2.5", lambda w: (w == 2.5).all()),
+        ("constant (- (1 + 2) / 2 ^ 3 * pi)", lambda w: (w == -3 / 8 * numpy.pi).all()),
         ("identity", lambda w: numpy.array_equal(w, numpy.eye(40, 30))),
         ("normal 3", lambda w: abs(w.std() - 3) < 0.3 and abs(w.mean()) < 0.4),
         ("uniform 2", lambda w: abs(w).max() <= 2 and abs(w).max() > 1.9 and w.min() < 0),
