@@ -86,19 +86,21 @@ class NnfpMagics(Magics):
     def cell(self, line: str, program: str) -> View | None:
         """Run a program with the flags of a `%%nnfp` line."""
         given = CELL.read(line)
-        session = self.workspace.session
-        for name in _names(given.input):
-            if name not in self.shell.user_ns:
-                raise UsageError(f"-i {name}: Python has no {name}")
-            try:
-                session.bind(name, self.shell.user_ns[name])
-            except ValueError as problem:
-                raise UsageError(f"-i {problem}") from None
-        view = self.workspace.run(program, f"cell {self.shell.displayhook.prompt_count}")
-        for name in _names(given.output):
-            if name not in self.workspace.session.names:
-                raise UsageError(f"-o {name}: the session defines no {name}")
-            self.shell.user_ns[name] = self.workspace.session[name]
+        python = self.shell.user_ns
+        with self.workspace.session.all_or_nothing():
+            for name in _names(given.input):
+                if name not in python:
+                    raise UsageError(f"-i {name}: Python has no {name}")
+                try:
+                    self.workspace.session.bind(name, python[name])
+                except ValueError as problem:
+                    raise UsageError(f"-i {problem}") from None
+            view = self.workspace.run(program, f"cell {self.shell.displayhook.prompt_count}")
+            session = self.workspace.session  # a new one, if the program has reset it
+            for name in _names(given.output):
+                if name not in session.names:
+                    raise UsageError(f"-o {name}: the session defines no {name}")
+            python.update({name: session[name] for name in _names(given.output)})
         return None if given.quiet else view
 
 

@@ -11,6 +11,7 @@ gone well, so that a failed cell leaves everything as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -164,9 +165,9 @@ class Session:
         further down already sees what a line of magic did.
         """
         parsed, standing = self._read(source, name)
-        before, kept = self._standing, dict(self._kept)
+        before = self._standing
         outputs: list[Defined | Declared | Shown | Magic] = []
-        try:
+        with self.all_or_nothing():
             self._standing = standing
             definitions = standing.program.definitions
             for item in parsed.program.items:
@@ -178,10 +179,17 @@ class Session:
                 outputs.append(output)
                 if show is not None:
                     show(output)
+        return CellResult(tuple(outputs), standing.checked.notes, dict(standing.checked.broken))
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What fails inside leaves the session as it was before all of it."""
+        before, kept = self._standing, dict(self._kept)
+        try:
+            yield
         except BaseException:
             self._standing, self._kept = before, kept
             raise
-        return CellResult(tuple(outputs), standing.checked.notes, dict(standing.checked.broken))
 
     def check(self, source: str, name: str | None = None) -> None:
         """Raise NnfpError with all the mistakes found in a program; run and keep nothing."""

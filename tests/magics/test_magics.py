@@ -61,6 +61,21 @@ def test_names_come_in_and_go_out(shell: InteractiveShell) -> None:
     assert list(run(shell, "f(x)")) == [0.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["%%nnfp -i x -o nowhere\ny = 2 * x", "%%nnfp -i x,nowhere\ny = x", "%%nnfp -i x\ny = x +"],
+)
+def test_a_failed_cell_keeps_nothing_of_its_names_and_of_what_came_in(
+    shell: InteractiveShell, cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "x = 1.0\ny = 'mine'")
+    run(shell, "%%nnfp\ny = 3\nx = 4")
+    with pytest.raises((UsageError, NnfpError)):
+        run(shell, cell)
+    assert run(shell, "%%nnfp\nx + y").value == 7
+    assert run(shell, "y") == "mine"
+
+
 def test_an_element_of_what_python_brings_is_taken_as_any_other(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
