@@ -71,7 +71,7 @@ class NnfpMagics(Magics):
             -q  shows nothing
 
         On a line:  %nnfp VERB …
-            type, derivative, graph, weights, train, list, reset;
+            type, derivative, graph, weights, train, save, load, list, reset;
             `%nnfp help` says more
         """
         if cell is None:
