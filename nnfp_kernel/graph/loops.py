@@ -213,32 +213,40 @@ class _Split:
         """The loop that remains: its final states; what it stacks joins the stacked."""
         states = [k for k in range(self.carried) if k not in sums]
         after = [self.body.outputs[k] for k in states]
-        stacks = [
+        stacks = self._stacks(wanted, frontier)
+        if not states and not stacks:
+            return {}
+        own = [self.state[k] for k in states]
+        body, captured, elements = self._core([*after, *stacks], own)
+        operation = Loop(body, len(captured), len(states), self.length, self.reverse)
+        operands = [*captured, *(self.initial[k] for k in states), *elements]
+        results = self.builder.add(operation, operands)
+        self.stacked.update(zip(stacks, results[len(states) :], strict=True))
+        return dict(zip(own, results, strict=False))
+
+    def _stacks(self, wanted: Iterable[Wire], frontier: Iterable[Wire]) -> list[Wire]:
+        """What the loop has to stack, of what is asked for after it."""
+        return [
             wire
             for wire in dict.fromkeys([*wanted, *frontier])
             if wire in self.varying and wire not in self.stacked
         ]
-        if not states and not stacks:
-            return {}
-        core = self._part([*after, *stacks], lambda wire: wire in self.stacked)
+
+    def _core(
+        self, outputs: Sequence[Wire], states: Iterable[Wire]
+    ) -> tuple[Graph, tuple[Wire, ...], list[Wire]]:
+        """The body that makes `outputs` of these states and of what is stacked already,
+        simplified: the graph, what it captures, and the sequences it goes along."""
+        core = self._part(outputs, lambda wire: wire in self.stacked)
         child = self.builder.child()
         child.origin = self.builder.origin
         place = {wire: self.same[wire] for wire in core.inputs if wire in self.same}
-        for k in states:
-            wire = self.state[k]
-            place[wire] = child.input(wire.type, wire.name, wire.representation)
         through = [wire for wire in core.inputs if wire in self.stacked]
-        for wire in through:
+        for wire in (*states, *through):
             place[wire] = child.input(wire.type, wire.name, wire.representation)
         demand(core, [True] * len(core.outputs), self.rebuild.alive)
         made = self.rebuild.run(child, core, [place[wire] for wire in core.inputs])
-        graph = child.finish(made)
-        captured = child.captured
-        operation = Loop(graph, len(captured), len(states), self.length, self.reverse)
-        operands = [*captured, *(self.initial[k] for k in states)]
-        results = self.builder.add(operation, [*operands, *(self.stacked[w] for w in through)])
-        self.stacked.update(zip(stacks, results[len(states) :], strict=True))
-        return dict(zip((self.state[k] for k in states), results, strict=False))
+        return child.finish(made), child.captured, [self.stacked[wire] for wire in through]
 
     # --- parts of the body ----------------------------------------------------------------------
 
@@ -342,27 +350,12 @@ class _TreeSplit(_Split):
 
     def _tree_loop(self, wanted: Iterable[Wire], frontier: Iterable[Wire]) -> list[Wire]:
         """The loop that remains: its final rows; what it stacks joins the stacked."""
-        stacks = [
-            wire
-            for wire in dict.fromkeys([*wanted, *frontier])
-            if wire in self.varying and wire not in self.stacked
-        ]
+        stacks = self._stacks(wanted, frontier)
         made = self.body.outputs[: self.carried]
-        core = self._part([*made, *stacks], lambda wire: wire in self.stacked)
-        child = self.builder.child()
-        child.origin = self.builder.origin
-        place = {wire: self.same[wire] for wire in core.inputs if wire in self.same}
-        for wire in self.state:
-            place[wire] = child.input(wire.type, wire.name, wire.representation)
-        through = [wire for wire in core.inputs if wire in self.stacked]
-        for wire in through:
-            place[wire] = child.input(wire.type, wire.name, wire.representation)
-        demand(core, [True] * len(core.outputs), self.rebuild.alive)
-        results = self.rebuild.run(child, core, [place[wire] for wire in core.inputs])
-        body = child.finish(results)
-        operation = replace(self.tree, body=body, shared=len(child.captured))
-        operands = [*self.schedule, *child.captured, *self.initial]
-        answers = self.builder.add(operation, [*operands, *(self.stacked[w] for w in through)])
+        body, captured, elements = self._core([*made, *stacks], self.state)
+        operation = replace(self.tree, body=body, shared=len(captured))
+        operands = [*self.schedule, *captured, *self.initial, *elements]
+        answers = self.builder.add(operation, operands)
         rows, stacked = list(answers[: self.tree.rows]), answers[self.tree.rows :]
         self.stacked.update(zip(stacks, stacked, strict=True))
         return rows
