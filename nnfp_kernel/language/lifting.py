@@ -28,11 +28,25 @@ from .types import (
 
 
 @dataclass(kw_only=True, eq=False)
-class Under(Constraint):
-    """`type` is `scalar` under any axes."""
+class OfScalar(Constraint):
+    """`type` goes with `scalar`."""
 
     type: Type
     scalar: Type
+
+    def default(self, solver: Solver) -> bool:
+        """The other operand was this scalar: an open one takes its shape."""
+        _, tail = solver.spine(self.type)
+        if not solver.is_open(tail):
+            return False
+        self.unify(solver, tail, self.scalar)
+        return True
+
+
+@dataclass(kw_only=True, eq=False)
+class Under(OfScalar):
+    """`type` is `scalar` under any axes."""
+
     kind: ClassVar[str] = "scale"
 
     def attempt(self, solver: Solver) -> bool:
@@ -44,13 +58,6 @@ class Under(Constraint):
         if not solver.is_scalar(tail):
             raise Mistake(operand_mistakes.no_arithmetic(solver, tail, self.place))
         self.unify(solver, tail, self.scalar)
-        return True
-
-    def default(self, solver: Solver) -> bool:
-        """The other operand was this scalar: an open one takes its shape."""
-        if not solver.is_open(solver.spine(self.type)[1]):
-            return False
-        self.unify(solver, solver.spine(self.type)[1], self.scalar)
         return True
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
@@ -331,12 +338,10 @@ class Lift(Constraint):
 
 
 @dataclass(kw_only=True, eq=False)
-class Scale(Constraint):
+class Scale(OfScalar):
     """`type` may be multiplied by the scalar: the same scalar under any axes, or R and a
     vector space."""
 
-    scalar: Type
-    type: Type
     kind: ClassVar[str] = "scale"
 
     def attempt(self, solver: Solver) -> bool:
@@ -351,13 +356,6 @@ class Scale(Constraint):
         if scalar != C:
             self.unify(solver, self.scalar, R)
         solver.add(Class(name="vector", type=tail, place=self.place, owner=self.owner))
-        return True
-
-    def default(self, solver: Solver) -> bool:
-        """The other operand was this scalar: an open one takes its shape."""
-        if not solver.is_open(solver.spine(self.type)[1]):
-            return False
-        self.unify(solver, solver.spine(self.type)[1], self.scalar)
         return True
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
