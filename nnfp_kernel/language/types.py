@@ -158,6 +158,20 @@ def _parts(type: Type) -> Iterator[Type | Size]:
             yield of
 
 
+def uncurried(type: Type) -> tuple[list[Type], Type]:
+    """The types of the arguments that a curried function takes, and of what it then gives.
+
+    >>> domains, result = uncurried(Function(R, Linear(INT, BOOL)))
+    >>> [show(domain) for domain in domains], show(result)
+    (['R', 'Int'], 'Bool')
+    """
+    domains = []
+    while isinstance(type, Function | Linear):
+        domains.append(type.domain)
+        type = type.codomain
+    return domains, type
+
+
 def with_origin(type: Type, origin: Origin) -> Type:
     """The same type, said to come from `origin` in all its parts but its variables."""
     match type:

@@ -744,14 +744,7 @@ def _stacked(items: Listed[Any]) -> Any:
 
 
 def _has_product(type: t.Type, declarations: Declarations) -> bool:
-    while True:
-        match type:
-            case t.Array(element=element):
-                type = element
-            case t.Named(name=name) if name in declarations.reps:
-                type = declarations.reps[name].carrier
-            case _:
-                return isinstance(type, t.Product)
+    return isinstance(_base(type, declarations), t.Product)
 
 
 __all__ = [

@@ -504,10 +504,7 @@ class Function:
     def sample(self) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the
         least of a few that its definition can do with."""
-        domains, type = [], self.definition.scheme.type
-        while isinstance(type, t.Function | t.Linear):
-            domains.append(type.domain)
-            type = type.codomain
+        domains, _ = t.uncurried(self.definition.scheme.type)
         for size in (3, 4, 8, 16, 32):
             try:
                 types = tuple(_sampled(domain, size) for domain in domains)
@@ -666,23 +663,13 @@ class Function:
         return sum(call.traced.compiled.number for call in self._calls.values())
 
     def domains(self, count: int) -> list[t.Type]:
-        found: list[t.Type] = []
-        type = self.definition.scheme.type
-        while isinstance(type, t.Function | t.Linear) and len(found) < count:
-            found.append(type.domain)
-            type = type.codomain
-        most = self._most_inputs()
-        # What an input too few leaves is a function, which is no value for Python.
-        if count != most:
-            forgotten = self.reached and count == most - 1
+        """The types of its inputs. Raises NnfpError where they are not so many: what an
+        input too few leaves is a function, which is no value for Python."""
+        found, _ = t.uncurried(self.definition.scheme.type)
+        if count != len(found):
+            forgotten = self.reached and count == len(found) - 1
             raise misfits.number_of_inputs(self, count, bool(forgotten))
         return found
-
-    def _most_inputs(self) -> int:
-        count, type = 0, self.definition.scheme.type
-        while isinstance(type, t.Function | t.Linear):
-            count, type = count + 1, type.codomain
-        return count
 
     def _arrays(
         self,
@@ -843,7 +830,7 @@ class Function:
             for inner, other in zip(place, part, strict=True):
                 yield from self._beside(inner, other, whole)
         elif not isinstance(place, tuple | list):
-            if numpy_shape(part) != numpy_shape(place):
+            if numpy.shape(part) != numpy.shape(place):
                 raise misfits.cotangent_misfit(self, whole)
             yield numpy.asarray(place, int), part
 
@@ -869,7 +856,7 @@ class Function:
         )
 
     def _batch_size(self, inputs: Sequence[Any]) -> int:
-        sizes = {numpy_shape(leaf)[:1] for value in inputs for leaf in _leaves(value)}
+        sizes = {numpy.shape(leaf)[:1] for value in inputs for leaf in _leaves(value)}
         if len(sizes) != 1 or () in sizes:
             raise misfits.batch_misfit(self, inputs)
         return int(sizes.pop()[0])
@@ -887,16 +874,12 @@ class Function:
     ) -> list[Any]:  # fmt: skip
         """The answers to a list of examples with trees in them, as one batch. Raises
         NoForest where they cannot be taken together."""
-        counts = {len(value) for value in inputs if isinstance(value, list)}
-        if len(counts) != 1:
-            raise misfits.lists_misfit(self, sorted(counts))
-        (count,) = counts
+        examples = lists.examples_of(self, inputs)
         columns = [
-            column(domain, value if isinstance(value, list) else [value] * count)
-            for domain, value in zip(domains, inputs, strict=True)
+            column(domain, [example[k] for example in examples]) for k, domain in enumerate(domains)
         ]
         answer = self.apply_batch(weights, *columns, key=key, train=train)
-        return [example_of(answer, k) for k in range(count)]
+        return [example_of(answer, k) for k in range(len(examples))]
 
 
 def _input(k: int, inputs: Sequence[Any]) -> str:
@@ -936,12 +919,6 @@ def zeros_like(value: Any) -> Any:
     import jax
 
     return jax.tree.map(jax.numpy.zeros_like, value)
-
-
-def numpy_shape(value: Any) -> tuple[int, ...]:
-    import numpy
-
-    return tuple(numpy.shape(value))
 
 
 def _items(value: Any) -> Iterator[Any]:

@@ -194,9 +194,7 @@ def first_key_misfit(function: Described, misfit: Misfit) -> NnfpError:
 
 def constructor_not_known(function: Described) -> NnfpError:
     """A value of a data type asked for inside a `jit` of the user's own."""
-    type = function.definition.scheme.type
-    while isinstance(type, t.Function | t.Linear):
-        type = type.codomain
+    _, type = t.uncurried(function.definition.scheme.type)
     return NnfpError(
         plain(
             "constructor-not-known",
@@ -213,9 +211,7 @@ def constructor_not_known(function: Described) -> NnfpError:
 
 
 def cotangent_misfit(function: Described, cotangent: Any, wanted: str = "") -> NnfpError:
-    type = function.definition.scheme.type
-    while isinstance(type, t.Function | t.Linear):
-        type = type.codomain
+    _, type = t.uncurried(function.definition.scheme.type)
     return NnfpError(
         plain(
             "cotangent-misfit",
@@ -228,9 +224,7 @@ def cotangent_misfit(function: Described, cotangent: Any, wanted: str = "") -> N
 
 
 def not_an_objective(function: Described) -> NnfpError:
-    type = function.definition.scheme.type
-    while isinstance(type, t.Function | t.Linear):
-        type = type.codomain
+    _, type = t.uncurried(function.definition.scheme.type)
     return NnfpError(
         plain(
             "objective-not-scalar",
@@ -289,18 +283,13 @@ def _takes(function: Described, asked: t.Type, number: int) -> str:
 
 def _domain(function: Described, number: int) -> t.Type:
     """What is taken as the input of this number; the whole type where there is none."""
-    whole = type = function.definition.scheme.type
-    for _ in range(number):
-        if isinstance(type, t.Function | t.Linear):
-            type = type.codomain
-    return type.domain if isinstance(type, t.Function | t.Linear) else whole
+    whole = function.definition.scheme.type
+    domains, _ = t.uncurried(whole)
+    return domains[number] if number < len(domains) else whole
 
 
 def _count(function: Described) -> int:
-    count, type = 0, function.definition.scheme.type
-    while isinstance(type, t.Function | t.Linear):
-        count, type = count + 1, type.codomain
-    return count
+    return len(t.uncurried(function.definition.scheme.type)[0])
 
 
 def _place(function: Described, type: t.Type) -> Span:
