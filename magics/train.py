@@ -77,18 +77,13 @@ def _data(workspace: Workspace, name: str) -> Any:
     """A name of data: looked up in the program, then in Python. A function is no data."""
     from nnfp_kernel.runtime.function import Function
 
-    session, function = workspace.session, False
-    if name in session.names:
-        found = session[name]
-        if not isinstance(found, Function):
-            return found
-        function = True
-    if name in workspace.namespace:
-        found = workspace.namespace[name]
-        if not isinstance(found, Function):
-            return found
-        function = True
-    if function:
+    session, namespace = workspace.session, workspace.namespace
+    found = [session[name]] if name in session.names else []
+    found += [namespace[name]] if name in namespace else []
+    for data in found:
+        if not isinstance(data, Function):
+            return data
+    if found:
         raise UsageError(f"--data {name}: {name} is a function; examples are wanted, as an array")
     raise UsageError(f"--data {name}: neither the program nor Python has a {name}")
 

@@ -15,6 +15,7 @@ The room of a value is its shape as far as lengths are concerned. Where two valu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -114,14 +115,14 @@ def filled_throughout(builder: Builder, value: Value) -> Value:
     return value
 
 
-def _map_wires(function: object, value: Value) -> Value:
+def _map_wires(function: Callable[[Wire], Wire], value: Value) -> Value:
     """`function` on all wires, lengths inside among them."""
     if isinstance(value, tuple):
         return tuple(_map_wires(function, item) for item in value)
     if isinstance(value, Sequence):
-        length = function(value.length)  # type: ignore[operator]
+        length = function(value.length)
         return Sequence(_map_wires(function, value.elements), length, value.filled)
-    return function(value)  # type: ignore[operator]
+    return function(value)
 
 
 # --- the leading axis --------------------------------------------------------------------
@@ -149,11 +150,11 @@ def over(value: Value, length: Wire, *, filled: bool = False) -> Value:
     return Sequence(value, length, filled)
 
 
-def map_leading(function: object, value: Value) -> Value:
+def map_leading(function: Callable[[Value], Value], value: Value) -> Value:
     """`function` on each Sequence of an array of products."""
     if isinstance(value, tuple):
         return tuple(map_leading(function, item) for item in value)
-    return function(value)  # type: ignore[operator]
+    return function(value)
 
 
 def resized(builder: Builder, value: Value, axis: int, capacity: int) -> Value:
