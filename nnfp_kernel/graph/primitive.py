@@ -42,12 +42,14 @@ class Step:
 @dataclass(frozen=True)
 class Sample:
     """Operand types and parameters on which the laws are tested; `low`, `high` bound
-    the random entries (a logarithm wants positive ones)."""
+    the random entries (a logarithm wants positive ones); `diagonal` is added to that of
+    every square matrix (an inverse wants regular ones, a logarithm definite ones)."""
 
     types: tuple[ArrayType, ...]
     parameters: Parameters = field(default_factory=dict)
     low: float = -2.0
     high: float = 2.0
+    diagonal: float = 0.0
 
 
 Adjoint: TypeAlias = Callable[

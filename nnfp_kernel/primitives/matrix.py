@@ -1,4 +1,12 @@
-"""Linear algebra: operations on a square matrix as a whole."""
+"""Linear algebra: a square matrix as a linear map: `solve`, `inverse`, `logdet`.
+
+All take matrices [..., n, n], real or complex; leading axes are a batch. The derivatives
+are the coordinate-free ones (Giles, *Collected matrix derivative results*, 2008):
+
+    solve A b    (dA, db) ↦ A⁻¹ (db - dA x)
+    inverse A    dA ↦ -A⁻¹ dA A⁻¹
+    logdet A     dA ↦ Re tr (A⁻¹ dA)
+"""
 
 from __future__ import annotations
 
@@ -7,29 +15,34 @@ from typing import Any
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
-from .records import Fixed, batched, complex_, expect, real, repeat, samples
+from .records import Fixed, batch_all, batched, complex_, expect, real, repeat, samples
 from .table import primitive
 
 Array = Any  # a jax.Array or a tracer of one
 
-# `solve` takes matrices [..., n, n] and right sides [..., n] or [..., n, m].
+
+def _square(name: str, type: ArrayType) -> None:
+    """Refuse what is no batch of square matrices of numbers."""
+    expect(
+        type.rank >= 2 and type.shape[-1] == type.shape[-2], f"{name}: {type} is no square matrix"
+    )
+    expect(type.kind in ("R", "C"), f"{name}: found {type}, expected R or C")
+
+
+# --- solve -----------------------------------------------------------------------------------
+#
+# Right sides are [..., n] or [..., n, m].
 
 
 def _result(_parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
     matrix, right = types
-    expect(
-        matrix.rank >= 2 and matrix.shape[-1] == matrix.shape[-2],
-        f"solve: {matrix} is no square matrix",
-    )
+    _square("solve", matrix)
     expect(
         right.rank in (matrix.rank - 1, matrix.rank)
         and right.shape[: matrix.rank - 1] == matrix.shape[:-1],
         f"solve: {right} is no right side for {matrix}",
     )
-    expect(
-        matrix.kind == right.kind and matrix.kind in ("R", "C"),
-        f"solve: found {matrix} and {right}, expected R or C",
-    )
+    expect(matrix.kind == right.kind, f"solve: found {matrix} and {right}, expected one kind")
     return right
 
 
@@ -114,6 +127,88 @@ primitive(
                 real((2, 2), (2, 0)), complex_((2, 2), (2,)),
             ),
             *samples(real((3, 3), (3,)), complex_((2, 2), (2, 2)), adjoint=True),
+        ),
+    )
+)  # fmt: skip
+
+
+# --- inverse and determinant -----------------------------------------------------------------
+
+
+def _inverse_result(_parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
+    (matrix,) = types
+    _square("inverse", matrix)
+    return matrix
+
+
+def _inverse(_parameters: Parameters, matrix: Array) -> Array:
+    import jax.numpy
+
+    return matrix if matrix.size == 0 else jax.numpy.linalg.inv(matrix)
+
+
+def _inverse_differential(
+    _builder: Builder, _parameters: Parameters, inputs: Sequence[Wire], output: Wire
+) -> list[tuple[Step, ...] | None]:
+    rank = output.type.rank
+    batch, (i, j, k) = tuple(range(rank - 2)), range(rank, rank + 3)
+    before = {"left": (*batch, i, j), "right": (*batch, j, k), "out": (*batch, i, k)}
+    return [
+        (Step("contract", before, 1, (output,)), Step("contract", before, 0, (output,)),
+         Step("negate")),
+    ]  # fmt: skip
+
+
+primitive(
+    Primitive(
+        "inverse", "general",
+        result=_inverse_result, lower=_inverse, batch=batch_all("inverse"),
+        differential=_inverse_differential,
+        latex="{0}^{{-1}}",
+        doc="The inverse of a square matrix; of a singular one, no numbers.",
+        samples=samples(
+            real((3, 3)), real((2, 3, 3)), real((1, 1)), real((0, 0)), complex_((3, 3)),
+            complex_((2, 2, 2)), diagonal=4.0,
+        ),
+    )
+)  # fmt: skip
+
+
+def _logdet_result(_parameters: Parameters, types: Sequence[ArrayType]) -> ArrayType:
+    (matrix,) = types
+    _square("logdet", matrix)
+    return ArrayType("R", matrix.shape[:-2])
+
+
+def _logdet(_parameters: Parameters, matrix: Array) -> Array:
+    import jax.numpy
+
+    # By LU: a sum of logarithms, so that it neither overflows nor vanishes.
+    return jax.numpy.linalg.slogdet(matrix)[1]
+
+
+def _logdet_differential(
+    builder: Builder, _parameters: Parameters, inputs: Sequence[Wire], _output: Wire
+) -> list[tuple[Step, ...] | None]:
+    (matrix,) = inputs
+    rank = matrix.type.rank
+    batch, (i, j) = tuple(range(rank - 2)), (rank, rank + 1)
+    inverse = builder.emit("inverse", matrix)
+    labels = {"left": (*batch, i, j), "right": (*batch, j, i), "out": batch}
+    trace = Step("contract", labels, 1, (inverse,))
+    return [(trace,) if matrix.type.kind == "R" else (trace, Step("convert", {"kind": "R"}))]
+
+
+primitive(
+    Primitive(
+        "logdet", "general",
+        result=_logdet_result, lower=_logdet, batch=batch_all("logdet"),
+        differential=_logdet_differential,
+        latex=r"\log \lvert \det {0} \rvert",
+        doc="log |det A|, a real number, also of a complex matrix; of a singular one, -inf.",
+        samples=samples(
+            real((3, 3)), real((2, 3, 3)), real((1, 1)), real((0, 0)), complex_((3, 3)),
+            complex_((2, 2, 2)), diagonal=4.0,
         ),
     )
 )  # fmt: skip

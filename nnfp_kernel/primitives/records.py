@@ -161,7 +161,11 @@ class Entry:
 
 
 def samples(
-    *types: tuple[ArrayType, ...], low: float = -2.0, high: float = 2.0, **parameters: object
+    *types: tuple[ArrayType, ...],
+    low: float = -2.0,
+    high: float = 2.0,
+    diagonal: float = 0.0,
+    **parameters: object,
 ) -> tuple[Sample, ...]:
     """Several samples that share parameters and bounds."""
-    return tuple(Sample(operands, parameters, low, high) for operands in types)
+    return tuple(Sample(operands, parameters, low, high, diagonal) for operands in types)

@@ -44,6 +44,18 @@ LENGTH = 3  # of a batch
 # --- values ----------------------------------------------------------------------------------
 
 
+def operands_of(sample: Sample, types: Sequence[ArrayType], seed: int) -> list:
+    """Random operands of such types as the sample asks for."""
+    return [
+        array + sample.diagonal * numpy.eye(type.shape[-1]) if _square(type, sample) else array
+        for type, array in zip(types, entries(types, seed, sample.low, sample.high), strict=True)
+    ]
+
+
+def _square(type: ArrayType, sample: Sample) -> bool:
+    return bool(sample.diagonal) and type.rank >= 2 and type.shape[-1] == type.shape[-2]
+
+
 def entries(types: Sequence[ArrayType], seed: int, low: float, high: float) -> list:
     """Random arrays. Real entries keep apart from each other and from 0: kinks and
     ties have tests of their own."""
@@ -152,7 +164,7 @@ def test_every_record_is_tried_on_nothing(name: str) -> None:
 
 @over_all
 def test_the_result_is_the_type_of_what_is_lowered(primitive: Primitive, sample: Sample) -> None:
-    arrays = entries(sample.types, 0, sample.low, sample.high)
+    arrays = operands_of(sample, sample.types, 0)
     expected = primitive.result(sample.parameters, sample.types)
     raw = jax.eval_shape(lowered(primitive, sample), *arrays)
     assert raw.shape == expected.shape
@@ -171,7 +183,7 @@ def test_an_identity_is_one(primitive: Primitive, sample: Sample) -> None:
     if primitive.is_identity is None:
         return
     if primitive.is_identity(sample.parameters, sample.types):
-        arrays = entries(sample.types, 1, sample.low, sample.high)
+        arrays = operands_of(sample, sample.types, 1)
         assert primitive.result(sample.parameters, sample.types) == sample.types[0]
         assert_same(lowered(primitive, sample)(*arrays), arrays[0])
 
@@ -235,7 +247,7 @@ def test_the_batch_rule_is_the_map_of_the_primitive(
     arrays = [
         array
         for flags in choices(sample)
-        for array in entries(batch_types(sample, flags), seed, sample.low, sample.high)
+        for array in operands_of(sample, batch_types(sample, flags), seed)
     ]
     for ours, theirs in batch(*key(primitive, sample))(*arrays):
         assert_same(ours, theirs)
@@ -333,7 +345,7 @@ def test_the_adjoint_moves_to_the_other_side(
     for position in open_positions(primitive, sample):
         run, domain, codomain = adjoints(*key(primitive, sample), position)
         u, v = free([domain, codomain], seed)
-        fixed = entries(fixed_types(primitive, sample, position), seed + 1, sample.low, sample.high)
+        fixed = operands_of(sample, fixed_types(primitive, sample, position), seed + 1)
         image, back, again = run(u, v, *fixed)
         assert_allclose(inner(image, v), inner(u, back), rtol=1e-9, atol=1e-9)
         assert_same(again, image, 1e-9)
@@ -429,7 +441,7 @@ def test_the_derivative_is_that_of_the_lowering(
     """Against `jax.jvp` and against central differences."""
     if not primitive.result(sample.parameters, sample.types).differentiable:
         return
-    operands = entries(sample.types, seed, sample.low, sample.high)
+    operands = operands_of(sample, sample.types, seed)
     tangents = free([sample.types[j] for j in active(sample)], seed + 1)
     value, found, theirs, slope = derivative(*key(primitive, sample))(*operands, *tangents)
     if value.size and numpy.all(numpy.isneginf(value.real)):  # the logsumexp of nothing
