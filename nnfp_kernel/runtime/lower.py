@@ -3,7 +3,8 @@
     lower(graph, precision) : (*arrays) -> tuple of arrays
 
 There is no global state behind the function and no custom rule in it, so `jit`,
-`vmap`, `grad`, `shard_map` and `export` work on it. One node of the graph becomes:
+`vmap`, `grad`, `shard_map` and `export` work on it. It is the interpreter of graphs over
+the domain `Arrays`, in which one node becomes:
 
     Constant   a literal in the session's precision
     Call       what the primitive's record says
@@ -25,6 +26,7 @@ from typing import Any, Literal
 import numpy
 
 from ..graph.graph import ArrayType, Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop
+from ..graph.interpret import interpret
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -57,16 +59,16 @@ def lower(graph: Graph, precision: Precision = 32) -> Lowered:
     each output. 64 bits need JAX's `jax_enable_x64`. A wrong number of arrays or a
     wrong shape raises `TypeError`.
     """
-    dtypes = DTYPES[precision]
+    domain = Arrays(DTYPES[precision])
 
     def lowered(*arrays: Array) -> tuple[Array, ...]:
         if len(arrays) != len(graph.inputs):
             raise TypeError(f"expected {len(graph.inputs)} arrays, found {len(arrays)}")
         given = [
-            _given(array, wire.type, wire.name, dtypes)
+            _given(array, wire.type, wire.name, domain.dtypes)
             for array, wire in zip(arrays, graph.inputs, strict=True)
         ]
-        return tuple(map(_array, run_graph(graph, given, dtypes)))
+        return tuple(map(_array, interpret(graph, given, domain)))
 
     return lowered
 
@@ -110,133 +112,144 @@ def _array(value: Array) -> Array:
     return jax.numpy.asarray(value) if isinstance(value, numpy.ndarray | numpy.generic) else value
 
 
-def run_graph(graph: Graph, arrays: Sequence[Array], dtypes: Dtypes) -> list[Array]:
-    place = dict(zip(graph.inputs, arrays, strict=True))
-    for node in graph.nodes:
-        results = run_node(node, [place[wire] for wire in node.inputs], dtypes)
-        place.update(zip(node.outputs, results, strict=True))
-    return [place[wire] for wire in graph.outputs]
+@dataclass(frozen=True)
+class Arrays:
+    """The domain of arrays: what each kind of node is in JAX."""
 
+    dtypes: Dtypes
 
-def run_node(node: Node, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
-    match node.operation:
-        case Call(primitive, parameters):
-            return [_typed(primitive.lower(parameters, *arrays), node.outputs[0].type, dtypes)]
-        case Constant(value, type):
-            return [value.astype(dtypes[type.kind])]
-        case Map() as operation:
-            return _map(operation, arrays, dtypes)
-        case Loop() as operation:
-            return _loop(operation, arrays, dtypes)
-        case TreeLoop() as operation:
-            return _tree_loop(operation, arrays, dtypes)
-        case Choose() as operation:
-            return _choose(operation, arrays, dtypes)
-        case other:
-            raise AssertionError(f"no lowering for {other}")
+    def constant(self, operation: Constant, arrays: list[Array], node: Node) -> Sequence[Array]:
+        return [operation.value.astype(self.dtypes[operation.type.kind])]
 
+    def call(self, operation: Call, arrays: list[Array], node: Node) -> Sequence[Array]:
+        array = operation.primitive.lower(operation.parameters, *arrays)
+        return [self._typed(array, node.outputs[0].type)]
 
-def _typed(array: Array, type: ArrayType, dtypes: Dtypes) -> Array:
-    """The result of a primitive in the session's precision: a lowering that makes
-    numbers of its own (from a Boolean, say) cannot know it."""
-    if type.kind == "Key" or array.dtype == dtypes[type.kind]:
-        return array
-    from jax import lax
+    def _typed(self, array: Array, type: ArrayType) -> Array:
+        """The result of a primitive in the session's precision: a lowering that makes
+        numbers of its own (from a Boolean, say) cannot know it."""
+        if type.kind == "Key" or array.dtype == self.dtypes[type.kind]:
+            return array
+        from jax import lax
 
-    return lax.convert_element_type(array, dtypes[type.kind])
+        return lax.convert_element_type(array, self.dtypes[type.kind])
 
+    def map(self, operation: Map, arrays: list[Array], node: Node) -> Sequence[Array]:
+        import jax
 
-def _map(operation: Map, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
-    import jax
+        shared, sequences = arrays[: operation.shared], arrays[operation.shared :]
 
-    shared, sequences = arrays[: operation.shared], arrays[operation.shared :]
+        def element(*elements: Array) -> list[Array]:
+            return [_array(a) for a in interpret(operation.body, [*shared, *elements], self)]
 
-    def element(*elements: Array) -> list[Array]:
-        return [_array(a) for a in run_graph(operation.body, [*shared, *elements], dtypes)]
+        if not sequences:  # every element is the same
+            return [_stack(array, operation.length) for array in element()]
+        results: Sequence[Array] = jax.vmap(element, axis_size=operation.length)(*sequences)
+        return results
 
-    if not sequences:  # every element is the same
-        return [_stack(array, operation.length) for array in element()]
-    results: Sequence[Array] = jax.vmap(element, axis_size=operation.length)(*sequences)
-    return results
+    def loop(self, operation: Loop, arrays: list[Array], node: Node) -> Sequence[Array]:
+        import jax.numpy
+        from jax import lax
+
+        body, carried = operation.body, operation.carried
+        first = operation.shared + carried
+        shared, initial = (
+            arrays[: operation.shared],
+            list(map(_array, arrays[operation.shared : first])),
+        )
+        sequences = arrays[first:]
+        initial = _varying(initial, arrays)
+
+        def step(state: Sequence[Array], elements: Sequence[Array]) -> tuple[Any, Any]:
+            results = list(map(_array, interpret(body, [*shared, *state, *elements], self)))
+            return results[:carried], results[carried:]
+
+        if operation.length == 0:  # lax.scan cannot without `jit`
+            nothing = [jax.numpy.zeros((0, *w.type.shape), self.dtypes[w.type.kind])
+                       for w in body.outputs[carried:]]  # fmt: skip
+            return [*initial, *nothing]
+        if operation.length == 1:
+            state, outputs = step(initial, [sequence[0] for sequence in sequences])
+            return [*state, *(_stack(output, 1) for output in outputs)]
+        state, stacked = lax.scan(
+            step,
+            initial,
+            sequences,
+            length=operation.length,
+            reverse=operation.reverse,
+            unroll=_laid_out(operation),
+        )
+        return [*state, *stacked]
+
+    def tree_loop(self, operation: TreeLoop, arrays: list[Array], node: Node) -> Sequence[Array]:
+        import jax.numpy
+        from jax import lax
+
+        (reads, finals, _, readers), shared, initial, elements = operation.operands(arrays)
+        body, count, width = operation.body, operation.rows, operation.width
+        made = operation.writes * count
+        first = readers.shape[0]
+        room = operation.length * operation.writes * width + 1
+        history = [
+            lax.concatenate([_array(rows), jax.numpy.zeros((room, *rows.shape[1:]), rows.dtype)], 0)
+            for rows in initial
+        ]
+        history = _varying(history, arrays)
+
+        def step(state: list[Array], given: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+            number, places, *own = given
+            read = [_rows(rows, places[port]) for port in range(operation.reads) for rows in state]
+            results = list(map(_array, interpret(body, [*shared, *read, *own], self)))
+            after = []
+            for k, rows in enumerate(state):
+                blocks = results[k:made:count]
+                block = blocks[0] if len(blocks) == 1 else lax.concatenate(blocks, 0)
+                start = first + number * (operation.writes * width)
+                after.append(lax.dynamic_update_slice_in_dim(rows, block, start, 0))
+            return after, results[made:]
+
+        if operation.length == 0:
+            stacked = [jax.numpy.zeros((0, *w.type.shape), self.dtypes[w.type.kind])
+                       for w in body.outputs[made:]]  # fmt: skip
+        else:
+            numbers = jax.numpy.arange(operation.length, dtype=numpy.int32)
+            history, stacked = lax.scan(
+                step, history, (numbers, reads, *elements), reverse=operation.reverse
+            )
+        return [*(_rows(rows, finals) for rows in history), *stacked]
+
+    def choose(self, operation: Choose, arrays: list[Array], node: Node) -> Sequence[Array]:
+        import jax.numpy
+        from jax import lax
+
+        selector, *operands = arrays
+        branches = [partial(self._branch, branch) for branch in operation.branches]
+        last = len(branches) - 1
+        if last == 0:
+            return branches[0](*operands)
+        selector = jax.numpy.asarray(selector)
+        if selector.dtype != numpy.bool_:
+            selector = jax.numpy.clip(selector, 0, last).astype(numpy.int32)
+        elif last > 1:
+            selector = selector.astype(numpy.int32)
+        if not selector.shape:
+            chosen: Sequence[Array] = lax.switch(selector.astype(numpy.int32), branches, *operands)
+            return chosen
+        # A batch: every branch on the whole of it, every entry takes its own.
+        results = []
+        for entries in zip(*(branch(*operands) for branch in branches), strict=True):
+            which = lax.broadcast_in_dim(selector, entries[0].shape, range(selector.ndim))
+            results.append(lax.select_n(which, *entries))
+        return results
+
+    def _branch(self, graph: Graph, *operands: Array) -> list[Array]:
+        return list(map(_array, interpret(graph, operands, self)))
 
 
 def _stack(array: Array, length: int) -> Array:
     import jax.numpy
 
     return jax.numpy.broadcast_to(array, (length, *array.shape))
-
-
-def _loop(operation: Loop, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
-    import jax.numpy
-    from jax import lax
-
-    body, carried = operation.body, operation.carried
-    first = operation.shared + carried
-    shared, initial = (
-        arrays[: operation.shared],
-        list(map(_array, arrays[operation.shared : first])),
-    )
-    sequences = arrays[first:]
-    initial = _varying(initial, arrays)
-
-    def step(state: Sequence[Array], elements: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-        results = list(map(_array, run_graph(body, [*shared, *state, *elements], dtypes)))
-        return results[:carried], results[carried:]
-
-    if operation.length == 0:  # lax.scan cannot without `jit`
-        nothing = [jax.numpy.zeros((0, *w.type.shape), dtypes[w.type.kind])
-                   for w in body.outputs[carried:]]  # fmt: skip
-        return [*initial, *nothing]
-    if operation.length == 1:
-        state, outputs = step(initial, [sequence[0] for sequence in sequences])
-        return [*state, *(_stack(output, 1) for output in outputs)]
-    state, stacked = lax.scan(
-        step,
-        initial,
-        sequences,
-        length=operation.length,
-        reverse=operation.reverse,
-        unroll=_laid_out(operation),
-    )
-    return [*state, *stacked]
-
-
-def _tree_loop(operation: TreeLoop, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
-    import jax.numpy
-    from jax import lax
-
-    (reads, finals, _, readers), shared, initial, elements = operation.operands(arrays)
-    body, count, width = operation.body, operation.rows, operation.width
-    made = operation.writes * count
-    first = readers.shape[0]
-    room = operation.length * operation.writes * width + 1
-    history = [
-        lax.concatenate([_array(rows), jax.numpy.zeros((room, *rows.shape[1:]), rows.dtype)], 0)
-        for rows in initial
-    ]
-    history = _varying(history, arrays)
-
-    def step(state: list[Array], given: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-        number, places, *own = given
-        read = [_rows(rows, places[port]) for port in range(operation.reads) for rows in state]
-        results = list(map(_array, run_graph(body, [*shared, *read, *own], dtypes)))
-        after = []
-        for k, rows in enumerate(state):
-            blocks = results[k:made:count]
-            block = blocks[0] if len(blocks) == 1 else lax.concatenate(blocks, 0)
-            start = first + number * (operation.writes * width)
-            after.append(lax.dynamic_update_slice_in_dim(rows, block, start, 0))
-        return after, results[made:]
-
-    if operation.length == 0:
-        stacked = [jax.numpy.zeros((0, *w.type.shape), dtypes[w.type.kind])
-                   for w in body.outputs[made:]]  # fmt: skip
-    else:
-        numbers = jax.numpy.arange(operation.length, dtype=numpy.int32)
-        history, stacked = lax.scan(
-            step, history, (numbers, reads, *elements), reverse=operation.reverse
-        )
-    return [*(_rows(rows, finals) for rows in history), *stacked]
 
 
 def _rows(history: Array, places: Array) -> Array:
@@ -279,32 +292,3 @@ def _laid_out(loop: Loop) -> bool:
     if sum(wire.type.size for wire in (*elements, *stacked)) < _ENTRIES:
         return False
     return loop.length * sum(1 for _ in loop.body.walk()) <= _NODES
-
-
-def _choose(operation: Choose, arrays: list[Array], dtypes: Dtypes) -> Sequence[Array]:
-    import jax.numpy
-    from jax import lax
-
-    selector, *operands = arrays
-    branches = [partial(_branch, branch, dtypes) for branch in operation.branches]
-    last = len(branches) - 1
-    if last == 0:
-        return branches[0](*operands)
-    selector = jax.numpy.asarray(selector)
-    if selector.dtype != numpy.bool_:
-        selector = jax.numpy.clip(selector, 0, last).astype(numpy.int32)
-    elif last > 1:
-        selector = selector.astype(numpy.int32)
-    if not selector.shape:
-        chosen: Sequence[Array] = lax.switch(selector.astype(numpy.int32), branches, *operands)
-        return chosen
-    # A batch: every branch on the whole of it, every entry takes its own.
-    results = []
-    for entries in zip(*(branch(*operands) for branch in branches), strict=True):
-        which = lax.broadcast_in_dim(selector, entries[0].shape, range(selector.ndim))
-        results.append(lax.select_n(which, *entries))
-    return results
-
-
-def _branch(graph: Graph, dtypes: Dtypes, *operands: Array) -> list[Array]:
-    return list(map(_array, run_graph(graph, operands, dtypes)))

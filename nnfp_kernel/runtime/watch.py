@@ -11,7 +11,8 @@ from typing import Any
 import numpy
 
 from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
-from .lower import DTYPES, Dtypes, Precision, run_graph, run_node
+from ..graph.interpret import interpret, interpret_node
+from .lower import DTYPES, Arrays, Precision
 
 Array = Any
 
@@ -23,7 +24,7 @@ def first_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision
     not blamed; within a map, a loop or a branch it is the node of its body. None where all
     outputs are finite, or where it came in with the inputs.
     """
-    return _search(graph, list(arrays), DTYPES[precision])
+    return _search(graph, list(arrays), Arrays(DTYPES[precision]))
 
 
 def finite(array: Array) -> bool:
@@ -32,11 +33,11 @@ def finite(array: Array) -> bool:
     return kind not in "fc" or bool(numpy.isfinite(numpy.asarray(array)).all())
 
 
-def _search(graph: Graph, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+def _search(graph: Graph, arrays: list[Array], domain: Arrays) -> Node | None:
     place: dict[Wire, Array] = dict(zip(graph.inputs, arrays, strict=True))
     made_by: dict[Wire, int] = {}
     for number, node in enumerate(graph.nodes):
-        results = run_node(node, [place[wire] for wire in node.inputs], dtypes)
+        results = interpret_node(node, [place[wire] for wire in node.inputs], domain)
         place.update(zip(node.outputs, results, strict=True))
         made_by.update(dict.fromkeys(node.outputs, number))
 
@@ -64,16 +65,16 @@ def _search(graph: Graph, arrays: list[Array], dtypes: Dtypes) -> Node | None:
     if not origins:
         return None
     node = graph.nodes[min(origins)]
-    return _within(node, [place[wire] for wire in node.inputs], dtypes) or node
+    return _within(node, [place[wire] for wire in node.inputs], domain) or node
 
 
-def _within(node: Node, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+def _within(node: Node, arrays: list[Array], domain: Arrays) -> Node | None:
     """The node of a body at which it began, element by element."""
     match node.operation:
         case Map(body=body, shared=shared, length=length):
             for k in range(length):
                 given = [*arrays[:shared], *(array[k] for array in arrays[shared:])]
-                found = _search(body, given, dtypes)
+                found = _search(body, given, domain)
                 if found is not None:
                     return found
         case Loop(body=body, shared=shared, carried=carried, length=length, reverse=reverse):
@@ -81,20 +82,20 @@ def _within(node: Node, arrays: list[Array], dtypes: Dtypes) -> Node | None:
             state = arrays[shared:first]
             for k in reversed(range(length)) if reverse else range(length):
                 given = [*arrays[:shared], *state, *(array[k] for array in arrays[first:])]
-                found = _search(body, given, dtypes)
+                found = _search(body, given, domain)
                 if found is not None:
                     return found
-                state = run_graph(body, given, dtypes)[:carried]
+                state = interpret(body, given, domain)[:carried]
         case TreeLoop() as tree:
-            return _within_tree(tree, arrays, dtypes)
+            return _within_tree(tree, arrays, domain)
         case Choose(branches=branches) if not numpy.shape(arrays[0]):
-            return _search(branches[int(arrays[0])], arrays[1:], dtypes)
+            return _search(branches[int(arrays[0])], arrays[1:], domain)
         case _:
             pass
     return None
 
 
-def _within_tree(tree: TreeLoop, arrays: list[Array], dtypes: Dtypes) -> Node | None:
+def _within_tree(tree: TreeLoop, arrays: list[Array], domain: Arrays) -> Node | None:
     (reads, _, _, _), shared, initial, elements = tree.operands(arrays)
     block = tree.writes * tree.width
     history = []
@@ -105,10 +106,10 @@ def _within_tree(tree: TreeLoop, arrays: list[Array], dtypes: Dtypes) -> Node | 
     for k in reversed(range(tree.length)) if tree.reverse else range(tree.length):
         read = [rows[reads[k][port]] for port in range(tree.reads) for rows in history]
         given = [*shared, *read, *(array[k] for array in elements)]
-        found = _search(tree.body, given, dtypes)
+        found = _search(tree.body, given, domain)
         if found is not None:
             return found
-        made = run_graph(tree.body, given, dtypes)
+        made = interpret(tree.body, given, domain)
         start = first + k * block
         for j, rows in enumerate(history):
             blocks = made[j : tree.writes * tree.rows : tree.rows]
