@@ -4,11 +4,13 @@ as S-expressions. Trees may be tens of thousands of nodes deep: nothing here rec
     DataValue("Node", (l, r))     what a constructor makes
     tree("(Node (Leaf 1) …)")     the value that a text or a nested list writes down
     str(value)                    the text, which `tree` reads back
+    jax.tree.map(f, value)        the payload, for whoever uses JAX: a value is a pytree
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -34,6 +36,10 @@ class DataValue:
 
     constructor: str
     fields: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not _known_to_jax:
+            register_with_jax()
 
     def __str__(self) -> str:
         return "".join(_written(self))
@@ -64,6 +70,59 @@ class DataValue:
 def _is_sequence(value: Any) -> bool:
     """Whether it is a list of data values: children, of any number."""
     return isinstance(value, list) and any(isinstance(item, DataValue) for item in value)
+
+
+# --- for JAX -----------------------------------------------------------------------------
+
+_known_to_jax: list[bool] = []  # once it is
+
+
+def register_with_jax() -> None:
+    """Make data values pytrees, where JAX is imported: nothing here imports it.
+
+    The leaves are the payload; constructors and the numbers of children are structure. A
+    value is flattened whole, for JAX goes down nested nodes by recursion.
+    """
+    jax = sys.modules.get("jax")
+    if _known_to_jax or not hasattr(jax, "tree_util"):  # or it is being imported just now
+        return
+    _known_to_jax.append(True)
+    assert jax is not None
+    jax.tree_util.register_pytree_node(DataValue, _flattened, _unflattened)
+
+
+def _flattened(value: DataValue) -> tuple[list[Any], tuple[Any, ...]]:
+    """The payload, and what is around it: in front of its parts each node says what it is
+    and how many they are."""
+    payload: list[Any] = []
+    structure: list[Any] = []
+    pending: list[Any] = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, DataValue):
+            structure.append((part.constructor, len(part.fields)))
+            pending.extend(reversed(part.fields))
+        elif isinstance(part, tuple) or _is_sequence(part) or (isinstance(part, list) and not part):
+            structure.append((type(part), len(part)))
+            pending.extend(reversed(part))
+        else:
+            structure.append(None)
+            payload.append(numpy.asarray(part) if isinstance(part, list) else part)
+    return payload, tuple(structure)
+
+
+def _unflattened(structure: tuple[Any, ...], payload: Sequence[Any]) -> DataValue:
+    supply, done = iter(reversed(list(payload))), []
+    for what in reversed(structure):
+        if what is None:
+            done.append(next(supply))
+            continue
+        kind, count = what
+        parts = [done.pop() for _ in range(count)]
+        done.append(DataValue(kind, tuple(parts)) if isinstance(kind, str) else kind(parts))
+    (made,) = done
+    assert isinstance(made, DataValue)
+    return made
 
 
 # --- writing ------------------------------------------------------------------------------

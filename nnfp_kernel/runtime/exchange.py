@@ -146,7 +146,7 @@ class _Matching:
             case t.Scalar() | t.Fin():
                 _check_entries(expected, value, (), where)
                 if isinstance(expected, t.Fin):
-                    return t.Fin(self._size(expected.size, None, where, describe(value)))
+                    return t.Fin(self._size(expected.size, None, where, lambda: describe(value)))
                 return expected
             case t.TypeVariable():
                 return self._learn(expected, self._own_type(value, where), value, where)
@@ -209,7 +209,8 @@ class _Matching:
             if base is carrier:  # its items, with the axes around them taken off again
                 concrete = t.Product(tuple(_inside(part, len(lengths)) for part in parts))
             for k, size in reversed(list(enumerate(lengths))):
-                number = self._size(size, numpy.shape(_first(value))[k], where, describe(value))
+                found = numpy.shape(_first(value))[k]
+                number = self._size(size, found, where, lambda: describe(value))
                 concrete = t.Array(concrete, number)
             return concrete
         if isinstance(carrier, t.Named) and carrier.name in self.declarations.data:
@@ -230,10 +231,11 @@ class _Matching:
         else:
             _check_entries(carrier, array, array.shape, where)
         if isinstance(carrier, t.Fin) and carrier is base:
-            base = t.Fin(self._size(carrier.size, None, where, describe(array)))
+            base = t.Fin(self._size(carrier.size, None, where, lambda: describe(array)))
         axes = [*lengths, *inner_axes]
+        what = lambda: f"{describe(array)}, expected {t.show(whole)}"  # noqa: E731
         numbers = [
-            self._size(size, found, where, f"{describe(array)}, expected {t.show(whole)}")
+            self._size(size, found, where, what)
             for size, found in zip(axes, array.shape, strict=False)
         ]
         concrete = base
@@ -244,7 +246,7 @@ class _Matching:
     def _data_array(self, element: t.Type, length: Size, value: Any, where: str) -> t.Type:
         if not isinstance(value, list | tuple):
             raise Misfit(describe(value), f"a list, for {t.show(t.Array(element, length))}", where)
-        number = self._size(length, len(value), where, f"a list of {len(value)}")
+        number = self._size(length, len(value), where, lambda: f"a list of {len(value)}")
         found = element
         for k, item in enumerate(value, 1):
             found = self.match(element, item, f"{where}[{k}]")
@@ -288,8 +290,9 @@ class _Matching:
             where = " of ".join(filter(None, (misfit.where, _path(place))))
             raise Misfit(misfit.found, misfit.expected, where) from None
 
-    def _size(self, size: Size, found: int | None, where: str, what: str) -> Size:
-        """The number a size is; a lone variable takes the one that is found."""
+    def _size(self, size: Size, found: int | None, where: str, what: Callable[[], str]) -> Size:
+        """The number a size is; a lone variable takes the one that is found. `what` it is a
+        size of is asked for where it does not fit: the words cost more than the check."""
         size = size.substitute(self.sizes)
         lone = size.lone_variable
         if lone is not None and found is not None:
@@ -297,7 +300,7 @@ class _Matching:
             return constant(found)
         number = size.value
         if found is not None and number is not None and number != found:
-            raise Misfit(what, f"{number} along an axis that has {found}", where)
+            raise Misfit(what(), f"{number} along an axis that has {found}", where)
         if found is not None:
             return constant(found)
         return size

@@ -789,7 +789,7 @@ class Function:
         """
         answer = call.traced.answer
         if not answer.tags - answer.lengths or not any(
-            isinstance(leaf, DataValue) for leaf in _items(cotangent)
+            isinstance(leaf, DataValue) for leaf in _leaves(cotangent, of_data=False)
         ):
             return []
         places, count = [], 1  # 0 is what the answer makes up, beyond the end of a grown tree
@@ -921,20 +921,12 @@ def zeros_like(value: Any) -> Any:
     return jax.tree.map(jax.numpy.zeros_like, value)
 
 
-def _items(value: Any) -> Iterator[Any]:
-    """What tuples and lists hold, at any depth."""
+def _leaves(value: Any, *, of_data: bool = True) -> Iterator[Any]:
+    """What tuples and lists hold at any depth, and data values, if those are gone into."""
     if isinstance(value, tuple | list):
         for item in value:
-            yield from _items(item)
-    else:
-        yield value
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple | list):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, DataValue):
+            yield from _leaves(item, of_data=of_data)
+    elif of_data and isinstance(value, DataValue):
         yield from _leaves(value.fields)
     else:
         yield value

@@ -47,7 +47,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
-from .data import DataValue
+from .data import DataValue, register_with_jax
 from .exchange import (
     Packed,
     flatten,
@@ -340,6 +340,7 @@ def numbers(precision: Precision) -> Callable[[Any, str], Array]:
     """Python numbers and arrays as arrays of a kind, in the session's precision."""
     import jax.numpy as jnp
 
+    register_with_jax()
     dtypes = DTYPES[precision]
     return lambda value, kind: jnp.asarray(value, dtypes[kind])
 

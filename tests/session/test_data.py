@@ -375,3 +375,34 @@ def test_a_constructor_chosen_at_run_time_is_not_known_under_a_jit_of_the_users_
     within = session["within"]
     assert jax.vmap(lambda x: within.apply({}, x))(numpy.array([3.0, -1.0])).tolist() == [9, -2]
     assert float(jax.jit(jax.grad(lambda x: within.apply({}, x)))(3.0)) == 6
+
+
+# --- in JAX -----------------------------------------------------------------------------------------
+
+
+def test_a_tree_is_a_pytree_of_its_payload(session: nnfp.Session) -> None:
+    tree = nnfp.tree("(Node (Leaf (2, 3)) (Node (Leaf (5, 7)) (Leaf (1, 4))))")
+    products = session.function("products")
+    doubled = jax.tree.map(lambda x: 2 * x, tree)
+    assert doubled == nnfp.tree("(Node (Leaf (4, 6)) (Node (Leaf (10, 14)) (Leaf (2, 8))))")
+    real = jax.tree.map(float, tree)
+    value, gradient = jax.jit(jax.value_and_grad(lambda t: products.apply({}, t)))(real)
+    _, pullback = products.vjp({}, real)
+    assert float(value) == 6 + 35 + 4
+    assert gradient == pullback(1.0)[1]
+    assert jax.jit(lambda t: t)(real) == real
+
+
+def test_all_that_a_field_may_hold_passes_through_jax() -> None:
+    rose = nnfp.tree("(Rose (1, [2, 3]) [(Rose 4 []) (Rose (Just 5) [])])")
+    leaves, structure = jax.tree.flatten(rose)
+    assert jax.tree.unflatten(structure, leaves) == rose
+    assert numpy.concatenate([numpy.ravel(leaf) for leaf in leaves]).tolist() == [1, 2, 3, 4, 5]
+    assert structure == jax.tree.structure(jax.tree.map(lambda x: 0 * x, rose))
+
+
+def test_a_deep_tree_is_flattened_without_recursion(session: nnfp.Session) -> None:
+    chain = session.constructor("Leaf")(1.0)
+    for _ in range(20_000):
+        chain = session.constructor("Node")(session.constructor("Leaf")(1.0), chain)
+    assert sum(jax.tree.leaves(chain)) == 20_001
