@@ -22,7 +22,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -131,7 +131,7 @@ class Failure:
 
     step: int
     loss: float
-    weights: Weights
+    weights: Weights = field(repr=False)
     batch: Batch
     key: Key
     cause: str = ""
@@ -150,7 +150,7 @@ class Finished:
     epoch: float
     seconds: float
     examples_per_second: float
-    weights: Weights
+    weights: Weights = field(repr=False)
     kept_step: int
     kept_epoch: float
     kept_by: Literal["validation", "last"]

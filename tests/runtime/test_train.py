@@ -546,3 +546,13 @@ def test_a_list_that_makes_a_value_infinite_stops_the_training_with_the_batch() 
     assert last.failure is not None
     assert last.failure.batch == ([[3.0, 3.0, 3.0]],)
     assert numpy.isfinite(last.weights)
+
+
+def test_an_event_is_read_at_a_glance() -> None:
+    """The last one carries all weights, but does not print them."""
+    x, y = jnp.ones((4, 300)), jnp.ones((4, 2))
+    weights = {"W": jnp.zeros((300, 2)), "b": jnp.zeros(2)}
+    *_, last = train(linear_regression(), weights, (x, y), steps=1)
+    assert isinstance(last, Finished)
+    assert last.weights["W"].shape == (300, 2)
+    assert len(repr(last)) < 400
