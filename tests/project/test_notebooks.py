@@ -176,3 +176,16 @@ def test_four_ways(runner: ModuleType) -> None:
     assert symbols[-1] > 6 * formula[-1]
     assert automatic[-1] < symbols[-1] / 10
     assert len(runner.pictures(notebook)) == 2
+
+
+@pytest.mark.slow
+def test_frechet(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "12_frechet.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 4  # the lines, `grad`, sliding, convolutions
+    assert max(exact) < 1e-12
+    assert "to the power 2.00" in told
+    assert "20 of 400, 12 of 12, 4 of 4, 1 of 1" in told
+    assert len(runner.pictures(notebook)) == 3
