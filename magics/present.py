@@ -40,6 +40,12 @@ def grid(content: Grid) -> View:
     return View(grid_to_text(content), grid_to_html(content))
 
 
+def grids(*contents: Grid) -> View:
+    """Several tables, one below the other."""
+    text = "\n\n".join(map(grid_to_text, contents))
+    return View(text, "".join(map(grid_to_html, contents)))
+
+
 def code(text: str, session: Session, value: Any = None) -> View:
     """A piece of the language, representations underlined."""
     shown = underlined(text, tuple(session.program.reps))

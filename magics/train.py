@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
@@ -38,7 +38,9 @@ def run(workspace: Workspace, text: str) -> View | None:
     given = ARGUMENTS.read(text)
     session = workspace.session
     until = _goal(given.until, given.metric, bool(given.valid or given.metric))
-    data = tuple(_data(workspace, name) for name in given.data.replace(",", " ").split())
+    data = tuple(
+        workspace.data(name, f"--data {name}") for name in given.data.replace(",", " ").split()
+    )
     try:
         training = session.train(
             given.name,
@@ -71,21 +73,6 @@ def run(workspace: Workspace, text: str) -> View | None:
     follow(training, show)
     live.update(View(course.summary(), course.to_html()), last=True)
     return None
-
-
-def _data(workspace: Workspace, name: str) -> Any:
-    """A name of data: looked up in the program, then in Python. A function is no data."""
-    from nnfp_kernel.runtime.function import Function
-
-    session, namespace = workspace.session, workspace.namespace
-    found = [session[name]] if name in session.names else []
-    found += [namespace[name]] if name in namespace else []
-    for data in found:
-        if not isinstance(data, Function):
-            return data
-    if found:
-        raise UsageError(f"--data {name}: {name} is a function; examples are wanted, as an array")
-    raise UsageError(f"--data {name}: neither the program nor Python has a {name}")
 
 
 GOAL = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")

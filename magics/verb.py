@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 # In the order of the help. Each stands in a module of its name.
-NAMES = ("type", "derivative", "graph", "weights", "train", "save", "load", "list", "reset", "help")
+NAMES = (
+    "type",
+    "derivative",
+    "graph",
+    "weights",
+    "train",
+    "time",
+    "save",
+    "load",
+    "list",
+    "reset",
+    "help",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from IPython.core.error import UsageError
+
 from . import present
 from .verb import View, find
 
@@ -80,6 +82,20 @@ class Workspace:
         """Run `VERB …`."""
         verb, _, rest = text.strip().partition(" ")
         return find(verb or "help").run(self, rest.strip())
+
+    def data(self, name: str, asked: str) -> Any:
+        """A name of data: looked up in the program, then in Python. A function is no data;
+        a UsageError begins with what was `asked`."""
+        from nnfp_kernel.runtime.function import Function
+
+        found = [self.session[name]] if name in self.session.names else []
+        found += [self.namespace[name]] if name in self.namespace else []
+        for data in found:
+            if not isinstance(data, Function):
+                return data
+        if found:
+            raise UsageError(f"{asked}: {name} is a function; examples are wanted, as an array")
+        raise UsageError(f"{asked}: neither the program nor Python has a {name}")
 
     def _show(self, view: View | None) -> None:
         if view is not None:

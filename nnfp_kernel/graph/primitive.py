@@ -52,6 +52,7 @@ class Sample:
     diagonal: float = 0.0
 
 
+Cost: TypeAlias = Callable[[Parameters, "Sequence[ArrayType]", "ArrayType"], int]
 Adjoint: TypeAlias = Callable[
     [Parameters, int, "tuple[Wire | ArrayType, ...]", "ArrayType", "ArrayType"], tuple[Step, ...]
 ]
@@ -77,6 +78,8 @@ class Primitive:
         come as ArrayTypes, not as wires (there is no value to keep)
     differential(builder, parameters, inputs, output) -> a chain or None per input
     is_identity(parameters, types) -> True where the first operand is the answer
+    cost(parameters, types, result) -> operations on numbers, where the kind does not
+        say it: see `operations`
     """
 
     name: str
@@ -89,6 +92,17 @@ class Primitive:
     adjoint: Adjoint | None = None
     differential: Differential | None = None
     is_identity: Callable[[Parameters, Sequence[ArrayType]], bool] | None = None
+    cost: Cost | None = None
     latex: str = ""  # with {0}, {1}, … for the operands
     doc: str = ""
     samples: tuple[Sample, ...] = ()
+
+    def operations(
+        self, parameters: Parameters, types: Sequence[ArrayType], result: ArrayType
+    ) -> int:
+        """How many operations on numbers one use takes; an operation on complex numbers
+        is one. What the kind says where the record has no `cost`: none for a linear
+        primitive, which moves entries, and else one for each entry of the largest array."""
+        if self.cost is not None:
+            return self.cost(parameters, types, result)
+        return 0 if self.kind == "linear" else max(array.size for array in (*types, result))

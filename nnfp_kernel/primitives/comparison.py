@@ -9,7 +9,7 @@ from ..graph.graph import ArrayType
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
 from . import sequences
-from .records import SHAPES, Fixed, batch_all, complex_, expect, real, samples
+from .records import SHAPES, Fixed, batch_all, complex_, expect, free, per_entry, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context, aligned, along, arguments, axes, lifted
 
@@ -108,7 +108,7 @@ primitive(
     Primitive(
         "select", "linear", open_positions=(1, 2),
         result=_select_result, lower=_select_lower, batch=batch_all("select"),
-        adjoint=_select_adjoint,
+        adjoint=_select_adjoint, cost=per_entry(),
         latex=r"({0}\;?\;{1} : {2})",
         doc="Entry by entry, the second operand where the first is true, else the third.",
         samples=samples(
@@ -157,7 +157,7 @@ primitive(
     Primitive(
         "convert", "linear",
         result=_convert_result, lower=_convert, batch=batch_all("convert"),
-        adjoint=_convert_adjoint,
+        adjoint=_convert_adjoint, cost=per_entry(),
         is_identity=lambda parameters, types: types[0].kind == parameters["kind"],
         latex="{0}",
         doc="The same numbers in another kind; of a complex number in R, the real part.",
@@ -184,6 +184,7 @@ primitive(
     Primitive(
         "hold", "discrete",
         result=_hold_result, lower=lambda _parameters, x: x, batch=batch_all("hold"),
+        cost=free,
         latex="{0}", doc="The same array, which no derivative sees.",
         samples=samples(*(real(shape) for shape in SHAPES), complex_((2,)), _truths((3,))),
     )

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from typing import Any
+
+import numpy
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
@@ -168,11 +171,18 @@ def _contraction(
     return Sample(types, {"left": left, "right": right, "out": out, **more})
 
 
+def _contract_cost(parameters: Parameters, types: Sequence[ArrayType], result: ArrayType) -> int:
+    """A product, and where labels are summed an addition, for all values of all labels."""
+    sizes = _sizes("contract", *zip((parameters["left"], parameters["right"]), types, strict=True))
+    products = prod(sizes.values())
+    return products if products == result.size else 2 * products
+
+
 primitive(
     Primitive(
         "contract", "bilinear",
         result=_contract_result, lower=_contract, batch=batched("contract", _contract_batch),
-        adjoint=_contract_adjoint,
+        adjoint=_contract_adjoint, cost=_contract_cost,
         latex=r"{0} \cdot {1}",
         doc="The sum of products over the labels that the result lacks: matrix product, dot, "
             "outer product and scaling are cases. `conjugate` takes that of the second operand.",
@@ -325,8 +335,6 @@ def _grouped(
     array: Array, labels: Labels, groups: Sequence[Sequence[int]]
 ) -> tuple[Array, tuple[int, ...]]:
     """The array with the axes of every group made one, and where each group is."""
-    from math import prod
-
     from jax import lax
 
     sizes = dict(zip(labels, array.shape, strict=True))
@@ -417,12 +425,35 @@ def _convolution(
     return Sample(types, parameters)
 
 
+def _convolve_cost(parameters: Parameters, types: Sequence[ArrayType], result: ArrayType) -> int:
+    """A product and an addition wherever an entry of x, not of the padding nor of what
+    spreads it, meets one of the kernel."""
+    left, right, out = parameters["left"], parameters["right"], parameters["out"]
+    spatial = parameters["spatial"]
+    x, kernel = types
+    sizes = {
+        label: size
+        for labels, type in ((left, x), (right, kernel), (out, result))
+        for label, size in zip(labels, type.shape, strict=True)
+        if label not in spatial
+    }
+    products = prod(sizes.values())
+    for k, label in enumerate(spatial):
+        entries, spread = x.shape[left.index(label)], parameters["left_dilation"][k]
+        places = numpy.arange(result.shape[out.index(label)]) * parameters["strides"][k]
+        steps = numpy.arange(kernel.shape[right.index(label)]) * parameters["right_dilation"][k]
+        met = places[:, None] + steps - parameters["padding"][k][0]
+        met = met[(met >= 0) & (met % spread == 0)] // spread
+        products *= int((met < entries).sum())
+    return 2 * products
+
+
 # Labels in the samples: 0 batch, 1 and 2 space, 3 features, 4 new features, 5 side by side.
 primitive(
     Primitive(
         "convolve", "bilinear",
         result=_convolve_result, lower=_convolve, batch=batched("convolve", _convolve_batch),
-        adjoint=_convolve_adjoint,
+        adjoint=_convolve_adjoint, cost=_convolve_cost,
         latex=r"{0} \star {1}",
         doc="A kernel moved over an array: the contraction at every place of the window.",
         samples=(

@@ -24,6 +24,7 @@ from .records import (
     batch_all,
     complex_,
     expect,
+    per_entry,
     real,
     same,
     samples,
@@ -66,9 +67,11 @@ def function(
     low: float = -2.0,
     high: float = 2.0,
     public: bool = True,
+    operations: int = 1,
 ) -> None:
     """Enter an elementwise function of one number: `lower(lax, x)` computes it and
-    `derivative(x, y)` is its derivative; None is the derivative zero."""
+    `derivative(x, y)` is its derivative; None is the derivative zero. One that is put
+    together of others says how many `operations` it is."""
 
     def partials(builder: Builder, inputs: Sequence[Wire], output: Wire) -> list[Wire | None]:
         if derivative is None:
@@ -89,7 +92,7 @@ def function(
             result=_alike(name, 1, kinds),
             lower=lowered,
             batch=batch_all(name),
-            partials=partials,
+            partials=partials, cost=per_entry(operations),
             latex=latex, doc=doc, samples=samples(*types, low=low, high=high),
         )
     )  # fmt: skip
@@ -148,6 +151,7 @@ function(
 function(
     "sigmoid", lambda lax, x: lax.logistic(x), lambda x, y: y * (1 - y),
     r"\sigma({0})", "The logistic function 1 / (1 + exp (-x)).",
+    operations=4,
 )  # fmt: skip
 function(
     "relu", lambda lax, x: lax.max(x, lax.full_like(x, 0)), lambda x, y: y.where("gt", 0),
@@ -156,14 +160,17 @@ function(
 function(
     "gelu", _gelu, _gelu_derivative,
     r"\operatorname{{gelu}} {0}", "x times the normal distribution function of x.", kinds="R",
+    operations=4,
 )  # fmt: skip
 function(
     "silu", lambda lax, x: x * lax.logistic(x), _silu_derivative,
     r"\operatorname{{silu}} {0}", "x times its logistic function, also called swish.",
+    operations=5,
 )  # fmt: skip
 function(
     "softplus", _softplus, lambda x, y: x.apply("sigmoid"),
     r"\log(1 + e^{{{0}}})", "The smooth positive part log (1 + exp x).", kinds="R",
+    operations=6,
 )  # fmt: skip
 function(
     "exp", lambda lax, x: lax.exp(x), lambda x, y: y,
@@ -235,6 +242,7 @@ function(
     lambda x, y: -(y * y),
     r"{0}^{{+}}", "1 / x, and 0 at 0: the pseudo-inverse of a number.", kinds="R", low=0.4,
     public=False,
+    operations=4,
 )  # fmt: skip
 function(
     "magnitude", lambda lax, x: lax.sqrt(x), lambda x, y: 0.5 * y.apply("reciprocalOrZero"),
@@ -275,13 +283,20 @@ def _power_differential(
     )
 
 
+def _power_cost(parameters: Parameters, _types: Sequence[ArrayType], result: ArrayType) -> int:
+    """Squarings and multiplications, and a division for a negative exponent."""
+    exponent: int = parameters["exponent"]
+    digits = bin(abs(exponent))[2:]
+    return result.size * (max(len(digits) + digits.count("1") - 2, 0) + (exponent < 0))
+
+
 primitive(
     Primitive(
         "power", "general",
         result=_power_result,
         lower=_power_lower,
         batch=batch_all("power"),
-        differential=_power_differential,
+        differential=_power_differential, cost=_power_cost,
         is_identity=lambda parameters, _types: bool(parameters["exponent"] == 1),
         latex="{0}^{{n}}", doc="A power with a fixed integer exponent, also of negative numbers.",
         samples=(
@@ -448,7 +463,7 @@ primitive(
     Primitive(
         "add", "linear",
         result=_alike("add", 2, "R C Int"), lower=_add, batch=batch_all("add"),
-        adjoint=_identity,
+        adjoint=_identity, cost=per_entry(),
         latex="{0} + {1}", doc="The sum of two arrays.", samples=_pairs("R C Int"),
     )
 )  # fmt: skip
@@ -456,7 +471,7 @@ primitive(
     Primitive(
         "subtract", "linear",
         result=_alike("subtract", 2, "R C Int"), lower=_subtract, batch=batch_all("subtract"),
-        adjoint=_subtract_adjoint,
+        adjoint=_subtract_adjoint, cost=per_entry(),
         latex="{0} - {1}", doc="The difference of two arrays.", samples=_pairs("R C Int"),
     )
 )  # fmt: skip
@@ -464,7 +479,7 @@ primitive(
     Primitive(
         "negate", "linear",
         result=_alike("negate", 1, "R C Int"), lower=_negate, batch=batch_all("negate"),
-        adjoint=same("negate"),
+        adjoint=same("negate"), cost=per_entry(),
         latex="-{0}", doc="The negative of an array.",
         samples=samples(*(real(s) for s in SHAPES), complex_((2,)), (ArrayType("Int", (3,)),)),
     )

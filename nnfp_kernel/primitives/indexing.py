@@ -21,7 +21,10 @@ from .records import (
     batched,
     complex_,
     expect,
+    free,
     has_axis,
+    per_entry,
+    per_operand,
     real,
     repeat,
     samples,
@@ -211,7 +214,7 @@ primitive(
     Primitive(
         "scatterAdd", "linear", open_positions=(0,),
         result=_scatter_result, lower=scatter_add, batch=_lookup_batch("scatterAdd"),
-        adjoint=_scatter_adjoint,
+        adjoint=_scatter_adjoint, cost=per_operand(),
         latex=r"\operatorname{{scatter}}_{{{1}}} {0}",
         doc="Zero along an axis of `size` but at the indices, where the entries are added up.",
         samples=(
@@ -248,7 +251,7 @@ def _clamp(parameters: Parameters, x: Array) -> Array:
 primitive(
     Primitive(
         "clamp", "discrete",
-        result=_clamp_result, lower=_clamp, batch=batch_all("clamp"),
+        result=_clamp_result, lower=_clamp, batch=batch_all("clamp"), cost=per_entry(2),
         latex="{0}", doc="The nearest Int between `low` and `high`.",
         samples=(
             *(Sample((ArrayType("Int", shape),), {"low": 0, "high": 1}) for shape in SHAPES),
@@ -272,7 +275,7 @@ def _iota(parameters: Parameters) -> Array:
 primitive(
     Primitive(
         "iota", "discrete",
-        result=_iota_result, lower=_iota, batch=batch_all("iota"),
+        result=_iota_result, lower=_iota, batch=batch_all("iota"), cost=free,
         latex=r"(0, 1, \dots)", doc="The Ints 0, 1, …, size - 1.",
         samples=(*samples((), size=4), *samples((), size=0)),
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
-from .records import Fixed, batch_all, batched, complex_, expect, real, repeat, samples
+from .records import Fixed, batch_all, batched, complex_, expect, per_matrix, real, repeat, samples
 from .table import primitive
 
 Array = Any  # a jax.Array or a tracer of one
@@ -112,11 +112,16 @@ def _batch(
     return builder.emit("solve", *both, **parameters)
 
 
+def _solve_cost(parameters: Parameters, types: Sequence[ArrayType], result: ArrayType) -> int:
+    """LU, and two triangular solutions for each column."""
+    return per_matrix(2 / 3)(parameters, types, result) + 2 * result.size * types[0].shape[-1]
+
+
 primitive(
     Primitive(
         "solve", "general", open_positions=(1,),
         result=_result, lower=_solve, batch=batched("solve", _batch),
-        differential=_differential, adjoint=_adjoint,
+        differential=_differential, adjoint=_adjoint, cost=_solve_cost,
         latex="{0}^{{-1}} {1}",
         doc="The solution x of A x = b, for one or several right sides; `adjoint` takes the "
             "conjugate transpose of A.",
@@ -163,7 +168,7 @@ primitive(
     Primitive(
         "inverse", "general",
         result=_inverse_result, lower=_inverse, batch=batch_all("inverse"),
-        differential=_inverse_differential,
+        differential=_inverse_differential, cost=per_matrix(2),
         latex="{0}^{{-1}}",
         doc="The inverse of a square matrix; of a singular one, no numbers.",
         samples=samples(
@@ -203,7 +208,7 @@ primitive(
     Primitive(
         "logdet", "general",
         result=_logdet_result, lower=_logdet, batch=batch_all("logdet"),
-        differential=_logdet_differential,
+        differential=_logdet_differential, cost=per_matrix(2 / 3),
         latex=r"\log \lvert \det {0} \rvert",
         doc="log |det A|, a real number, also of a complex matrix; of a singular one, -inf.",
         samples=samples(

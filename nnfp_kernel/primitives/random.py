@@ -15,12 +15,16 @@ from ..graph.graph import ArrayType, Wire
 from ..graph.primitive import Parameters, Primitive
 from ..graph.values import Value
 from ..language import types
-from .records import batch_all, expect, samples
+from .records import batch_all, expect, per_entry, samples
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context, spread
 
 Array = Any  # a jax.Array or a tracer of one
 KEY = ArrayType("Key")
+
+# Operations for one number drawn: Threefry's twenty rounds make two words of some 65 each,
+# and a few more turn a word into a number. Integers and all, so an estimate.
+DRAW = 70
 
 
 def _each(function: Callable[..., Array], keys: Array, *others: Array) -> Array:
@@ -53,6 +57,7 @@ def _standard(name: str, latex: str, doc: str) -> None:
     primitive(
         Primitive(
             name, "discrete", result=result, lower=lower, batch=batch_all(name),
+            cost=per_entry(DRAW),
             latex=latex, doc=doc,
             samples=(
                 *samples((KEY,), shape=(2, 3)), *samples((KEY,), shape=()),
@@ -81,7 +86,7 @@ def _split(parameters: Parameters, keys: Array) -> Array:
 primitive(
     Primitive(
         "splitKey", "discrete",
-        result=_split_result, lower=_split, batch=batch_all("splitKey"),
+        result=_split_result, lower=_split, batch=batch_all("splitKey"), cost=per_entry(DRAW),
         latex=r"\operatorname{{split}} {0}", doc="Several independent keys of one.",
         samples=(*samples((KEY,), (KEY.over(2),), count=3), *samples((KEY,), count=0)),
     )
@@ -106,7 +111,7 @@ def _fold(_parameters: Parameters, keys: Array, number: Array) -> Array:
 primitive(
     Primitive(
         "foldKey", "discrete",
-        result=_fold_result, lower=_fold, batch=batch_all("foldKey"),
+        result=_fold_result, lower=_fold, batch=batch_all("foldKey"), cost=per_entry(DRAW),
         latex=r"\operatorname{{fold}}({0}, {1})", doc="The key that belongs to a key and an Int.",
         samples=samples(
             (KEY, ArrayType("Int")),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TypeAlias
 
 from ..graph.graph import ArrayType, Builder, Wire
-from ..graph.primitive import Parameters, Sample, Step
+from ..graph.primitive import Cost, Parameters, Sample, Step
 
 Batch: TypeAlias = Callable[[Builder, Parameters, Sequence[Wire], Sequence[bool], int], Wire]
 Fixed: TypeAlias = tuple[Wire | ArrayType, ...]
@@ -102,6 +103,35 @@ def same(name: str) -> Callable[..., tuple[Step, ...]]:
     return lambda _parameters, position, fixed, _domain, _codomain: (
         Step(name, {}, position, fixed),
     )
+
+
+# --- costs: how many operations on numbers ----------------------------------------------
+
+
+def free(_parameters: Parameters, _types: Sequence[ArrayType], _result: ArrayType) -> int:
+    """Nothing is computed."""
+    return 0
+
+
+def per_entry(count: int = 1) -> Cost:
+    """So many operations for each entry of the result."""
+    return lambda _parameters, _types, result: count * result.size
+
+
+def per_operand(count: int = 1) -> Cost:
+    """So many operations for each entry of the first operand."""
+    return lambda _parameters, types, _result: count * types[0].size
+
+
+def per_matrix(cubes: float) -> Cost:
+    """`cubes` times n³ for each matrix [..., m, n] of the first operand; m n min(m, n)
+    where it is not square."""
+
+    def cost(_parameters: Parameters, types: Sequence[ArrayType], _result: ArrayType) -> int:
+        *batch, rows, columns = types[0].shape
+        return prod(batch) * round(cubes * rows * columns * min(rows, columns))
+
+    return cost
 
 
 class Entry:

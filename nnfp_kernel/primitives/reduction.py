@@ -19,6 +19,7 @@ from .records import (
     expect,
     has_axis,
     next_axis,
+    per_operand,
     real,
     samples,
 )
@@ -93,7 +94,7 @@ primitive(
         "sum", "linear",
         result=_reduced("sum", "R C Int", True), lower=_lowering("reduce_sum"),
         batch=batch_all("sum", next_axis),
-        adjoint=_sum_adjoint, is_identity=_no_axes,
+        adjoint=_sum_adjoint, is_identity=_no_axes, cost=per_operand(),
         latex=r"\sum {0}", doc="The sum over some axes; of nothing, zero.",
         samples=_over_samples(0, complex_((3,)), (ArrayType("Int", (3,)),)),
     )
@@ -296,6 +297,7 @@ primitive(
         result=_reduced("logsumexp", "R", True), lower=_logsumexp,
         batch=batch_all("logsumexp", next_axis),
         differential=_logsumexp_differential, is_identity=_no_axes,
+        cost=per_operand(4),  # the maximum, the difference, the exponential, the sum
         latex=r"\log \sum e^{{{0}}}",
         doc="The logarithm of the sum of exponentials over some axes, without overflow.",
         samples=_over_samples(0),

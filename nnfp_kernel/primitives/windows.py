@@ -15,7 +15,7 @@ from ..graph.graph import ArrayType
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from .indexing import gather, scatter_add
 from .movement import pad, spread_size
-from .records import Fixed, batch_all, expect, next_axis
+from .records import Fixed, batch_all, expect, next_axis, per_operand
 from .table import primitive
 
 Array = Any  # a jax.Array or a tracer of one
@@ -295,7 +295,7 @@ primitive(
     Primitive(
         "overlapAdd", "linear",
         result=_overlap_result, lower=_overlap_add, batch=batch_all("overlapAdd", next_axis),
-        adjoint=_overlap_adjoint,
+        adjoint=_overlap_adjoint, cost=per_operand(),
         latex=r"\operatorname{{overlap}} {0}",
         doc="Windows laid back at their places and added where they overlap.",
         samples=tuple(back for _, back in _WINDOWS),

@@ -30,6 +30,7 @@ from ..linear.maps import LinearMap
 from ..linear.residuals import keep, prologue
 from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
+from .cost import Cost, Timings, cost_of, example_arrays, measure
 from .exchange import (
     DataValue,
     Misfit,
@@ -76,6 +77,12 @@ class Call:
         takes kept values ++ cotangents and gives cotangents of the active inputs. What is
         cheap to make again is not kept (linear/residuals.py).
         """
+        forward, backward, outputs = self.split_graphs
+        return self._compiled(forward), self._compiled(backward), outputs
+
+    @cached_property
+    def split_graphs(self) -> tuple[Graph, Graph, int]:
+        """The graphs of `split`."""
         graph, active = self.traced.vectorised, self.active
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
@@ -91,7 +98,7 @@ class Call:
         cotangents = [back.input(array) for array in derivative.codomain]
         gradients = derivative.substitute(held).adjoint().apply(back, cotangents)
         backward = back.finish(_real(back, gradients, derivative.domain))
-        return self._compiled(forward), self._compiled(backward), len(outputs)
+        return forward, backward, len(outputs)
 
     @property
     def active(self) -> tuple[bool, ...]:
@@ -123,13 +130,20 @@ class Call:
     @cached_property
     def pullback_graph(self) -> Graph:
         """inputs ++ cotangents of the outputs -> cotangents of the active inputs."""
+        reverse = self.reverse_graph
+        cotangents = reverse.outputs[len(self.traced.graph.outputs) :]
+        return Graph(reverse.inputs, reverse.nodes, cotangents)
+
+    @cached_property
+    def reverse_graph(self) -> Graph:
+        """inputs ++ cotangents of the outputs -> outputs ++ cotangents of the active inputs."""
         graph, active = self.traced.vectorised, self.active
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        _, derivative = linearize(builder, graph, inputs, active)
+        outputs, derivative = linearize(builder, graph, inputs, active)
         cotangents = [builder.input(array, "cotangent") for array in derivative.codomain]
         gradients = derivative.adjoint().apply(builder, cotangents)
-        return builder.finish(_real(builder, gradients, derivative.domain))
+        return builder.finish([*outputs, *_real(builder, gradients, derivative.domain)])
 
     @cached_property
     def gradient(self) -> Callable[..., Any]:
@@ -500,6 +514,31 @@ class Function:
         `.adjoint()` is its adjoint. Inputs only tell the shapes, where the type does not.
         """
         return (self._prepared(inputs, False)[0] if inputs else self.sample()).derivative
+
+    def cost(self, *inputs: Any) -> Cost:
+        """How many operations and bytes the value and its adjoint take, and the memory
+        kept between them: counted, nothing is compiled or run. Inputs only tell the
+        shapes, where the type does not.
+
+        >>> from nnfp_kernel import Session
+        >>> session = Session()
+        >>> _ = session.run("f : R[2,3] -> R[3] -> R[2]\\nf a x = tanh (a @ x)")
+        >>> session["f"].cost().forward.total.operations  # 2 x 2 x 3, and tanh of 2
+        14
+        """
+        return cost_of(self._prepared(inputs, False)[0] if inputs else self.sample())
+
+    def time(self, *inputs: Any, seconds: float = 0.3) -> Timings:
+        """Compile and run the value, and the value with its adjoint, each for so many
+        seconds; with the session's weights, and made up numbers where no inputs are given."""
+        if inputs:
+            call, inputs = self._prepared(inputs, False)
+            arrays = self._arrays(call, self.session_weights(), inputs, self.session_key())
+        else:
+            call = self.sample()
+            held = self.held_arrays(call, self.session_weights(), self.session_key())
+            arrays = [*example_arrays(call), *held]
+        return measure(call, arrays, seconds)
 
     def sample(self) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,9 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp list all", "one word too many"),
         ("%nnfp reset --precision 16", "invalid choice: 16"),
         ("%nnfp reset net --precision 64", "one for the whole session"),
+        ("%nnfp time net --cots", "Do you mean --cost?"),
+        ("%nnfp time net nowhere", "neither the program nor Python has a nowhere"),
+        ("%nnfp time", "required: name"),
         ("%nnfp help nothingness", "no built-in name nothingness"),
         ("%nnfp help crossEntrpy", "Do you mean crossEntropy?"),
         ("%nnfp train net", "required: --data"),
@@ -467,3 +471,30 @@ def test_a_file_gets_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
         live.update(View(text))
     live.update(View("end\nloss 1"), last=True)
     assert stream.getvalue() == "one\ntwo\nend\nloss 1\n"
+
+
+def test_time_counts_the_adjoint_before_anything_runs(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp -q\nlayer : R[64] ~> R[32]\nlayer x = tanh (?W @ x + ?b)")
+    run(shell, "%nnfp time layer --cost")
+    text = capsys.readouterr().out
+    forward, adjoint = text.split("\n")[1:3]
+    assert re.match(r"forward +4\.16 k ", forward)  # 2 x 64 x 32, and two for each of 32
+    assert re.match(r"adjoint +6\.", adjoint)  # the same again, and an outer product
+    assert "which takes 1.50 times" in text
+    assert re.search(r"layer +\?W @ x +4\.10 k +6\.14 k", text)
+
+
+def test_time_measures_the_value_and_its_gradient(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp -q\nlayer : R[6] ~> R[3]\nlayer x = tanh (?W @ x + ?b)")
+    run(shell, "import numpy\nx = numpy.ones(6)")
+    run(shell, "%nnfp time layer x")
+    text = capsys.readouterr().out
+    rows = text.split("\n")
+    assert rows[0].split()[:3] == ["layer", "compile", "run"]
+    assert rows[1].startswith("forward")
+    assert rows[2].startswith("with gradient")
+    assert "For an input R[6]." in text
