@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.graph.counts import count
 from nnfp_kernel.graph.graph import While
 from nnfp_kernel.graph.rewrite import optimise
 from nnfp_kernel.primitives import PRIMITIVES
@@ -182,6 +183,12 @@ def test_a_while_is_one_node_and_dead_states_go(session: nnfp.Session) -> None:
     (node,) = [n for n in graph.nodes if isinstance(n.operation, While)]
     assert node.operation.carried == 1
     assert float(lower(graph, 64)(0.5)[0]) == 9.5
+
+
+def test_a_while_costs_at_most_its_bound() -> None:
+    made = nnfp.Session(precision=64, seed=0)
+    made.run("f : R -> R\nf x = while[7] (< 9) (* 2) x\ng : R -> R\ng x = while (< 9) (* 2) x")
+    assert count(made["f"].graph(), 64).total == count(made["g"].graph(), 64).total * 7
 
 
 @pytest.mark.parametrize(
