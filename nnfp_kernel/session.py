@@ -39,8 +39,7 @@ from .runtime.weights import first_value
 from .std import FILES
 
 if TYPE_CHECKING:
-    from .runtime.events import Event
-    from .runtime.train import Objective
+    from .runtime.train import Event, Objective
     from .views.functor import Machine
 
 Array = Any

@@ -13,7 +13,6 @@ arrays, each in row-major order: laid end to end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from ..graph.graph import ArrayType, Builder, Map, Wire
 from .maps import (
@@ -28,7 +27,6 @@ from .maps import (
     LinearMap,
     MapL,
     Network,
-    NoAdjoint,
     Pair,
     Project,
     Recurrence,
@@ -37,7 +35,6 @@ from .maps import (
     Sum,
     TreeRecurrence,
     Types,
-    WhileL,
     Zero,
     filled,
 )
@@ -145,7 +142,7 @@ def entrywise(map: LinearMap) -> bool:
             return len(maps) == 1 and entrywise(maps[0])
         case Project() | Inject() | Dup() | Add():
             return map.domain == map.codomain and len(map.domain) <= 1
-        case MapL() | Recurrence() | WhileL() | TreeRecurrence():
+        case MapL() | Recurrence() | TreeRecurrence():
             return False
         case other:
             raise AssertionError(f"no structure of {other}")
@@ -186,8 +183,7 @@ def _rows(builder: Builder, map: LinearMap) -> Wire:
             raise ValueError(f"no matrix of a map over {type}: only over R")
     inputs, outputs = _size(map.domain), _size(map.codomain)
     if outputs < inputs:
-        with suppress(NoAdjoint):
-            return _on_basis(builder, map.adjoint(), outputs)
+        return _on_basis(builder, map.adjoint(), outputs)
     columns = _on_basis(builder, map, inputs)
     return builder.emit("transpose", columns, permutation=(1, 0))
 

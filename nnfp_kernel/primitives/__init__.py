@@ -21,7 +21,6 @@ from . import (
     random,
     reduction,
     trees,
-    whiles,
     windows,
 )
 from .table import BUILTINS, PRIMITIVES
@@ -29,6 +28,5 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "machines", "matrix", "movement", "random", "reduction", "trees", "whiles",
-    "windows",
+    "machines", "matrix", "movement", "random", "reduction", "trees", "windows",
 ]  # fmt: skip

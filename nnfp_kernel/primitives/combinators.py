@@ -81,7 +81,7 @@ builtin(
     Builtin(
         "map", "(a -> b) -> a[n] -> b[n]", 2, _map,
         doc="A function on every element: one layer applied everywhere, its weights shared.",
-        latex=r"\mathrm{map}\,{0}",
+        latex=r"\mathrm{{map}}({0})",
         example="map square [1, 2, 3]",
         ragged=True,
     )

@@ -497,7 +497,7 @@ primitive(
         "conj", "linear",
         result=_alike("conj", 1, "R C"), lower=_conj, batch=batch_all("conj"),
         adjoint=same("conj"), is_identity=lambda _parameters, types: types[0].kind == "R",
-        latex=r"\overline{{{0}}}", doc="The complex conjugate.",
+        latex="{0}^{{*}}", doc="The complex conjugate.",
         samples=samples(*(complex_(s) for s in SHAPES), real((2,))),
     )
 )  # fmt: skip
@@ -597,7 +597,7 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "conj", "a -> a where elementwise a", 1, along("conj"), latex=r"\overline{{{0}}}",
+        "conj", "a -> a where elementwise a", 1, along("conj"), latex="{0}^{{*}}",
         doc="The complex conjugate; of a real number, itself.", example="conj 2",
         ragged=sequences.elementwise(along("conj")),
     )

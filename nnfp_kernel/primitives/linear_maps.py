@@ -293,7 +293,7 @@ builtin(
     Builtin(
         "solve", "(a -o b) -> b -> a", 2, _solve,
         doc="The x with l x = b. A matrix stands for its linear map.",
-        latex=r"{0}^{-1} {1}",
+        latex=r"{0}^{{-1}} {1}",
         example="solve [[2, 0], [0, 4]] [1, 1]",
     )
 )  # fmt: skip

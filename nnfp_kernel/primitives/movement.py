@@ -540,6 +540,7 @@ for _record in (
     Builtin(
         "reverse", "a[n] -> a[n]", 1, _each(_reverse, lambda xs, _: xs[::-1]),
         doc="The elements from the last to the first.", example="reverse [4, 5, 6]",
+        latex=r"\operatorname{{reverse}} {0}",
         ragged=sequences.reverse,
     ),
     Builtin(
@@ -550,6 +551,7 @@ for _record in (
     Builtin(
         "reshape", "a -> b where b = reshape a", 1, _reshape, brackets=("...",),
         doc="The same entries, in the same order, under the axes in the brackets.",
+        latex=r"\operatorname{{reshape}} {0}",
         example="reshape[2, 3] [1, 2, 3, 4, 5, 6]",
     ),
     Builtin(
@@ -561,6 +563,7 @@ for _record in (
     Builtin(
         "concat", "a[n,m] -> a[n*m]", 1, _each(_concat),
         doc="The sequences of a sequence, one after the other.",
+        latex=r"\operatorname{{concat}} {0}",
         example="concat [[1, 2], [3, 4]]", ragged=sequences.concat,
     ),
     Builtin(

@@ -355,7 +355,8 @@ for _name, _type, _latex, _doc in (
     )  # fmt: skip
 builtin(
     Builtin(
-        "mean", "a[n] -> a where vector a, n >= 1", 1, _mean, latex=r"\overline{{{0}}}",
+        "mean", "a[n] -> a where vector a, n >= 1", 1, _mean,
+        latex=r"\operatorname{{mean}}({0})",
         doc="The mean over the leading axis.", example="mean [3, 1, 2]",
         ragged=sequences.mean,
     )

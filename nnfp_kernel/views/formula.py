@@ -1,0 +1,462 @@
+"""Formulas: mathematics as a tree, which views/latex.py and views/mathml.py print.
+
+    x, W, σ, 3, +         Letter, Digits, Sign: atoms
+    W x + b               Row: atoms side by side, and how tightly they bind
+    x_1, x^2, s_{t-1}     Script
+    ȳ                     Bar
+    fractions, roots      Fraction, Root
+    (…), |…|, ‖…‖, [x > 0] Fenced
+    a case distinction    Cases
+
+A formula is put into another by `fitted`, which brackets it where it binds less tightly
+than its place asks for; so no printer ever has to think of brackets.
+
+>>> from .latex import to_latex
+>>> x = symbol("x1")
+>>> to_latex(plus(power(x, Digits("2")), product(x, symbol("W"))))
+'x_1^2 + x_1 W'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TypeAlias
+
+# How tightly formulas bind, loosest first.
+RELATION, SUM, PRODUCT, FUNCTION, POWER, ATOM = range(6)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A variable in italics, or a name of several letters, upright."""
+
+    text: str
+
+    @property
+    def upright(self) -> bool:
+        return len(self.text) > 1
+
+
+@dataclass(frozen=True)
+class Digits:
+    text: str
+
+
+@dataclass(frozen=True)
+class Sign:
+    """An operator, a relation or a big operator: `+`, `⊙`, `=`, `∑`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Space:
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """Plain text among formulas."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    items: tuple[Formula, ...]
+    binding: int = ATOM
+
+
+@dataclass(frozen=True)
+class Script:
+    base: Formula
+    sub: Formula | None = None
+    sup: Formula | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    inside: Formula
+
+
+@dataclass(frozen=True)
+class Fraction:
+    top: Formula
+    bottom: Formula
+
+
+@dataclass(frozen=True)
+class Root:
+    inside: Formula
+
+
+@dataclass(frozen=True)
+class Fenced:
+    left: str
+    inside: Formula
+    right: str
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Values, each with the condition under which it is the one."""
+
+    rows: tuple[tuple[Formula, Formula], ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of an operand in a template, and how tightly that has to bind."""
+
+    number: int
+    needed: int = RELATION
+
+
+Formula: TypeAlias = (
+    Letter | Digits | Sign | Space | Words | Row | Script | Bar | Fraction | Root | Fenced | Cases
+    | Slot
+)  # fmt: skip
+
+ZERO, ONE = Digits("0"), Digits("1")
+
+
+# --- making formulas ------------------------------------------------------------------------
+
+
+def binding(formula: Formula) -> int:
+    """How tightly a formula holds together."""
+    match formula:
+        case Row():
+            return formula.binding
+        case Script(sup=None):
+            return ATOM
+        case Script():
+            return POWER
+        case Fraction() | Words():
+            return PRODUCT
+        case Cases():
+            return SUM
+        case _:
+            return ATOM
+
+
+def fitted(formula: Formula, needed: int) -> Formula:
+    """The formula, in brackets where it binds less tightly than needed."""
+    return formula if binding(formula) >= needed else Fenced("(", formula, ")")
+
+
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
+    "_ sigma tau upsilon phi chi psi omega"
+)
+GREEK = {name: chr(ord("α") + k) for k, name in enumerate(_GREEK.split()) if name != "_"}
+
+
+def symbol(name: str) -> Formula:
+    """A name of the language as mathematics writes it: x1 is x with an index, theta is θ.
+
+    >>> from .latex import to_latex
+    >>> to_latex(symbol("theta2")), to_latex(symbol("hidden")), to_latex(symbol("h'"))
+    ('\\\\theta_2', '\\\\mathrm{hidden}', "h'")
+    """
+    primes = len(name) - len(name.rstrip("'"))
+    found = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name.rstrip("'"))
+    text, number = (found[1], found[2]) if found else (name.rstrip("'"), "")
+    letter = Letter(GREEK.get(text, text))
+    if not number and not primes:
+        return letter
+    return Script(
+        letter, Digits(number) if number else None, Sign("′" * primes) if primes else None
+    )
+
+
+def row(*items: Formula, binds: int = ATOM) -> Row:
+    return Row(items, binds)
+
+
+def negated(formula: Formula) -> Formula | None:
+    """a, where the formula is -a."""
+    if isinstance(formula, Row) and formula.binding == SUM and formula.items[0] == Sign("−"):
+        rest = formula.items[1:]
+        return rest[0] if len(rest) == 1 else None
+    return None
+
+
+def negative(a: Formula) -> Formula:
+    if a == ZERO:
+        return a
+    inner = negated(a)
+    return inner if inner is not None else Row((Sign("−"), fitted(a, PRODUCT)), SUM)
+
+
+def plus(a: Formula, b: Formula) -> Formula:
+    """a + b, where + 0 says nothing and + (- b) is - b."""
+    if a == ZERO or b == ZERO:
+        return b if a == ZERO else a
+    inner = negated(b)
+    if inner is not None:
+        return minus(a, inner)
+    right = b.items if isinstance(b, Row) and b.binding == SUM else (fitted(b, SUM),)
+    return Row((*_flat(a, SUM), Sign("+"), *right), SUM)
+
+
+def minus(a: Formula, b: Formula) -> Formula:
+    if b == ZERO:
+        return a
+    if a == ZERO:
+        return negative(b)
+    return Row((*_flat(a, SUM), Sign("−"), fitted(b, PRODUCT)), SUM)
+
+
+def _flat(a: Formula, level: int) -> tuple[Formula, ...]:
+    return a.items if isinstance(a, Row) and a.binding == level else (fitted(a, level),)
+
+
+def product(a: Formula, b: Formula) -> Formula:
+    """a b side by side, where a factor 1 says nothing."""
+    if a == ONE or b == ONE:
+        return b if a == ONE else a
+    if ZERO in (a, b):
+        return ZERO
+    if (inner := negated(a)) is not None:
+        return negative(product(inner, b))
+    if (inner := negated(b)) is not None:
+        return negative(product(a, inner))
+    if isinstance(a, Fraction) and a.top == ONE:
+        return fraction(b, a.bottom)
+    if isinstance(b, Fraction) and b.top == ONE:
+        return fraction(a, b.bottom)
+    left, right = _flat(a, PRODUCT), _flat(b, PRODUCT)
+    if Sign("⊙") in left:
+        left = (Fenced("(", a, ")"),)
+    if Sign("⊙") in right:
+        right = (Fenced("(", b, ")"),)
+    between = _between(left[-1], right[0])
+    return Row((*left, *between, *right), PRODUCT)
+
+
+def _between(left: Formula, right: Formula) -> tuple[Formula, ...]:
+    """What keeps two factors apart."""
+    if isinstance(_first(right), Digits) or isinstance(right, Words):
+        return (Sign("·"),)
+    if _worded(left) or _worded(right):
+        return (Space(),)
+    return ()
+
+
+def _first(formula: Formula) -> Formula:
+    while isinstance(formula, Row | Script):
+        formula = formula.base if isinstance(formula, Script) else formula.items[0]
+    return formula
+
+
+def _worded(formula: Formula) -> bool:
+    if isinstance(formula, Row):  # a differential, a function at its argument
+        return True
+    first = _first(formula)
+    return isinstance(first, Letter) and first.upright
+
+
+def entrywise(a: Formula, b: Formula) -> Formula:
+    """a ⊙ b: the product entry by entry."""
+    if a == ONE or b == ONE:
+        return b if a == ONE else a
+    if ZERO in (a, b):
+        return ZERO
+    if (inner := negated(a)) is not None:
+        return negative(entrywise(inner, b))
+    if (inner := negated(b)) is not None:
+        return negative(entrywise(a, inner))
+    if a == b:
+        return power(a, Digits("2"))
+    if isinstance(a, Digits):
+        return product(a, b)
+    if isinstance(a, Fraction) and a.top == ONE:
+        return fraction(b, a.bottom)
+    if isinstance(b, Fraction) and b.top == ONE:
+        return fraction(a, b.bottom)
+    return Row((*_flat(a, PRODUCT), Sign("⊙"), *_flat(b, PRODUCT)), PRODUCT)
+
+
+def fraction(top: Formula, bottom: Formula) -> Formula:
+    """top / bottom, without the factors they have in common."""
+    if (inner := negated(top)) is not None:
+        return negative(fraction(inner, bottom))
+    above, below = _factors(top), _factors(bottom)
+    for factor in list(above):
+        if factor in below:
+            above.remove(factor)
+            below.remove(factor)
+    if len(above) == len(_factors(top)):
+        return Fraction(top, bottom)
+    over, under = _multiplied(above), _multiplied(below)
+    return over if under == ONE else Fraction(over, under)
+
+
+def _factors(a: Formula) -> list[Formula]:
+    """The factors of a product of numbers, or the formula itself."""
+    if (
+        isinstance(a, Row)
+        and a.binding == PRODUCT
+        and not any(isinstance(i, Sign) for i in a.items)
+    ):
+        return [item for item in a.items if not isinstance(item, Space)]
+    return [a]
+
+
+def _multiplied(factors: Sequence[Formula]) -> Formula:
+    total: Formula = ONE
+    for factor in factors:
+        total = product(total, factor)
+    return total
+
+
+def coefficient(a: Formula, b: Formula, together: bool) -> Formula:
+    """The product of two factors, entry by entry where both are vectors; fractions join."""
+    join = entrywise if together else product
+    if isinstance(a, Fraction) and isinstance(b, Fraction):
+        return fraction(join(a.top, b.top), join(a.bottom, b.bottom))
+    if isinstance(a, Fraction) and b != ONE:
+        return fraction(join(a.top, b), a.bottom)
+    if isinstance(b, Fraction) and a != ONE:
+        return fraction(join(a, b.top), b.bottom)
+    return join(a, b)
+
+
+def outer(a: Formula, b: Formula) -> Formula:
+    """a ⊗ b"""
+
+    def operand(f: Formula) -> Formula:
+        mixed = isinstance(f, Row) and any(isinstance(i, Sign) for i in f.items)
+        return Fenced("(", f, ")") if mixed else f
+
+    return Row((operand(a), Sign("⊗"), operand(b)), PRODUCT)
+
+
+def power(a: Formula, exponent: Formula) -> Formula:
+    return a if exponent == ONE else Script(fitted(a, ATOM), None, exponent)
+
+
+def transposed(a: Formula, mark: str = "⊤") -> Formula:
+    """aᵀ; of the transpose, a itself."""
+    if isinstance(a, Script) and a.sup == Sign(mark) and a.sub is None:
+        return a.base
+    if isinstance(a, Script) and a.sup is None:
+        return Script(a.base, a.sub, Sign(mark))
+    return Script(fitted(a, ATOM), None, Sign(mark))
+
+
+def indexed(a: Formula, index: Formula) -> Formula:
+    """The element of a at an index."""
+    if isinstance(a, Row) and len(a.items) == 2 and a.items[0] == Letter("d"):
+        return Row((a.items[0], indexed(a.items[1], index)), a.binding)
+    if isinstance(a, Script) and a.sub is not None:
+        below = Row((a.sub, Sign(","), index))
+        return Script(a.base, below, a.sup)
+    if isinstance(a, Script) and isinstance(a.sup, Sign) and set(a.sup.text) == {"′"}:
+        return Script(a.base, index, a.sup)
+    return Script(fitted(a, ATOM), index)
+
+
+def listed(items: Sequence[Formula]) -> Formula:
+    """a, b, c"""
+    inside: list[Formula] = []
+    for item in items:
+        inside += [Sign(","), item] if inside else [item]
+    return Row(tuple(inside), RELATION)
+
+
+def tupled(items: Sequence[Formula]) -> Formula:
+    """(a, b); of one, that one."""
+    return items[0] if len(items) == 1 else Fenced("(", listed(items), ")")
+
+
+def applied(function: Formula, arguments: Sequence[Formula]) -> Formula:
+    """f(x, y)"""
+    if len(arguments) == 1 and isinstance(arguments[0], Fenced) and arguments[0].left == "(":
+        return Row((fitted(function, POWER), arguments[0]), POWER)
+    return Row((fitted(function, POWER), Fenced("(", listed(arguments), ")")), POWER)
+
+
+def differential(a: Formula) -> Formula:
+    """dx"""
+    return Row((Letter("d"), a), POWER)
+
+
+def barred(a: Formula) -> Formula:
+    """x̄, the bar over the letter alone: the cotangent of x_t is x̄ with the index t."""
+    return replace(a, base=Bar(a.base)) if isinstance(a, Script) else Bar(a)
+
+
+def summed(a: Formula, below: Formula) -> Formula:
+    """Σ a"""
+    return Row((Script(Sign("∑"), below), fitted(a, PRODUCT)), PRODUCT)
+
+
+def equation(left: Formula, right: Formula, sign: str = "=") -> Row:
+    return Row((left, Sign(sign), right), RELATION)
+
+
+def counted(index: Formula, last: Formula, first: Formula = ONE) -> Formula:
+    """t = 1, …, n; from the last one down where the first is not 1."""
+    start = equation(index, first)
+    return Row((*start.items, Sign(","), Sign("…"), Sign(","), last), RELATION)
+
+
+def size_of(formula: Formula) -> int:
+    """The number of atoms."""
+    return 1 if isinstance(formula, Letter | Digits | Slot) else sum(map(size_of, parts(formula)))
+
+
+def inside(formula: Formula) -> list[Formula]:
+    """All formulas inside, however deep."""
+    return [each for part in parts(formula) for each in (part, *inside(part))]
+
+
+def has_sum(formula: Formula) -> bool:
+    return any(each == Sign("∑") for each in inside(formula))
+
+
+def parts(formula: Formula) -> list[Formula]:
+    """The formulas directly inside."""
+    match formula:
+        case Row(items=items):
+            return list(items)
+        case Cases(rows=rows):
+            return [each for pair in rows for each in pair]
+        case _:
+            values = [getattr(formula, field.name) for field in fields(formula)]
+            return [each for each in values if not isinstance(each, str | int) and each]
+
+
+def substitute(formula: Formula, old: Formula, new: Formula) -> Formula:
+    """The formula with `new`, bracketed where needed, for every `old` in it."""
+    if formula == old:
+        return new
+
+    def inner(part: Formula | None) -> Formula | None:
+        return None if part is None else substitute(part, old, new)
+
+    match formula:
+        case Row(items=items, binding=level):
+            return Row(tuple(substitute(item, old, new) for item in items), level)
+        case Script(base=base, sub=sub, sup=sup):
+            return Script(fitted(substitute(base, old, new), ATOM), inner(sub), inner(sup))
+        case Bar(inside=inside):
+            return Bar(substitute(inside, old, new))
+        case Root(inside=inside):
+            return Root(substitute(inside, old, new))
+        case Fraction(top=top, bottom=bottom):
+            return Fraction(substitute(top, old, new), substitute(bottom, old, new))
+        case Fenced(left=left, inside=inside, right=right):
+            return Fenced(left, substitute(inside, old, new), right)
+        case Cases(rows=rows):
+            return Cases(tuple((substitute(a, old, new), substitute(b, old, new)) for a, b in rows))
+        case _:
+            return formula
+
+
+def holds(formula: Formula, kinds: tuple[type, ...]) -> bool:
+    return isinstance(formula, kinds) or any(holds(each, kinds) for each in parts(formula))

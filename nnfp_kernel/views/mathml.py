@@ -1,0 +1,101 @@
+"""Formulas as MathML, which browsers draw by themselves: online or not, and in saved pages."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from .formula import (
+    Bar,
+    Cases,
+    Digits,
+    Fenced,
+    Formula,
+    Fraction,
+    Letter,
+    Root,
+    Row,
+    Script,
+    Sign,
+    Slot,
+    Space,
+    Words,
+    holds,
+)
+from .latex import TALL
+
+
+def to_mathml(formula: Formula, display: bool = True) -> str:
+    """The MathML of a formula, which browsers draw by themselves, online or not."""
+    kind = ' display="block"' if display else ""
+    return f"<math{kind}>{_mathml(formula)}</math>"
+
+
+def _mathml(formula: Formula) -> str:
+    match formula:
+        case Letter(text=text):
+            upright = ' mathvariant="normal"' if formula.upright or text == "Γ" else ""
+            return f"<mi{upright}>{html.escape(text)}</mi>"
+        case Digits(text=text):
+            return f"<mn>{html.escape(text)}</mn>"
+        case Sign(text="⧺"):
+            return "<mo>++</mo>"
+        case Sign(text=text):
+            return f"<mo>{html.escape(text)}</mo>"
+        case Space(wide=wide):
+            return f'<mspace width="{"1em" if wide else "0.17em"}"/>'
+        case Words(text=text):
+            return f"<mtext>{html.escape(text)}</mtext>"
+        case Row(items=items):
+            return f"<mrow>{''.join(_row(items))}</mrow>"
+        case Script(base=base, sub=sub, sup=sup):
+            big = isinstance(base, Sign) and base.text in "∑∏"
+            if sup is None:
+                tag = "munder" if big else "msub"
+                return f"<{tag}>{_mathml(base)}{_mathml(sub) if sub else '<mrow/>'}</{tag}>"
+            if sub is None:
+                return f"<msup>{_mathml(base)}{_mathml(sup)}</msup>"
+            return f"<msubsup>{_mathml(base)}{_mathml(sub)}{_mathml(sup)}</msubsup>"
+        case Bar(inside=inside):
+            line = f'<mo stretchy="{_wide(inside)}">¯</mo>'
+            return f'<mover accent="true">{_mathml(inside)}{line}</mover>'
+        case Fraction(top=top, bottom=bottom):
+            return f"<mfrac>{_mathml(top)}{_mathml(bottom)}</mfrac>"
+        case Root(inside=inside):
+            return f"<msqrt>{_mathml(inside)}</msqrt>"
+        case Fenced(left=left, inside=inside, right=right):
+            stretch = f' stretchy="{str(holds(inside, (*TALL, Script))).lower()}"'
+            one = f'<mo form="prefix"{stretch}>{html.escape(left)}</mo>'
+            two = f'<mo form="postfix"{stretch}>{html.escape(right)}</mo>'
+            return f"<mrow>{one}{_mathml(inside)}{two}</mrow>"
+        case Cases(rows=rows):
+            lines = "".join(
+                f"<mtr><mtd>{_mathml(value)}</mtd><mtd>{_mathml(when)}</mtd></mtr>"
+                for value, when in rows
+            )
+            table = f'<mtable columnalign="left left" rowspacing="0.2em">{lines}</mtable>'
+            return f'<mrow><mo form="prefix" stretchy="true">{{</mo>{table}</mrow>'
+        case Slot():
+            raise AssertionError("an empty slot has no MathML")
+
+
+def _wide(inside: Formula) -> str:
+    return str(not isinstance(inside, Letter) or inside.upright).lower()
+
+
+def _row(items: Sequence[Formula]) -> list[str]:
+    """Factors side by side stand a hair apart, as `W dx` does."""
+    out: list[str] = []
+    for k, item in enumerate(items):
+        if k and _apart(items[k - 1], item):
+            out.append('<mspace width="0.14em"/>')
+        minus = isinstance(item, Sign) and item.text == "−" and not k
+        out.append('<mo form="prefix">−</mo>' if minus else _mathml(item))
+    return out
+
+
+def _apart(before: Formula, item: Formula) -> bool:
+    """Whether nothing else keeps two neighbours apart."""
+    if any(isinstance(each, Sign | Space) for each in (before, item)) or before == Letter("d"):
+        return False
+    return not isinstance(item, Fenced)

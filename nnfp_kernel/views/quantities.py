@@ -1,0 +1,115 @@
+"""Values on a tape: quantities, products of them, functions, and constructed data.
+
+an array, a number       a Quantity
+a product                a tuple; an array of pairs is a pair of arrays
+a function               a Meaning: what it does, and how a formula refers to it
+a data value             Built, where the constructor is known
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..language import types as t
+from ..language.sizes import Size, constant
+from ..runtime.program import Program
+from . import formula as m
+from .formula import Formula
+from .latex import template
+from .tape import Quantity
+
+Value: TypeAlias = Any  # Quantity | tuple of values | Meaning | Built
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A function: what it does to a value, and how a formula refers to it."""
+
+    call: Callable[[Value], Value]
+    shown: Callable[[], Formula]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A constructor of `data` at its fields."""
+
+    name: str
+    fields: tuple[Value, ...]
+
+
+def flat(value: Value) -> Iterator[Quantity]:
+    """The quantities of a value, from left to right."""
+    if isinstance(value, Quantity):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from flat(item)
+    elif isinstance(value, Built):
+        yield from flat(value.fields)
+
+
+def rebuilt(value: Value, function: Callable[[Quantity], Quantity]) -> Value:
+    """The same value of other quantities."""
+    if isinstance(value, Quantity):
+        return function(value)
+    if isinstance(value, tuple):
+        return tuple(rebuilt(item, function) for item in value)
+    if isinstance(value, Built):
+        return Built(value.name, rebuilt(value.fields, function))
+    return value
+
+
+def spread(type: t.Type, name: Formula, program: Program, role: str = "") -> Value:
+    """A value of a type whose parts have the name, numbered where there are several."""
+    if isinstance(type, t.Product):
+        items = enumerate(type.items, 1)
+        return tuple(
+            spread(item, m.indexed(name, m.Digits(str(k))), program, role) for k, item in items
+        )
+    if isinstance(type, t.Array) and isinstance(type.element, t.Product):
+        parts = t.Product(tuple(t.Array(item, type.length) for item in type.element.items))
+        return spread(parts, name, program, role)
+    if isinstance(type, t.Named) and type.name in program.reps:
+        return spread(program.reps[type.name].carrier, name, program, role)
+    own = role or ("" if differentiable(type) else "constant")
+    return Quantity(type, name, role=own)
+
+
+def respread(type: t.Type, names: Iterator[Formula], program: Program) -> Value:
+    """A value of a type whose parts take their names in turn."""
+    return rebuilt(
+        spread(type, m.ONE, program), lambda q: Quantity(q.type, next(names), role=q.role)
+    )
+
+
+def size_formula(size: Size) -> Formula:
+    text = str(size)
+    if text.isidentifier():
+        return m.symbol(text)
+    if re.search(r"[A-Za-z_]{2}", text):
+        return m.Words(text)
+    return template(text.replace("*", r"\cdot "))
+
+
+def size_of_loop(sequences: Value) -> Size:
+    for quantity in flat(sequences):
+        if isinstance(quantity.type, t.Array):
+            return quantity.type.length
+    return constant(0)
+
+
+def differentiable(type: t.Type) -> bool:
+    match type:
+        case t.Scalar(name=name):
+            return name in "RC"
+        case t.Fin() | t.Function():
+            return False
+        case t.Array(element=inner):
+            return differentiable(inner)
+        case t.Product(items=items):
+            return any(map(differentiable, items))
+        case _:
+            return True

@@ -1,0 +1,778 @@
+"""From a definition to its tape: a typed expression, read as mathematics reads it.
+
+The reader runs a typed expression as the tracer does, on quantities in place of arrays. A
+definition that is used by name stays a name, `layer(x)`, with its derivative `D layer(x)`;
+what only puts functions together (`residual`, `fst`), and what takes functions, is written
+out. Sizes stay letters: nothing is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ..language import typed as p
+from ..language import types as t
+from ..language.sizes import Size, SizeVariable
+from ..runtime.program import Program
+from . import formula as m
+from .formula import Formula
+from .latex import template, to_latex
+from .quantities import (
+    Built,
+    Meaning,
+    Value,
+    differentiable,
+    flat,
+    rebuilt,
+    respread,
+    size_formula,
+    size_of_loop,
+    spread,
+)
+from .rules import Rules
+from .tape import (
+    Block,
+    Choice,
+    Operation,
+    Quantity,
+    Recurrence,
+    Recursion,
+    alias,
+    element,
+)
+
+
+@dataclass(frozen=True)
+class Environment:
+    owner: str
+    locals: Mapping[str, Value] = field(default_factory=dict)
+    types: Mapping[t.TypeVariable, t.Type] = field(default_factory=dict)
+    sizes: Mapping[SizeVariable, Size] = field(default_factory=dict)
+    copied: bool = False  # inside a definition that is written out: its holes are others
+
+    def bind(self, names: Mapping[str, Value]) -> Environment:
+        return replace(self, locals={**self.locals, **names})
+
+
+class Reader:
+    """Reads one definition. `folded` are the definitions that stayed names."""
+
+    def __init__(self, program: Program, name: str) -> None:
+        self.program = program
+        self.definition = program.definitions[name]
+        self.block = self.top = Block()
+        self.taken: set[Formula] = set()
+        self.inputs: list[Quantity] = []
+        self.weights: dict[tuple[str, ...], Quantity] = {}
+        self.folded: list[str] = []
+        self.rules = Rules(self)
+        self.results: list[Quantity] = []
+        self._read()
+
+    # --- the definition -------------------------------------------------------------------
+
+    def _read(self) -> None:
+        definition = self.definition
+        for hole in definition.holes:
+            self.taken.add(m.symbol(hole.name))
+        env = Environment(definition.name)
+        self.arguments: list[Value] = []
+        domains, _ = t.uncurried(definition.scheme.type)
+        body: p.Expression = definition.body
+        value: Value = None
+        patterns: list[p.Pattern] = []
+        while isinstance(body, p.Lambda) and len(patterns) < len(domains):
+            patterns.append(body.parameter)
+            body = body.body
+        for pattern, domain in zip(patterns, domains, strict=False):
+            argument, names = self._parameter(pattern, domain)
+            self.arguments.append(argument)
+            env = env.bind(names)
+        value = self.evaluate(body, env)
+        letters = iter("xzuvpq")
+        for domain in domains[len(patterns) :]:
+            tree = isinstance(domain, t.Named) and domain.name in self.program.data
+            argument = self._given(domain, "t" if tree else next(letters))
+            self.arguments.append(argument)
+            value = self.apply(value, argument)
+        self.result = self._named_result(value)
+
+    def _parameter(self, pattern: p.Pattern, type: t.Type) -> tuple[Value, dict[str, Value]]:
+        """A parameter as quantities with the names of its pattern."""
+        match pattern:
+            case p.BindName(name=name):
+                argument = self._given(type, name)
+                return argument, {name: argument}
+            case p.MatchTuple(items=items) if isinstance(type, t.Product):
+                pairs = [self._parameter(*each) for each in zip(items, type.items, strict=True)]
+                names = {name: value for _, bound in pairs for name, value in bound.items()}
+                return tuple(argument for argument, _ in pairs), names
+            case p.LeaveRep(name=name, argument=inner) if isinstance(type, t.Named):
+                return self._parameter(inner, self.program.reps[name].carrier)
+            case _:
+                argument = self._given(type, "x")
+                return argument, self.bindings(pattern, argument)
+
+    def _given(self, type: t.Type, name: str) -> Value:
+        """An input of a type; of a product, one for each item."""
+        if isinstance(type, t.Named) and type.name in self.program.reps:
+            return self._given(self.program.reps[type.name].carrier, name)
+        if isinstance(type, t.Product):
+            return tuple(self._given(item, f"{name}{k}") for k, item in enumerate(type.items, 1))
+        if isinstance(type, t.Array) and isinstance(type.element, t.Product):
+            items = [t.Array(item, type.length) for item in type.element.items]
+            return tuple(self._given(item, f"{name}{k}") for k, item in enumerate(items, 1))
+        if isinstance(type, t.Function):
+            return self.unknown_function(m.symbol(name), type)
+        quantity = self.input(type, name)
+        self.inputs.append(quantity)
+        return quantity
+
+    def input(self, type: t.Type, name: str) -> Quantity:
+        role = "input" if differentiable(type) else "constant"
+        return Quantity(type, self.name(name, type), role=role)
+
+    def _named_result(self, value: Value) -> Value:
+        """The result with a name, y, or one for each part."""
+        parts = list(flat(value))
+        if not parts:
+            return value
+        letters = (
+            [self.fresh("y", "z", "u", "v")] if len(parts) == 1 else self._numbered("y", len(parts))
+        )
+        named: dict[int, Quantity] = {}
+        for k, (part, letter) in enumerate(zip(parts, letters, strict=True)):
+            if part.maker is None or part.name is not None or part.role == "constant":
+                own = part.maker is not None and part.name is not None and not _end(part)
+                if own and _plain(part.name):
+                    named[k] = part
+                    continue
+                part = self.add(alias(part), part.type)
+            part.name = letter
+            named[k] = part
+        self.results = [named[k] for k in range(len(parts))]
+        supply = iter(self.results)
+        return rebuilt(value, lambda _: next(supply))
+
+    # --- names ----------------------------------------------------------------------------
+
+    def name(self, name: str, type: t.Type | None = None) -> Formula:
+        """The symbol of a name; `xs` of a sequence is x, whose elements are x_t."""
+        if isinstance(type, t.Array) and len(name) == 2 and name[1] == "s":
+            letter = m.symbol(name[0])
+            if letter not in self.taken:
+                self.taken.add(letter)
+                return letter
+        symbol = m.symbol(name)
+        while symbol in self.taken:
+            name += "'"
+            symbol = m.symbol(name)
+        self.taken.add(symbol)
+        return symbol
+
+    def fresh(self, *names: str) -> Formula:
+        """The first of some names that is free, else one with a number."""
+        candidates = [*names, *(f"{names[0]}{k}" for k in range(1, 1000))]
+        symbol = next(s for s in map(m.symbol, candidates) if s not in self.taken)
+        self.taken.add(symbol)
+        return symbol
+
+    def _numbered(self, name: str, count: int) -> list[Formula]:
+        return [self.name(f"{name}{k}") for k in range(1, count + 1)]
+
+    def index(self, *names: str) -> Formula:
+        """A letter for an index, free within the present block."""
+        used = self.taken | set(self._indices)
+        return next(m.symbol(n) for n in (*names, *"ijklmn") if m.symbol(n) not in used)
+
+    _indices: tuple[Formula, ...] = ()
+
+    def within_loops(self, name: Formula) -> Formula:
+        """The name with the indices of the loops around: k_t."""
+        for index in self._indices:
+            name = m.indexed(name, index)
+        return name
+
+    # --- the tape -------------------------------------------------------------------------
+
+    def add(self, operation: Operation, *types: t.Type) -> Quantity:
+        """An operation at the end of the present block; its first output."""
+        if not operation.outputs:
+            operation.outputs = tuple(
+                Quantity(type, None, operation, k, "" if differentiable(type) else "constant")
+                for k, type in enumerate(types)
+            )
+        for place, quantity in enumerate(operation.outputs):
+            quantity.maker, quantity.place = operation, place
+            quantity.indices = self._indices
+        self.block.operations.append(operation)
+        return operation.outputs[0]
+
+    @contextmanager
+    def within(self, block: Block) -> Iterator[Block]:
+        before, indices = self.block, self._indices
+        self.block = block
+        if block.index is not None:
+            self._indices = (*indices, block.index)
+        try:
+            yield block
+        finally:
+            self.block, self._indices = before, indices
+
+    # --- expressions ----------------------------------------------------------------------
+
+    def evaluate(self, expression: p.Expression, env: Environment) -> Value:
+        match expression:
+            case p.Local(name=name):
+                return env.locals[name]
+            case p.Apply():
+                spine = [expression]  # a long sum is nested to the left
+                while isinstance(inner := spine[-1].function, p.Apply) and isinstance(
+                    inner.argument, p.Apply
+                ):
+                    spine.append(inner.argument)
+                value: Value = None
+                for node in reversed(spine):
+                    if value is not None and isinstance(node.function, p.Apply):
+                        function = self.apply(self.evaluate(node.function.function, env), value)
+                    else:
+                        function = self.evaluate(node.function, env)
+                    value = self.apply(function, self.evaluate(node.argument, env))
+                return value
+            case p.Literal(value=number, type=type):
+                return self.constant(m.Digits(f"{number:g}".replace("-", "−")), type)
+            case p.SizeValue(size=size, type=type):
+                return self.constant(size_formula(size.substitute(env.sizes)), type)
+            case p.Builtin():
+                return self.builtin(expression, env)
+            case p.Global():
+                return self._use(expression, env)
+            case p.Hole(name=name, type=type):
+                return self._weight((env.owner, name), name, self.concrete(type, env), env)
+            case p.Lambda(parameter=parameter, body=body):
+                call = lambda argument: self.evaluate(  # noqa: E731
+                    body, env.bind(self.bindings(parameter, argument, True))
+                )
+                return Meaning(call, lambda: self._lambda(parameter, call))
+            case p.Let(bindings=bindings, body=body):
+                for pattern, bound in bindings:
+                    env = env.bind(self.bindings(pattern, self.evaluate(bound, env), True))
+                return self.evaluate(body, env)
+            case p.If(condition=condition, then=then, otherwise=otherwise):
+                said = self.shown(self.evaluate(condition, env))
+                return self.choose(
+                    [
+                        (m.row(m.Words("if "), said), said, lambda: self.evaluate(then, env)),
+                        (
+                            m.Words("otherwise"),
+                            template(r"\lnot {0}", said),
+                            lambda: self.evaluate(otherwise, env),
+                        ),
+                    ]
+                )
+            case p.Case(scrutinee=scrutinee, alternatives=alternatives):
+                return self._case(self.evaluate(scrutinee, env), alternatives, env)
+            case p.MakeProduct(items=items):
+                return tuple(self.evaluate(item, env) for item in items)
+            case p.MakeSequence(items=items, type=type):
+                return self.rules.sequence(
+                    [self.evaluate(item, env) for item in items], self.concrete(type, env)
+                )
+            case p.Construct(name=name, type=type):
+                return self._constructor(name, type)
+            case p.Cata(alternatives=alternatives, type=type):
+                return Meaning(
+                    lambda tree: self._cata(tree, alternatives, self.concrete(type, env), env),
+                    lambda: m.Letter("cata"),
+                )
+            case p.Fresh(expression=inner):
+                return self.evaluate(inner, env)
+            case p.Stack(count=count, expression=inner):
+                return self._stack(count.substitute(env.sizes), inner, env)
+            case p.Open(target=target, type=type):
+                shown = m.row(m.Letter("open"), m.Space(), m.symbol(target.name), binds=m.FUNCTION)
+                return self.unknown_function(shown, self.concrete(type, env))
+            case p.WeightsOf(name=name, type=type):
+                return self.constant(m.indexed(m.Letter("θ"), m.symbol(name)), type)
+            case p.WeightValue(path=path, type=type):
+                return self.constant(m.symbol(path[-1]), type)
+            case p.External(name=name, type=type):
+                return self.constant(m.symbol(name), type)
+            case p.AsLinear(expression=inner):
+                return self.evaluate(inner, env)
+            case _:
+                raise AssertionError(f"no mathematics for {type_name(expression)}")
+
+    def concrete(self, type: t.Type, env: Environment) -> t.Type:
+        return t.substitute(type, env.types, env.sizes)
+
+    def constant(self, shown: Formula, type: t.Type) -> Quantity:
+        return Quantity(type, shown, role="constant")
+
+    def apply(self, function: Value, argument: Value) -> Value:
+        if isinstance(function, Meaning):
+            return function.call(argument)
+        return self.rules.linear_at(function, argument)
+
+    def shown(self, value: Value) -> Formula:
+        """A value as a formula."""
+        match value:
+            case Quantity():
+                return value.shown()
+            case tuple():
+                return m.tupled([self.shown(item) for item in value]) if value else m.Words("()")
+            case Meaning():
+                return value.shown()
+            case Built(name=name, fields=fields):
+                said = m.Letter(name)
+                return m.applied(said, [self.shown(f) for f in fields]) if fields else said
+            case _:
+                raise AssertionError(f"no formula for {type_name(value)}")
+
+    def _lambda(self, parameter: p.Pattern, call: Callable[[Value], Value]) -> Formula:
+        """x ↦ …, read apart: what it makes is not on the tape."""
+        with self.within(Block()):
+            given = self._placeholder(parameter)
+            return m.Row((self.shown(given), m.Sign("↦"), self.shown(call(given))), m.RELATION)
+
+    def _placeholder(self, pattern: p.Pattern) -> Value:
+        match pattern:
+            case p.BindName(name=name, type=type):
+                return spread(type, m.symbol(name), self.program, "constant")
+            case p.MatchTuple(items=items):
+                return tuple(map(self._placeholder, items))
+            case p.LeaveRep(argument=argument):
+                return self._placeholder(argument)
+            case _:
+                return self.constant(m.Sign("·"), pattern.type)
+
+    def bindings(self, pattern: p.Pattern, value: Value, name: bool = False) -> dict[str, Value]:
+        """What a pattern binds. With `name`, a quantity without a name takes the pattern's."""
+        match pattern:
+            case p.BindName(name=bound):
+                if name and isinstance(value, Quantity) and self._nameable(value):
+                    value.name = self.within_loops(self.name(bound, value.type))
+                return {bound: value}
+            case p.BindNothing() | p.MatchNumber():
+                return {}
+            case p.MatchTuple(items=items) if isinstance(value, tuple):
+                pairs = zip(items, value, strict=True)
+                found: dict[str, Value] = {}
+                for item, part in pairs:
+                    found |= self.bindings(item, part, name)
+                return found
+            case p.LeaveRep(argument=argument):
+                return self.bindings(argument, value, name)
+            case p.MatchConstructor(arguments=arguments) if isinstance(value, Built):
+                found = {}
+                for item, part in zip(arguments, value.fields, strict=True):
+                    found |= self.bindings(item, part, name)
+                return found
+            case _:
+                return self._fields(pattern)
+
+    def _nameable(self, value: Quantity) -> bool:
+        return value.name is None and value.maker in self.block.operations
+
+    def _fields(self, pattern: p.Pattern) -> dict[str, Value]:
+        """The parts of a value known only at run time, as quantities of their names."""
+        match pattern:
+            case p.BindName(name=name, type=type):
+                return {name: spread(type, self.name(name), self.program)}
+            case p.MatchTuple(items=items):
+                return {k: v for item in items for k, v in self._fields(item).items()}
+            case p.MatchConstructor(arguments=items):
+                return {k: v for item in items for k, v in self._fields(item).items()}
+            case p.LeaveRep(argument=argument):
+                return self._fields(argument)
+            case _:
+                return {}
+
+    # --- definitions that are used --------------------------------------------------------
+
+    def _use(self, use: p.Global, env: Environment) -> Value:
+        """A definition: a name that stays, or written out where it takes functions."""
+        definition = self.program.definitions[use.name]
+        types = {v: self.concrete(type, env) for v, type in use.instance.types.items()}
+        sizes = {v: size.substitute(env.sizes) for v, size in use.instance.sizes.items()}
+        type = self.concrete(use.type, env)
+        domains, result = t.uncurried(type)
+        if not domains and not isinstance(result, t.Linear):
+            return self._constant_definition(use, result, definition)
+        if _takes_functions(domains) or isinstance(result, t.Function) or _wiring(definition):
+            inner = Environment(use.label or use.name, {}, types, sizes, True)
+            value = self.evaluate(definition.body, inner)
+            return (
+                Meaning(value.call, lambda: m.symbol(use.name))
+                if (isinstance(value, Meaning))
+                else value
+            )
+        shown = m.symbol(use.label or use.name)
+        if use.name not in self.folded:
+            self.folded.append(use.name)
+        learns = definition.learns
+        return self.curried(
+            len(domains) or 1,
+            shown,
+            lambda arguments: self.call(shown, arguments, result, learns),
+        )
+
+    def _constant_definition(self, use: p.Global, type: t.Type, definition: p.Definition) -> Value:
+        if definition.learns:
+            return spread(type, m.symbol(use.name), self.program, "constant")
+        if use.name not in self.folded:
+            self.folded.append(use.name)
+        return spread(type, m.symbol(use.name), self.program, "constant")
+
+    def curried(
+        self, arity: int, shown: Formula, call: Callable[[list[Value]], Value],
+        given: tuple[Value, ...] = (),
+    ) -> Value:  # fmt: skip
+        """A function of so many arguments, one after the other."""
+        if arity == len(given):
+            return call(list(given))
+        said = lambda: m.applied(shown, [self.shown(g) for g in given]) if given else shown  # noqa: E731
+        return Meaning(lambda argument: self.curried(arity, shown, call, (*given, argument)), said)
+
+    def call(
+        self, function: Formula, arguments: Sequence[Value], result: t.Type, learns: bool = False
+    ) -> Value:
+        """A function that stays a name, at its arguments."""
+        others = [(m.Letter("θ"), self._bundle(function))] if learns else []
+        return self.rules.opaque(function, arguments, result, others)
+
+    def _bundle(self, function: Formula) -> Quantity:
+        """θ_f: all the weights of a definition that stays a name."""
+        key = ("θ", to_latex(function))
+        return self._learned(key, m.indexed(m.Letter("θ"), function), t.UNIT)
+
+    _layer: Formula | None = None  # the index of the stack whose layer is being read
+
+    def _learned(self, path: tuple[str, ...], name: Formula, type: t.Type) -> Quantity:
+        """A weight; in a stack, that of one layer."""
+        if self._layer is not None:
+            path, name = (*path, to_latex(self._layer)), m.indexed(name, self._layer)
+        if path not in self.weights:
+            self.weights[path] = Quantity(type, name, role="weight", per=self._layer)
+        return self.weights[path]
+
+    def unknown_function(self, shown: Formula, type: t.Type) -> Value:
+        if isinstance(type, t.Linear):
+            return Meaning(lambda v: self.rules.opaque(shown, [v], type.codomain), lambda: shown)
+        domains, result = t.uncurried(type)
+        return self.curried(
+            len(domains), shown, lambda arguments: self.call(shown, arguments, result)
+        )
+
+    def _weight(self, path: tuple[str, ...], name: str, type: t.Type, env: Environment) -> Value:
+        symbol = m.symbol(name)
+        if env.copied:
+            symbol = m.indexed(symbol, m.symbol(env.owner))
+        return self._learned(path, symbol, type)
+
+    # --- built-in names -------------------------------------------------------------------
+
+    def builtin(self, use: p.Builtin, env: Environment) -> Value:
+        record = self.program.builtins[use.name]
+        type = self.concrete(use.type, env)
+        brackets = tuple(size.substitute(env.sizes) for size in use.brackets)
+        options = {
+            k: v.substitute(env.sizes) if isinstance(v, Size) else v for k, v in use.options.items()
+        }
+        concrete = replace(use, type=type, brackets=brackets, options=options)
+        arity = record.arity
+        shown = m.Letter(use.name) if use.name.isalpha() else m.Words(use.name)
+        if not arity:
+            return self.rules.use(concrete, [])
+        return self.curried(arity, shown, lambda arguments: self.rules.use(concrete, arguments))
+
+    # --- control --------------------------------------------------------------------------
+
+    def choose(self, branches: Sequence[tuple[Formula, Formula, Callable[[], Value]]]) -> Value:
+        """One of several values: how each is said, its condition, and how it is made."""
+        made = []
+        values: list[Value] = []
+        for said, condition, make in branches:
+            with self.within(Block()) as block:
+                value = make()
+                values.append(value)
+            made.append((said, condition, block, tuple(flat(value))))
+        if not made[0][3]:
+            return values[0]
+        found = [q for *_, block, results in made for q in (*block.outside(), *results)]
+        inside = {q for *_, b, _ in made for op in b.everywhere() for q in op.outputs}
+        inputs = tuple(q for q in dict.fromkeys(found) if q not in inside)
+        self.add(Choice(inputs, tuple(made)), *(q.type for q in made[0][3]))
+        supply = iter(self.block.operations[-1].outputs)
+        return rebuilt(values[0], lambda _: next(supply))
+
+    def _case(
+        self, value: Value, alternatives: Sequence[tuple[p.Pattern, p.Expression]], env: Environment
+    ) -> Value:
+        if isinstance(value, Built):
+            for pattern, body in alternatives:
+                if not isinstance(pattern, p.MatchConstructor) or pattern.name == value.name:
+                    return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
+        if len(alternatives) == 1:
+            pattern, body = alternatives[0]
+            return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
+        branches = []
+        for pattern, body in alternatives:
+            bound = self.bindings(pattern, value)
+            condition = m.equation(self.shown(value), self.pattern(pattern, bound))
+            said = m.row(m.Words("if "), condition)
+
+            def make(bound: Mapping[str, Value] = bound, body: p.Expression = body) -> Value:
+                return self.evaluate(body, env.bind(bound))
+
+            branches.append((said, condition, make))
+        return self.choose(branches)
+
+    def pattern(self, pattern: p.Pattern, bound: Mapping[str, Value]) -> Formula:
+        match pattern:
+            case p.BindName(name=name):
+                return self.shown(bound[name]) if name in bound else m.symbol(name)
+            case p.MatchNumber(value=value):
+                return m.Digits(f"{value:g}")
+            case p.MatchTuple(items=items):
+                return m.tupled([self.pattern(item, bound) for item in items])
+            case p.MatchConstructor(name=name, arguments=arguments):
+                fields = [self.pattern(item, bound) for item in arguments]
+                return m.applied(m.Letter(name), fields) if fields else m.Letter(name)
+            case p.LeaveRep(argument=argument):
+                return self.pattern(argument, bound)
+            case _:
+                return m.Sign("·")
+
+    def _constructor(self, name: str, type: t.Type) -> Value:
+        if name in self.program.reps:
+            return Meaning(lambda value: value, lambda: m.Letter(name))
+        domains, _ = t.uncurried(type)
+        if not domains:
+            return Built(name, ())
+        return self.curried(len(domains), m.Letter(name), lambda fields: Built(name, tuple(fields)))
+
+    def loop(
+        self,
+        initial: Value,
+        sequences: Value,
+        length: Formula | list[Formula],
+        step: Callable[[Value, Value], tuple[Value, Value]],
+        *,
+        reverse: bool = False,
+        index: Sequence[str] = ("t",),
+        window: Callable[[Formula], Formula] | None = None,
+        outputs: Sequence[t.Type] | None = None,
+        over: Callable[[t.Type], t.Type] = lambda type: type,
+        letter: str = "s",
+    ) -> tuple[Value, Value]:
+        """A block done for every index: `step(state, element) -> (state, output)`."""
+        for quantity in flat(sequences):
+            self.ensure_named(quantity, "u", "v", "w")
+        starts = list(flat(initial))
+        counts: list[Formula] = length if isinstance(length, list) else [length]
+        letters: list[Formula] = []
+        for _ in counts:
+            letters.append(self.index(*(n for n in index if m.symbol(n) not in letters)))
+        i = letters[0] if len(letters) == 1 else m.listed(letters)
+        count: Formula = counts[0]
+        first: Formula = m.ONE
+        ranges = [m.counted(*pair) for pair in zip(letters, counts, strict=True)]
+        range: Formula = ranges[0] if len(ranges) == 1 else m.listed(ranges)
+        names = [self.fresh(letter, "h", "c")] if len(starts) == 1 else [
+            self.fresh(*pair) for pair in (("s", "h"), ("c", "r"), ("q", "p"))[: len(starts)]
+        ] + [self.fresh("s") for _ in starts[3:]]  # fmt: skip
+        names = [self.within_loops(name) for name in names]
+        here, there = i, m.minus(i, m.ONE)
+        ends: tuple[Formula, Formula] = (m.ZERO, count)
+        if reverse:
+            there, ends = m.plus(i, m.ONE), (m.plus(count, m.ONE), first)
+            range = m.counted(i, first, count)
+        before = tuple(
+            Quantity(q.type, m.indexed(name, there)) for q, name in zip(starts, names, strict=True)
+        )
+        with self.within(Block(i, range)) as block:
+            at = here if window is None else window(here)
+
+            def take(whole: Quantity) -> Quantity:
+                inner = whole.type.element if isinstance(whole.type, t.Array) else whole.type
+                made = element(whole, at, range, over(inner))
+                if whole.role == "constant":
+                    made.role = "constant"
+                self.add(made.maker)  # type: ignore[arg-type]
+                made.name = m.indexed(whole.shown(), at)
+                return made
+
+            items = rebuilt(sequences, take)
+            supply = iter(before)
+            state, output = step(rebuilt(initial, lambda _: next(supply)), items)
+            after = tuple(
+                self._as(q, m.indexed(name, here))
+                for q, name in zip(flat(state), names, strict=True)
+            )
+            each = [self._as(q, None) for q in flat(output)]
+        finals = [
+            Quantity(q.type, m.indexed(name, ends[1]))
+            for q, name in zip(starts, names, strict=True)
+        ]
+        stacked = []
+        for quantity in each:
+            base = self.within_loops(self.fresh("y", "u", "v", "w", "p"))
+            whole = Quantity(t.Array(quantity.type, size_of_loop(sequences)), base)
+            whole.role = quantity.role if quantity.role == "constant" else ""
+            quantity.name = m.indexed(base, here)
+            stacked.append(whole)
+        operation = Recurrence(
+            (), block, tuple(starts),
+            tuple(m.indexed(name, ends[0]) for name in names), before, after, tuple(each),
+        )  # fmt: skip
+        outside = [q for q in block.outside() if q not in before]
+        outside += [q for q in (*after, *each) if q.maker is None and q not in before]
+        operation.inputs = (*starts, *dict.fromkeys(outside))
+        operation.outputs = (*finals, *stacked)
+        self.add(operation)
+        ends_supply, outs = iter(finals), iter(stacked)
+        return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
+
+    def _as(self, quantity: Quantity, name: Formula | None) -> Quantity:
+        """A quantity made in the present block that may take a name of its own."""
+        if quantity.name is not None or quantity.maker not in self.block.operations:
+            role = quantity.role
+            quantity = self.add(alias(quantity), quantity.type)
+            quantity.role = "constant" if role == "constant" else quantity.role
+        quantity.name = name
+        return quantity
+
+    def ensure_named(self, quantity: Quantity, *names: str) -> None:
+        if quantity.name is None:
+            quantity.name = self.fresh(*names)
+
+    def _stack(self, count: Size, inner: p.Expression, env: Environment) -> Value:
+        shown = lambda: m.applied(  # noqa: E731
+            m.Letter("stack"), [self.shown(self.evaluate(inner, env))]
+        )
+
+        def call(value: Value) -> Value:
+            def step(state: Value, _: Value) -> tuple[Value, Value]:
+                before, self._layer = self._layer, self._indices[-1]
+                try:
+                    return self.apply(self.evaluate(inner, env), state), ()
+                finally:
+                    self._layer = before
+
+            final, _ = self.loop(value, (), size_formula(count), step, index=("k",), letter="h")
+            return final
+
+        return Meaning(call, shown)
+
+    def _cata(
+        self,
+        tree: Value,
+        alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
+        type: t.Type,
+        env: Environment,
+    ) -> Value:
+        assert isinstance(type, t.Function)
+        result, tree_type = type.codomain, type.domain
+        assert isinstance(tree_type, t.Named)
+        declared = self.program.declarations.constructors(tree_type)
+        whole = self.shown(tree)
+        bases = [self.fresh("y", "r", "v") for _ in flat(spread(result, m.ONE, self.program))]
+        self.taken -= set(bases)  # y_t and y are different names
+        cases = []
+        for pattern, body in alternatives:
+            children: list[Quantity] = []
+            payload: list[Quantity] = []
+            bound: dict[str, Value] = {}
+            said: list[Formula] = []
+            fields = zip(pattern.arguments, declared[pattern.name], strict=True)
+            for argument, field_type in fields:
+                if not _holds_tree(field_type, tree_type.name):
+                    found = self._fields(argument)
+                    bound |= found
+                    payload += [q for value in found.values() for q in flat(value)]
+                    said.append(self.pattern(argument, found))
+                    continue
+                name = argument.name if isinstance(argument, p.BindName) else "c"
+                letter = m.symbol(name)
+                said.append(letter)
+                if isinstance(argument, p.BindName):
+                    parts = iter(m.indexed(base, letter) for base in bases)
+                    value = respread(self.concrete(argument.type, env), parts, self.program)
+                    bound[name] = value
+                    children += flat(value)
+            node: Formula = m.Letter(pattern.name)
+            if said:
+                node = m.Row((node, *(x for s in said for x in (m.Space(), s))), m.FUNCTION)
+            with self.within(Block()) as block:
+                value = self.evaluate(body, env.bind(bound))
+                results = tuple(
+                    self._as(q, m.indexed(base, node))
+                    for q, base in zip(flat(value), bases, strict=True)
+                )
+            cases.append((node, block, results, tuple(children), tuple(payload)))
+        given = [q for case in cases for q in (*case[3], *case[4])]
+        outside = [q for case in cases for q in case[1].outside() if q not in given]
+        source = tree if isinstance(tree, Quantity) else self.constant(whole, tree_type)
+        operation = Recursion((source, *dict.fromkeys(outside)), tuple(cases))
+        names = iter(m.indexed(base, whole) for base in bases)
+        made = respread(result, names, self.program)
+        operation.outputs = tuple(flat(made))
+        self.add(operation)
+        return made
+
+
+# --- what is written out ------------------------------------------------------------------
+
+
+def type_name(value: object) -> str:
+    return type(value).__name__
+
+
+def _end(quantity: Quantity) -> bool:
+    """Whether it is where a recurrence or a recursion ends: s_n, y_t."""
+    maker = quantity.maker
+    if isinstance(maker, Recurrence):
+        return quantity.place < len(maker.initial)
+    return isinstance(maker, Recursion)
+
+
+def _plain(name: Formula | None) -> bool:
+    """A name of its own, not the end of a loop: h, and not s_n."""
+    return isinstance(name, m.Letter) or (
+        isinstance(name, m.Script) and isinstance(name.sub, m.Digits | None)
+    )
+
+
+def _takes_functions(domains: Sequence[t.Type]) -> bool:
+    def function(type: t.Type) -> bool:
+        if isinstance(type, t.Product):
+            return any(map(function, type.items))
+        return isinstance(type, t.Function)
+
+    return any(map(function, domains))
+
+
+def _wiring(definition: p.Definition) -> bool:
+    """Whether a definition only puts its arguments in other places: `fst`, `swap`."""
+    return all(
+        isinstance(node, p.Local | p.Lambda | p.MakeProduct | p.Apply | p.Pattern)
+        for node in p.nodes(definition.body)
+    )
+
+
+def _holds_tree(type: t.Type, name: str) -> bool:
+    match type:
+        case t.Named(name=own):
+            return own == name
+        case t.Array(element=inner):
+            return _holds_tree(inner, name)
+        case t.Product(items=items):
+            return any(_holds_tree(item, name) for item in items)
+        case _:
+            return False
+
+
+__all__ = ["Environment", "Reader"]

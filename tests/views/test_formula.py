@@ -1,0 +1,80 @@
+"""Formulas: brackets where they are needed, one tree printed as LaTeX and as MathML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree
+
+import pytest
+from matplotlib.mathtext import MathTextParser
+
+from nnfp_kernel.primitives import BUILTINS, PRIMITIVES
+from nnfp_kernel.views import formula as m
+from nnfp_kernel.views.latex import template, to_latex
+from nnfp_kernel.views.mathml import to_mathml
+
+A, B, X = m.symbol("a"), m.symbol("b"), m.symbol("x1")
+SUM = m.plus(A, B)
+
+
+@pytest.mark.parametrize(
+    ("formula", "latex"),
+    [
+        (m.product(A, SUM), "a(a + b)"),
+        (m.minus(A, SUM), "a - (a + b)"),
+        (m.plus(A, m.negative(B)), "a - b"),
+        (m.product(m.negative(A), m.negative(B)), "a b"),
+        (m.product(m.Fraction(m.ONE, A), B), r"\frac{b}{a}"),
+        (m.fraction(m.product(A, B), m.product(B, X)), r"\frac{a}{x_1}"),
+        (m.entrywise(A, A), "a^2"),
+        (m.power(SUM, m.Digits("2")), "(a + b)^2"),
+        (m.transposed(m.transposed(A)), "a"),
+        (m.outer(m.entrywise(A, B), X), r"(a \odot b) \otimes x_1"),
+        (m.barred(m.indexed(A, m.symbol("t"))), r"\bar a_t"),
+        (m.indexed(m.differential(A), m.symbol("t")), "da_t"),
+        (template(r"\tanh {0}", SUM), r"\tanh(a + b)"),
+        (template(r"\tanh {0}", X), r"\tanh x_1"),
+        (template("e^{{{0}}}", SUM), "e^{a + b}"),
+        (template("{0}^2", template(r"\sin {0}", A)), r"(\sin a)^2"),
+        (template("-{0}", SUM), "-(a + b)"),
+        (m.Cases(((A, B), (B, A))), r"\begin{cases} a & b \\ b & a \end{cases}"),
+    ],
+)
+def test_brackets_stand_where_a_formula_needs_them(formula: m.Formula, latex: str) -> None:
+    assert to_latex(formula) == latex
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n in BUILTINS if n in PRIMITIVES and PRIMITIVES[n].kind in ("elementwise", "linear")]
+    + ["+", "-", "*", "/", "^", "@", "dot", "outer", "solve", "derivative", "adjoint"],
+)
+def test_every_function_of_arrays_has_latex(name: str) -> None:
+    record = BUILTINS[name]
+    assert record.latex, name
+    latex = to_latex(template(record.latex, SUM, SUM, SUM))
+    MathTextParser("path").parse(f"${latex}$")
+
+
+@pytest.mark.parametrize("name", [n for n, record in PRIMITIVES.items() if record.latex])
+def test_the_latex_of_every_primitive_is_a_formula(name: str) -> None:
+    formula = template(PRIMITIVES[name].latex, A, SUM, X)
+    xml.etree.ElementTree.fromstring(to_mathml(formula))
+    assert to_latex(formula)
+
+
+def test_a_name_is_shown_as_text_whatever_it_is() -> None:
+    hostile = m.Letter("<script>alert(1)</script>")
+    assert "<script>" not in to_mathml(hostile)
+    assert "&lt;script&gt;" in to_mathml(m.Words("<script>"))
+    assert to_latex(m.Letter("a_b$c")) == r"\mathrm{a\_b\$c}"
+
+
+@pytest.mark.parametrize("text", [r"\frac a b", "{{0}", "a & b"])
+def test_a_template_that_is_no_formula_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        template(text)
+
+
+def test_substitution_finds_what_stands_in_brackets() -> None:
+    formula = m.product(A, SUM)
+    assert m.substitute(formula, m.Fenced("(", SUM, ")"), X) == m.Row((A, X), m.PRODUCT)

@@ -1,0 +1,301 @@
+"""A definition and its derivative as formulas: what they say, and that it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from nnfp_kernel import Session
+from nnfp_kernel.views import formula as m
+from nnfp_kernel.views.latex import to_latex
+from nnfp_kernel.views.mathematics import Mathematics, mathematics
+from nnfp_kernel.views.mathml import to_mathml
+
+from .arithmetic import Page
+
+PROGRAM = r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+
+lnSin : R -> R
+lnSin x = log (sin x)
+times : (R, R) -> R
+times (x1, x2) = x1 * x2
+griewank : (R, R) -> R
+griewank (x1, x2) = log x1 + x1 * x2 - sin x2
+scaled : (R, R) -> R
+scaled (x1, x2) = (log x1 + x1 * x2 - sin x2) * (x1 + x2)
+lnCos : (R, R) -> R
+lnCos (x1, x2) = log (x1 * cos x2)
+
+layer : R[4] ~> R[3]
+layer x = tanh (?W @ x + ?b)
+net : R[4] ~> R[2]
+net x = let h = layer x in sigmoid (?V @ h)
+perceptron : R[4] ~> R[2]
+perceptron x = ?V @ relu (?W @ x + ?b) + ?c
+  where ?W : R[3,4]
+convolution : R[6] ~> R[4]
+convolution = window[3] (dot ?k)
+encode : R[5,2] ~> R[3]
+encode xs = fold (\(h, x) -> tanh (?W @ h + ?U @ x + ?b)) zero xs
+tagged : R[5,2] ~> R[5,2]
+tagged xs = let (s, ys) = mapAccum (\(h, x) -> let k = tanh (?W @ h + ?U @ x) in (k, ?V @ k)) zero xs in ys
+  where ?W : R[3,3]
+softly : R[4] -> R[4]
+softly x = exp x / sum (exp x)
+gated : (R[3], R[3]) -> R[3]
+gated (x, y) = if sum x > 0 then x * y else x - y
+summary : Tree R[2] ~> R[3]
+summary = cata { Leaf x -> ?E @ x ; Node l r -> tanh (?L @ l + ?R @ r + ?b) }
+deep : R[3] ~> R[3]
+deep = stack[4] (residual (dense >> tanh))
+again : R -> R
+again = iterate[4] cos
+"""
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    session = Session(precision=64)
+    session.run(PROGRAM)
+    return session
+
+
+def shown(found: Mathematics) -> dict[str, list[str]]:
+    return {
+        section.title: [to_latex(line.formula) for line in section.lines]
+        for section in found.sections
+    }
+
+
+# The worked examples of Elsman et al. 2022, then a layer, loops and a tree.
+EXPECTED = {
+    "lnSin": {
+        "value": [r"y = \log(\sin x)"],
+        "derivative": [r"dy = \frac{\cos x}{\sin x}\,dx"],
+        "adjoint": [r"\bar x = \frac{\cos x}{\sin x} \bar y"],
+    },
+    "times": {
+        "value": ["y = x_1 x_2"],
+        "derivative": [r"dy = x_2\,dx_1 + x_1\,dx_2"],
+        "adjoint": [r"\bar x_1 = x_2 \bar y", r"\bar x_2 = x_1 \bar y"],
+    },
+    "griewank": {
+        "value": [r"y = \log x_1 + x_1 x_2 - \sin x_2"],
+        "derivative": [
+            r"dy = \left( \frac{1}{x_1} + x_2 \right)\,dx_1 + (x_1 - \cos x_2)\,dx_2"
+        ],
+        "adjoint": [
+            r"\bar x_1 = \left( \frac{1}{x_1} + x_2 \right) \bar y",
+            r"\bar x_2 = (x_1 - \cos x_2) \bar y",
+        ],
+    },
+    "lnCos": {
+        "value": [r"y = \log(x_1\,\cos x_2)"],
+        "derivative": [
+            r"dy = \frac{\cos x_2\,dx_1 - x_1\,\sin x_2\,dx_2}{x_1\,\cos x_2}"
+        ],
+        "adjoint": [
+            r"\bar x_1 = \frac{\bar y}{x_1}",
+            r"\bar x_2 = -\frac{\sin x_2}{\cos x_2} \bar y",
+        ],
+    },
+    "layer": {
+        "value": [r"y = \tanh(W x + b)"],
+        "derivative": [r"dy = (1 - y^2) \odot W\,dx"],
+        "adjoint": [r"\bar x = W^\top((1 - y^2) \odot \bar y)"],
+        "weights": [r"\bar b = (1 - y^2) \odot \bar y", r"\bar W = \bar b \otimes x"],
+    },
+    "net": {
+        "value": [r"h = \mathrm{layer}(x)", r"y = \sigma(V h)"],
+        "derivative": [
+            r"dh = D\,\mathrm{layer}(x)\,dx",
+            r"dy = y \odot (1 - y) \odot V\,dh",
+        ],
+        "adjoint": [
+            r"\bar h = V^\top(y \odot (1 - y) \odot \bar y)",
+            r"\bar x = (D\,\mathrm{layer}(x))^\dagger\,\bar h",
+        ],
+        "weights": [
+            r"\bar \theta_{\mathrm{layer}} = (D_{\theta}\,\mathrm{layer}(x))^\dagger\,\bar h",
+            r"\bar V = (y \odot (1 - y) \odot \bar y) \otimes h",
+        ],
+    },
+    "convolution": {
+        "value": [r"y_i = \langle k, x_{i \dots i + 2} \rangle"],
+        "derivative": [r"dy_i = \langle k, dx_{i \dots i + 2} \rangle"],
+        "adjoint": [r"\bar x_{i \dots i + 2} \mathrel{{+}{=}} \bar y_i k"],
+        "weights": [r"\bar k = \sum_i \bar y_i x_{i \dots i + 2}"],
+    },
+    "encode": {
+        "value": ["s_0 = 0", r"s_t = \tanh(W s_{t - 1} + U x_t + b)", "y = s_5"],
+        "derivative": [
+            "ds_0 = 0",
+            r"ds_t = (1 - s_t^2) \odot (W\,ds_{t - 1} + U\,dx_t)",
+            "dy = ds_5",
+        ],
+        "adjoint": [
+            r"\bar s_5 = \bar y",
+            r"\delta_t = (1 - s_t^2) \odot \bar s_t",
+            r"\bar s_{t - 1} = W^\top \delta_t",
+            r"\bar x_t = U^\top \delta_t",
+        ],
+        "weights": [
+            r"\bar b = \sum_t \delta_t",
+            r"\bar U = \sum_t \delta_t \otimes x_t",
+            r"\bar W = \sum_t \delta_t \otimes s_{t - 1}",
+        ],
+    },
+    "summary": {
+        "value": [
+            r"y_{\mathrm{Leaf}\,x} = E x",
+            r"y_{\mathrm{Node}\,l\,r} = \tanh(L y_l + R y_r + b)",
+            "y = y_t",
+        ],
+        "derivative": [
+            r"dy_{\mathrm{Leaf}\,x} = E\,dx",
+            r"dy_{\mathrm{Node}\,l\,r} = (1 - y_{\mathrm{Node}\,l\,r}^2) \odot (L\,dy_l + R\,dy_r)",
+            "dy = dy_t",
+        ],
+        "adjoint": [
+            r"\bar y_t = \bar y",
+            r"\bar x = E^\top \bar y_{\mathrm{Leaf}\,x}",
+            r"\bar y_l = L^\top((1 - y_{\mathrm{Node}\,l\,r}^2) \odot \bar y_{\mathrm{Node}\,l\,r})",
+            r"\bar y_r = R^\top((1 - y_{\mathrm{Node}\,l\,r}^2) \odot \bar y_{\mathrm{Node}\,l\,r})",
+        ],
+        "weights": [
+            r"\delta_{\mathrm{Node}\,l\,r} = (1 - y_{\mathrm{Node}\,l\,r}^2) \odot "
+            r"\bar y_{\mathrm{Node}\,l\,r}",
+            r"\bar E = \sum_{\mathrm{Leaf}\,x} \bar y_{\mathrm{Leaf}\,x} \otimes x",
+            r"\bar b = \sum_{\mathrm{Node}\,l\,r} \delta_{\mathrm{Node}\,l\,r}",
+            r"\bar L = \sum_{\mathrm{Node}\,l\,r} \delta_{\mathrm{Node}\,l\,r} \otimes y_l",
+            r"\bar R = \sum_{\mathrm{Node}\,l\,r} \delta_{\mathrm{Node}\,l\,r} \otimes y_r",
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_derivative_reads_as_in_a_book(session: Session, name: str) -> None:
+    assert shown(mathematics(session.program, name)) == EXPECTED[name]
+
+
+def test_a_definition_used_by_name_is_folded(session: Session) -> None:
+    assert mathematics(session.program, "net").folded == ("layer",)
+
+
+# --- the formulas are true: numpy, reading them, computes what the session computes ------------
+
+
+def inputs_of(found: Mathematics) -> list[m.Formula]:
+    if isinstance(found.at, m.Fenced):
+        inside = found.at.inside
+        assert isinstance(inside, m.Row)
+        return list(inside.items[::2])
+    return [found.at]
+
+
+TRUE = [
+    "lnSin", "times", "griewank", "scaled", "lnCos", "layer", "perceptron", "convolution",
+    "encode", "tagged", "softly", "again",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_the_formulas_compute_the_derivative_and_the_adjoint(session: Session, name: str) -> None:
+    function = session[name]
+    random = numpy.random.default_rng(7)
+    shapes = [wire.type.shape for wire in function.graph().inputs if "." not in wire.name]
+
+    def drawn() -> list[Any]:
+        return [random.uniform(0.3, 1.4, shape) for shape in shapes]
+
+    xs, dxs = drawn(), drawn()
+    weights = function.init_weights() if hasattr(function, "init_weights") else session.weights
+    own = weights.get(name, {})
+    found = mathematics(session.program, name)
+    names = inputs_of(found)
+    page = Page({m.symbol(key): numpy.asarray(value) for key, value in own.items()})
+    page.values["all"] = range(1, 5)
+    page.values |= dict(zip(names, xs, strict=True))
+    page.values |= {m.differential(n): d for n, d in zip(names, dxs, strict=True)}
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    inputs = (xs[0] if len(xs) == 1 else tuple(xs),)
+    directions = (dxs[0] if len(xs) == 1 else tuple(dxs),)
+    held = {name: own} if own else {}
+    still = {name: {key: numpy.zeros_like(value) for key, value in own.items()}} if own else {}
+    value, tangent = function.jvp((held, *inputs), (still, *directions))
+    y = m.symbol("y")
+    numpy.testing.assert_allclose(page.whole(y), value, rtol=1e-12)
+    numpy.testing.assert_allclose(page.whole(m.differential(y)), tangent, rtol=1e-10)
+
+    bar = random.uniform(-1, 1, numpy.shape(value))
+    page.values[m.barred(y)] = bar
+    page.read(found.section("adjoint"), backwards=True)
+    page.read(found.section("weights"))
+    _, pullback = function.vjp(held, *inputs)
+    by_weights, *by_inputs = pullback(bar)
+    given = by_inputs[0] if isinstance(by_inputs[0], tuple) else by_inputs
+    for symbol, gradient in zip(names, given, strict=True):
+        numpy.testing.assert_allclose(page.whole(m.barred(symbol)), gradient, rtol=1e-10)
+    for key, gradient in by_weights.get(name, {}).items():
+        found_bar = page.whole(m.barred(m.symbol(key)))
+        numpy.testing.assert_allclose(found_bar, gradient, rtol=1e-10)
+
+
+# --- every program has its formulas --------------------------------------------------------------
+
+
+def programs() -> Iterator[Path]:
+    yield from sorted((Path(__file__).parents[1] / "acceptance").glob("*.nnfp"))
+
+
+@pytest.mark.parametrize("path", list(programs()), ids=lambda path: path.stem)
+def test_every_definition_of_every_program_has_formulas(path: Path) -> None:
+    session = Session()
+    session.run(path.read_text())
+    for name in session.names:
+        if name in session.program.definitions:
+            found = mathematics(session.program, name)
+            assert found.section("value"), name
+            for section in found.sections:
+                for line in section.lines:
+                    balanced(to_latex(line.formula))
+                    assert to_mathml(line.formula).startswith("<math")
+
+
+def test_the_library_has_formulas() -> None:
+    session = Session()
+    failed = []
+    for name in session.program.definitions:
+        try:
+            mathematics(session.program, name)
+        except Exception as problem:  # all of them, told together
+            failed.append((name, repr(problem)))
+    assert not failed
+    assert len(session.program.definitions) > 50
+
+
+def balanced(latex: str) -> None:
+    assert latex.replace(r"\{", "").replace(r"\}", "").count("{") == latex.replace(
+        r"\}", ""
+    ).replace(r"\{", "").count("}")
+    assert latex.count(r"\left") == latex.count(r"\right")
+
+
+def test_formulas_grow_no_faster_than_the_program() -> None:
+    """A product of sums repeated: its derivative written out would double at every step."""
+
+    def size(steps: int) -> int:
+        session = Session()
+        lines = "\n".join(f"    x{k} = x{k - 1} * sin x{k - 1}" for k in range(1, steps))
+        session.run(f"f : R -> R\nf x0 = x{steps - 1}\n  where\n{lines}")
+        found = mathematics(session.program, "f")
+        return sum(m.size_of(line.formula) for s in found.sections for line in s.lines)
+
+    assert size(24) < 2.5 * size(12)
