@@ -12,7 +12,7 @@ from .verb import Arguments, Verb, View
 from .workspace import Workspace
 
 if TYPE_CHECKING:
-    from nnfp_kernel.runtime.train import Epoch, Event, Measured
+    from nnfp_kernel.runtime.events import Epoch, Event, Measured
 
 USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
@@ -59,7 +59,7 @@ def run(workspace: Workspace, text: str) -> View | None:
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
 
-    from nnfp_kernel.runtime.train import follow
+    from nnfp_kernel.runtime.events import follow
     from nnfp_kernel.views.training import Course
 
     course = Course(given.metric or "metric")

@@ -39,7 +39,8 @@ from .runtime.weights import first_value
 from .std import FILES
 
 if TYPE_CHECKING:
-    from .runtime.train import Event, Objective
+    from .runtime.events import Event
+    from .runtime.train import Objective
     from .views.functor import Machine
 
 Array = Any

@@ -5,7 +5,8 @@
 
 The value of a wire in this domain is its type: all that is known of an array before it
 is computed. A primitive's record says how many operations it takes. The body of a loop
-counts once for each step; of a choice counts the dearer branch, in a batch all of them.
+counts once for each step, that of a `while` as often as its bound lets it, without a
+bound once; of a choice counts the dearer branch, in a batch all of them.
 
 Every operation is taken to read its operands from memory and to write its result there:
 what XLA spares by fusing them is not known beforehand. Moving data reads no more than it
@@ -29,6 +30,7 @@ from .graph import (
     Map,
     Node,
     TreeLoop,
+    While,
     Wire,
     subgraphs,
 )
@@ -119,6 +121,14 @@ class Counts:
 
     def loop(self, operation: Loop, operands: list[ArrayType], node: Node) -> Sequence[ArrayType]:
         self._merge(self._inside(operation.body), operation.length)
+        return operation.results(operands)
+
+    def while_loop(
+        self, operation: While, operands: list[ArrayType], node: Node
+    ) -> Sequence[ArrayType]:
+        rounds = 1 if operation.most is None else operation.most
+        self._merge(self._inside(operation.body), rounds)
+        self._merge(self._inside(operation.condition), rounds)
         return operation.results(operands)
 
     def tree_loop(

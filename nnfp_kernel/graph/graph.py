@@ -8,7 +8,8 @@ tracer keeps them beside the wires.
 Structured nodes take `shared` operands (captured, the same at every step) first:
 
     Map       shared ++ sequences            -> stacked outputs
-    Loop      shared ++ initial ++ sequences -> final state ++ stacked outputs
+    Loop      shared ++ initial ++ sequences (++ rounds) -> final state ++ stacked outputs
+    While     shared ++ initial -> rounds ++ final state
     TreeLoop  schedule ++ shared ++ initial ++ sequences -> final rows ++ stacked outputs
     Choose    selector ++ operands           -> outputs of branches[int(selector)]
 """
@@ -134,13 +135,22 @@ class Map:
 class Loop:
     """`body` along a sequence with a state: the accumulating map, of which fold, scan
     and unfold are cases. Body: shared ++ state ++ elements -> state ++ outputs.
-    `reverse` runs from the last element; outputs stay at their elements' places."""
+    `reverse` runs from the last element; outputs stay at their elements' places.
+    One that is `counted` makes as many of the first steps as its last operand, an Int,
+    says (the rounds that a While made); the outputs of the others are zero."""
 
     body: Graph
     shared: int
     carried: int
     length: int
     reverse: bool = False
+    counted: bool = False
+
+    def operands(self, given: Sequence[T]) -> tuple[list[T], list[T], list[T], list[T]]:
+        """What belongs to shared, initial and stacked operands, and to the rounds."""
+        given = list(given)
+        first, last = self.shared + self.carried, len(given) - self.counted
+        return given[: self.shared], given[self.shared : first], given[first:last], given[last:]
 
     def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
         first = self.shared + self.carried
@@ -148,11 +158,37 @@ class Loop:
             wire.type if k < first else wire.type.over(self.length)
             for k, wire in enumerate(self.body.inputs)
         ]
-        _expect("loop", types, wanted)
+        _expect("loop", types, [*wanted, *[ArrayType("Int")] * self.counted])
         state = [wire.type for wire in self.body.inputs[self.shared : first]]
         _expect("loop state", [w.type for w in self.body.outputs[: self.carried]], state)
         stacked = [wire.type.over(self.length) for wire in self.body.outputs[self.carried :]]
         return (*state, *stacked)
+
+
+@dataclass(frozen=True, eq=False)
+class While:
+    """`body` from state to state as long as `condition` holds of it, and `most` times at
+    most (None: without a bound).
+
+    Body: shared ++ round ++ state -> state. Condition: the same inputs -> one Bool. The
+    round is an Int, counted from 0. It gives how many rounds there were, then the state.
+    """
+
+    condition: Graph
+    body: Graph
+    shared: int
+    carried: int
+    most: int | None = None
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        wanted = list(types)
+        wanted.insert(self.shared, ArrayType("Int"))
+        for graph in (self.condition, self.body):
+            _expect("while", [wire.type for wire in graph.inputs], wanted)
+        _expect("while condition", [w.type for w in self.condition.outputs], [ArrayType("Bool")])
+        state = list(types[self.shared :])
+        _expect("while state", [wire.type for wire in self.body.outputs], state)
+        return (ArrayType("Int"), *state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,7 +287,7 @@ class Choose:
         return outputs[0]
 
 
-Operation = Constant | Call | Map | Loop | TreeLoop | Choose
+Operation = Constant | Call | Map | Loop | While | TreeLoop | Choose
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -283,6 +319,8 @@ def subgraphs(operation: Operation) -> tuple[Graph, ...]:
     match operation:
         case Map(body=body) | Loop(body=body) | TreeLoop(body=body):
             return (body,)
+        case While(condition=condition, body=body):
+            return (condition, body)
         case Choose(branches=branches):
             return branches
         case Constant() | Call():
@@ -448,3 +486,24 @@ def subgraph(
     inputs = [child.input(type) for type in types]
     graph = child.finish(make(child, *inputs))
     return graph, child.captured
+
+
+def subgraphs_together(
+    bodies: Sequence[tuple[Builder, Sequence[Wire]]],
+) -> tuple[tuple[Graph, ...], tuple[Wire, ...]]:
+    """Finished sub-graphs of one builder, each given with its outputs, which all take what
+    any of them captures; and the outer wires captured."""
+    for child, outputs in bodies:
+        for wire in outputs:
+            child.own(wire)
+    captured = tuple(dict.fromkeys(wire for child, _ in bodies for wire in child.captured))
+    graphs = []
+    for child, outputs in bodies:
+        for wire in captured:
+            child.own(wire)
+        graph = child.finish(outputs)
+        inner = dict(zip(child.captured, graph.inputs, strict=False))
+        own = graph.inputs[len(captured) :]
+        inputs = (*(inner[wire] for wire in captured), *own)
+        graphs.append(Graph(inputs, graph.nodes, graph.outputs))
+    return tuple(graphs), captured

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from .graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop
+from .graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While
 
 V = TypeVar("V")
 
@@ -35,6 +35,8 @@ class Domain(Protocol[V]):
     def map(self, operation: Map, operands: list[V], node: Node) -> Sequence[V]: ...
 
     def loop(self, operation: Loop, operands: list[V], node: Node) -> Sequence[V]: ...
+
+    def while_loop(self, operation: While, operands: list[V], node: Node) -> Sequence[V]: ...
 
     def tree_loop(self, operation: TreeLoop, operands: list[V], node: Node) -> Sequence[V]: ...
 
@@ -65,6 +67,8 @@ def interpret_node(node: Node, operands: list[V], domain: Domain[V]) -> Sequence
             return domain.map(operation, operands, node)
         case Loop() as operation:
             return domain.loop(operation, operands, node)
+        case While() as operation:
+            return domain.while_loop(operation, operands, node)
         case TreeLoop() as operation:
             return domain.tree_loop(operation, operands, node)
         case Choose() as operation:

@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .graph import Call, Graph, Loop, Node, TreeLoop, Wire
-from .vectorise import count_uses, demand, repeat
+from .vectorise import count_uses, demand, loop_as_it_is, repeat
 
 if TYPE_CHECKING:
     from .laws import Simplifier
@@ -39,12 +39,14 @@ def put_loop(
     sequences: Sequence[Wire],
     length: int,
     reverse: bool,
+    rounds: Sequence[Wire],
 ) -> Sequence[Wire]:
     """A simplified loop, put into `builder` under the laws above: final states, then
-    stacked outputs."""
-    if length < 2:
-        operation = Loop(body, len(shared), len(initial), length, reverse)
-        return builder.add(operation, (*shared, *initial, *sequences))
+    stacked outputs. One that is counted stays whole: not all of its steps are made."""
+    if length < 2 or rounds:
+        return loop_as_it_is(
+            rebuild, builder, body, shared, initial, sequences, length, reverse, rounds
+        )
     return _Split(rebuild, builder, body, shared, initial, sequences, length, reverse).put()
 
 

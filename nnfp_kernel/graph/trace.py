@@ -26,7 +26,18 @@ from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
 from .forest import Forest, NoForest, reduce_forest
-from .graph import ArrayType, Builder, Choose, Constant, Graph, Loop, Map, Wire
+from .graph import (
+    ArrayType,
+    Builder,
+    Choose,
+    Constant,
+    Graph,
+    Loop,
+    Map,
+    While,
+    Wire,
+    subgraphs_together,
+)
 from .grown import Grown, as_tree, opened, reduce
 from .primitive import Primitive
 from .sequences import (
@@ -682,21 +693,8 @@ class Tracer:
         self, selector: Wire, bodies: Sequence[tuple[Builder, Sequence[Wire]]]
     ) -> tuple[Wire, ...]:
         """A Choose node: the outputs of the branch selected, each with its builder."""
-        for child, outputs in bodies:
-            for wire in outputs:
-                child.own(wire)
-        # All branches take the operands of any.
-        captured = list(dict.fromkeys(wire for child, _ in bodies for wire in child.captured))
-        graphs = []
-        for child, outputs in bodies:
-            for wire in captured:
-                child.own(wire)
-            graph = child.finish(outputs)
-            order = dict(zip(child.captured, graph.inputs, strict=True))
-            graphs.append(
-                Graph(tuple(order[wire] for wire in captured), graph.nodes, graph.outputs)
-            )
-        return self.builder.add(Choose(tuple(graphs)), (selector, *captured))
+        graphs, captured = subgraphs_together(bodies)
+        return self.builder.add(Choose(graphs), (selector, *captured))
 
     def constant_value(self, wire: Wire) -> Any:
         """The number or Boolean a wire is known to be, else None."""
@@ -946,6 +944,60 @@ class Tracer:
         if extent is not None:
             results = over(results, extent.length, filled=not reverse)
         return rebuild(state_type, final, initial), results
+
+    def while_loop(
+        self,
+        most: int | None,
+        condition: Callable[[Value], Wire],
+        step: Callable[[Value], Value],
+        initial: Value,
+        state_type: t.Type,
+        *,
+        again: bool = False,
+    ) -> tuple[Wire, Value]:
+        """A While node: `step` as long as `condition` holds of the state, at most `most`
+        times. Gives the number of rounds, and the final state."""
+        outer, keys = self.builder, self.keys
+        flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
+        initial = unfilled(initial)
+        start = flatten(outer, initial, state_type)
+
+        def part(make: Callable[[Value], Value]) -> tuple[Builder, Value, Wire | None]:
+            """A sub-graph of the round and the state; what is required in it."""
+            child = outer.child()
+            number = child.input(ArrayType("Int"))
+
+            def key() -> Wire:
+                with self.inside(outer, keys):
+                    every = self.key()
+                return child.emit("foldKey", every, number)
+
+            with self.inside(child, Keys(key)):
+                value = make(rebuild(state_type, [child.input(w.type) for w in start], initial))
+                return child, value, self.doubt().wire
+
+        observing, holds, _ = part(condition)
+        # The condition in the body, and of the last state, is for what it requires alone.
+        child, after, doubt = part(lambda state: (condition(state), step(state))[1])
+        room = joined(initial, after)
+        if room != joined(initial, initial):
+            if again:
+                raise ValueError("a state that is a sequence may not grow from round to round")
+            initial = fitted(outer, initial, room)
+            return self.while_loop(most, condition, step, initial, state_type, again=True)
+        outputs = flatten(child, fitted(child, after, room), state_type)
+        if doubt is not None:
+            start.append(outer.constant(0, "Int"))
+            observing.input(ArrayType("Int"))
+            outputs.append(longest(child, [child.input(ArrayType("Int")), doubt]))
+        (holding, body), captured = subgraphs_together([(observing, [holds]), (child, outputs)])
+        operation = While(holding, body, len(captured), len(start), most)
+        rounds, *final = outer.add(operation, (*captured, *start))
+        if doubt is not None:
+            self._doubts.append(final.pop())
+        value = rebuild(state_type, final, initial)
+        condition(value)
+        return rounds, value
 
     def _loop_of_items(
         self,

@@ -4,7 +4,8 @@
     map of a primitive = the primitive over one more axis (its record says how)
     map of a loop = the loop over states and elements that have one more axis
     map of a choice = a choice by the batch, where the selector differs in it
-    map of a tree loop stays one: each element has rows of its own
+    map of a tree loop stays one: each element has rows of its own; so does that of a loop
+    whose rounds differ between the elements
 
 A node that no mapped input reaches is the same for all elements and is made once.
 Within a batch its axis always comes first.
@@ -26,8 +27,10 @@ from .graph import (
     Map,
     Node,
     TreeLoop,
+    While,
     Wire,
     subgraphs,
+    subgraphs_together,
 )
 from .laws import Primitives, Simplifier
 
@@ -53,7 +56,7 @@ class Rebuild:
     ):
         self.primitives = primitives
         self.resolve = resolve
-        self.put_loop = put_loop or _as_it_is
+        self.put_loop = put_loop or loop_as_it_is
         self.put_tree_loop = put_tree_loop or _tree_loop_as_it_is
         self.alive: set[Wire] = set()
         self.uses: Counter[Wire] = Counter()
@@ -65,7 +68,10 @@ class Rebuild:
     def graph(self, graph: Graph, wanted: Flags | None = None) -> Graph:
         """The graph again, with the same inputs and the outputs wanted."""
         wanted = wanted or [True] * len(graph.outputs)
-        demand(graph, wanted, self.alive)
+        before = -1
+        while len(self.alive) != before:  # nodes may hold one sub-graph and want different parts
+            before = len(self.alive)
+            demand(graph, wanted, self.alive)
         count_uses(graph, self.uses)
         builder = self.start()
         inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
@@ -88,6 +94,8 @@ class Rebuild:
                 return self._map(builder, node, each, operands)
             case Loop() as loop:
                 return self._loop(builder, node, loop, operands, [False] * len(operands), 0)[0]
+            case While() as loop:
+                return self._while(builder, node, loop, operands, [False] * len(operands), 0)[0]
             case TreeLoop() as tree:
                 return self._tree_loop(builder, node, tree, operands)
             case Choose(branches):
@@ -108,18 +116,18 @@ class Rebuild:
         return self._repeated(builder, node.outputs, made, mapped, each.length)
 
     def _irreducible(self, each: Map) -> bool:
-        """A Map of nothing but a tree loop, or a choice, which `vectorise` leaves alone."""
+        """A Map of nothing but a node that stays one, or of a choice, which `vectorise`
+        leaves alone."""
         if len(each.body.nodes) != 1:
             return False
         inner = each.body.nodes[0]
         if isinstance(inner.operation, Map):
             return self._irreducible(inner.operation)
-        mapped = not set(inner.inputs).isdisjoint(each.body.inputs[each.shared :])
-        if isinstance(inner.operation, TreeLoop):
-            return mapped
-        return isinstance(inner.operation, Choose) and (
-            not self.resolve and inner.inputs[0] in each.body.inputs[each.shared :]
-        )
+        mapped = set(each.body.inputs[each.shared :])
+        flags = [wire in mapped for wire in inner.inputs]
+        if isinstance(inner.operation, Choose):
+            return not self.resolve and flags[0]
+        return _stays(inner, flags)
 
     def _repeated(
         self,
@@ -179,10 +187,12 @@ class Rebuild:
                     return self._alone(builder, node, operands, flags, length)
                 inner = self._resolved(node, each)
                 return self.batch(builder, inner, operands, flags, length)
+            case Loop() | While() | TreeLoop() if _stays(node, flags):
+                return self._alone(builder, node, operands, flags, length)
             case Loop() as loop:
                 return self._loop(builder, node, loop, operands, flags, length)
-            case TreeLoop():
-                return self._alone(builder, node, operands, flags, length)
+            case While() as loop:
+                return self._while(builder, node, loop, operands, flags, length)
             case Choose(branches):
                 selector = operands[0]
                 if not flags[0] and not selector.type.rank:
@@ -316,6 +326,8 @@ class Rebuild:
         every step; what is shared and cheap to make is made inside.
         """
         body, first, last = loop.body, loop.shared, loop.shared + loop.carried
+        *_, rounds = loop.operands(operands)
+        operands = operands[: len(body.inputs)]
         flags, reached = spread_loop(loop, flags)
         child = builder.child()
         place: Place = {wire: wire for wire in body.inputs}
@@ -368,9 +380,58 @@ class Rebuild:
             list(sequences),
             loop.length,
             loop.reverse,
+            rounds,
         )
         for k, wire in zip((*carried, *stacked), results, strict=True):
             answers[k] = exchange(builder, wire) if reached[k] and k >= loop.carried else wire
+        return answers, reached
+
+    def _while(
+        self,
+        builder: Simplifier,
+        node: Node,
+        loop: While,
+        operands: list[Wire],
+        flags: Flags,
+        length: int,
+    ) -> tuple[list[Wire], list[bool]]:
+        """A while whose condition is the same for all elements, its states over one more
+        axis where `flags` reach."""
+        first = loop.shared
+        flags, reached = spread_while(loop, flags)
+        answers: list[Wire] = list(node.outputs)
+        initial: dict[int, Wire] = {}
+        for k, operand in enumerate(operands[first:]):
+            inside = (graph.inputs[first + 1 + k] for graph in (loop.condition, loop.body))
+            if self.alive.isdisjoint((*inside, node.outputs[1 + k])):
+                continue
+            if flags[first + k] and operand.type == loop.body.outputs[k].type:
+                operand = repeat(builder, operand, length)
+            initial[k] = operand
+        parts = []
+        for graph, wanted in ((loop.condition, [0]), (loop.body, list(initial))):
+            child = builder.child()
+            child.origin = builder.origin
+            place = list(graph.inputs)
+            for k in range(first):
+                if graph.inputs[k] in self.alive:
+                    place[k] = _inside(builder, child, operands[k])
+            place[first] = child.input(place[first].type)
+            for k, operand in initial.items():
+                name = graph.inputs[first + 1 + k].name
+                place[first + 1 + k] = child.input(operand.type, name)
+            given = [*flags[:first], False, *flags[first:]]
+            made, mapped = self.batch(child, graph, place, given, length)
+            if graph is loop.body:
+                for k in wanted:
+                    if reached[1 + k] and not mapped[k]:
+                        made[k] = repeat(child, made[k], length)
+            parts.append((child, [made[k] for k in wanted]))
+        (condition, body), captured = subgraphs_together(parts)
+        operation = While(condition, body, len(captured), len(initial), loop.most)
+        results = builder.add(operation, (*captured, *initial.values()))
+        for k, wire in zip((-1, *initial), results, strict=True):
+            answers[1 + k] = wire
         return answers, reached
 
     def _tree_loop(
@@ -409,7 +470,19 @@ class Rebuild:
         return answers
 
 
-def _as_it_is(
+def _stays(node: Node, flags: Flags) -> bool:
+    """Whether a loop in a batch stays a Map of its own."""
+    match node.operation:
+        case Loop(counted=counted):
+            return counted and flags[-1]
+        case While() as loop:
+            return spread_while(loop, flags)[1][0]
+        case TreeLoop():
+            return any(flags)
+    return False
+
+
+def loop_as_it_is(
     _: Rebuild,
     builder: Simplifier,
     body: Graph,
@@ -418,9 +491,10 @@ def _as_it_is(
     sequences: Sequence[Wire],
     length: int,
     reverse: bool,
+    rounds: Sequence[Wire],
 ) -> Sequence[Wire]:
-    operation = Loop(body, len(shared), len(initial), length, reverse)
-    return builder.add(operation, (*shared, *initial, *sequences))
+    operation = Loop(body, len(shared), len(initial), length, reverse, bool(rounds))
+    return builder.add(operation, (*shared, *initial, *sequences, *rounds))
 
 
 def _tree_loop_as_it_is(
@@ -433,6 +507,7 @@ PutTreeLoop: TypeAlias = Callable[[Rebuild, Simplifier, TreeLoop, Sequence[Wire]
 PutLoop: TypeAlias = Callable[
     [
         Rebuild, Simplifier, Graph, Sequence[Wire], Sequence[Wire], Sequence[Wire], int, bool,
+        Sequence[Wire],
     ],
     Sequence[Wire],
 ]  # fmt: skip
@@ -502,6 +577,9 @@ def spread(graph: Graph, flags: Flags) -> list[bool]:
                 case Loop() as loop:
                     reached: Flags = spread_loop(loop, given)[1]
                     mapped.update(w for w, f in zip(node.outputs, reached, strict=True) if f)
+                case While() as loop:
+                    reached = spread_while(loop, given)[1]
+                    mapped.update(w for w, f in zip(node.outputs, reached, strict=True) if f)
                 case Call() | Constant() | Map() | TreeLoop() | Choose():
                     mapped.update(node.outputs)
                 case other:
@@ -510,9 +588,12 @@ def spread(graph: Graph, flags: Flags) -> list[bool]:
 
 
 def spread_loop(loop: Loop, flags: Flags) -> tuple[list[bool], list[bool]]:
-    """The flags of a loop's operands and results: the least fixed point over its state."""
+    """The flags of what a loop's body takes and of the loop's results: the least fixed
+    point over its state; all of them, where the rounds differ."""
+    if loop.counted and flags[-1]:
+        return [True] * len(loop.body.inputs), [True] * len(loop.body.outputs)
     first, last = loop.shared, loop.shared + loop.carried
-    given = list(flags)
+    given = list(flags[: len(loop.body.inputs)])
     while True:
         after = spread(loop.body, given)
         state = [a or b for a, b in zip(given[first:last], after, strict=False)]
@@ -520,6 +601,22 @@ def spread_loop(loop: Loop, flags: Flags) -> tuple[list[bool], list[bool]]:
         if state == given[first:last]:
             return given, after
         given[first:last] = state
+
+
+def spread_while(loop: While, flags: Flags) -> tuple[list[bool], list[bool]]:
+    """The flags of a while's operands and results: the least fixed point over its state;
+    all of them, where the condition differs."""
+    first = loop.shared
+    given = list(flags)
+    while True:
+        inner = [*given[:first], False, *given[first:]]
+        if spread(loop.condition, inner)[0]:
+            return [True] * len(given), [True] * (1 + loop.carried)
+        after = spread(loop.body, inner)
+        state = [a or b for a, b in zip(given[first:], after, strict=True)]
+        if state == given[first:]:
+            return given, [False, *state]
+        given[first:] = state
 
 
 def demand(graph: Graph, wanted: Flags, alive: set[Wire]) -> None:
@@ -558,10 +655,27 @@ def demand(graph: Graph, wanted: Flags, alive: set[Wire]) -> None:
                     if needed == used[:carried]:
                         break
                     used[:carried] = needed
-                for k, flag in enumerate(used[:carried]):
-                    if flag:
-                        alive.add(node.inputs[shared + k])
-                _needed(node.inputs, body.inputs, alive)
+                alive.update(w for w, flag in zip(node.inputs[shared:], used[:carried]) if flag)  # noqa: B905
+                _needed(node.inputs[: len(body.inputs)], body.inputs, alive)
+                alive.update(node.inputs[len(body.inputs) :])
+            case While(condition=condition, body=body, shared=shared):
+                demand(condition, [True], alive)
+                moving = used[1:]
+                while True:
+                    demand(body, moving, alive)
+                    inside = zip(
+                        condition.inputs[shared + 1 :], body.inputs[shared + 1 :], strict=True
+                    )
+                    needed = [
+                        flag or not alive.isdisjoint(pair)
+                        for flag, pair in zip(moving, inside, strict=True)
+                    ]
+                    if needed == moving:
+                        break
+                    moving = needed
+                alive.update(w for w, flag in zip(node.inputs[shared:], moving) if flag)  # noqa: B905
+                _needed(node.inputs[:shared], condition.inputs[:shared], alive)
+                _needed(node.inputs[:shared], body.inputs[:shared], alive)
             case other:
                 raise AssertionError(f"no demand through {other}")
 

@@ -276,7 +276,8 @@ class References(Elaboration):
             raise self.fail(
                 "unknown-option", f"`{name}` has no options", options[0].span, "not known here"
             )
-        polytype, variables = read_signature(record.type, record.brackets)
+        named = () if record.bare and not given else record.brackets
+        polytype, variables = read_signature(record.type, named)
         if given and len(sizes) != len(variables):
             tree = syntax.Bracket(name, tuple(sizes), span=span)
             if not variables:

@@ -14,6 +14,7 @@ contributes follows from its kind:
     discrete                   nothing
     Map           map f        mapL (D f xᵢ)
     Loop          mapAccum f   recurrence (D f (sₜ₋₁, xₜ))
+    While         while c f    the same, by rounds (D f sₜ₋₁); c has no derivative
     TreeLoop      cata alg     treeRecurrence (D alg)
     Choose        if c f g     choose c (D f x) (D g x)
 
@@ -38,6 +39,7 @@ from ..graph.graph import (
     Map,
     Node,
     TreeLoop,
+    While,
     Wire,
 )
 from ..graph.primitive import Primitive, Step
@@ -53,6 +55,7 @@ from .maps import (
     Tangent,
     TreeRecurrence,
     Variable,
+    WhileL,
     chain,
 )
 from .residuals import keep, prologue
@@ -157,6 +160,8 @@ def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
             return reach(body, active)
         case Loop() as loop:
             return _loop_reach(loop, active)[1]
+        case While() as loop:
+            return [False, *_while_reach(loop, active)[loop.shared :]]
         case TreeLoop() as tree:
             return _tree_reach(tree, active)[1]
         case Choose(branches=branches):
@@ -168,7 +173,7 @@ def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
 def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
     """The activity of the body's inputs and outputs: a least fixed point over the state."""
     first, last = loop.shared, loop.shared + loop.carried
-    given = list(active)
+    given = list(active[: len(loop.body.inputs)])
     while True:
         after = list(reach(loop.body, given))
         state = [a or b for a, b in zip(given[first:last], after, strict=False)]
@@ -176,6 +181,17 @@ def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bo
         if state == given[first:last]:
             return given, after
         given[first:last] = state
+
+
+def _while_reach(loop: While, active: Sequence[bool]) -> list[bool]:
+    """The activity of a while's operands: a least fixed point over the state."""
+    first, given = loop.shared, list(active)
+    while True:
+        after = reach(loop.body, [*given[:first], False, *given[first:]])
+        state = [a or b for a, b in zip(given[first:], after, strict=True)]
+        if state == given[first:]:
+            return given
+        given[first:] = state
 
 
 def _tree_reach(tree: TreeLoop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
@@ -273,6 +289,8 @@ def _node(
             return _map(builder, trace, node, each, operands, useful)
         case Loop() as loop:
             return _loop(builder, trace, node, loop, operands, useful)
+        case While() as loop:
+            return _while(builder, trace, node, loop, operands)
         case TreeLoop() as tree:
             return _tree_loop(builder, trace, node, tree, operands, useful)
         case Choose() as choose:
@@ -508,22 +526,55 @@ def _loop(
         child,
         network.fixed,
         dict(zip(inputs[:first], operands, strict=False)),
-        dict(zip(inputs[last:], operands[last:], strict=True)),
+        dict(zip(inputs[last:], loop.operands(operands)[2], strict=True)),
         outputs[loop.carried :],
     )
-    body = child.finish([*outputs, *kept.extra])
-    operation = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse)
+    operation = replace(loop, body=child.finish([*outputs, *kept.extra]))
     made = builder.add(operation, operands)
     if states or stacks:
         map = Recurrence(
             kept.cell(network), loop.length, loop.reverse, kept.shared,
             kept.found(made[loop.carried :]), len(states), elements, len(stacks),
+            next(iter(loop.operands(operands)[3]), None),
         )  # fmt: skip
         wires = [node.inputs[k] for k in order]
         given = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
         results = _results(trace, [node.outputs[k] for k in (*states, *stacks)])
         trace.parts.append(Part(map, given, results, builder.origin))
     return made[: len(outputs)]
+
+
+def _while(
+    builder: Builder, trace: _Trace, node: Node, loop: While, operands: list[Wire]
+) -> Sequence[Wire]:
+    """The primal stays as it is: its derivative makes the rounds again, with what the
+    steps' linear maps refer to (`WhileL`)."""
+    made = builder.add(loop, operands)
+    first, carried = loop.shared, range(loop.carried)
+    active = _while_reach(loop, [wire in trace.variable for wire in node.inputs])
+    states = [k for k in carried if active[first + k]]
+    if not states:
+        return made
+    wanted = [active[first + k] for k in carried]
+    given = [*active[:first], False, *active[first:]]
+    child, inputs, outputs, inner = _body(builder, loop.body, given, wanted)
+    shared = [k for k in range(first) if active[k]]
+    variables = inner.inputs
+    after = [inner.outputs[k] or Variable(outputs[k].type) for k in states]
+    network = Network(
+        (*variables[len(shared) :], *variables[: len(shared)]), tuple(inner.parts), tuple(after)
+    ).useful()
+    kept = _kept(child, network.fixed, dict(zip(inputs, operands[:first], strict=False)), {}, ())
+    recorder = child.finish([*outputs, *kept.extra])
+    map = WhileL(
+        loop, recorder, kept.cell(network), tuple(operands), kept.shared, made[0], tuple(states),
+        origin=builder.origin,
+    )  # fmt: skip
+    wires = [*(node.inputs[first + k] for k in states), *(node.inputs[k] for k in shared)]
+    into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
+    out_of = _results(trace, [node.outputs[1 + k] for k in states])
+    trace.parts.append(Part(map, into, out_of, builder.origin))
+    return made
 
 
 def _tree_loop(

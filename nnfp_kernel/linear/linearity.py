@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
+from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
         case Map(body=body):
             return _outputs(body, flags)
         case Loop(body=body, shared=shared, carried=carried):
-            given = list(flags)
+            given = list(flags[: len(body.inputs)])
             state = slice(shared, shared + carried)
             for k in range(*state.indices(len(given))):
                 if not given[k] and _is_zero(graph, node.inputs[k]):
@@ -73,6 +73,13 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
             if answers[:carried] != given[state]:
                 raise Nonlinear(node)
             return answers
+        case While(condition=condition, body=body, shared=shared):
+            pairs = zip(flags[shared:], node.inputs[shared:], strict=True)
+            moving = [linear or _is_zero(graph, wire) for linear, wire in pairs]
+            inner = [*flags[:shared], False, *moving]
+            if _outputs(condition, inner)[0] or _outputs(body, inner) != moving:
+                raise Nonlinear(node)
+            return [False, *moving]
         case TreeLoop() as tree:
             _, own, initial, elements = tree.operands(flags)
             rows = [

@@ -19,6 +19,7 @@ so that derivatives nest without perturbation confusion. None is a symbolic zero
     Network                 a graph of linear maps          the graph backwards
     MapL                    a map for every element         shared and summed swap
     Recurrence              a state through linear steps    the other way through time
+    WhileL                  the same, with a while's rounds the other way; none unbounded
     TreeRecurrence          steps over a forest, bottom up  top down
     ChooseL                 the branch taken                its adjoint
 
@@ -33,9 +34,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, Wire
+from ..graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, While, Wire
 from ..graph.primitive import Parameters, Primitive, Step
+from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.source import Span
+from ..language.syntax import NOWHERE
 
 Types = tuple[ArrayType, ...]
 Tangent = Wire | None  # None: a symbolic zero
@@ -917,6 +920,7 @@ class Recurrence(LinearMap):
     states: int
     elements: int
     stacks: int
+    rounds: Wire | None = None  # how many of the steps are made, where not all
 
     @property
     def domain(self) -> Types:  # type: ignore[override]
@@ -979,8 +983,9 @@ class Recurrence(LinearMap):
         outputs += [result for result in results[first:last] if result is not None]
         body = child.finish(outputs)
 
-        operation = Loop(body, count, carried, self.length, self.reverse)
-        made = iter(builder.add(operation, operands))
+        counted = self.rounds is not None
+        operation = Loop(body, count, carried, self.length, self.reverse, counted)
+        made = iter(builder.add(operation, [*operands, *_some(self.rounds)]))
         answers: list[Tangent] = [None] * len(results)
         for k in (*range(first), *range(last, len(results))):
             if live[k] if k < first else sums[k] is not None:
@@ -991,20 +996,12 @@ class Recurrence(LinearMap):
         return tuple(answers)
 
     def _reached(self, live: Sequence[bool]) -> list[bool]:
-        """What the outputs may hold: the least fixed point over the state."""
-        given = list(live)
-        while True:
-            after = list(self.cell.network.reach(given))
-            state = [a or b for a, b in zip(given, after[: self.states], strict=False)]
-            after[: self.states] = state
-            if state == given[: self.states]:
-                return after
-            given[: self.states] = state
+        return _steady(self.cell.network, self.states, live)
 
     def adjoint(self) -> LinearMap:
         return Recurrence(
             self.cell.adjoint(), self.length, not self.reverse, self.shared, self.stacked,
-            self.states, self.stacks, self.elements,
+            self.states, self.stacks, self.elements, self.rounds,
         )  # fmt: skip
 
     def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
@@ -1012,17 +1009,166 @@ class Recurrence(LinearMap):
 
     @property
     def fixed(self) -> tuple[Wire, ...]:
-        return _once((*self.shared, *self.stacked))
+        return _once((*self.shared, *self.stacked, *_some(self.rounds)))
 
     def substitute(self, renaming: Renaming) -> LinearMap:
+        rounds = None if self.rounds is None else renaming.get(self.rounds, self.rounds)
         return Recurrence(
             self.cell, self.length, self.reverse, _rename(self.shared, renaming),
-            _rename(self.stacked, renaming), self.states, self.elements, self.stacks,
+            _rename(self.stacked, renaming), self.states, self.elements, self.stacks, rounds,
         )  # fmt: skip
 
     def __repr__(self) -> str:
         way = " backwards" if self.reverse else ""
         return f"recurrence[{self.length}]{way} ({self.cell.network!r})"
+
+
+def _steady(network: Network, states: int, live: Sequence[bool]) -> list[bool]:
+    """What the outputs of steps with a state may hold: the least fixed point over it."""
+    given = list(live)
+    while True:
+        after = list(network.reach(given))
+        state = [a or b for a, b in zip(given, after[:states], strict=False)]
+        after[:states] = state
+        if state == given[:states]:
+            return after
+        given[:states] = state
+
+
+def _some(wire: Wire | None) -> tuple[Wire, ...]:
+    return () if wire is None else (wire,)
+
+
+class NoAdjoint(NnfpError):
+    """The derivative of a loop without a bound is asked for in reverse."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class WhileL(LinearMap):
+    """A state through the linear steps of a `While`, as many as its state asked for.
+
+    From (s₀, w) to sₙ, w shared by all rounds. The primal's states are not kept: forwards
+    the loop runs again and the tangents travel in its state; backwards it runs again and
+    records what the steps' maps refer to, and a Recurrence goes back through them. So a
+    loop in a loop keeps one state for each outer round. Recording needs a bound: the
+    adjoint of one without raises NoAdjoint. Law: the adjoint takes the adjoint steps in
+    the other order.
+    """
+
+    like: While
+    recorder: Graph  # its body, which gives the state, then what is recorded
+    cell: Cell  # a step's linear map; residuals: `once`, then what is recorded
+    operands: tuple[Wire, ...]  # of the primal
+    once: tuple[Wire, ...]  # those of them that the cell refers to
+    rounds: Wire  # how many there were
+    states: tuple[int, ...]  # which parts of the state move
+    backwards: bool = False
+    origin: Span | None = None
+
+    @property
+    def domain(self) -> Types:  # type: ignore[override]
+        network = self.cell.network
+        return self._state if self.backwards else network.domain
+
+    @property
+    def codomain(self) -> Types:  # type: ignore[override]
+        network = self.cell.network
+        return network.domain if self.backwards else self._state
+
+    @property
+    def _state(self) -> Types:
+        return self.cell.network.codomain
+
+    def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
+        if not any(self.reach([tangent is not None for tangent in tangents])):
+            return (None,) * len(self.codomain)
+        if self.backwards:
+            return self.unrolled(builder).adjoint().apply(builder, tangents)
+        like, network, count = self.like, self.cell.network, len(self.states)
+        live = _steady(network, count, [tangent is not None for tangent in tangents])
+        moving = [k for k in range(count) if live[k]]
+        shared = [t for t in tangents[count:] if t is not None]
+        initial = [tangents[k] or builder.zeros(network.domain[k]) for k in moving]
+
+        child = Builder(builder.primitives)
+        child.origin = builder.origin
+        first, types = like.shared, [wire.type for wire in like.body.inputs]
+        own = [child.input(type) for type in types[:first]]
+        more = iter([child.input(wire.type) for wire in shared])
+        rest = [child.input(type) for type in types[first:]]
+        inner: list[Tangent] = [None] * count
+        for k, wire in zip(moving, initial, strict=True):
+            inner[k] = child.input(wire.type)
+        inner += [None if t is None else next(more) for t in tangents[count:]]
+        results = child.inline(self.recorder, [*own, *rest])
+        inside = dict(zip(self.operands, own, strict=False))
+        residuals = [*(inside[wire] for wire in self.once), *results[like.carried :]]
+        made = self.cell.apply(child, residuals, inner)
+        after = [made[k] or child.zeros(self._state[k]) for k in moving]
+        body = child.finish([*results[: like.carried], *after])
+
+        blank = [Wire(wire.type) for wire in (*shared, *initial)]
+        seen = like.condition.inputs
+        inputs = (*seen[:first], *blank[: len(shared)], *seen[first:], *blank[len(shared) :])
+        condition = Graph(inputs, like.condition.nodes, like.condition.outputs)
+        carried = like.carried + len(moving)
+        operation = While(condition, body, first + len(shared), carried, like.most)
+        given = (*self.operands[:first], *shared, *self.operands[first:], *initial)
+        final = iter(builder.add(operation, given)[1 + like.carried :])
+        return tuple(next(final) if flag else None for flag in live)
+
+    def unrolled(self, builder: Builder) -> Recurrence:
+        """The same map, forwards, as a recurrence of the rounds there were: the loop runs
+        again, and what the steps' maps refer to is kept of every round."""
+        like = self.like
+        assert like.most is not None, "only a loop with a bound is recorded"
+        inputs, first = self.recorder.inputs, like.shared
+        number, state = inputs[first], inputs[first + 1 :]
+        body = replace(self.recorder, inputs=(*inputs[:first], *state, number))
+        loop = Loop(body, first, like.carried, like.most, counted=True)
+        numbers = builder.emit("iota", size=like.most)
+        recorded = builder.add(loop, (*self.operands, numbers, self.rounds))[like.carried :]
+        return Recurrence(
+            self.cell, like.most, False, self.once, recorded, len(self.states), 0, 0, self.rounds
+        )
+
+    def adjoint(self) -> LinearMap:
+        if self.like.most is None:
+            raise NoAdjoint(
+                Diagnostic(
+                    "no-adjoint",
+                    "a loop without a bound has no derivative in reverse",
+                    Label(self.origin or NOWHERE, "may run for any number of rounds"),
+                    notes=(
+                        "The adjoint goes through the rounds from the last to the first, and "
+                        "keeps what it needs of each.",
+                        "Give the loop a bound, `while[1000] c f`, which stops it when reached; "
+                        "or take the derivative forwards, `derivative f x v`.",
+                    ),
+                )
+            )
+        return replace(self, backwards=not self.backwards)
+
+    def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
+        network, count = self.cell.network, len(self.states)
+        if not self.backwards:
+            return tuple(_steady(network, count, given))
+        return tuple(_steady(network.adjoint(), count, given))
+
+    @property
+    def fixed(self) -> tuple[Wire, ...]:
+        return _once((*self.operands, self.rounds))
+
+    def substitute(self, renaming: Renaming) -> LinearMap:
+        return replace(
+            self, operands=_rename(self.operands, renaming), once=_rename(self.once, renaming),
+            rounds=renaming.get(self.rounds, self.rounds),
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        bound = "" if self.like.most is None else f"[{self.like.most}]"
+        way = " backwards" if self.backwards else ""
+        return f"while{bound}{way} ({self.cell.network!r})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

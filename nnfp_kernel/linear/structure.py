@@ -13,6 +13,7 @@ arrays, each in row-major order: laid end to end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..graph.graph import ArrayType, Builder, Map, Wire
 from .maps import (
@@ -27,6 +28,7 @@ from .maps import (
     LinearMap,
     MapL,
     Network,
+    NoAdjoint,
     Pair,
     Project,
     Recurrence,
@@ -35,6 +37,7 @@ from .maps import (
     Sum,
     TreeRecurrence,
     Types,
+    WhileL,
     Zero,
     filled,
 )
@@ -142,7 +145,7 @@ def entrywise(map: LinearMap) -> bool:
             return len(maps) == 1 and entrywise(maps[0])
         case Project() | Inject() | Dup() | Add():
             return map.domain == map.codomain and len(map.domain) <= 1
-        case MapL() | Recurrence() | TreeRecurrence():
+        case MapL() | Recurrence() | WhileL() | TreeRecurrence():
             return False
         case other:
             raise AssertionError(f"no structure of {other}")
@@ -183,7 +186,8 @@ def _rows(builder: Builder, map: LinearMap) -> Wire:
             raise ValueError(f"no matrix of a map over {type}: only over R")
     inputs, outputs = _size(map.domain), _size(map.codomain)
     if outputs < inputs:
-        return _on_basis(builder, map.adjoint(), outputs)
+        with suppress(NoAdjoint):
+            return _on_basis(builder, map.adjoint(), outputs)
     columns = _on_basis(builder, map, inputs)
     return builder.emit("transpose", columns, permutation=(1, 0))
 

@@ -21,6 +21,7 @@ from . import (
     random,
     reduction,
     trees,
+    whiles,
     windows,
 )
 from .table import BUILTINS, PRIMITIVES
@@ -28,5 +29,6 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "machines", "matrix", "movement", "random", "reduction", "trees", "windows",
+    "machines", "matrix", "movement", "random", "reduction", "trees", "whiles",
+    "windows",
 ]  # fmt: skip

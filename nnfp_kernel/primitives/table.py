@@ -26,7 +26,8 @@ class Builtin:
     `trace(context, occurrence, *arguments)` is called once `arity` arguments are
     there; arity 0 is a constant. Values are as in graph/values.py. Where some length is
     known only at run time, `ragged` is called in its place (True: `trace` serves both);
-    a name without it is told to need the length.
+    a name without it is told to need the length. `bare`: without its brackets the name
+    means something of its own, and the occurrence has none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Builtin:
     latex: str = ""
     example: str = ""  # a program that runs and shows it
     ragged: Callable[..., Any] | bool = False
+    bare: bool = False
 
 
 PRIMITIVES: dict[str, Primitive] = {}

@@ -10,6 +10,7 @@ the domain `Arrays`, in which one node becomes:
     Call       what the primitive's record says
     Map        `jax.vmap` of the lowered body
     Loop       `lax.scan` of the lowered body; lengths 0 and 1 need no loop
+    While      `lax.while_loop`; a Loop that is counted is `lax.fori_loop`
     TreeLoop   `lax.scan` with the history in its state, updated in place
     Choose     `lax.switch`; for a batch, an elementwise selection
 
@@ -25,7 +26,18 @@ from typing import Any, Literal
 
 import numpy
 
-from ..graph.graph import ArrayType, Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop
+from ..graph.graph import (
+    ArrayType,
+    Call,
+    Choose,
+    Constant,
+    Graph,
+    Loop,
+    Map,
+    Node,
+    TreeLoop,
+    While,
+)
 from ..graph.interpret import interpret
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
@@ -152,13 +164,8 @@ class Arrays:
         from jax import lax
 
         body, carried = operation.body, operation.carried
-        first = operation.shared + carried
-        shared, initial = (
-            arrays[: operation.shared],
-            list(map(_array, arrays[operation.shared : first])),
-        )
-        sequences = arrays[first:]
-        initial = _varying(initial, arrays)
+        shared, initial, sequences, rounds = operation.operands(arrays)
+        initial = _varying(list(map(_array, initial)), arrays)
 
         def step(state: Sequence[Array], elements: Sequence[Array]) -> tuple[Any, Any]:
             results = list(map(_array, interpret(body, [*shared, *state, *elements], self)))
@@ -168,6 +175,20 @@ class Arrays:
             nothing = [jax.numpy.zeros((0, *w.type.shape), self.dtypes[w.type.kind])
                        for w in body.outputs[carried:]]  # fmt: skip
             return [*initial, *nothing]
+        if rounds:
+            stacks = [jax.numpy.zeros((operation.length, *w.type.shape), self.dtypes[w.type.kind])
+                      for w in body.outputs[carried:]]  # fmt: skip
+
+            def one(made: Array, all: Sequence[Sequence[Array]]) -> Sequence[Sequence[Array]]:
+                place = rounds[0] - 1 - made if operation.reverse else made
+                elements = [lax.dynamic_index_in_dim(s, place, 0, False) for s in sequences]
+                state, outputs = step(all[0], elements)
+                put = lax.dynamic_update_index_in_dim
+                return state, [put(*pair, place, 0) for pair in zip(all[1], outputs, strict=True)]
+
+            start = (initial, _varying(stacks, arrays))
+            state, stacked = lax.fori_loop(0, rounds[0], one, start)
+            return [*state, *stacked]
         if operation.length == 1:
             state, outputs = step(initial, [sequence[0] for sequence in sequences])
             return [*state, *(_stack(output, 1) for output in outputs)]
@@ -180,6 +201,24 @@ class Arrays:
             unroll=_laid_out(operation),
         )
         return [*state, *stacked]
+
+    def while_loop(self, operation: While, arrays: list[Array], node: Node) -> Sequence[Array]:
+        from jax import lax
+
+        shared, most = arrays[: operation.shared], operation.most
+        initial = list(map(_array, arrays[operation.shared :]))
+        start = _array(numpy.zeros((), self.dtypes["Int"]))
+
+        def holds(all: Sequence[Array]) -> Array:
+            going = _array(interpret(operation.condition, [*shared, *all], self)[0])
+            return going if most is None else going & (all[0] < most)
+
+        def step(all: Sequence[Array]) -> list[Array]:
+            after = interpret(operation.body, [*shared, *all], self)
+            return [all[0] + 1, *map(_array, after)]
+
+        final: Sequence[Array] = lax.while_loop(holds, step, _varying([start, *initial], arrays))
+        return final
 
     def tree_loop(self, operation: TreeLoop, arrays: list[Array], node: Node) -> Sequence[Array]:
         import jax.numpy

@@ -9,10 +9,11 @@ from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import constant
 from . import lists
+from .events import Batch, Key, Weights
 from .examples import Buckets, Rows
 from .exchange import Misfit, match, paths_of, unflatten_paths
 from .function import Function
-from .train import Batch, Key, Objective, Weights
+from .train import Objective
 from .watch import finite
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
+from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
 from ..graph.interpret import interpret, interpret_node
 from .lower import DTYPES, Arrays, Precision
 
@@ -77,15 +77,25 @@ def _within(node: Node, arrays: list[Array], domain: Arrays) -> Node | None:
                 found = _search(body, given, domain)
                 if found is not None:
                     return found
-        case Loop(body=body, shared=shared, carried=carried, length=length, reverse=reverse):
-            first = shared + carried
-            state = arrays[shared:first]
-            for k in reversed(range(length)) if reverse else range(length):
-                given = [*arrays[:shared], *state, *(array[k] for array in arrays[first:])]
+        case Loop(body=body, carried=carried, length=length, reverse=reverse) as loop:
+            own, state, sequences, rounds = loop.operands(arrays)
+            count = int(rounds[0]) if rounds else length
+            for k in reversed(range(count)) if reverse else range(count):
+                given = [*own, *state, *(array[k] for array in sequences)]
                 found = _search(body, given, domain)
                 if found is not None:
                     return found
                 state = interpret(body, given, domain)[:carried]
+        case While(condition=condition, body=body, shared=shared, most=most):
+            state, number = arrays[shared:], 0
+            while number != most:
+                given = [*arrays[:shared], numpy.asarray(number, domain.dtypes["Int"]), *state]
+                if not interpret(condition, given, domain)[0]:
+                    break
+                found = _search(body, given, domain)
+                if found is not None:
+                    return found
+                state, number = interpret(body, given, domain), number + 1
         case TreeLoop() as tree:
             return _within_tree(tree, arrays, domain)
         case Choose(branches=branches) if not numpy.shape(arrays[0]):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, Wire
+from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
 
 
 def graph_text(graph: Graph) -> str:
@@ -31,6 +31,11 @@ def _lines(graph: Graph, names: dict[Wire, str], indent: str) -> Iterator[str]:
         yield f"{indent}{outputs} = {_operation(node)} {inputs}".rstrip() + _parameters(node)
         match node.operation:
             case Map(body=body) | Loop(body=body) | TreeLoop(body=body):
+                yield from _lines(body, names, indent + "    ")
+            case While(condition=condition, body=body):
+                yield f"{indent}  while:"
+                yield from _lines(condition, names, indent + "    ")
+                yield f"{indent}  do:"
                 yield from _lines(body, names, indent + "    ")
             case Choose(branches=branches):
                 for number, branch in enumerate(branches):
@@ -64,6 +69,9 @@ def _operation(node: Node) -> str:
         case Loop(length=length, carried=carried, reverse=reverse):
             way = ", from the last" if reverse else ""
             return f"loop[{length}, {carried} carried{way}]"
+        case While(most=most, carried=carried):
+            bound = "" if most is None else f"{most}, "
+            return f"while[{bound}{carried} carried]"
         case TreeLoop(length=length, width=width, reverse=reverse):
             way = ", from the roots" if reverse else ""
             return f"tree loop[{length} x {width}{way}]"

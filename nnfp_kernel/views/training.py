@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..runtime import train as events
+from ..runtime import events
 from .style import escape, page
 
 POINTS = 240  # at most, of a drawn curve: longer ones are thinned

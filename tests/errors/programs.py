@@ -326,6 +326,10 @@ RUN = {
         "grow : Tree -> Tree\ngrow t = iterate[3] (\\s -> Node s s) t",
         "grow (Leaf 1)",
     ),
+    "reverse_of_a_loop_without_a_bound": (
+        "grow : R -> R\ngrow x = while (\\y -> y < 100) (\\y -> y * y + x) x",
+        "grad grow 1.5",
+    ),
     "distribution_as_a_value": "normal 2",
     "draw_of_no_type": "draw (normal 1)",
     "empty_list_of_no_type": "sum []",

@@ -15,7 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from nnfp_kernel.graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, Wire
+from nnfp_kernel.graph.graph import (
+    ArrayType,
+    Builder,
+    Choose,
+    Graph,
+    Loop,
+    Map,
+    TreeLoop,
+    While,
+    Wire,
+    subgraphs_together,
+)
 from nnfp_kernel.graph.primitive import Step
 from nnfp_kernel.linear.differentiate import linearize
 from nnfp_kernel.linear.maps import (
@@ -37,6 +48,7 @@ from nnfp_kernel.linear.maps import (
     Section,
     Sum,
     Variable,
+    WhileL,
     Zero,
     chain,
     compose,
@@ -102,6 +114,33 @@ def recurrence(length: int, reverse: bool = False) -> Making:
         loop = Loop(body, 1, 1, length, reverse)
         graph = outer.finish(outer.add(loop, [*child.captured, state, xs]))
         return only_part(derivative(builder, wire, graph))
+
+    return make
+
+
+def rounds(most: int, counted: bool = False) -> Making:
+    """D of while[most] (\\s -> sum s < 9) (\\s -> tanh (W s) + 1); or of the recurrence
+    that its adjoint is."""
+
+    def make(builder: Builder, wire: NewWire) -> LinearMap:
+        outer = Builder(PRIMITIVES)
+        matrix, start = outer.input(R(2, 2)), outer.input(R(2))
+        observing, child = outer.child(), outer.child()
+        for each in (observing, child):
+            each.input(ArrayType("Int"))
+        total = observing.emit("sum", observing.input(R(2)), axes=(0,))
+        going = observing.emit("compare", total, observing.constant(9), how="lt")
+        s = child.input(R(2))
+        moved = child.emit("contract", matrix, s, left=(0, 1), right=(1,), out=(0,))
+        after = child.emit("add", child.emit("tanh", moved), s)
+        (condition, body), captured = subgraphs_together([(observing, [going]), (child, [after])])
+        loop = While(condition, body, len(captured), 1, most)
+        graph = outer.finish(outer.add(loop, [*captured, start])[1:])
+        map = only_part(derivative(builder, wire, graph))
+        if counted:
+            assert isinstance(map, WhileL)
+            return map.unrolled(builder)
+        return map
 
     return make
 
@@ -212,6 +251,8 @@ EVERY: dict[str, Making] = {
     **{f"MapL, {n}": mapped(n) for n in (0, 1, 4)},
     **{f"Recurrence, {n}": recurrence(n) for n in (0, 1, 5)},
     "Recurrence, backwards": recurrence(4, reverse=True),
+    **{f"WhileL, {n}": rounds(n) for n in (0, 1, 5)},
+    **{f"Recurrence, counted, {n}": rounds(n, counted=True) for n in (1, 5)},
     "TreeRecurrence": forest,
     **{f"ChooseL, {k}": choice(k) for k in range(3)},
 }  # fmt: skip

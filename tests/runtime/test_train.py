@@ -15,22 +15,20 @@ import numpy
 import optax
 import pytest
 
+from nnfp_kernel.runtime import chunks
 from nnfp_kernel.runtime import train as module
-from nnfp_kernel.runtime.train import (
-    OPTIMIZERS,
-    SCHEDULES,
+from nnfp_kernel.runtime.events import (
     Compiled,
     Epoch,
     Event,
     Finished,
     Measured,
-    Objective,
     Progress,
     Started,
     follow,
-    schedule,
-    train,
 )
+from nnfp_kernel.runtime.methods import OPTIMIZERS, SCHEDULES, schedule
+from nnfp_kernel.runtime.train import Objective, train
 
 
 def linear_regression(metric: bool = False) -> Objective:
@@ -446,17 +444,15 @@ def test_arguments_that_make_no_sense_are_refused_before_the_first_event(
 
 def test_steps_taken_one_by_one_are_the_steps_of_a_loop(monkeypatch):
     # Convolutions are trained step by step on a CPU: it must make no difference.
-    from nnfp_kernel.runtime import train as module
-
     def value_and_grad(w, batch, key):
         return jnp.mean((batch[0] - w) ** 2), 2 * (w - jnp.mean(batch[0]))
 
     data = (numpy.linspace(0.0, 1.0, 23),)
 
     def weights(looped):
-        monkeypatch.setattr(module, "_in_a_loop", lambda *_: looped)
-        goal = module.Objective(value_and_grad, lambda w, batch, key: (batch[0] - w) ** 2)
-        *_, last = module.train(goal, 0.0, data, epochs=7, batch=4, rate=0.01)
+        monkeypatch.setattr(chunks, "_in_a_loop", lambda *_: looped)
+        goal = Objective(value_and_grad, lambda w, batch, key: (batch[0] - w) ** 2)
+        *_, last = train(goal, 0.0, data, epochs=7, batch=4, rate=0.01)
         return last.reason, last.step, float(last.weights)
 
     one, other = weights(True), weights(False)
@@ -465,17 +461,13 @@ def test_steps_taken_one_by_one_are_the_steps_of_a_loop(monkeypatch):
 
 
 def test_a_failure_is_found_step_by_step_too(monkeypatch):
-    from nnfp_kernel.runtime import train as module
-
-    monkeypatch.setattr(module, "_in_a_loop", lambda *_: False)
+    monkeypatch.setattr(chunks, "_in_a_loop", lambda *_: False)
 
     def value_and_grad(w, batch, key):
         return jnp.where(w > 3, jnp.nan, w), jnp.ones(()) * -1.0
 
-    goal = module.Objective(value_and_grad, lambda w, batch, key: batch[0] * 0)
-    *_, last = module.train(
-        goal, 0.0, (numpy.zeros(8),), optimizer="sgd", rate=1.0, steps=20, batch=4
-    )
+    goal = Objective(value_and_grad, lambda w, batch, key: batch[0] * 0)
+    *_, last = train(goal, 0.0, (numpy.zeros(8),), optimizer="sgd", rate=1.0, steps=20, batch=4)
     assert last.reason == "diverged"
     assert numpy.isfinite(last.weights)
 

@@ -7,7 +7,7 @@ import re
 import numpy
 import pytest
 
-from nnfp_kernel.runtime.train import (
+from nnfp_kernel.runtime.events import (
     Compiled,
     Epoch,
     Event,

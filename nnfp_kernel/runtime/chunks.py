@@ -1,0 +1,259 @@
+"""Steps of a training, compiled: chunks of them in one call, and the loss on examples.
+
+Batches are drawn on the device, the number of steps of a chunk is an argument and not a
+shape. Examples that make no array come as lists: then a batch is put together in Python,
+step by step, and what is compiled is the objective's affair.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy
+import optax
+
+from . import columns
+from .events import Batch, Key, Weights
+from .examples import Buckets
+
+Gradient = Callable[[Weights, Batch, Key], tuple[Any, Weights]]  # value and gradient
+
+CHUNK_STEPS = 1024  # at most, in one compiled call
+
+
+class State(NamedTuple):
+    """Everything a step needs and changes."""
+
+    weights: Weights
+    memory: Any  # the optimiser's
+    order: Any  # this epoch's order of the examples and the next one's, laid end to end
+    epoch: Any
+    offset: Any  # into `order`, of the next batch
+
+
+# (state, data, key, first step, count, rates) -> state, losses, steps taken, failed
+Chunk = Callable[..., tuple[State, Any, Any, Any]]
+
+
+def _turned(key: Key, of: int | Buckets, batch: int, state: State) -> State:
+    """The state in a new epoch, if the old one is over."""
+    examples = columns.slots(of, batch)
+
+    def turn_epoch(state: State) -> State:
+        both = jnp.concatenate([state.order[examples:], order(key, state.epoch + 2, of, batch)])
+        return state._replace(order=both, epoch=state.epoch + 1, offset=state.offset - examples)
+
+    due = state.offset >= examples
+    return jax.lax.cond(due, turn_epoch, lambda same: same, state)  # type: ignore[no-any-return]
+
+
+def places(state: State, batch: int) -> Any:
+    """The places of the next examples."""
+    return jax.lax.dynamic_slice_in_dim(state.order, state.offset, batch)
+
+
+def _learned(
+    method: optax.GradientTransformation,
+    batch: int,
+    rate: Any,
+    state: State,
+    loss: Any,
+    gradient: Weights,
+) -> tuple[State, Any]:
+    """The state after a step, and whether its loss and its new weights are finite."""
+    updates, memory = method.update(gradient, state.memory, state.weights)
+    if rate is not None:
+        updates = jax.tree.map(lambda u: u * rate.astype(u.real.dtype), updates)
+    weights = optax.apply_updates(state.weights, updates)
+    finite = functools.reduce(
+        jnp.logical_and,
+        [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(weights)],
+        jnp.isfinite(loss),
+    )
+    state = state._replace(weights=weights, memory=memory, offset=state.offset + batch)
+    return state, finite
+
+
+def chunk(
+    value_and_grad: Gradient,
+    method: optax.GradientTransformation,
+    scaled: bool,
+    batch: int,
+    weights: Weights,
+    data: Batch,
+    key: Key,
+) -> Chunk:
+    """The function that takes steps on `data` from weights like these, by the way that
+    suits them. `scaled`: the updates are multiplied with each step's own rate."""
+    fixed = value_and_grad, method, scaled, batch
+    if not isinstance(data, Buckets) and any(map(columns.listed, data)):
+        return _of_lists(*fixed)
+    return _of_arrays(*fixed, _in_a_loop(value_and_grad, weights, data, batch, key))
+
+
+@functools.lru_cache(maxsize=16)
+def _of_arrays(
+    value_and_grad: Gradient,
+    method: optax.GradientTransformation,
+    scaled: bool,
+    batch: int,
+    looped: bool,
+) -> Chunk:
+    """The compiled function: `count` steps from a state, at most CHUNK_STEPS.
+
+    It gives the new state, the losses, how many steps were taken and whether the last
+    one failed; the state after a failure is not to be used. `looped` compiles the whole
+    chunk; else one step is compiled and handed its predecessor's arrays as they are.
+    """
+
+    def pieces(data: Batch, key: Key, first: Any, rates: Any) -> tuple[Any, Any]:
+        """The functions that turn an epoch and take a step."""
+
+        def step(carry: Any) -> Any:
+            state, losses, done, _ = carry
+            examples = columns.taken(data, places(state, batch))
+            loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
+            rate = rates[done] if scaled else None
+            state, finite = _learned(method, batch, rate, state, loss, gradient)
+            return state, losses.at[done].set(loss.astype(losses.dtype)), done + 1, ~finite
+
+        return functools.partial(_turned, key, columns.ordered(data), batch), step
+
+    def run(
+        state: State, data: Batch, key: Key, first: Any, count: Any, rates: Any
+    ) -> tuple[State, Any, Any, Any]:
+        examples = columns.slots(columns.ordered(data), batch)
+        turned, step = pieces(data, key, first, rates)
+
+        def epoch(carry: Any) -> Any:
+            state, *rest = carry
+            state = turned(state)
+            return jax.lax.while_loop(
+                lambda c: (c[0].offset < examples) & (c[2] < count) & ~c[3], step, (state, *rest)
+            )
+
+        losses = jnp.zeros(CHUNK_STEPS, rates.dtype)
+        carry = (state, losses, jnp.int32(0), jnp.asarray(False))
+        end: tuple[State, Any, Any, Any] = jax.lax.while_loop(
+            lambda c: (c[2] < count) & ~c[3], epoch, carry
+        )
+        return end
+
+    def one(carry: Any, data: Batch, key: Key, first: Any, rates: Any) -> Any:
+        turned, step = pieces(data, key, first, rates)
+        state, losses, done, failed = carry
+        after, after_losses, after_done, now_failed = step((turned(state), losses, done, failed))
+        # After a failure nothing counts any more, and nobody has to wait to see it.
+        return (
+            after,
+            jnp.where(failed, losses, after_losses),
+            jnp.where(failed, done, after_done),
+            failed | now_failed,
+        )
+
+    if looped:
+        compiled: Chunk = jax.jit(run)
+        return compiled
+    compiled_one = jax.jit(one)
+
+    def stepwise(
+        state: State, data: Batch, key: Key, first: Any, count: Any, rates: Any
+    ) -> tuple[State, Any, Any, Any]:
+        carry = (state, jnp.zeros(CHUNK_STEPS, rates.dtype), jnp.int32(0), jnp.asarray(False))
+        first, rates = jnp.int32(first), jnp.asarray(rates)
+        if not count:  # to have it compiled
+            jax.block_until_ready(compiled_one(carry, data, key, first, rates))
+        for _ in range(count):
+            carry = compiled_one(carry, data, key, first, rates)
+        return carry
+
+    return stepwise
+
+
+@functools.lru_cache(maxsize=16)
+def _of_lists(
+    value_and_grad: Gradient,
+    method: optax.GradientTransformation,
+    scaled: bool,
+    batch: int,
+) -> Chunk:
+    """What `_chunk` gives, for examples in lists: only what is around the objective is
+    compiled here."""
+    turned = jax.jit(_turned, static_argnums=(1, 2))
+    learned = jax.jit(functools.partial(_learned, method, batch))
+
+    def run(
+        state: State, data: Batch, key: Key, first: int, count: int, rates: Any
+    ) -> tuple[State, Any, Any, Any]:
+        losses = numpy.zeros(CHUNK_STEPS, rates.dtype)
+        for done in range(count):
+            state = turned(key, len(data[0]), batch, state)
+            examples = columns.taken(data, numpy.asarray(places(state, batch)))
+            loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
+            state, finite = learned(rates[done] if scaled else None, state, loss, gradient)
+            losses[done] = loss
+            if not finite:
+                return state, losses, done + 1, True
+        return state, losses, count, False
+
+    return run
+
+
+def _in_a_loop(
+    value_and_grad: Gradient,
+    weights: Weights,
+    data: Batch,
+    batch: int,
+    key: Key,
+) -> bool:
+    """Whether a chunk is best compiled as one loop: not where XLA's CPU backend would
+    have convolutions in it, which it runs there some 30 times slower than outside."""
+    if jax.default_backend() != "cpu":
+        return True
+    step = _first_step(value_and_grad, batch)
+    traced = jax.make_jaxpr(step)(weights, data, key)
+    return "conv_general_dilated" not in str(traced)
+
+
+@functools.lru_cache(maxsize=16)
+def _first_step(value_and_grad: Gradient, batch: int) -> Gradient:
+    """One function object for an objective, so that JAX knows what it traced."""
+    return lambda weights, data, key: value_and_grad(
+        weights, columns.taken(data, jnp.arange(batch)), key
+    )
+
+
+def step_key(key: Key, step: Any) -> Key:
+    """The key of a step's random draws."""
+    return jax.random.fold_in(jax.random.fold_in(key, 1), step)
+
+
+def order(key: Key, epoch: Any, of: int | Buckets, batch: int) -> Any:
+    """The order in which an epoch sees the examples."""
+    key = jax.random.fold_in(jax.random.fold_in(key, 0), epoch)
+    if isinstance(of, Buckets):
+        return of.order(key, batch)
+    return jax.random.permutation(key, jnp.arange(of, dtype=jnp.int32))
+
+
+@functools.lru_cache(maxsize=16)
+def measure(
+    losses: Callable[[Weights, Batch, Key], Any],
+    metric: Callable[[Weights, Batch, Key], Any] | None,
+) -> Callable[..., tuple[Any, Any]]:
+    """The compiled function: summed loss and metric of the examples under a mask."""
+
+    def run(weights: Weights, data: Batch, indices: Any, mask: Any, key: Key) -> tuple[Any, Any]:
+        examples = columns.taken(data, indices)
+
+        def total(function: Callable[[Weights, Batch, Key], Any]) -> Any:
+            return jnp.sum(jnp.where(mask, function(weights, examples, key), 0))
+
+        return total(losses), total(metric) if metric else jnp.zeros(())
+
+    compiled: Callable[..., tuple[Any, Any]] = jax.jit(run)
+    return compiled

@@ -1,0 +1,68 @@
+"""The examples of a training: arrays with a leading axis, lists, or buckets of ragged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy
+
+from .events import Batch
+from .examples import Buckets
+
+
+def read(data: Sequence[Any]) -> Batch:
+    """The data a person gives, column by column. Raises ValueError where they are no examples."""
+    found = tuple(map(_column, data))
+    if not found or any(jnp.ndim(column) == 0 for column in found if not listed(column)):
+        raise ValueError("the data are arrays with a leading axis, the examples")
+    lengths = list(map(len, found))
+    if len(set(lengths)) > 1:
+        counted = ", ".join(map(str, lengths))
+        raise ValueError(f"the data differ in their number of examples: {counted}")
+    return found
+
+
+def _column(given: Any) -> Any:
+    """Examples as an array; as the list they are where they make none."""
+    if not isinstance(given, list):
+        return jnp.asarray(given)
+    try:
+        array = numpy.asarray(given)
+    except ValueError:  # they differ in shape
+        return given
+    return given if array.dtype == object else jnp.asarray(array)
+
+
+def listed(column: Any) -> bool:
+    return isinstance(column, list)
+
+
+def taken(data: Batch, indices: Any) -> Batch:
+    """The examples at these places."""
+    if isinstance(data, Buckets):
+        return data.take(indices)
+    return tuple(
+        [column[k] for k in indices] if listed(column) else jnp.take(column, indices, axis=0)
+        for column in data
+    )
+
+
+def some(data: Batch, indices: Any) -> Batch:
+    """Only these examples."""
+    return data.only(indices) if isinstance(data, Buckets) else taken(data, indices)
+
+
+def count(data: Batch) -> int:
+    return data.count if isinstance(data, Buckets) else len(data[0])
+
+
+def ordered(data: Batch) -> int | Buckets:
+    """What an epoch's order depends on: of arrays and lists only how many there are."""
+    return data if isinstance(data, Buckets) else len(data[0])
+
+
+def slots(of: int | Buckets, batch: int) -> int:
+    """The length of an epoch's order: the examples, and places to spare."""
+    return of.slots(batch) if isinstance(of, Buckets) else of

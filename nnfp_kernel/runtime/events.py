@@ -1,0 +1,134 @@
+"""What happens in a training, as data: its loop yields these, and everything that shows a
+training is made of them.
+
+    Started -> Compiled -> Progress … Epoch -> Measured … -> Finished
+
+`follow` hands them on, one after the other, and lets an interrupt through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy
+
+Weights = Any  # nested dicts of arrays
+Batch = Any  # arrays that share their leading axis, the examples; lists; Rows of a bucket
+Key = Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first event, before anything is compiled."""
+
+    examples: int
+    held_out: int  # examples kept for validation
+    batch: int
+    steps: int
+    epochs: float
+    weights: int  # how many numbers are learned
+    optimizer: str
+
+
+@dataclass(frozen=True)
+class Compiled:
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """A chunk of steps is done. `losses` has the loss of each of its steps."""
+
+    step: int  # taken so far
+    steps: int  # planned
+    epoch: float  # passes over the examples so far
+    losses: numpy.ndarray
+    rate: float | None  # None: the optimiser's own affair
+    examples_per_second: float
+    seconds: float  # since the start
+    seconds_left: float
+
+    @property
+    def loss(self) -> float:
+        """The mean over the steps of this chunk."""
+        return float(self.losses.mean())
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Every example has been seen once more. `loss` is the mean over its steps."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The loss and the metric of the present weights, dropout off."""
+
+    epoch: float
+    step: int
+    on: Literal["validation", "training"]
+    loss: float
+    metric: float | None
+    best: bool  # the least validation loss so far
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """The step whose loss, or whose new weights, were not finite; with what it was
+    computed from, and the cause, where the objective can tell it: "`log x` (cell 3, line 2)"."""
+
+    step: int
+    loss: float
+    weights: Weights = field(repr=False)
+    batch: Batch
+    key: Key
+    cause: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The last event: why it ended, and the weights that are kept.
+
+    Kept are those of the least validation loss; without validation the last ones, and
+    after a failure the last ones whose loss was finite.
+    """
+
+    reason: Literal["finished", "until", "interrupted", "diverged"]
+    step: int
+    epoch: float
+    seconds: float
+    examples_per_second: float
+    weights: Weights = field(repr=False)
+    kept_step: int
+    kept_epoch: float
+    kept_by: Literal["validation", "last"]
+    measured: Measured | None  # of the kept weights, if they were measured
+    failure: Failure | None = None
+
+
+Event = Started | Compiled | Progress | Epoch | Measured | Finished
+
+
+def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) -> Finished:
+    """Hand every event to `show` and return the last one.
+
+    An interrupt that strikes while `show` works ends the training as cleanly as one
+    that strikes in the loop.
+    """
+    last: Event | None = None
+    interrupt: KeyboardInterrupt | None = None
+    while not isinstance(last, Finished):
+        try:
+            last = next(events) if interrupt is None else events.throw(interrupt)
+            interrupt = None
+            show(last)
+        except KeyboardInterrupt as struck:
+            if interrupt is not None:
+                raise  # twice: it is meant
+            interrupt = struck
+    return last
