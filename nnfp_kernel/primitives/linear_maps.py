@@ -233,6 +233,12 @@ def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
     return structure.trace(context.builder, linear.linear_map)
 
 
+def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
+    return structure.logdet(context.builder, linear.linear_map)
+
+
 def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
@@ -287,6 +293,15 @@ builtin(
         "trace", "(a -o a) -> R", 1, _trace,
         doc="The trace of a linear map, by its structure where it has one.",
         example="trace (derivative (\\x -> x * x) [1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "logdet", "(a -o b) -> R", 1, _logdet,
+        doc="log |det l| of a linear map between spaces of one size, by its structure where it "
+        "has one. A matrix stands for its linear map; of a singular one it is -inf.",
+        latex=r"\log \lvert \det {0} \rvert",
+        example="logdet [[2, 1], [0, 3]]",
     )
 )  # fmt: skip
 builtin(

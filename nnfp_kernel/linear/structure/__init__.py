@@ -1,0 +1,105 @@
+"""The structure of linear maps, and what is cheaper for it.
+
+    recognise    what a map is, proved from how it is made: its form (forms.py)
+    matrix       an array only when it is asked for
+    diagonal     n numbers, not n², wherever the form allows
+    trace        their sum
+    logdet       log |det L|
+    solve        the u with L u = b
+
+A map is asked through these functions. Each emits ordinary nodes into a graph: what
+they cost is known beforehand (cost.py), and they are differentiated like everything
+else. The entries of a product stand in the order of its arrays, each in row-major
+order, laid end to end.
+
+    pattern.py      which entries may be other than zero
+    sparse.py       their values, made along the ways through a map
+    recognise.py    from a map to its form
+    operations.py   the operations, form by form; banded.py, recurrences.py: their loops
+    probes.py       a map at many vectors at once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...graph.graph import Builder, Wire
+from ..maps import LinearMap, Types
+from . import operations
+from .forms import Form
+from .probes import flat, parts
+from .recognise import recognise
+
+__all__ = ["Form", "diagonal", "logdet", "matrix", "recognise", "solve", "trace"]
+
+
+def matrix(builder: Builder, map: LinearMap) -> Wire:
+    """The array of a linear map: the axes of its codomain, then those of its domain.
+
+    A product, on either side, becomes one axis with all its entries. Over C it is a
+    complex matrix where the map is proved to be complex-linear; else the real matrix,
+    of the real and then the imaginary parts of each array, with one axis on each side.
+    """
+    form = recognise(map)
+    entries = operations.matrix(builder, form)
+    axes = (*_axes(map.codomain, form), *_axes(map.domain, form))
+    return builder.emit("reshape", entries, shape=axes)
+
+
+def diagonal(builder: Builder, map: LinearMap) -> tuple[Wire, ...]:
+    """The diagonal entries of a map of a space into itself, as an element of it.
+
+    Raises ValueError where domain and codomain differ.
+    """
+    _require_square(map, "diagonal")
+    return parts(builder, operations.diagonal(builder, recognise(map)), map.domain)
+
+
+def trace(builder: Builder, map: LinearMap) -> Wire:
+    """The sum of the diagonal entries. Raises ValueError as `diagonal` does."""
+    _require_square(map, "trace")
+    return operations.trace(builder, recognise(map))
+
+
+def logdet(builder: Builder, map: LinearMap) -> Wire:
+    """log |det L|, a real number: the sign, or the phase, of the determinant is left
+    out. -inf for a singular map. A map over C that is not complex-linear has the
+    determinant of its real matrix.
+
+    Raises ValueError where the sizes of domain and codomain differ.
+    """
+    form = recognise(map)
+    if not form.square:
+        raise ValueError(f"no determinant: the map goes {_way(map)}")
+    return operations.logdet(builder, form)
+
+
+def solve(builder: Builder, map: LinearMap, image: Sequence[Wire]) -> tuple[Wire, ...]:
+    """The u with L u = image, for a map between spaces of one size.
+
+    Raises ValueError where the sizes differ.
+    """
+    form = recognise(map)
+    if not form.square:
+        raise ValueError(f"no solution: the map goes {_way(map)}")
+    answer = operations.solve(builder, form, flat(builder, image, form.kind))
+    return parts(builder, answer, map.domain)
+
+
+def _axes(types: Types, form: Form) -> tuple[int, ...]:
+    if len(types) == 1 and types[0].kind == form.kind:
+        return types[0].shape
+    return (sum(type.size * (1 if type.kind == form.kind else 2) for type in types),)
+
+
+def _require_square(map: LinearMap, what: str) -> None:
+    if map.domain != map.codomain:
+        raise ValueError(f"no {what}: the map goes {_way(map)}")
+
+
+def _way(map: LinearMap) -> str:
+    return f"from {_listed(map.domain)} to {_listed(map.codomain)}"
+
+
+def _listed(types: Types) -> str:
+    return "(" + ", ".join(str(type) for type in types) + ")"

@@ -1,0 +1,240 @@
+"""What a form holds and what the operations on it cost, by formula.
+
+Multiplications and additions of numbers, counted before anything runs and without
+their lower orders. They decide between two readings of one map, and are shown by
+`%nnfp derivative NAME --structure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .forms import (
+    Blocks,
+    Dense,
+    Form,
+    Kronecker,
+    Opaque,
+    Product,
+    Scaling,
+    Sparse,
+    Steps,
+    Sum,
+    Zero,
+)
+
+
+def held(form: Form) -> int:
+    """How many numbers the form holds."""
+    match form:
+        case Zero():
+            return 0
+        case Scaling(factor=factor):
+            return 0 if factor is None else 1
+        case Sparse(pattern=pattern):
+            return 0 if pattern.ones else pattern.count
+        case Dense(rows=rows, columns=columns):
+            return rows * columns
+        case Kronecker(left=left, right=right):
+            return held(left) + held(right)
+        case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
+            return sum(map(held, parts))
+        case Steps() | Opaque():
+            assert form.map is not None
+            return sum(wire.type.size for wire in form.map.fixed)
+        case other:
+            raise AssertionError(f"no cost of {other}")
+
+
+def apply(form: Form) -> int:
+    """Of the map at one vector."""
+    match form:
+        case Zero():
+            return 0
+        case Scaling(factor=factor, rows=rows):
+            return 0 if factor is None else rows
+        case Sparse(pattern=pattern):
+            return 0 if pattern.ones and pattern.permutation else 2 * pattern.count
+        case Kronecker(left=left, right=right):
+            return left.columns * apply(right) + right.rows * apply(left)
+        case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
+            return sum(map(apply, parts))
+        case Dense() | Steps() | Opaque():
+            return 2 * held(form)
+        case other:
+            raise AssertionError(f"no cost of {other}")
+
+
+def matrix(form: Form) -> int:
+    """Of all entries."""
+    match form:
+        case Zero() | Scaling() | Dense():
+            return 0
+        case Sparse():
+            return held(form)
+        case Kronecker(left=left, right=right):
+            return matrix(left) + matrix(right) + form.rows * form.columns
+        case Product(factors=factors):
+            return sum(map(matrix, factors)) + sum(
+                apply(each) * factors[0].columns for each in factors[1:]
+            )
+        case Sum(terms=parts):
+            return sum(map(matrix, parts)) + (len(parts) - 1) * form.rows * form.columns
+        case Blocks(parts=parts):
+            return sum(map(matrix, parts))
+        case Steps() | Opaque():
+            return apply(form) * min(form.rows, form.columns)
+        case other:
+            raise AssertionError(f"no cost of {other}")
+
+
+def diagonal(form: Form) -> int:
+    """Of the diagonal entries."""
+    match form:
+        case Zero() | Scaling() | Dense():
+            return 0
+        case Sparse():
+            return held(form)
+        case Kronecker(left=left, right=right):
+            return diagonal(left) + diagonal(right) + form.rows
+        case Product():
+            first, second = halves(form)
+            parts = sum(map(matrix, (*first, *second)))
+            return parts + 2 * form.rows * form.rank
+        case Sum(terms=parts) | Blocks(parts=parts):
+            return sum(map(diagonal, parts)) + form.rows
+        case Steps(recurrence=steps):
+            return apply(form) * (form.rows // max(steps.length, 1))
+        case Opaque():
+            return matrix(form)
+        case other:
+            raise AssertionError(f"no cost of {other}")
+
+
+def _factored(form: Form, again: Callable[[Form], int]) -> int:
+    """Of a factorisation: `again` is the cost of the same of a part."""
+    size = form.rows
+    match form:
+        case Zero():
+            return 0
+        case Scaling():
+            return size
+        case Sparse(shape="diagonal" | "permutation"):
+            return size
+        case Sparse(shape="banded", pattern=pattern):
+            lower, upper = pattern.bandwidths
+            return held(form) + 2 * size * lower * (lower + upper + 1)
+        case Sparse(shape="blocks", pattern=pattern):
+            return held(form) + sum(2 * len(block) ** 3 // 3 for block in pattern.blocks)
+        case Sparse(shape="triangular"):
+            return held(form) + size**2
+        case Dense() | Sparse() | Opaque():
+            return matrix(form) + 2 * size**3 // 3
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return again(left) + again(right)
+        case Kronecker():
+            return matrix(form) + 2 * size**3 // 3
+        case Product():
+            groups = squares(form)
+            if len(groups) == 1:
+                return matrix(form) + 2 * size**3 // 3
+            return sum(again(each) for each in groups)
+        case Sum():
+            split = woodbury(form)
+            if split is None:
+                return matrix(form) + 2 * size**3 // 3
+            base, narrow = split
+            rank = sum(each.rank for each in narrow)
+            columns = solve(base) * rank + sum(
+                matrix(half) for each in narrow for part in halves(each) for half in part
+            )
+            return again(base) + columns + 2 * size * rank**2 + 2 * rank**3 // 3
+        case Blocks(parts=parts):
+            return sum(again(each) for each in parts)
+        case Steps(recurrence=steps):
+            block = size // max(steps.length, 1)
+            return apply(form) * block + 2 * steps.length * block**3 // 3
+        case other:
+            raise AssertionError(f"no cost of {other}")
+
+
+def logdet(form: Form) -> int:
+    """Of log |det L|."""
+    return _factored(form, logdet)
+
+
+def solve(form: Form) -> int:
+    """Of the solution for one right side."""
+    match form:
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return (
+                _factored(form, logdet)
+                + 2 * left.rows * right.rows * (right.rows + left.rows)
+            )  # fmt: skip
+        case Opaque() | Sum() if iterative(form):
+            return 2 * apply(form) * form.rows
+        case _:
+            return _factored(form, solve) + 2 * held(form)
+
+
+# A map without structure is solved by its matrix where that is small: from here on by
+# conjugate gradients or GMRES.
+LARGE = 512
+
+
+def iterative(form: Form) -> bool:
+    """Whether the solution is found by iteration: nothing but the map is there."""
+    if form.rows < LARGE:
+        return False
+    match form:
+        case Opaque():
+            return True
+        case Sum():
+            return woodbury(form) is None and any(map(iterative, form.terms))
+        case Product():
+            return any(map(iterative, form.factors)) and len(squares(form)) == 1
+        case _:
+            return False
+
+
+def rank(form: Form) -> int:
+    """By which of two readings of a map are compared."""
+    return solve(form) if form.square else matrix(form) + held(form)
+
+
+# --- how products and sums fall apart --------------------------------------------------------
+
+
+def halves(form: Product) -> tuple[tuple[Form, ...], tuple[Form, ...]]:
+    """The factors before the narrowest place, and those after it."""
+    inside = [each.rows for each in form.factors[:-1]]
+    place = inside.index(min(inside)) + 1
+    return form.factors[:place], form.factors[place:]
+
+
+def squares(form: Product) -> list[Form]:
+    """The shortest runs of factors that are square; a run of several is a product."""
+    groups: list[Form] = []
+    here: list[Form] = []
+    for each in form.factors:
+        here.append(each)
+        if each.rows == form.columns:
+            groups.append(
+                here[0]
+                if len(here) == 1
+                else Product(each.rows, form.columns, form.kind, None, tuple(here))
+            )
+            here = []
+    return [form] if here or not form.square else groups
+
+
+def woodbury(form: Sum) -> tuple[Form, tuple[Product, ...]] | None:
+    """A term that is easily solved, and terms of low rank beside it."""
+    narrow = tuple(each for each in form.terms if isinstance(each, Product) and each.narrow)
+    rest = [each for each in form.terms if not (isinstance(each, Product) and each.narrow)]
+    if len(rest) != 1 or not narrow or not form.square:
+        return None
+    (base,) = rest
+    if sum(each.rank for each in narrow) >= form.rows or isinstance(base, Opaque | Dense):
+        return None
+    return base, narrow

@@ -1,0 +1,492 @@
+"""The operations on a linear map, each as cheap as its form allows.
+
+    matrix     all entries; only a map without structure is sent a basis
+    diagonal   of a product of two thin factors, row by column
+    logdet     log |det L|: factor by factor; of a sum with terms of low rank by the matrix
+               determinant lemma, of A ⊗ B by n log |det A| + m log |det B|
+    solve      factor by factor from the last to the first; of a sum by Woodbury's
+               identity; along a band, a triangle or a recurrence by substitution
+
+Everything is emitted into a graph, so each operation has derivatives of every order.
+Sources: Golub and Van Loan 2013 (bands, low rank, Kronecker products); Woodbury 1950.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from ...graph.graph import ArrayType, Builder, Map, Wire
+from . import banded, cost, recurrences
+from .forms import (
+    Blocks,
+    Dense,
+    Form,
+    Kronecker,
+    Opaque,
+    Product,
+    Scaling,
+    Sparse,
+    Steps,
+    Sum,
+    Zero,
+    uniform,
+)
+from .probes import at_basis, at_colours, at_each, unit_matrix
+from .sparse import arranged, entries, taken
+
+Index = Any
+
+# --- numbers ------------------------------------------------------------------------------
+
+
+def values(builder: Builder, form: Sparse) -> Wire:
+    """The entries of a sparse form, in its pattern's order."""
+    assert form.map is not None
+    pattern = form.pattern
+    found = None if not uniform(form.map) else entries(form.map, builder)
+    if found is None:
+        return at_colours(builder, form.map, pattern, form.kind)
+    assert numpy.array_equal(found.pattern.columns, pattern.columns)
+    if found.data is None:
+        return _all(builder, 1.0, ArrayType(form.kind, (pattern.count,)))
+    return found.data
+
+
+def _all(builder: Builder, value: complex, type: ArrayType) -> Wire:
+    number = builder.constant(value, type.kind)
+    return builder.emit("broadcast", number, shape=type.shape, axes=()) if type.shape else number
+
+
+def _factor(builder: Builder, form: Scaling) -> Wire:
+    factor = form.factor
+    if factor is None:
+        return builder.constant(1.0, form.kind)
+    if form.conjugated and factor.type.kind == "C":
+        factor = builder.emit("conj", factor)
+    return factor if factor.type.kind == form.kind else builder.emit(
+        "convert", factor, kind=form.kind)  # fmt: skip
+
+
+def log_abs(builder: Builder, wire: Wire) -> Wire:
+    """The sum of log |x| over all entries."""
+    if wire.type.kind == "C":
+        square = builder.emit("mul", wire, builder.emit("conj", wire))
+        logs = builder.emit("log", builder.emit("convert", square, kind="R"))
+        half = _all(builder, 0.5, logs.type)
+        logs = builder.emit("mul", half, logs)
+    else:
+        logs = builder.emit("log", builder.emit("abs", wire))
+    return _sum(builder, logs)
+
+
+def _sum(builder: Builder, wire: Wire) -> Wire:
+    return builder.emit("sum", wire, axes=tuple(range(wire.type.rank)))
+
+
+def _times(builder: Builder, factor: Wire, wire: Wire, name: str = "mul") -> Wire:
+    """wire * factor, or wire / factor, along the first axis."""
+    if wire.type.rank > factor.type.rank:
+        axes = tuple(range(factor.type.rank))
+        factor = builder.emit("broadcast", factor, shape=wire.type.shape, axes=axes)
+    return builder.emit(name, wire, factor)
+
+
+def _matmul(builder: Builder, left: Wire, right: Wire) -> Wire:
+    if right.type.rank == 1:
+        return builder.emit("contract", left, right, left=(0, 1), right=(1,), out=(0,))
+    return builder.emit("contract", left, right, left=(0, 1), right=(1, 2), out=(0, 2))
+
+
+def _reshape(builder: Builder, wire: Wire, *shape: int) -> Wire:
+    return builder.emit("reshape", wire, shape=shape)
+
+
+def _added(builder: Builder, terms: Sequence[Wire]) -> Wire:
+    total = terms[0]
+    for term in terms[1:]:
+        total = builder.emit("add", total, term)
+    return total
+
+
+# --- the matrix ---------------------------------------------------------------------------
+
+
+def matrix(builder: Builder, form: Form) -> Wire:
+    """All entries: rows by columns."""
+    shape = form.rows, form.columns
+    match form:
+        case Zero():
+            return builder.zeros(ArrayType(form.kind, shape))
+        case Scaling(factor=factor):
+            unit = unit_matrix(builder, form.rows, form.kind)
+            return unit if factor is None else _times(builder, _factor(builder, form), unit)
+        case Sparse(pattern=pattern):
+            places = builder.constant(pattern.rows * form.columns + pattern.columns, "Int")
+            size = form.rows * form.columns
+            flat = builder.emit("scatterAdd", values(builder, form), places, axis=0, size=size)
+            return _reshape(builder, flat, *shape)
+        case Dense(matrix=wire, permutation=permutation, conjugated=conjugated):
+            wire = builder.emit("transpose", wire, permutation=permutation)
+            wire = _reshape(builder, wire, *shape)
+            return builder.emit("conj", wire) if conjugated else wire
+        case Kronecker(left=left, right=right):
+            a, b = matrix(builder, left), matrix(builder, right)
+            both = builder.emit("contract", a, b, left=(0, 1), right=(2, 3), out=(0, 2, 1, 3))
+            return _reshape(builder, both, *shape)
+        case Product(factors=factors):
+            return _chain(builder, factors)
+        case Sum(terms=terms):
+            return _added(builder, [matrix(builder, term) for term in terms])
+        case Blocks(parts=parts):
+            rows, start = [], 0
+            for part in parts:
+                block = matrix(builder, part)
+                after = form.columns - start - part.columns
+                rows.append(builder.emit("pad", block, axis=1, low=start, high=after, interior=0))
+                start += part.columns
+            return builder.emit("concat", *rows, axis=0)
+        case Steps() | Opaque():
+            assert form.map is not None
+            return at_basis(builder, form.map, form.rows, form.columns, form.kind)
+        case other:
+            raise AssertionError(f"no matrix of {other}")
+
+
+def _chain(builder: Builder, factors: Sequence[Form]) -> Wire:
+    """The matrix of a product: from its narrowest place outwards."""
+    if len(factors) == 1:
+        return matrix(builder, factors[0])
+    last = factors[-1]
+    if last.columns < factors[0].columns:
+        return _right_multiplied(builder, matrix(builder, last), factors[:-1])
+    made = matrix(builder, factors[0])
+    for each in factors[1:]:
+        made = multiplied(builder, each, made)
+    return made
+
+
+def _right_multiplied(builder: Builder, made: Wire, factors: Sequence[Form]) -> Wire:
+    """made · the product of the factors."""
+    return _matmul(builder, made, _chain(builder, factors))
+
+
+def multiplied(builder: Builder, form: Form, columns: Wire) -> Wire:
+    """The form at every column."""
+    match form:
+        case Scaling(factor=None):
+            return columns
+        case Scaling():
+            return _times(builder, _factor(builder, form), columns)
+        case Sparse(shape="diagonal"):
+            return _times(builder, diagonal(builder, form), columns)
+        case Product(factors=factors):
+            for each in factors:
+                columns = multiplied(builder, each, columns)
+            return columns
+        case Sum(terms=terms):
+            return _added(builder, [multiplied(builder, term, columns) for term in terms])
+        case Kronecker(left=left, right=right):
+            return _kronecker(builder, form, columns, multiplied, left.rows, right.rows)
+        case _ if form.map is None or isinstance(form, Dense):
+            return _matmul(builder, matrix(builder, form), columns)
+        case _:
+            if columns.type.rank == 1:
+                return at_each(builder, form.map, _reshape(builder, columns, 1, form.columns))
+            turned = builder.emit("transpose", columns, permutation=(1, 0))
+            made = at_each(builder, form.map, turned)
+            return builder.emit("transpose", made, permutation=(1, 0))
+
+
+Columnwise = Callable[[Builder, Any, Wire], Wire]
+
+
+def _kronecker(
+    builder: Builder, form: Kronecker, columns: Wire, by: Columnwise, rows: int, others: int
+) -> Wire:
+    """`by` of the left factor along the first axis of the matrix of entries, of the right
+    one along the second."""
+    left, right = form.left, form.right
+    more = columns.type.shape[1:]
+    count = int(numpy.prod(more, dtype=int))
+    made = _reshape(builder, columns, left.columns, right.columns * count)
+    made = by(builder, left, made)
+    made = _reshape(builder, made, rows, right.columns, count)
+    made = builder.emit("transpose", made, permutation=(1, 0, 2))
+    made = by(builder, right, _reshape(builder, made, right.columns, rows * count))
+    made = _reshape(builder, made, others, rows, count)
+    made = builder.emit("transpose", made, permutation=(1, 0, 2))
+    return _reshape(builder, made, rows * others, *more)
+
+
+# --- diagonal and trace ---------------------------------------------------------------------
+
+
+def diagonal(builder: Builder, form: Form) -> Wire:
+    """The entries in row k and column k, in one axis."""
+    size = form.rows
+    match form:
+        case Zero():
+            return builder.zeros(ArrayType(form.kind, (size,)))
+        case Scaling():
+            return builder.emit("broadcast", _factor(builder, form), shape=(size,), axes=())
+        case Sparse(pattern=pattern):
+            places = numpy.full(size, -1)
+            there = numpy.flatnonzero(pattern.rows == pattern.columns)
+            places[pattern.rows[there]] = there
+            return arranged(builder, values(builder, form), places)
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            a, b = diagonal(builder, left), diagonal(builder, right)
+            both = builder.emit("contract", a, b, left=(0,), right=(1,), out=(0, 1))
+            return _reshape(builder, both, size)
+        case Product():
+            before, after = cost.halves(form)
+            v, u = _chain(builder, before), _chain(builder, after)
+            return builder.emit("contract", u, v, left=(0, 1), right=(1, 0), out=(0,))
+        case Sum(terms=terms):
+            return _added(builder, [diagonal(builder, term) for term in terms])
+        case Blocks(parts=parts) if all(part.square for part in parts):
+            return builder.emit("concat", *(diagonal(builder, part) for part in parts), axis=0)
+        case Steps():
+            blocks = recurrences.diagonal_blocks(builder, form)
+            return _reshape(builder, _diagonals(builder, blocks), size)
+        case Dense() | Opaque() | Kronecker() | Blocks():
+            return _diagonals(builder, matrix(builder, form))
+        case other:
+            raise AssertionError(f"no diagonal of {other}")
+
+
+def _diagonals(builder: Builder, matrices: Wire) -> Wire:
+    """The diagonals of matrices in the last two axes."""
+    *batch, size, _ = matrices.type.shape
+    places = tuple(range(len(batch)))
+    flat = _reshape(builder, matrices, *batch, size * size)
+    if not size:
+        return _reshape(builder, flat, *batch, 0)
+    return builder.emit("slice", flat, axis=len(places), start=0, stop=size * size, stride=size + 1)
+
+
+def trace(builder: Builder, form: Form) -> Wire:
+    """The sum of the diagonal entries."""
+    match form:
+        case Scaling():
+            number = builder.constant(float(form.rows), form.kind)
+            return builder.emit("mul", number, _factor(builder, form))
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return builder.emit("mul", trace(builder, left), trace(builder, right))
+        case Product():
+            before, after = cost.halves(form)
+            v, u = _chain(builder, before), _chain(builder, after)
+            return builder.emit("contract", u, v, left=(0, 1), right=(1, 0), out=())
+        case Sum(terms=terms):
+            return _added(builder, [trace(builder, term) for term in terms])
+        case _:
+            return _sum(builder, diagonal(builder, form))
+
+
+# --- determinant ------------------------------------------------------------------------------
+
+
+def logdet(builder: Builder, form: Form) -> Wire:
+    """log |det L|, a real number; -inf of a singular map."""
+    match form:
+        case Zero() if form.rows:
+            return builder.constant(-numpy.inf)
+        case Zero() | Scaling(factor=None):
+            return builder.constant(0.0)
+        case Scaling():
+            log = log_abs(builder, _factor(builder, form))
+            return builder.emit("mul", builder.constant(float(form.rows)), log)
+        case Sparse(shape="permutation" | "diagonal", pattern=pattern):
+            if pattern.count < form.rows:
+                return builder.constant(-numpy.inf)
+            if pattern.ones:
+                return builder.constant(0.0)
+            return log_abs(builder, values(builder, form))
+        case Sparse(shape="banded", pattern=pattern):
+            bands = banded.bands(pattern, values(builder, form), builder)
+            return log_abs(builder, banded.pivots(builder, bands, pattern.bandwidths))
+        case Sparse(shape="triangular"):
+            return log_abs(builder, diagonal(builder, form))
+        case Sparse(shape="blocks", pattern=pattern):
+            logs = [
+                _sum(builder, builder.emit("logdet", blocks))
+                for _, blocks in _blocks(builder, form)
+            ]
+            return _added(builder, logs)
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            one, other = logdet(builder, left), logdet(builder, right)
+            sizes = builder.constant(float(right.rows)), builder.constant(float(left.rows))
+            return builder.emit(
+                "add",
+                builder.emit("mul", sizes[0], one),
+                builder.emit("mul", sizes[1], other),
+            )
+        case Product() if len(groups := cost.squares(form)) > 1:
+            return _added(builder, [logdet(builder, group) for group in groups])
+        case Sum() if (split := cost.woodbury(form)) is not None:
+            base, narrow = split
+            u, v = _thin(builder, narrow)
+            inner = _capacitance(builder, v, solve(builder, base, u))
+            return builder.emit("add", logdet(builder, base), builder.emit("logdet", inner))
+        case Blocks(parts=parts) if all(part.square for part in parts):
+            return _added(builder, [logdet(builder, part) for part in parts])
+        case Steps():
+            return _sum(builder, builder.emit("logdet", recurrences.diagonal_blocks(builder, form)))
+        case _:
+            return builder.emit("logdet", matrix(builder, form))
+
+
+def _thin(builder: Builder, narrow: Sequence[Product]) -> tuple[Wire, Wire]:
+    """U and V of terms of low rank U V together."""
+    lefts, rights = [], []
+    for each in narrow:
+        before, after = cost.halves(each)
+        lefts.append(_chain(builder, after))
+        rights.append(_chain(builder, before))
+    if len(narrow) == 1:
+        return lefts[0], rights[0]
+    return builder.emit("concat", *lefts, axis=1), builder.emit("concat", *rights, axis=0)
+
+
+def _capacitance(builder: Builder, right: Wire, solved: Wire) -> Wire:
+    """I + V B⁻¹ U."""
+    inner = _matmul(builder, right, solved)
+    unit = unit_matrix(builder, inner.type.shape[0], inner.type.kind)
+    return builder.emit("add", unit, inner)
+
+
+def _blocks(builder: Builder, form: Sparse) -> list[tuple[Index, Wire]]:
+    """The blocks of a block diagonal form, those of one size together: where they stand,
+    and their matrices."""
+    pattern = form.pattern
+    data = values(builder, form)
+    place = {
+        (row, column): k
+        for k, (row, column) in enumerate(
+            zip(pattern.rows.tolist(), pattern.columns.tolist(), strict=True)
+        )
+    }
+    sizes: dict[int, list[Index]] = {}
+    for block in pattern.blocks:
+        sizes.setdefault(len(block), []).append(numpy.sort(block))
+    found = []
+    for size, blocks in sizes.items():
+        where = numpy.array(blocks)
+        places = numpy.array([
+            [[place.get((row, column), -1) for column in block] for row in block]
+            for block in where.tolist()
+        ]).reshape(len(blocks), size, size)  # fmt: skip
+        found.append((where, arranged(builder, data, places)))
+    return found
+
+
+# --- solution -----------------------------------------------------------------------------------
+
+
+def solve(builder: Builder, form: Form, image: Wire) -> Wire:
+    """The u with L u = image, for one right side or for each column of a matrix.
+
+    Infinite or no numbers where the map is singular.
+    """
+    match form:
+        case Scaling(factor=None):
+            return image
+        case Scaling():
+            return _times(builder, _factor(builder, form), image, "divide")
+        case Sparse(shape="diagonal"):
+            return _times(builder, diagonal(builder, form), image, "divide")
+        case Sparse(shape="permutation", pattern=pattern):
+            order = numpy.argsort(pattern.columns)
+            if not pattern.ones:
+                image = _times(builder, values(builder, form), image, "divide")
+            return _permuted(builder, image, order)
+        case Sparse(shape="banded", pattern=pattern):
+            bands = banded.bands(pattern, values(builder, form), builder)
+            return _by_column(builder, image, lambda b: banded.solve(
+                builder, bands, pattern.bandwidths, b))  # fmt: skip
+        case Sparse(shape="triangular", pattern=pattern):
+            dense = matrix(builder, form)
+            return _by_column(builder, image, lambda b: banded.substitute(
+                builder, dense, b, lower=pattern.lower))  # fmt: skip
+        case Sparse(shape="blocks"):
+            return _solve_blocks(builder, form, image)
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return _kronecker(builder, form, image, solve, left.rows, right.rows)
+        case Product() if len(groups := cost.squares(form)) > 1:
+            for group in reversed(groups):
+                image = solve(builder, group, image)
+            return image
+        case Sum() if (split := cost.woodbury(form)) is not None:
+            return _woodbury(builder, *split, image)
+        case Blocks(parts=parts) if all(part.square for part in parts):
+            solved, start = [], 0
+            for part in parts:
+                stop = start + part.rows
+                own = builder.emit("slice", image, axis=0, start=start, stop=stop, stride=1)
+                solved.append(solve(builder, part, own))
+                start = stop
+            return builder.emit("concat", *solved, axis=0)
+        case Steps() if image.type.rank == 1:
+            return recurrences.solve(builder, form, image)
+        case Steps():
+            return _each_column(builder, image, lambda child, b: recurrences.solve(child, form, b))
+        case _:
+            return builder.emit("solve", matrix(builder, form), image)
+
+
+def _permuted(builder: Builder, image: Wire, order: Index) -> Wire:
+    if image.type.rank == 1:
+        return taken(builder, image, order)
+    return builder.emit("gather", image, builder.constant(order, "Int"), axis=0)
+
+
+def _by_column(builder: Builder, image: Wire, by: Callable[[Wire], Wire]) -> Wire:
+    """`by` of a matrix of right sides, of which one is a matrix with one column."""
+    if image.type.rank == 2:
+        return by(image)
+    size = image.type.size
+    return _reshape(builder, by(_reshape(builder, image, size, 1)), size)
+
+
+def _each_column(builder: Builder, image: Wire, by: Callable[[Builder, Wire], Wire]) -> Wire:
+    child = builder.child()
+    column = child.input(ArrayType(image.type.kind, image.type.shape[:1]))
+    body = child.finish([by(child, column)])
+    captured = child.captured
+    turned = builder.emit("transpose", image, permutation=(1, 0))
+    operation = Map(body, len(captured), image.type.shape[1])
+    (made,) = builder.add(operation, [*captured, turned])
+    return builder.emit("transpose", made, permutation=(1, 0))
+
+
+def _solve_blocks(builder: Builder, form: Sparse, image: Wire) -> Wire:
+    pieces, order = [], []
+    more = image.type.shape[1:]
+    for where, matrices in _blocks(builder, form):
+        count, size = where.shape
+        own = _permuted(builder, image, where.ravel())
+        own = _reshape(builder, own, count, size, *more)
+        solved = builder.emit("solve", matrices, own)
+        pieces.append(_reshape(builder, solved, count * size, *more))
+        order.append(where.ravel())
+    joined = pieces[0] if len(pieces) == 1 else builder.emit("concat", *pieces, axis=0)
+    return _permuted(builder, joined, numpy.argsort(numpy.concatenate(order)))
+
+
+def _woodbury(builder: Builder, base: Form, narrow: Sequence[Product], image: Wire) -> Wire:
+    """(B + U V)⁻¹ b = y - Z (I + V Z)⁻¹ V y, with y = B⁻¹ b and Z = B⁻¹ U."""
+    left, right = _thin(builder, narrow)
+    vector = image.type.rank == 1
+    columns = _reshape(builder, image, image.type.size, 1) if vector else image
+    count = columns.type.shape[1]
+    both = solve(builder, base, builder.emit("concat", columns, left, axis=1))
+    total = both.type.shape[1]
+    plain = builder.emit("slice", both, axis=1, start=0, stop=count, stride=1)
+    spread = builder.emit("slice", both, axis=1, start=count, stop=total, stride=1)
+    inner = _capacitance(builder, right, spread)
+    weights = builder.emit("solve", inner, _matmul(builder, right, plain))
+    answer = builder.emit("subtract", plain, _matmul(builder, spread, weights))
+    return _reshape(builder, answer, image.type.size) if vector else answer

@@ -1,0 +1,357 @@
+"""Random structured maps: every operation is the one on the dense matrix, real and
+complex, and so is its derivative; and what is recognised, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from nnfp_kernel.graph.graph import ArrayType, Builder, Graph, Wire
+from nnfp_kernel.graph.primitive import Step
+from nnfp_kernel.linear import structure
+from nnfp_kernel.linear.differentiate import gradient_graph
+from nnfp_kernel.linear.maps import (
+    Compose,
+    DirectSum,
+    Identity,
+    LinearMap,
+    Scale,
+    Sum,
+    compose,
+    filled,
+    section,
+)
+from nnfp_kernel.linear.structure.forms import Form, Kronecker, Product, Scaling, Sparse, Zero
+from nnfp_kernel.primitives import PRIMITIVES
+from nnfp_kernel.runtime.lower import lower
+
+ROWS, COLUMNS = 2, 3
+SIZE = ROWS * COLUMNS
+
+Given = Callable[..., Wire]  # a new input of a shape
+
+
+def array(kind: str, *shape: int) -> ArrayType:
+    return ArrayType(kind, shape)
+
+
+def step(name: str, domain: ArrayType, position: int = 0, fixed: Sequence[Any] = (), **more: Any):
+    return section(PRIMITIVES, Step(name, more, position, tuple(fixed)), domain)
+
+
+def matmul(matrix: Wire) -> LinearMap:
+    labels = {"left": (0, 1), "right": (1,), "out": (0,)}
+    domain = array(matrix.type.kind, matrix.type.shape[1])
+    return step("contract", domain, 1, (matrix,), **labels)
+
+
+def beside(kind: str, left: Wire | None, right: Wire | None) -> LinearMap:
+    """X ↦ A X, or X ↦ X B, on the entries of a matrix."""
+    grid, line = array(kind, ROWS, COLUMNS), array(kind, SIZE)
+    into = step("reshape", line, shape=grid.shape)
+    back = step("reshape", grid, shape=line.shape)
+    if left is not None:
+        labels = {"left": (0, 1), "right": (1, 2), "out": (0, 2)}
+        return compose(into, step("contract", grid, 1, (left,), **labels), back)
+    labels = {"left": (0, 1), "right": (1, 2), "out": (0, 2)}
+    return compose(into, step("contract", grid, 0, (right,), **labels), back)
+
+
+def shifted(kind: str, by: int) -> LinearMap:
+    """u ↦ u moved by some places, zero filled."""
+    line = array(kind, SIZE)
+    if by > 0:
+        pad = step("pad", line, axis=0, low=by, high=0, interior=0)
+        cut = step("slice", pad.codomain[0], axis=0, start=0, stop=SIZE, stride=1)
+        return compose(pad, cut)
+    pad = step("pad", line, axis=0, low=0, high=-by, interior=0)
+    return compose(pad, step("slice", pad.codomain[0], axis=0, start=-by, stop=SIZE - by, stride=1))
+
+
+def turned(kind: str) -> LinearMap:
+    """The entries of a matrix reversed and transposed: a permutation."""
+    line = array(kind, SIZE)
+    shaped = step("reshape", line, shape=(ROWS, COLUMNS))
+    moved = step("transpose", shaped.codomain[0], permutation=(1, 0))
+    back = step("reshape", moved.codomain[0], shape=(SIZE,))
+    return compose(step("reverse", line, axis=0), shaped, moved, back)
+
+
+LEAVES: dict[str, Callable[[str, Given], LinearMap]] = {
+    "identity": lambda kind, new: Identity((array(kind, SIZE),)),
+    "scaling": lambda kind, new: Scale(new(), (array(kind, SIZE),)),
+    "diagonal": lambda kind, new: step("mul", array(kind, SIZE), 0, (new(SIZE),)),
+    "turned": lambda kind, new: turned(kind),
+    "band": lambda kind, new: Sum(tuple(
+        compose(shifted(kind, by), step("mul", array(kind, SIZE), 0, (new(SIZE),)))
+        for by in (-1, 1)
+    )),
+    "dense": lambda kind, new: matmul(new(SIZE, SIZE)),
+    "thin": lambda kind, new: compose(matmul(new(2, SIZE)), matmul(new(SIZE, 2))),
+    "left": lambda kind, new: beside(kind, new(ROWS, ROWS), None),
+    "right": lambda kind, new: beside(kind, None, new(COLUMNS, COLUMNS)),
+    "apart": lambda kind, new: compose(
+        step("reshape", array(kind, SIZE), shape=(ROWS, COLUMNS)),
+        step("contract", array(kind, ROWS, COLUMNS), 1, (new(ROWS, COLUMNS, COLUMNS),),
+             left=(0, 1, 2), right=(0, 2), out=(0, 1)),
+        step("reshape", array(kind, ROWS, COLUMNS), shape=(SIZE,)),
+    ),
+}  # fmt: skip
+
+# A recipe: a leaf's name, or ("then", [...]), ("plus", [...]), ("adjoint", recipe).
+recipes = st.recursive(
+    st.sampled_from(sorted(LEAVES)),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["then", "plus"]), st.lists(inner, min_size=2, max_size=3)),
+        st.tuples(st.just("adjoint"), inner),
+    ),
+    max_leaves=4,
+)
+
+
+def made(recipe: Any, kind: str, new: Given) -> LinearMap:
+    match recipe:
+        case str():
+            return LEAVES[recipe](kind, new)
+        case ("then", parts):
+            return Compose(tuple(made(part, kind, new) for part in parts))
+        case ("plus", parts):
+            return Sum(tuple(made(part, kind, new) for part in parts))
+        case ("adjoint", inner):
+            return made(inner, kind, new).adjoint()
+    raise AssertionError(recipe)
+
+
+class Case:
+    """A recipe with numbers: its matrix, by numpy, and graphs over its numbers."""
+
+    def __init__(self, recipe: Any, kind: str, seed: int):
+        self.recipe, self.kind = recipe, kind
+        self.random = numpy.random.default_rng(seed)
+        self.arrays: list[numpy.ndarray] = []
+        builder = Builder(PRIMITIVES)
+        map = made(recipe, kind, self.drawn(builder))
+        vector = builder.input(array(kind, SIZE))
+        image = filled(builder, map.apply(builder, [vector]), map.codomain)
+        function = lower(builder.finish(image), 64)
+        columns = [function(*self.arrays, unit)[0] for unit in numpy.eye(SIZE)]
+        self.matrix = numpy.array(columns).T
+
+    def drawn(self, builder: Builder) -> Given:
+        def new(*shape: int) -> Wire:
+            entries = self.random.normal(size=shape)
+            if self.kind == "C":
+                entries = entries + 1j * self.random.normal(size=shape)
+            if len(shape) > 1 and shape[-1] == shape[-2]:
+                entries = entries + 3 * numpy.eye(shape[-1])  # well conditioned
+            self.arrays.append(entries)
+            return builder.input(array(self.kind, *shape))
+
+        return new
+
+    def graph(self, use: Callable[[Builder, LinearMap], Sequence[Wire]]) -> Graph:
+        builder = Builder(PRIMITIVES)
+        types = iter([array(self.kind, *each.shape) for each in self.arrays])
+
+        def new(*shape: int) -> Wire:
+            return builder.input(next(types))
+
+        return builder.finish(use(builder, made(self.recipe, self.kind, new)))
+
+    def run(self, use: Callable[[Builder, LinearMap], Sequence[Wire]]) -> list[numpy.ndarray]:
+        return [numpy.asarray(r) for r in lower(self.graph(use), 64)(*self.arrays)]
+
+
+kinds = st.sampled_from(["R", "C"])
+seeds = st.integers(0, 1000)
+
+
+@settings(max_examples=12, deadline=None)
+@given(recipe=recipes, kind=kinds, seed=seeds)
+def test_every_operation_is_the_one_on_the_dense_matrix(recipe: Any, kind: str, seed: int) -> None:
+    case = Case(recipe, kind, seed)
+    dense = case.matrix
+    image = case.random.normal(size=SIZE)
+    regular = numpy.linalg.cond(dense) < 1e5
+
+    def use(builder: Builder, map: LinearMap) -> Sequence[Wire]:
+        found = [structure.matrix(builder, map), *structure.diagonal(builder, map)]
+        found.append(structure.trace(builder, map))
+        if regular:
+            found.append(structure.logdet(builder, map))
+            found += structure.solve(builder, map, [builder.constant(image, kind)])
+        return found
+
+    matrix, diagonal, trace, *rest = case.run(use)
+    scale = 1 + abs(dense).max()
+    assert_allclose(matrix, dense, atol=1e-9 * scale)
+    assert_allclose(diagonal, numpy.diag(dense), atol=1e-9 * scale)
+    assert_allclose(trace, numpy.trace(dense), atol=1e-9 * scale)
+    if regular and _base_regular(recipe):
+        logdet, solution = rest
+        assert_allclose(logdet, numpy.linalg.slogdet(dense)[1], atol=1e-8)
+        assert_allclose(dense @ solution, image, atol=1e-7)
+
+
+def _base_regular(recipe: Any) -> bool:
+    """Not a sum of something singular and something thin: Woodbury's identity needs the
+    inverse of the first, as the documentation says."""
+    text = str(recipe)
+    return not ("plus" in text and "thin" in text and ("band" in text or text.count("thin") > 1))
+
+
+@settings(max_examples=5, deadline=None)
+@given(recipe=recipes, kind=kinds, seed=seeds)
+def test_every_operation_has_its_derivative(recipe: Any, kind: str, seed: int) -> None:
+    """Of Re(what is found · weights), along a random direction, by finite differences."""
+    case = Case(recipe, kind, seed)
+    if not case.arrays or numpy.linalg.cond(case.matrix) > 1e3 or not _base_regular(recipe):
+        return
+    random = case.random
+    image = random.normal(size=SIZE)
+
+    def use(builder: Builder, map: LinearMap) -> Sequence[Wire]:
+        found = [structure.matrix(builder, map), *structure.diagonal(builder, map)]
+        found += [structure.trace(builder, map), structure.logdet(builder, map)]
+        found += structure.solve(builder, map, [builder.constant(image, kind)])
+        return found
+
+    graph = case.graph(use)
+    function = lower(graph, 64)
+    cotangents = [random.normal(size=wire.type.shape) for wire in graph.outputs]
+    way = [random.normal(size=each.shape) for each in case.arrays]
+    together = gradient_graph(PRIMITIVES, graph, [True] * len(case.arrays))
+    gradients = lower(together, 64)(*case.arrays, *cotangents)[len(graph.outputs) :]
+
+    def value(by: float) -> float:
+        moved = [each + by * along for each, along in zip(case.arrays, way, strict=True)]
+        found = function(*moved)
+        return float(sum((numpy.real(f) * c).sum() for f, c in zip(found, cotangents, strict=True)))
+
+    expected = (value(1e-6) - value(-1e-6)) / 2e-6
+    found = sum((numpy.real(g) * along).sum() for g, along in zip(gradients, way, strict=True))
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+# --- what is recognised -------------------------------------------------------------------
+
+
+def form(recipe: Any, kind: str = "R") -> Form:
+    builder = Builder(PRIMITIVES)
+    return structure.recognise(
+        made(recipe, kind, lambda *shape: builder.input(array(kind, *shape)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shape"),
+    [
+        (("then", ["diagonal", "diagonal"]), "diagonal"),
+        (("plus", ["identity", "scaling", "diagonal"]), "diagonal"),
+        (("then", ["turned", ("adjoint", "turned")]), "identity"),
+        ("turned", "permutation"),
+        (("then", ["turned", "diagonal"]), "permutation"),
+        ("band", "banded"),
+        (("adjoint", "band"), "banded"),
+        (("plus", ["band", "diagonal"]), "banded"),
+        (("then", ["diagonal", "band"]), "banded"),
+        ("apart", "blocks"),
+        (("adjoint", "apart"), "blocks"),
+    ],
+)
+def test_what_is_recognised(recipe: Any, shape: str) -> None:
+    found = form(recipe)
+    if shape == "identity":
+        assert isinstance(found, Scaling)
+        assert found.factor is None
+    else:
+        assert isinstance(found, Sparse)
+        assert found.shape == shape
+
+
+def test_bandwidths_swap_in_the_adjoint_and_add_in_a_product() -> None:
+    one = compose(shifted("R", 1), turned("R"), turned("R").adjoint())
+    assert _widths(one) == (1, 0)
+    assert _widths(one.adjoint()) == (0, 1)
+    assert _widths(compose(one, one)) == (2, 0)
+    assert isinstance(structure.recognise(compose(*[shifted("R", 1)] * SIZE)), Zero)
+
+
+def _widths(map: LinearMap) -> tuple[int, int]:
+    found = structure.recognise(map)
+    assert isinstance(found, Sparse)
+    return found.pattern.bandwidths
+
+
+def test_a_product_of_maps_on_either_side_is_one_kronecker_product() -> None:
+    found = form(("then", ["left", "right", "left"]))
+    assert isinstance(found, Kronecker)
+    assert (found.left.rows, found.right.rows) == (ROWS, COLUMNS)
+
+
+def test_a_narrow_product_is_of_low_rank() -> None:
+    found = form("thin")
+    assert isinstance(found, Product)
+    assert found.rank == 2
+
+
+def test_parts_that_do_not_mix_are_solved_by_themselves() -> None:
+    builder = Builder(PRIMITIVES)
+    both = DirectSum((matmul(builder.input(array("R", 9, 9))), Identity((array("R", 40),))))
+    image = [builder.input(type) for type in both.codomain]
+    graph = builder.finish(
+        [structure.logdet(builder, both), *structure.solve(builder, both, image)]
+    )
+    assert largest(graph) <= 200  # of 2401 entries
+
+
+# --- what it costs ----------------------------------------------------------------------------
+
+
+def largest(graph: Graph) -> int:
+    return max(wire.type.size for node in graph.walk() for wire in node.outputs)
+
+
+@pytest.mark.parametrize("operation", [structure.logdet, structure.trace])
+def test_no_square_array_for_a_diagonal_plus_low_rank(operation: Any) -> None:
+    size, rank = 200, 3
+    builder = Builder(PRIMITIVES)
+    line = array("R", size)
+    diagonal = step("mul", line, 0, (builder.input(line),))
+    thin = compose(
+        matmul(builder.input(array("R", rank, size))), matmul(builder.input(array("R", size, rank)))
+    )
+    graph = builder.finish([operation(builder, diagonal + thin)])
+    assert largest(graph) <= size * (rank + 1)
+
+
+def test_a_kronecker_product_is_never_multiplied_out() -> None:
+    builder = Builder(PRIMITIVES)
+    grid = array("R", 12, 14)
+    labels = {"left": (0, 1), "right": (1, 2), "out": (0, 2)}
+    left, right = builder.input(array("R", 12, 12)), builder.input(array("R", 14, 14))
+    map = compose(
+        step("contract", grid, 1, (left,), **labels), step("contract", grid, 0, (right,), **labels)
+    )
+    image = [builder.input(grid)]
+    graph = builder.finish([structure.logdet(builder, map), *structure.solve(builder, map, image)])
+    assert largest(graph) <= 14 * 14
+
+
+def test_a_band_is_solved_without_its_matrix() -> None:
+    size = 100
+    builder = Builder(PRIMITIVES)
+    line = array("R", size)
+    pad = step("pad", line, axis=0, low=1, high=0, interior=0)
+    below = compose(pad, step("slice", array("R", size + 1), axis=0, start=0, stop=size, stride=1))
+    scaled = step("mul", line, 0, (builder.input(line),))
+    map = compose(below, scaled) + compose(below.adjoint(), scaled) + scaled
+    image = [builder.input(line)]
+    graph = builder.finish([structure.logdet(builder, map), *structure.solve(builder, map, image)])
+    assert largest(graph) <= 4 * size
