@@ -174,8 +174,10 @@ class Session:
             for item in parsed.program.items:
                 if isinstance(item, syntax.Definition) and definitions[item.name].linear:
                     self._check_linear(item.name)
+                if isinstance(item, syntax.Definition) and _has_promises(definitions[item.name]):
+                    self._check_sample(item.name, "nonlinear-map")
                 if isinstance(item, syntax.Definition) and "moore" in free_names(item):
-                    self._check_machine(item.name)
+                    self._check_sample(item.name, "moore-output")
             for output in self._outputs(parsed.program, standing.checked, before):
                 outputs.append(output)
                 if show is not None:
@@ -787,13 +789,13 @@ class Session:
             )
         )
 
-    def _check_machine(self, name: str) -> None:
-        """A machine made by `moore` is seen on a graph, at sample sizes; one that is only
-        put together where it is used is checked there."""
+    def _check_sample(self, name: str, code: str) -> None:
+        """What is seen on a graph only, at sample sizes: a machine made by `moore`, a map
+        said to be linear. One that is only put together where it is used is checked there."""
         try:
             self.function(name).sample()
         except NnfpError as error:
-            if error.diagnostics[0].code == "moore-output":
+            if error.diagnostics[0].code == code:
                 raise
 
     def _signature(self, name: str) -> syntax.Signature | None:
@@ -803,6 +805,13 @@ class Session:
                 if isinstance(item, syntax.Signature) and item.name == name:
                     return item
         return None
+
+
+def _has_promises(definition: p.Definition) -> bool:
+    """Whether something in it is said to be linear, beside the whole of it."""
+    return any(
+        isinstance(node, p.Builtin) and node.name == "section" for node in p.nodes(definition.body)
+    )
 
 
 def _draws(function: Function) -> bool:

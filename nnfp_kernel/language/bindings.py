@@ -30,6 +30,7 @@ from .types import (
     Product,
     Type,
     TypeVariable,
+    gives_linear,
     replace_type,
     substitute,
     with_origin,
@@ -43,6 +44,11 @@ class Bindings(References):
     def _lambda(
         self, tree: syntax.Lambda, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
+        first, *others = tree.parameters
+        if others and id(tree) in self._promised:
+            rest = syntax.Lambda(tuple(others), self.promise(tree.body), span=tree.span)
+            self._made.append(self.promise(rest))
+            return self.function((first,), rest, wanted, scope, tree.span, role)
         return self.function(tree.parameters, tree.body, wanted, scope, tree.span, role)
 
     def function(
@@ -284,17 +290,13 @@ class Bindings(References):
                 if local_signature is not None:
                     told = f"the signature of `{binding.pattern.name}`"
                     type_ = self.reader.read_as(local_signature.type, told)
+            body = binding.body
             if binding.parameters:
-                value = self.function(
-                    binding.parameters,
-                    binding.body,
-                    type_,
-                    inner,
-                    binding.span,
-                    may_be_linear=True,
-                )
-            else:
-                value = self.expression(binding.body, type_, inner, "")
+                body = syntax.Lambda(binding.parameters, body, span=binding.span)
+                self._made.append(body)
+            if gives_linear(type_):
+                self.promise(body)
+            value = self.expression(body, type_, inner, "")
             pattern = self.pattern(binding.pattern, type_, inner)
             exhaustive.must_match(pattern, binding.pattern.span, self.world.declarations)
             made.append((pattern, value))

@@ -23,7 +23,7 @@ from .solve import Mistake, OpenArrow
 from .source import Span
 from .standing import StandingDefinition
 from .telling import did_you_mean, nearest, plain, start_of
-from .types import UNIT, Function, Linear, Origin, Type, TypeVariable
+from .types import UNIT, Function, Linear, Origin, Type, TypeVariable, gives_linear
 from .uses import label_occurrences
 
 
@@ -77,6 +77,8 @@ def elaborate_definition(world: World, standing: StandingDefinition) -> Elaborat
     if bindings:
         body = syntax.Let(bindings, body, span=definition.body.span)
     role = f"the signature of `{name}`" if signature is not None else ""
+    if signature is not None and gives_linear(wanted):
+        elaborator.promise(body)
     node = elaborator.function(
         definition.parameters, body, wanted, {}, definition.span, role, may_be_linear=True
     )
@@ -104,7 +106,7 @@ def elaborate_definition(world: World, standing: StandingDefinition) -> Elaborat
         *signed,
         brackets,
         initialisers,
-        signature is not None and _comes_to_linear(wanted),
+        signature is not None and gives_linear(wanted),
         reader.declared_sizes,
     )
 
@@ -307,12 +309,6 @@ def _check_draws(standing: StandingDefinition, elaborator: Elaborator, type_: Ty
             better=(start_of(definition.span, name), f"{name} ()") if signature is None else None,
         )
     )
-
-
-def _comes_to_linear(type_: Type) -> bool:
-    while isinstance(type_, Function):
-        type_ = type_.codomain
-    return isinstance(type_, Linear)
 
 
 # --- initialisers ---------------------------------------------------------------------------

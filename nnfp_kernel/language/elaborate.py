@@ -19,6 +19,7 @@ from .types import (
     Linear,
     Product,
     Type,
+    gives_linear,
 )
 from .windows import OWN_RULES
 
@@ -61,6 +62,8 @@ class Elaborator(Operators, Bindings):
         self, tree: syntax.Ascription, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
         type_ = self.reader.read_as(tree.type, "the ascription")
+        if gives_linear(type_):
+            self.promise(tree.expression)
         node = self.expression(tree.expression, type_, scope, "")
         return self.coerce(node, type_, wanted, tree.span, role)
 

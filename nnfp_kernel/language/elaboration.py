@@ -120,6 +120,9 @@ class Elaboration(ABC):
         self.weight_types: list[Type] = []
         self.weight_sizes: list[Size] = []
         self.depth = 0
+        # Functions of which it is said that they are linear, by identity: to be checked.
+        self._promised: set[int] = set()
+        self._made: list[syntax.Expression] = []  # kept alive: identities are of the living
         # What is joined by `>>`, by the identity of the type wanted of it …
         self._stages: dict[int, composition_mistakes.Stage] = {}
         self._matrices: list[Span] = []  # … and the matrices met there
@@ -210,6 +213,8 @@ class Elaboration(ABC):
             )
         known = self._may_stand_alone(tree, wanted)
         try:
+            if id(tree) in self._promised and isinstance(self.solver.resolve(wanted), Linear):
+                return self._as_promised(tree, wanted, scope, role)
             return self.forms()[type(tree)](self, tree, wanted, scope, role)
         except Mistake:
             told = self._standing_alone(tree, wanted, scope, role) if known else None
@@ -218,6 +223,54 @@ class Elaboration(ABC):
             raise Mistake(told) from None
         finally:
             self.depth -= 1
+
+    # A `-o` in a signature's result or in an ascription is a promise: a function may stand
+    # there, and is checked to be linear once it is traced.
+
+    def promise(self, tree: syntax.Expression) -> syntax.Expression:
+        """The same expression: of what it gives it is said that it is linear."""
+        match tree:
+            case syntax.Lambda(body=body) | syntax.Let(body=body):
+                self.promise(body)
+            case syntax.If(then=then, otherwise=otherwise):
+                self.promise(then)
+                self.promise(otherwise)
+            case syntax.Case(alternatives=alternatives):
+                for alternative in alternatives:
+                    self.promise(alternative.body)
+        if not isinstance(tree, syntax.Let | syntax.If | syntax.Case):
+            self._promised.add(id(tree))
+        return tree
+
+    def _as_promised(
+        self, tree: syntax.Expression, wanted: Type, scope: Scope, role: str
+    ) -> typed.Expression:
+        linear = self.solver.resolve(wanted)
+        assert isinstance(linear, Linear)
+        span = tree.span
+        if self._is_linear_already(tree, wanted, scope, role):
+            return self.forms()[type(tree)](self, tree, wanted, scope, role)
+        function = Function(linear.domain, linear.codomain, origin=self.place(span))
+        node = self.forms()[type(tree)](self, tree, function, scope, role)
+        check = typed.Builtin("section", Function(function, linear), span=span)
+        return typed.Apply(check, node, linear, span=span)
+
+    def _is_linear_already(
+        self, tree: syntax.Expression, wanted: Type, scope: Scope, role: str
+    ) -> bool:
+        """Whether it is a linear map without being checked: a derivative, a matrix."""
+        if isinstance(tree, syntax.Lambda | syntax.LeftSection | syntax.RightSection):
+            return False
+        solver = self.solver
+        pending, classes = dict(solver.pending), set(solver.classes)
+        try:
+            with solver.speculation():
+                self.forms()[type(tree)](self, tree, wanted, scope, role)
+            return True
+        except Mistake as mistake:
+            return mistake.diagnostic.code != "not-linear"
+        finally:
+            solver.pending, solver.classes = pending, classes
 
     # What is wanted goes in first, so that a mistake inside is told where it is. But where
     # an expression is right by itself, the mistake is that something else is wanted of it.

@@ -172,6 +172,13 @@ def uncurried(type: Type) -> tuple[list[Type], Type]:
     return domains, type
 
 
+def gives_linear(type: Type) -> bool:
+    """Whether it is a linear map, or a function that comes to one at last."""
+    while isinstance(type, Function):
+        type = type.codomain
+    return isinstance(type, Linear)
+
+
 def with_origin(type: Type, origin: Origin) -> Type:
     """The same type, said to come from `origin` in all its parts but its variables."""
     match type:

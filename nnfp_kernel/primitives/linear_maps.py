@@ -7,6 +7,7 @@ that is done with the map afterwards is done with its structure (linear/maps.py)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..graph.graph import Graph, Wire
 from ..graph.rewrite import vectorise
@@ -14,8 +15,12 @@ from ..graph.sequences import resized, settled, unfilled
 from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Sequence, Value, holds_sequence, refilled, same_shape, spread
 from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.source import Span
+from ..language.syntax import NOWHERE
 from ..linear import maps, structure
 from ..linear.differentiate import linearize
+from ..linear.linearity import nonlinear_node
 from .table import Builtin, builtin
 
 
@@ -130,6 +135,94 @@ class LinearValue:
         return replace(self, linear_map=maps.ChooseL(condition, cells, residuals))
 
 
+class Promised(LinearValue):
+    """A function that is known or said to be linear. Applied, it is that function; its
+    linear map is made when something else is done with it."""
+
+    def __init__(
+        self, context: Tracer, function: Value, domain: t.Type, codomain: t.Type, checked: bool
+    ) -> None:
+        given = {
+            "context": context, "domain": domain, "codomain": codomain, "source": None,
+            "target": None, "function": function, "checked": checked,
+        }  # fmt: skip
+        self.__dict__.update(given, origin=context.builder.origin)
+
+    function: Value
+    checked: bool  # whether linearity is to be proved where it is used
+    origin: Span | None
+
+    @cached_property
+    def linear_map(self) -> maps.LinearMap:  # type: ignore[override]
+        # The derivative of a linear map is itself, at any point: at zero.
+        context = self.context
+        zero = context.rebuild(
+            self.domain, [context.builder.zeros(array) for array in context.layout(self.domain)]
+        )
+        self._prove(zero)
+        arrow = t.Function(self.domain, t.Linear(self.domain, self.codomain))
+        both = t.Function(t.Function(self.domain, self.codomain), arrow)
+        made = _derivative(context, Occurrence(both), self.function, zero)
+        return made.linear_map  # type: ignore[no-any-return]
+
+    def __call__(self, argument: Value) -> Value:
+        self._prove(argument)
+        return self.function(argument)
+
+    def forced(self) -> LinearValue:
+        return LinearValue(self.context, self.linear_map, self.domain, self.codomain)
+
+    def adjoint(self) -> LinearValue:
+        return self.forced().adjoint()
+
+    def then(self, other: LinearValue) -> LinearValue:
+        return self.forced().then(other)
+
+    def both(self, other: LinearValue) -> LinearValue:
+        return self.forced().both(other)
+
+    def plus(self, other: LinearValue) -> LinearValue:
+        return self.forced().plus(other)
+
+    def scaled(self, factor: Wire) -> LinearValue:
+        return self.forced().scaled(factor)
+
+    def choose(self, condition: Wire, otherwise: LinearValue) -> LinearValue:
+        return self.forced().choose(condition, otherwise)
+
+    def _prove(self, argument: Value) -> None:
+        """Told where it stands: a promise that does not hold."""
+        if not self.checked:
+            return
+        context, shaped = self.context, self.context.declarations.has_data(self.domain)
+        shaped = shaped or holds_sequence(argument)
+        here = spread(argument) if shaped else context.flatten(argument, self.domain)
+        graph, captured, _ = context.subgraph(
+            self.function, [wire.type for wire in here], self.domain, self.codomain,
+            argument if shaped else None,
+        )  # fmt: skip
+        active = [False] * len(captured) + [wire.type.differentiable for wire in here]
+        found = nonlinear_node(graph, active)
+        self.__dict__["checked"] = False
+        if found is None:
+            return
+        place = self.origin or NOWHERE
+        at = found.node.origin if found.node is not None else None
+        inside = at is not None and at.source == place.source
+        raise NnfpError(
+            Diagnostic(
+                "nonlinear-map",
+                "this is said to be a linear map, but it is not linear",
+                Label(at if inside and at is not None else place, "not linear in the argument"),
+                () if not inside or at == place else (Label(place, "`-o` is said of this"),),
+                (
+                    "A linear map keeps sums and multiples: `l (2 * u + v)` is `2 * l u + l v`. "
+                    "The linear map of a function f at x is `derivative f x`.",
+                ),
+            )
+        )
+
+
 def _measured(context: Tracer, tangent: Value, space: Value) -> Value:
     """A tangent with the room of a space of sequences of run-time length, whose lengths
     are required of it; any other as it is."""
@@ -197,12 +290,15 @@ def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
         def function(x: Wire) -> Wire:
             return context.builder.emit("contract", matrix, x, left=(0, 1), right=(1,), out=(0,))
 
-    # The derivative of a linear map is itself, at any point: at zero.
-    at_zero = context.rebuild(
-        linear.domain, [context.builder.zeros(array) for array in context.layout(linear.domain)]
-    )
-    both = t.Function(t.Function(linear.domain, linear.codomain), t.Function(linear.domain, linear))
-    return _derivative(context, Occurrence(both), function, at_zero)
+    return Promised(context, function, linear.domain, linear.codomain, checked=False)
+
+
+def _section(context: Tracer, use: Occurrence, function: Value) -> Value:
+    linear = use.result(1)
+    assert isinstance(linear, t.Linear)
+    if isinstance(function, LinearValue):
+        return function
+    return Promised(context, function, linear.domain, linear.codomain, checked=True)
 
 
 def _linear(context: Tracer, value: Value, type: t.Type) -> LinearValue:
@@ -263,6 +359,16 @@ builtin(
         "asLinear", "(a -> b) -> (a -o b) where vector a, vector b", 1, _as_linear,
         doc="A linear function or a matrix as a linear map; put in where one is wanted.",
         latex=r"{0}",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "section", "(a -> b) -> (a -o b) where vector a, vector b", 1, _section,
+        doc="A function that is linear, as a linear map: a section `(w @)` of a bilinear map, "
+        "for example. It is checked to be linear.",
+        latex=r"{0}",
+        example="adjoint (section ([[1, 2], [3, 4]] @)) [1, 0]",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(

@@ -18,6 +18,11 @@ from nnfp_kernel import NnfpError, Session
         "f : R[n,2] -o R[2]\nf xs = fold (\\(s, x) -> s / 2 + x) zero xs",
         "f : R[5] -o R[3]\nf xs = window[3] sum xs",
         "f : (a -> R) -> a -> (a -o a)\nf g x = derivative (grad g) x",
+        "f : R[3] -> (R[3] -o R[3])\nf x = let y = tanh x in \\dx -> (1 - y * y) * dx",
+        "f : R[3] -> R[3] -> (R[3] -o R[3])\nf x = \\y z -> x * y * z",
+        "f : R -> (R[3] -o R[3])\nf x = if x > 0 then (2 *) else \\v -> reverse v",
+        "f : R[3] -> R\nf x = (sum : R[3] -o R) x",
+        "f : R[3] -> R[3]\nf x = let g : R[3] -o R[3]; g y = 2 * y in adjoint g x",
     ],
 )
 def test_what_is_linear_is_taken_as_linear(program: str) -> None:
@@ -44,9 +49,36 @@ def test_what_is_not_linear_is_refused_at_its_own_cell(program: str) -> None:
     assert diagnostic.primary.span.source.text == program
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "f : R[3] -> (R[3] -o R[3])\nf x = \\v -> tanh v",
+        "f : R[3] -> (R[3] -o R[3])\nf x = let y = 2 * x in \\v -> y + v",
+        "f : R[3] -> R\nf x = sum ((\\v -> v * v : R[3] -o R[3]) x)",
+        "f : R[3] -> R[3]\nf x = (tanh : R[3] -o R[3]) x",
+        "f : R[3] -> R[3]\nf x = let g : R[3] -o R[3]; g y = exp y in g x",
+        "(\\v -> v * v : R[3] -o R[3]) [1, 2, 3]",
+    ],
+)
+def test_a_promise_inside_a_definition_is_kept_or_told(program: str) -> None:
+    with pytest.raises(NnfpError) as caught:
+        Session(precision=64).run(program)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "nonlinear-map"
+
+
 def test_the_adjoint_of_a_linear_definition_is_its_transpose() -> None:
     session = Session(precision=64)
     session.run("a = [[1, 2, 3], [4, 5, 6]]\nf : R[3] -o R[2]\nf x = a @ x")
     a = numpy.array([[1.0, 2, 3], [4, 5, 6]])
     numpy.testing.assert_allclose(session.evaluate("adjoint f [1, 2]"), a.T @ [1, 2])
     numpy.testing.assert_allclose(session.evaluate("matrix f"), a)
+
+
+def test_what_a_function_gives_as_a_linear_map_is_one() -> None:
+    session = Session(precision=64)
+    session.run("f : R[3] -> (R[3] -o R[3])\nf x = \\v -> x * reverse v")
+    found = session.evaluate("matrix (2 * f [1, 2, 3] >> f [1, 1, 1])")
+    numpy.testing.assert_allclose(found, numpy.diag([6.0, 4, 2]))
+    found = session.evaluate("adjoint (f [1, 2, 3]) [1, 0, 2]")
+    numpy.testing.assert_allclose(found, [6.0, 0, 1])
