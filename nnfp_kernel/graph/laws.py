@@ -42,7 +42,7 @@ class Simplifier(Builder):
         key = (name, own, *operation.parameters.items())
         wire = self._known.get(key)
         if wire is None:
-            for law in LAWS.get(name, ()):
+            for law in self.laws(name):
                 wire = law(self, operation.parameters, own)
                 if wire is not None:
                     break
@@ -50,6 +50,10 @@ class Simplifier(Builder):
                 (wire,) = super().add(operation, own)
             self._known[key] = wire
         return (wire,)
+
+    def laws(self, name: str) -> Sequence[Law]:
+        """The laws of the primitive `name`, in the order in which they are tried."""
+        return LAWS.get(name, ())
 
     def made_by(self, wire: Wire, name: str) -> Node | None:
         """The node that made `wire`, if it is a use of the primitive `name`."""

@@ -3,6 +3,7 @@
     vectorise   map (f >> g) = map f >> map g, and the map of a primitive is the
                 primitive over one more axis (graph/vectorise.py)
     optimise    that, choices in a batch resolved, and the laws of loops (graph/loops.py)
+    tidy        only what makes it shorter to read: maps and loops stay
 
 Both apply the laws of primitives (graph/laws.py) wherever they fire, make equal nodes
 once and dead nodes not at all.
@@ -10,12 +11,14 @@ once and dead nodes not at all.
 
 from __future__ import annotations
 
-from .graph import Graph
-from .laws import LAWS, Primitives, Simplifier
+from collections.abc import Sequence
+
+from .graph import Graph, Map
+from .laws import LAWS, Law, Primitives, Simplifier
 from .loops import put_loop, put_tree_loop
 from .vectorise import Rebuild
 
-__all__ = ["LAWS", "Simplifier", "optimise", "vectorise"]
+__all__ = ["LAWS", "Simplifier", "optimise", "tidy", "vectorise"]
 
 
 def vectorise(primitives: Primitives, graph: Graph) -> Graph:
@@ -42,3 +45,39 @@ def optimise(primitives: Primitives, graph: Graph) -> Graph:
     """
     rebuild = Rebuild(primitives, True, put_loop, put_tree_loop)
     return rebuild.graph(graph)
+
+
+def tidy(primitives: Primitives, graph: Graph) -> Graph:
+    """The graph as it is read: equal nodes once, dead ones not at all, nothing multiplied
+    by one or added to zero. What the program says by maps and loops stays so.
+
+    >>> from nnfp_kernel.primitives import PRIMITIVES
+    >>> from nnfp_kernel.graph.graph import ArrayType, Builder
+    >>> builder = Builder(PRIMITIVES)
+    >>> x = builder.input(ArrayType("R", (2,)), "x")
+    >>> graph = builder.finish([builder.emit("add", x, builder.zeros(x.type))])
+    >>> len(tidy(PRIMITIVES, graph).nodes)
+    0
+    """
+    return _Tidying(primitives).graph(graph)
+
+
+_PLAIN = frozenset(("add", "subtract", "mul", "negate", "conj", "reverse", "reshape", "transpose"))
+
+
+class _Reader(Simplifier):
+    """Applies the laws that make a graph shorter."""
+
+    def child(self) -> _Reader:
+        return _Reader(self.primitives, self)
+
+    def laws(self, name: str) -> Sequence[Law]:
+        return super().laws(name) if name in _PLAIN else ()
+
+
+class _Tidying(Rebuild):
+    def start(self) -> Simplifier:
+        return _Reader(self.primitives)
+
+    def _irreducible(self, each: Map) -> bool:
+        return True

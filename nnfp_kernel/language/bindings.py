@@ -290,13 +290,13 @@ class Bindings(References):
                 if local_signature is not None:
                     told = f"the signature of `{binding.pattern.name}`"
                     type_ = self.reader.read_as(local_signature.type, told)
-            body = binding.body
+            bound = binding.body
             if binding.parameters:
-                body = syntax.Lambda(binding.parameters, body, span=binding.span)
-                self._made.append(body)
+                bound = syntax.Lambda(binding.parameters, bound, span=binding.span)
+                self._made.append(bound)
             if gives_linear(type_):
-                self.promise(body)
-            value = self.expression(body, type_, inner, "")
+                self.promise(bound)
+            value = self.expression(bound, type_, inner, "")
             pattern = self.pattern(binding.pattern, type_, inner)
             exhaustive.must_match(pattern, binding.pattern.span, self.world.declarations)
             made.append((pattern, value))

@@ -365,8 +365,9 @@ def settle_all(
     taken: Callable[[Constraint], None] | None = None,
     wrong: Callable[[Constraint, Mistake], None] | None = None,
 ) -> None:
-    """Settle what is open, in an order that no history is in: by kind, then by the name of
-    the definition, then by place. After each kind that settled anything, from the start.
+    """Settle what is open, in an order that no history is in: by kind, then what concerns
+    only a definition's own weights before what uses another's (`cell.W`), then by the name
+    of the definition, then by place. After each kind that settled anything, from the start.
 
     `taken` is told of every default; `wrong` of those that do not fit.
     """
@@ -375,7 +376,9 @@ def settle_all(
         progress = False
         for kind in DEFAULT_ORDER:
             waiting = [c for c in constraints_since(solver, start) if c.kind == kind]
-            for constraint in sorted(waiting, key=_settling_order):
+            borrowing = {c.sequence for c in waiting if _borrows(solver, c)}
+            waiting.sort(key=lambda c: (c.sequence in borrowing, *_settling_order(c)))
+            for constraint in waiting:
                 if constraint.sequence not in solver.pending:
                     continue
                 try:
@@ -391,6 +394,15 @@ def settle_all(
                         taken(constraint)
             if progress:
                 break
+
+
+def _borrows(solver: Solver, constraint: Constraint) -> bool:
+    """Whether what is open in it belongs to the weights of another definition."""
+    return any(
+        solver.anchored[variable.identity].definition != constraint.owner
+        for variable in constraint.variables(solver)
+        if variable.identity in solver.anchored
+    )
 
 
 def _settling_order(constraint: Constraint) -> tuple[str, int, int, int]:

@@ -544,6 +544,9 @@ class _Writer:
             steps.append(self.applied_type(type_tree.domain))
             steps += [_LINE, self.glyph(type_tree.arrow), " "]
             type_tree = type_tree.codomain
+            if isinstance(type_tree, s.TypeArrow) and type_tree.arrow == "-o":
+                # A linear map that comes out is a value of its own: `a -> (a -o b)`.
+                return _Group([*steps, self.plain_type(type_tree)])
         return _Group([*steps, self.applied_type(type_tree)])
 
     def applied_type(self, type_tree: s.TypeTree) -> _Document:

@@ -17,6 +17,7 @@ from .telling import did_you_mean, nearest, start_of
 from .types import (
     Array,
     Function,
+    Linear,
     Type,
 )
 
@@ -118,6 +119,55 @@ def _window(
     return typed.Builtin(name, found, tuple(extents), chosen, span=span), found
 
 
+def _overlap_add(
+    self: References,
+    name: str,
+    sizes: Sequence[syntax.SizeTree],
+    options: Sequence[syntax.BracketOption],
+    span: Span,
+) -> tuple[typed.Expression, Type]:
+    """`overlapAdd[n]`, `overlapAdd[h,w]`: windows back into an array of such a length."""
+    solver = self.solver
+    place = self.place(span, f"`{name}`")
+    if not 1 <= len(sizes) <= 3:
+        raise self.fail(
+            "bracket-count",
+            f"`{name}` takes one, two or three sizes in brackets",
+            span,
+            f"{len(sizes)} given",
+            notes=["They are the lengths of what the windows are put back into, for example:"],
+            suggestion=f"{name}[6]",
+        )
+    lengths = [solver.fresh_size("n") if n is None else n for n in self.sizes_of(sizes)]
+    chosen: dict[str, Size | str] = {}
+    for option in options:
+        value = (
+            None if isinstance(option.value, str) else self.sizes_of([option.value])[0]
+        )  # fmt: skip
+        if option.name not in ("stride", "dilation") or value is None or value.value == 0:
+            raise self.fail(
+                "bad-option",
+                f"`{name}` has the options `stride` and `dilation`, numbers above 0",
+                option.span,
+                "neither of them",
+            )
+        chosen[option.name] = value
+    stride, dilation = (chosen.get(option, constant(1)) for option in ("stride", "dilation"))
+    assert isinstance(stride, Size)
+    assert isinstance(dilation, Size)
+    element = solver.fresh("a", place)
+    windows: Type = element
+    whole: Type = element
+    extents = [solver.fresh_size("k") for _ in lengths]
+    for k in reversed(extents):
+        windows = Array(windows, k, origin=place)
+    for n, k in reversed(list(zip(lengths, extents, strict=True))):
+        whole = Array(whole, n, origin=place)
+        windows = Array(windows, (n - (k - 1) * dilation - 1) // stride + 1, origin=place)
+    found = Linear(windows, whole, origin=place)
+    return typed.Builtin(name, found, tuple(lengths), chosen, span=span), found
+
+
 def _reshape(
     self: References,
     name: str,
@@ -157,5 +207,6 @@ OWN_RULES: Mapping[str, Rule] = {
     "window": _window,
     "pool": _window,
     "reshape": _reshape,
+    "overlapAdd": _overlap_add,
     "stack": _stack_alone,
 }

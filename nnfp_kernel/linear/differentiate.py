@@ -240,7 +240,7 @@ def _trace(
     for inner, outer, flag in zip(graph.inputs, inputs, active, strict=True):
         place[inner] = builder.own(outer)
         if flag:
-            variable[inner] = Variable(inner.type)
+            variable[inner] = Variable(inner.type, inner.name)
             given.append(variable[inner])
     useful = _useful(graph, wanted)
     before = builder.origin
@@ -251,7 +251,9 @@ def _trace(
             made: Sequence[Wire] = _inline(builder, node, operands)
         else:
             made = _node(builder, trace, node, operands, useful)
-        place.update(zip(node.outputs, made, strict=True))
+        for old, new in zip(node.outputs, made, strict=True):
+            place[old] = new
+            new.name = new.name or old.name
     for place_among, make in reversed(trace.later):
         trace.parts[place_among:place_among] = make()
     builder.origin = before
@@ -306,7 +308,7 @@ def _call(
     (output,) = made = builder.add(call, operands)
     if primitive.kind == "discrete" or not output.type.differentiable:
         return made
-    result = Variable(output.type)
+    result = Variable(output.type, node.outputs[0].name)
     variables = [trace.variable.get(wire) for wire in node.inputs]
     origin, branches = builder.origin, coefficients_within(trace.taken, node)
     if branches:
@@ -461,7 +463,7 @@ def _kept(
 def _results(trace: _Trace, wires: Sequence[Wire]) -> tuple[Variable, ...]:
     """New variables for the outputs of a node."""
     for wire in wires:
-        trace.variable[wire] = Variable(wire.type)
+        trace.variable[wire] = Variable(wire.type, wire.name)
     return tuple(trace.variable[wire] for wire in wires)
 
 

@@ -57,6 +57,11 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
                     if not flags[k] and not _is_zero(graph, node.inputs[k]):
                         raise Nonlinear(node)
                 return [True]
+            # Of a `solve`: linear in the right side, whatever it is in the matrix.
+            if primitive.kind == "general" and primitive.open_positions:
+                if sum(flags) == sum(open_flags):
+                    return [True]
+                raise Nonlinear(node)
             # A quotient is linear in what is divided.
             if primitive.name == "divide" and flags == [True, False]:
                 return [True]

@@ -681,6 +681,7 @@ class Variable:
     """A tangent in a network: the sum of all contributions to it."""
 
     type: ArrayType
+    name: str = ""  # for people: that of the primal's wire
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -723,6 +724,8 @@ class Network(LinearMap):
                 if wire is not None:
                     old = value.get(variable)
                     value[variable] = wire if old is None else builder.emit("add", old, wire)
+                    if variable.name and not value[variable].name:
+                        value[variable].name = f"d{variable.name}"
 
         before = builder.origin
         contribute(self.inputs, tangents)
@@ -851,20 +854,22 @@ class MapL(LinearMap):
         operands: list[Wire] = []
         residuals = []
 
-        def take(wire: Wire, type: ArrayType) -> Wire:
+        def take(wire: Wire, like: Wire | Variable, prefix: str = "") -> Wire:
             operands.append(wire)
-            return child.input(type, wire.name)
+            return child.input(like.type, prefix + like.name if like.name else "")
 
+        network, held = self.cell.network, self.cell.prologue.inputs
         given = [(k, t) for k, t in enumerate(tangents) if t is not None]
-        residuals += [take(wire, wire.type) for wire in self.shared]
+        residuals += [take(*pair) for pair in zip(self.shared, held, strict=False)]
         for k, tangent in given:
             if self.shared_inputs[k]:
-                inner[k] = take(tangent, tangent.type)
+                inner[k] = take(tangent, network.inputs[k], "d")
         count = len(operands)
-        residuals += [take(wire, wire.type.element()) for wire in self.stacked]
+        stacked = held[len(self.shared) :]
+        residuals += [take(*pair) for pair in zip(self.stacked, stacked, strict=True)]
         for k, tangent in given:
             if not self.shared_inputs[k]:
-                inner[k] = take(tangent, tangent.type.element())
+                inner[k] = take(tangent, network.inputs[k], "d")
 
         child.origin = builder.origin
         results = self.cell.apply(child, residuals, inner)
@@ -948,29 +953,31 @@ class Recurrence(LinearMap):
         inner: list[Tangent] = [None] * len(tangents)
         operands: list[Wire] = []
 
-        def take(wire: Wire, type: ArrayType) -> Wire:
+        def take(wire: Wire, like: Wire | Variable, prefix: str = "") -> Wire:
             operands.append(wire)
-            return child.input(type, wire.name)
+            return child.input(like.type, prefix + like.name if like.name else "")
 
-        shared = [take(wire, wire.type) for wire in self.shared]
+        held = self.cell.prologue.inputs
+        shared = [take(*pair) for pair in zip(self.shared, held, strict=False)]
         for k in range(self.states + self.elements, len(tangents)):
             if (tangent := tangents[k]) is not None:
-                inner[k] = take(tangent, tangent.type)
+                inner[k] = take(tangent, network.inputs[k], "d")
         count = len(operands)
         for k in range(self.states):
             if live[k]:
-                type = network.inputs[k].type
-                inner[k] = take(tangents[k] or builder.zeros(type), type)
+                like = network.inputs[k]
+                inner[k] = take(tangents[k] or builder.zeros(like.type), like, "d")
         sums: list[Tangent] = [None] * len(network.outputs)
         for k in range(last, len(network.outputs)):
             if after[k]:
-                type = network.outputs[k].type
-                sums[k] = take(builder.zeros(type), type)
+                like = network.outputs[k]
+                sums[k] = take(builder.zeros(like.type), like, "d")
         carried = len(operands) - count
-        stacked = [take(wire, wire.type.element()) for wire in self.stacked]
+        each = zip(self.stacked, held[len(self.shared) :], strict=True)
+        stacked = [take(*pair) for pair in each]
         for k in range(self.states, self.states + self.elements):
             if (tangent := tangents[k]) is not None:
-                inner[k] = take(tangent, tangent.type.element())
+                inner[k] = take(tangent, network.inputs[k], "d")
 
         results = self.cell.apply(child, [*shared, *stacked], inner)
         outputs = []

@@ -15,6 +15,7 @@ from . import (
     elementwise,
     indexing,
     linear_maps,
+    linear_names,
     machines,
     matrix,
     movement,
@@ -29,6 +30,6 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "machines", "matrix", "movement", "random", "reduction", "trees", "whiles",
+    "linear_names", "machines", "matrix", "movement", "random", "reduction", "trees", "whiles",
     "windows",
 ]  # fmt: skip

@@ -222,7 +222,7 @@ function(
 )  # fmt: skip
 function(
     "erfc", lambda lax, x: lax.erfc(x), lambda x, y: _bell(x, -2 / sqrt(pi)),
-    r"\operatorname{{erfc}} {0}", "One minus the error function.", kinds="R", public=False,
+    r"\operatorname{{erfc}} {0}", "One minus the error function.", kinds="R",
 )  # fmt: skip
 function(
     "lgamma", lambda lax, x: lax.lgamma(x), lambda x, y: x.apply("digamma"),
@@ -241,7 +241,6 @@ function(
     _reciprocal_or_zero,
     lambda x, y: -(y * y),
     r"{0}^{{+}}", "1 / x, and 0 at 0: the pseudo-inverse of a number.", kinds="R", low=0.4,
-    public=False,
     operations=4,
 )  # fmt: skip
 function(

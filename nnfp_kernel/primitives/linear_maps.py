@@ -153,7 +153,7 @@ class Promised(LinearValue):
     origin: Span | None
 
     @cached_property
-    def linear_map(self) -> maps.LinearMap:  # type: ignore[override]
+    def linear_map(self) -> maps.LinearMap:
         # The derivative of a linear map is itself, at any point: at zero.
         context = self.context
         zero = context.rebuild(
@@ -163,7 +163,8 @@ class Promised(LinearValue):
         arrow = t.Function(self.domain, t.Linear(self.domain, self.codomain))
         both = t.Function(t.Function(self.domain, self.codomain), arrow)
         made = _derivative(context, Occurrence(both), self.function, zero)
-        return made.linear_map  # type: ignore[no-any-return]
+        assert isinstance(made, LinearValue)
+        return made.linear_map
 
     def __call__(self, argument: Value) -> Value:
         self._prove(argument)

@@ -1,0 +1,706 @@
+"""How each primitive of the graph is written in the language: graph → term.
+
+A `Term` is an expression with the type of the array it stands for. The operators of the
+language repeat an operand over missing leading axes; so a term may stand for an array by
+one with fewer axes (`core`), and is written out (`replicate`) only where that does not do.
+
+    contract   `w @ x`, `outer`, `dot`, under further axes by `map` and `zipWith`
+    movement   `take`, `drop`, `reverse`, `transpose`, …, inside by `map`
+    the rest   by the name it has in the language
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy
+
+from ..graph.graph import ArrayType, Constant
+from ..graph.primitive import Parameters
+from ..language import syntax as s
+
+Shape = tuple[int, ...]
+
+
+class Unspeakable(Exception):
+    """Something of a graph that the language has no words for."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """An expression that stands for an array of `type`: by itself, or, repeated over
+    leading axes, by an array of shape `core`."""
+
+    tree: s.Expression
+    type: ArrayType
+    core: Shape
+    depth: int = 0
+    heavy: bool = False  # worth doing once only
+    below: int | None = None  # an Int known to be a Fin of this size
+
+    @property
+    def whole(self) -> bool:
+        """Whether it stands for the array without being repeated."""
+        return self.core == self.type.shape
+
+    @property
+    def atom(self) -> bool:
+        return isinstance(self.tree, s.Name | s.Path | s.Number)
+
+
+def term(tree: s.Expression, type: ArrayType, **more: Any) -> Term:
+    """A term that stands for an array as it is."""
+    return Term(tree, type, type.shape, **more)
+
+
+@dataclass
+class Names:
+    """New names for a definition: none that is in use."""
+
+    taken: set[str] = field(default_factory=set)
+
+    def fresh(self, wanted: str) -> str:
+        """`wanted`, or with a number after it.
+
+        >>> names = Names({"x"})
+        >>> names.fresh("x"), names.fresh("y"), names.fresh("x")
+        ('x2', 'y', 'x3')
+        """
+        name, number = wanted, 2
+        while name in self.taken:
+            name, number = f"{wanted}{number}", number + 1
+        self.taken.add(name)
+        return name
+
+
+# --- making expressions ------------------------------------------------------------------------
+
+
+def apply(function: s.Expression | str, *arguments: s.Expression) -> s.Expression:
+    """`f x y`."""
+    tree = s.Name(function) if isinstance(function, str) else function
+    for argument in arguments:
+        tree = s.Apply(tree, argument)
+    return tree
+
+
+def sized(name: str, *sizes: int, **options: int) -> s.Expression:
+    """`take[3]`, `window[3, stride=2]`."""
+    given = tuple(s.BracketOption(option, s.SizeNumber(n)) for option, n in options.items())
+    return s.Bracket(name, tuple(map(s.SizeNumber, sizes)), given)
+
+
+def lambda_(parameters: Sequence[str], body: s.Expression) -> s.Expression:
+    """`\\(x, y) -> e`; a function of one argument that is only applied to it is itself."""
+    if len(parameters) == 1:
+        (name,) = parameters
+        plain = s.Name(name)
+        if (
+            isinstance(body, s.Apply)
+            and body.argument == plain
+            and not mentions(body.function, name)
+        ):
+            return body.function
+        return s.Lambda((s.PatternName(name),), body)
+    return s.Lambda((s.PatternTuple(tuple(map(s.PatternName, parameters))),), body)
+
+
+def mentions(tree: s.Tree, name: str) -> bool:
+    """Whether a name occurs in an expression."""
+    return any(isinstance(part, s.Name) and part.name == name for part in s.walk(tree))
+
+
+def under(axes: int, function: s.Expression) -> s.Expression:
+    """A function applied inside so many leading axes: `map (map f)`."""
+    for _ in range(axes):
+        function = apply("map", function)
+    return function
+
+
+def number(value: Any, kind: str = "R") -> s.Expression:
+    """A literal."""
+    if kind == "Bool":
+        return s.Name("True" if value else "False")
+    value = value.item() if isinstance(value, numpy.generic) else value
+    if isinstance(value, complex):
+        if value.imag:
+            raise Unspeakable(f"the complex number {value}")
+        value = value.real
+    if not isfinite(value):
+        infinite = s.Binary("/", s.Number(1), s.Number(0))
+        if value != value:
+            raise Unspeakable("a constant that is no number")
+        return infinite if value > 0 else s.Negate(infinite)
+    plain = int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
+    return s.Negate(s.Number(-plain)) if value < 0 else s.Number(plain)
+
+
+def constant(operation: Constant) -> Term:
+    """A literal array; one number repeated stays one."""
+    value, type = operation.value, operation.type
+    if value.ndim and value.size and (value == value.flat[0]).all():
+        return Term(number(value.flat[0], type.kind), type, ())
+    if value.size == 0:
+        return zeros(type)
+
+    def literal(array: Any) -> s.Expression:
+        if not array.ndim:
+            return number(array[()], type.kind)
+        return s.Sequence(tuple(map(literal, array)))
+
+    return term(literal(value), type)
+
+
+def zeros(type: ArrayType) -> Term:
+    return Term(s.Number(0), type, ())
+
+
+def whole(given: Term) -> s.Expression:
+    """The expression of a term, written out over all of its axes."""
+    tree = given.tree
+    missing = given.type.shape[: given.type.rank - len(given.core)]
+    for size in reversed(missing):
+        tree = apply(sized("replicate", size), tree)
+    return tree
+
+
+def deeper(*operands: Term) -> dict[str, Any]:
+    """What a term made of others inherits."""
+    return {
+        "depth": 1 + max((operand.depth for operand in operands), default=0),
+        "heavy": any(operand.heavy for operand in operands),
+    }
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+Spelling = Callable[["Call"], Term]
+SPELLINGS: dict[str, Spelling] = {}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a primitive, its operands spelled."""
+
+    parameters: Parameters
+    operands: tuple[Term, ...]
+    type: ArrayType
+    names: Names
+
+    def made(self, tree: s.Expression, **more: Any) -> Term:
+        return term(tree, self.type, **{**deeper(*self.operands), **more})
+
+    def lifted(self, tree: s.Expression) -> Term:
+        """Of an operation that works entry by entry."""
+        core = max((operand.core for operand in self.operands), key=len)
+        return Term(tree, self.type, core, **deeper(*self.operands))
+
+    def axis_of(self, function: s.Expression, axis: int | None = None) -> Term:
+        """A function of the first operand along an axis."""
+        place = self.parameters["axis"] if axis is None else axis
+        return self.made(apply(under(place, function), whole(self.operands[0])))
+
+
+def spell(
+    name: str, parameters: Parameters, operands: Sequence[Term], type: ArrayType, names: Names
+) -> Term:
+    """The term of one primitive at its operands. Raises Unspeakable."""
+    rule = SPELLINGS.get(name)
+    if rule is None:
+        raise Unspeakable(f"the operation `{name}`")
+    return rule(Call(parameters, tuple(operands), type, names))
+
+
+def spelling(*names: str) -> Callable[[Spelling], Spelling]:
+    def enter(rule: Spelling) -> Spelling:
+        for name in names:
+            SPELLINGS[name] = rule
+        return rule
+
+    return enter
+
+
+# --- entry by entry ------------------------------------------------------------------------------
+
+
+def _function(name: str) -> Spelling:
+    return lambda call: call.lifted(apply(name, *(each.tree for each in call.operands)))
+
+
+def _operator(operator: str) -> Spelling:
+    return lambda call: call.lifted(
+        s.Binary(operator, call.operands[0].tree, call.operands[1].tree)
+    )
+
+
+for _name in (
+    "tanh", "sigmoid", "relu", "gelu", "silu", "softplus", "exp", "log", "log1p", "expm1", "sin",
+    "cos", "tan", "abs", "sign", "sqrt", "square", "erf", "erfc", "lgamma", "digamma", "max", "min",
+    "conj", "select", "not", "reciprocalOrZero",
+):  # fmt: skip
+    SPELLINGS[_name] = _function(_name)
+for _name, _sign in (
+    ("add", "+"), ("subtract", "-"), ("divide", "/"), ("pow", "^"), ("and", "&&"), ("or", "||"),
+):  # fmt: skip
+    SPELLINGS[_name] = _operator(_sign)
+SPELLINGS["magnitude"] = _function("sqrt")
+
+_COMPARISONS = {"eq": "==", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+@spelling("compare")
+def _compare(call: Call) -> Term:
+    return _operator(_COMPARISONS[call.parameters["how"]])(call)
+
+
+@spelling("negate")
+def _negate(call: Call) -> Term:
+    return call.lifted(s.Negate(call.operands[0].tree))
+
+
+@spelling("reciprocal")
+def _reciprocal(call: Call) -> Term:
+    return call.lifted(s.Binary("/", s.Number(1), call.operands[0].tree))
+
+
+@spelling("power")
+def _power(call: Call) -> Term:
+    exponent, base = call.parameters["exponent"], call.operands[0].tree
+    power = base if abs(exponent) == 1 else s.Binary("^", base, s.Number(abs(exponent)))
+    return call.lifted(power if exponent >= 0 else s.Binary("/", s.Number(1), power))
+
+
+@spelling("polygamma")
+def _polygamma(call: Call) -> Term:
+    return call.lifted(apply(sized("polygamma", call.parameters["order"]), call.operands[0].tree))
+
+
+@spelling("mul")
+def _mul(call: Call) -> Term:
+    left, right = call.operands
+    other = apply("conj", right.tree) if call.parameters.get("conjugate") else right.tree
+    return call.lifted(s.Binary("*", left.tree, other))
+
+
+@spelling("convert")
+def _convert(call: Call) -> Term:
+    (given,) = call.operands
+    kinds = given.type.kind, call.parameters["kind"]
+    if kinds[0] == kinds[1] or isinstance(given.tree, s.Number):
+        return call.lifted(given.tree)
+    if kinds in (("Bool", "R"), ("Int", "R")):
+        return call.lifted(apply("toReal", given.tree))
+    if kinds == ("C", "R"):
+        return call.lifted(apply("real", given.tree))
+    raise Unspeakable(f"a conversion from {kinds[0]} to {kinds[1]}")
+
+
+@spelling("hold")
+def _hold(call: Call) -> Term:
+    return call.operands[0]
+
+
+@spelling("clamp")
+def _clamp(call: Call) -> Term:
+    low, high = number(call.parameters["low"]), number(call.parameters["high"])
+    return call.lifted(apply("max", low, apply("min", high, call.operands[0].tree)))
+
+
+# --- products ------------------------------------------------------------------------------------
+
+
+@spelling("contract")
+def _contract(call: Call) -> Term:
+    left, right, out = (call.parameters[side] for side in ("left", "right", "out"))
+    a, b = call.operands
+    if not set(left) - set(out) and not set(right) - set(out):
+        for one, other, ours, theirs in ((a, b, left, right), (b, a, right, left)):
+            # Entry by entry, the one with fewer axes repeated over the leading ones.
+            if ours == out and theirs == out[len(out) - len(theirs) :]:
+                pair = (one.tree, _conjugated(call, b, other.tree)) if one is a else (
+                    other.tree, _conjugated(call, b, one.tree)
+                )  # fmt: skip
+                core = max(one.core, other.core, key=len)
+                return Term(s.Binary("*", *pair), call.type, core, **deeper(a, b))
+    tree = _product(
+        whole(a), tuple(left), _conjugated(call, b, whole(b)), tuple(right), tuple(out), call.names
+    )
+    return call.made(tree, heavy=True)
+
+
+def _conjugated(call: Call, operand: Term, tree: s.Expression) -> s.Expression:
+    conjugate = call.parameters.get("conjugate") and operand.type.kind == "C"
+    return apply("conj", tree) if conjugate else tree
+
+
+Labels = tuple[int, ...]
+
+
+def _product(
+    a: s.Expression, left: Labels, b: s.Expression, right: Labels, out: Labels, names: Names
+) -> s.Expression:
+    """The sum of products over the labels that `out` lacks."""
+    for one, ours, other, theirs in ((a, left, b, right), (b, right, a, left)):
+        summed = set(ours) & set(theirs) - set(out)
+        if not ours or not theirs:
+            rest = ours or theirs
+            if rest == out:
+                return s.Binary("*", *((one, other) if not ours else (other, one)))
+        vectors = len(summed) == 1 and max(len(ours), len(theirs)) == 2 and ours and theirs
+        meet = vectors and ours[-1] == theirs[0] and (*ours[:-1], *theirs[1:]) == out
+        if meet and max(len(ours), len(theirs)) <= 2:
+            return s.Binary("@", one, other)
+        if not summed and len(ours) == len(theirs) == 1 and out == (*ours, *theirs):
+            return apply("outer", one, other)
+    if not out and set(left) == set(right):
+        return apply("dot", a, _ordered(b, right, left))
+    # Two matrices, one of them the other way round.
+    if len(left) == len(right) == len(out) == 2 and len({*left, *right}) == 3:
+        (label,) = set(left) - set(out)
+        (row,), (column,) = _without(left, label), _without(right, label)
+        if out[0] == row:
+            first = _ordered(a, left, (row, label))
+            return s.Binary("@", first, _ordered(b, right, (label, column)))
+        first = _ordered(b, right, (column, label))
+        return s.Binary("@", first, _ordered(a, left, (label, row)))
+    head, rest = out[0], out[1:]
+    p, q = names.fresh("p"), names.fresh("q")
+    if head in left and head in right:
+        ours, theirs = (head, *_without(left, head)), (head, *_without(right, head))
+        body = _product(s.Name(p), ours[1:], s.Name(q), theirs[1:], rest, names)
+        pair = s.Tuple((_ordered(a, left, ours), _ordered(b, right, theirs)))
+        return apply("zipWith", lambda_((p, q), body), pair)
+    if head in left:
+        ours = (head, *_without(left, head))
+        body = _product(s.Name(p), ours[1:], b, right, rest, names)
+        return apply("map", lambda_((p,), body), _ordered(a, left, ours))
+    theirs = (head, *_without(right, head))
+    body = _product(a, left, s.Name(q), theirs[1:], rest, names)
+    return apply("map", lambda_((q,), body), _ordered(b, right, theirs))
+
+
+def _without(labels: Labels, label: int) -> Labels:
+    return tuple(each for each in labels if each != label)
+
+
+def _ordered(tree: s.Expression, labels: Labels, wanted: Labels) -> s.Expression:
+    """The axes in another order, by exchanging neighbours."""
+    order = list(labels)
+    for place, label in enumerate(wanted):
+        for k in range(order.index(label), place, -1):
+            tree = apply(under(k - 1, s.Name("transpose")), tree)
+            order[k - 1], order[k] = order[k], order[k - 1]
+    return tree
+
+
+# --- movement ------------------------------------------------------------------------------------
+
+
+@spelling("transpose")
+def _transpose(call: Call) -> Term:
+    permutation = call.parameters["permutation"]
+    start = tuple(range(len(permutation)))
+    return call.made(_ordered(whole(call.operands[0]), start, tuple(permutation)))
+
+
+@spelling("broadcast")
+def _broadcast(call: Call) -> Term:
+    (given,), axes, shape = call.operands, call.parameters["axes"], call.parameters["shape"]
+    first = len(shape) - len(axes)
+    if tuple(axes) == tuple(range(first, len(shape))):
+        return Term(given.tree, call.type, given.core, given.depth, given.heavy, given.below)
+
+    def repeated(tree: s.Expression, shape: Shape, axes: Shape) -> s.Expression:
+        rest = tuple(axis - 1 for axis in axes if axis)
+        if not shape:
+            return tree
+        if 0 not in axes:
+            return apply(sized("replicate", shape[0]), repeated(tree, shape[1:], rest))
+        if len(axes) == len(shape):
+            return tree
+        name = call.names.fresh("p")
+        return apply("map", lambda_((name,), repeated(s.Name(name), shape[1:], rest)), tree)
+
+    return call.made(repeated(whole(given), tuple(shape), tuple(axes)))
+
+
+@spelling("reshape")
+def _reshape(call: Call) -> Term:
+    (given,), shape = call.operands, call.type.shape
+    before = given.type.shape
+    tree = whole(given)
+    if shape == before:
+        return given
+    if shape == (1, *before):
+        return call.made(s.Sequence((tree,)))
+    if before == (1, *shape):
+        return call.made(s.Binary("!", tree, s.Number(0)))
+    if not shape:
+        for _ in before:
+            tree = s.Binary("!", tree, s.Number(0))
+        return call.made(tree)
+    if not before:
+        for _ in shape:
+            tree = s.Sequence((tree,))
+        return call.made(tree)
+    if len(shape) == 1:
+        return call.made(apply("flatten", tree))
+    return call.made(apply(sized("reshape", *shape), tree))
+
+
+@spelling("reverse")
+def _reverse(call: Call) -> Term:
+    return call.axis_of(s.Name("reverse"))
+
+
+@spelling("slice")
+def _slice(call: Call) -> Term:
+    (given,) = call.operands
+    axis, start, stop, stride = (
+        call.parameters[name] for name in ("axis", "start", "stop", "stride")
+    )
+    size, count = given.type.shape[axis], call.type.shape[axis]
+    tree = whole(given)
+    if stride > 1:
+        if not count:
+            return zeros(call.type)
+        places = s.Sequence(tuple(map(s.Number, range(start, stop, stride))))
+        name = call.names.fresh("p")
+        picked = lambda_((name,), apply("gather", s.Name(name), places))
+        return call.made(
+            apply(under(axis, picked), tree) if axis else apply("gather", tree, places)
+        )
+    if start:
+        tree = apply(under(axis, sized("drop", start)), tree)
+    if stop < size:
+        tree = apply(under(axis, sized("take", count)), tree)
+    return call.made(tree)
+
+
+@spelling("pad")
+def _pad(call: Call) -> Term:
+    (given,), axis = call.operands, call.parameters["axis"]
+    low, high, interior = (call.parameters[name] for name in ("low", "high", "interior"))
+    size, total = given.type.shape[axis], call.type.shape[axis]
+    inner = given.type.shape[axis + 1 :]
+    tree = whole(given)
+
+    def nothing(count: int) -> s.Expression:
+        return apply(sized("replicate", count), whole(zeros(ArrayType(given.type.kind, inner))))
+
+    if interior and size > 1:
+        places = [low + k * (interior + 1) for k in range(size)]
+        if min(places) < 0 or max(places) >= total:
+            raise Unspeakable("a padding that spreads and cuts")
+        indices = s.Sequence(tuple(map(s.Number, places)))
+        return call.made(apply(under(axis, apply(sized("scatterAdd", total), indices)), tree))
+    if low < 0:
+        tree = apply(under(axis, sized("drop", -low)), tree)
+    if high < 0:
+        tree = apply(under(axis, sized("take", total - max(low, 0))), tree)
+    if low <= 0 and high <= 0:
+        return call.made(tree)
+    name = call.names.fresh("p") if axis else ""
+    body: s.Expression = s.Name(name) if axis else tree
+    if low > 0:
+        body = s.Binary("++", nothing(low), body)
+    if high > 0:
+        body = s.Binary("++", body, nothing(high))
+    return call.made(apply(under(axis, lambda_((name,), body)), tree) if axis else body)
+
+
+@spelling("concat")
+def _concat(call: Call) -> Term:
+    axis = call.parameters["axis"]
+    trees = [whole(operand) for operand in call.operands]
+    if axis == 0:
+        if all(isinstance(tree, s.Sequence) for tree in trees):
+            items = tuple(item for tree in trees for item in tree.items)  # type: ignore[union-attr]
+            return call.made(s.Sequence(items))
+        joined = trees[-1]
+        for tree in reversed(trees[:-1]):
+            joined = s.Binary("++", tree, joined)
+        return call.made(joined)
+
+    def join(left: s.Expression, right: s.Expression, axes: int) -> s.Expression:
+        p, q = call.names.fresh("p"), call.names.fresh("q")
+        body: s.Expression = s.Binary("++", s.Name(p), s.Name(q))
+        if axes > 1:
+            body = join(s.Name(p), s.Name(q), axes - 1)
+            return apply("zipWith", lambda_((p, q), body), s.Tuple((left, right)))
+        return apply("zipWith", s.OperatorFunction("++"), s.Tuple((left, right)))
+
+    joined = trees[-1]
+    for tree in reversed(trees[:-1]):
+        joined = join(tree, joined, axis)
+    return call.made(joined)
+
+
+# --- indices -------------------------------------------------------------------------------------
+
+
+def indices(given: Term, size: int) -> s.Expression:
+    """Whole numbers as indices below `size`."""
+    if given.below == size or isinstance(given.tree, s.Sequence | s.Number):
+        return whole(given)
+    return apply(under(given.type.rank, sized("toFin", size)), whole(given))
+
+
+@spelling("gather")
+def _gather(call: Call) -> Term:
+    (x, index), axis = call.operands, call.parameters["axis"]
+    if call.parameters.get("together", 0):
+        raise Unspeakable("a look-up in each of several arrays")
+    size = x.type.shape[axis]
+    if index.type.rank == 0:
+        place = whole(index)
+        if not axis:
+            return call.made(s.Binary("!", whole(x), place))
+        name = call.names.fresh("p")
+        look = lambda_((name,), s.Binary("!", s.Name(name), place))
+        return call.made(apply(under(axis, look), whole(x)))
+    if axis == 0 and index.type.rank == 1:
+        return call.made(apply("gather", whole(x), indices(index, size)))
+    name = call.names.fresh("p")
+    look = under(index.type.rank - 1, apply("gather", s.Name(name)))
+    body = lambda_((name,), apply(look, indices(index, size)))
+    if axis == 0:
+        look = under(index.type.rank - 1, apply("gather", whole(x)))
+        return call.made(apply(look, indices(index, size)))
+    return call.made(apply(under(axis, body), whole(x)))
+
+
+@spelling("scatterAdd")
+def _scatter(call: Call) -> Term:
+    (u, index), axis = call.operands, call.parameters["axis"]
+    size = call.parameters["size"]
+    if call.parameters.get("together", 0):
+        raise Unspeakable("an addition at places in each of several arrays")
+    place, tree = indices(index, size), whole(u)
+    if index.type.rank == 0:
+        place = s.Sequence((place,))
+        if not axis:
+            tree = s.Sequence((tree,))
+            return call.made(apply(sized("scatterAdd", size), place, tree))
+        name = call.names.fresh("p")
+        put = apply(sized("scatterAdd", size), place, s.Sequence((s.Name(name),)))
+        return call.made(apply(under(axis, lambda_((name,), put)), tree))
+    if index.type.rank > 1:
+        name = call.names.fresh("p")
+        inner: s.Expression = s.Name(name) if axis else tree
+        for _ in range(index.type.rank - 1):
+            inner, place = apply("concat", inner), apply("concat", place)
+        put = apply(sized("scatterAdd", size), place, inner)
+        return call.made(apply(under(axis, lambda_((name,), put)), tree) if axis else put)
+    return call.made(apply(under(axis, apply(sized("scatterAdd", size), place)), tree))
+
+
+@spelling("iota")
+def _iota(call: Call) -> Term:
+    size = call.parameters["size"]
+    return call.made(sized("iota", size), below=size)
+
+
+# --- reductions ----------------------------------------------------------------------------------
+
+
+@spelling("sum", "product", "maximum", "minimum", "logsumexp")
+def _refused(call: Call) -> Term:
+    raise AssertionError("replaced below")
+
+
+def _reduction(name: str) -> Spelling:
+    def rule(call: Call) -> Term:
+        tree = whole(call.operands[0])
+        for axis in sorted(call.parameters["axes"], reverse=True):
+            tree = apply(under(axis, s.Name(name)), tree)
+        return call.made(tree)
+
+    return rule
+
+
+for _name in ("sum", "product", "maximum", "minimum", "logsumexp"):
+    SPELLINGS[_name] = _reduction(_name)
+
+
+@spelling("argmax")
+def _argmax(call: Call) -> Term:
+    axis = call.parameters["axis"]
+    tree, rank = whole(call.operands[0]), call.operands[0].type.rank
+    labels = tuple(range(rank))
+    last = (*(k for k in labels if k != axis), axis)
+    size = call.operands[0].type.shape[axis]
+    tree = apply(under(rank - 1, s.Name("argmax")), _ordered(tree, labels, last))
+    return call.made(tree, below=size)
+
+
+@spelling("top")
+def _top(call: Call) -> Term:
+    (given,), axis, count = call.operands, call.parameters["axis"], call.parameters["count"]
+    if axis != given.type.rank - 1:
+        raise Unspeakable("the largest entries along an inner axis")
+    top = s.Binary(">>", sized("topK", count), s.Name("snd"))
+    return call.made(apply(under(axis, top), whole(given)), below=given.type.shape[axis])
+
+
+# --- windows, draws, equations -------------------------------------------------------------------
+
+
+@spelling("windows")
+def _windows(call: Call) -> Term:
+    return call.axis_of(apply(window(call.parameters), s.Name("id")))
+
+
+def window(parameters: Parameters) -> s.Expression:
+    """`window[3, stride=2]`."""
+    strides, dilations = parameters["strides"], parameters["dilations"]
+    options = {}
+    for name, given in (("stride", strides), ("dilation", dilations)):
+        if len(set(given)) > 1:
+            raise Unspeakable(f"windows with a {name} for each axis")
+        if given[0] != 1:
+            options[name] = given[0]
+    return sized("window", *parameters["sizes"], **options)
+
+
+@spelling("overlapAdd")
+def _overlap_add(call: Call) -> Term:
+    windows = window(call.parameters)
+    assert isinstance(windows, s.Bracket)
+    lengths = tuple(map(s.SizeNumber, call.parameters["lengths"]))
+    return call.axis_of(s.Bracket("overlapAdd", lengths, windows.options))
+
+
+@spelling("solve")
+def _solve(call: Call) -> Term:
+    a, b = call.operands
+    matrix = whole(a)
+    if call.parameters.get("adjoint"):
+        matrix = apply("transpose", matrix)
+        if a.type.kind == "C":
+            matrix = apply("conj", matrix)
+    if b.type.rank == 1:
+        return call.made(apply("solve", matrix, whole(b)), heavy=True)
+    columns = apply("map", apply("solve", matrix), apply("transpose", whole(b)))
+    return call.made(apply("transpose", columns), heavy=True)
+
+
+def _draw(name: str, *arguments: int) -> Spelling:
+    def rule(call: Call) -> Term:
+        drawn = apply("draw", apply(name, *map(s.Number, arguments)))
+        return call.made(s.Ascription(drawn, type_tree(call.type)), heavy=True)
+
+    return rule
+
+
+SPELLINGS["normal"] = _draw("normal", 1)
+SPELLINGS["uniform"] = _draw("uniform", 0, 1)
+
+
+def type_tree(type: ArrayType) -> s.TypeTree:
+    """The type of an array, as it is written."""
+    scalar = s.TypeName(type.kind)
+    return s.TypeArray(scalar, tuple(map(s.SizeNumber, type.shape))) if type.shape else scalar

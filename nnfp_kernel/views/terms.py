@@ -1,0 +1,421 @@
+"""The derivative of a definition as a definition of the language, and its adjoint.
+
+    layerDerivative : R[8] -> (R[8] -o R[12])
+    layerDerivative x = let y = tanh (layer.W @ x + layer.b) in \\dx -> (1 - y * y) * (layer.W @ dx)
+
+Weights are held constant and named by their paths. What is shared is bound by `let`, so
+the text is as long as the program is; names are the program's. It is a syntax tree:
+`language/printer.py` shows it, and run in a cell it gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..graph.graph import Builder, Graph, Wire
+from ..graph.rewrite import tidy
+from ..language import syntax as s
+from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.parser import parse
+from ..language.printer import show
+from ..language.source import Source
+from ..linear.differentiate import linearize
+from ..linear.maps import filled
+from ..primitives.decompile import Block, Term, Unspeakable, decompile, names_of, term, whole
+from ..primitives.spelling import apply, lambda_
+from ..runtime.function import Call, Function
+
+Take = Callable[[s.Expression], s.Expression]
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A definition with its signature: a derivative, or the adjoint of one."""
+
+    signature: s.Signature
+    definition: s.Definition
+
+    @property
+    def program(self) -> s.Program:
+        return s.Program((self.signature, self.definition))
+
+    def __str__(self) -> str:
+        return show(self.program)
+
+
+def derivative_definition(
+    function: Function, adjoint: bool = False, inputs: Sequence[Any] = (), name: str = ""
+) -> Derivative:
+    """The derivative of a function, or its adjoint, as a definition.
+
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("f : R[3] -> R[3]\\nf x = x * x")
+    >>> print(derivative_definition(session["f"]))
+    fDerivative : R[3] -> (R[3] -o R[3])
+    fDerivative x = \\dx -> dx * x + x * dx
+    <BLANKLINE>
+
+    `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
+    language has no words for.
+    """
+    call = function._prepared(inputs, False)[0] if inputs else function.sample()
+    called = name or function.name + ("Adjoint" if adjoint else "Derivative")
+    try:
+        return _Definition(function, call, adjoint, called).made()
+    except Unspeakable as problem:
+        raise NnfpError(
+            Diagnostic(
+                "derivative-not-printed",
+                f"the derivative of {function.name} cannot be written down yet",
+                Label(function.definition.span, f"it holds {problem}"),
+                (),
+                ("`derivative`, `jvp` and `vjp` compute with it all the same.",),
+            )
+        ) from None
+
+
+class _Definition:
+    def __init__(self, function: Function, call: Call, adjoint: bool, name: str) -> None:
+        self.function, self.call, self.adjoint, self.name = function, call, adjoint, name
+        self.declarations = function.program.declarations
+        program = function.program
+        self.names = names_of((*program.definitions, *program.builtins, *program.externals, name))
+        self.outer = Block()
+
+    def made(self) -> Derivative:
+        traced = self.call.traced
+        primitives = traced.program.primitives
+        builder = Builder(primitives)
+        inputs = [builder.input(w.type, w.name, w.representation) for w in traced.graph.inputs]
+        active = [
+            k < traced.arguments and wire.type.differentiable for k, wire in enumerate(inputs)
+        ]
+        plain = Graph(traced.graph.inputs, traced.graph.nodes, traced.answers)
+        outputs, network = linearize(builder, plain, inputs, active)
+        for wire in outputs:
+            if wire not in inputs:
+                wire.name = wire.name or "y"
+        if self.adjoint:
+            network = network.adjoint()
+        moving = [builder.input(array) for array in network.domain]
+        images = filled(builder, network.apply(builder, moving), network.codomain)
+        graph = tidy(primitives, builder.finish(images))
+        self.fixed, self.moving = (
+            graph.inputs[: len(inputs)], graph.inputs[len(inputs) :],
+        )  # fmt: skip
+
+        patterns, terms = self._parameters()
+        terms |= self._held()
+        domains = self.call.types
+        codomain = self.codomain()
+        source = t.Product(tuple(map(self.tangent, domains))) if len(domains) != 1 else (
+            self.tangent(domains[0])
+        )  # fmt: skip
+        target = self.tangent(codomain)
+        if self.adjoint:
+            source, target = target, source
+        inner = Block()
+        pattern, moved = self._moving(source, inner, terms)
+        terms |= moved
+        early, late, results = decompile(graph, terms, self.names, self.moving)
+        supply = iter([whole(each) for each in results])
+        result = self._rebuilt(target, supply)
+        late.bindings[:0] = inner.bindings
+        body: s.Expression = s.Lambda((pattern,), late.around(result))
+        early.bindings[:0] = self.outer.bindings
+        linear = s.TypeArrow("-o", type_tree(source), type_tree(target))
+        signature: s.TypeTree = linear
+        for domain in reversed(domains):
+            signature = s.TypeArrow("->", type_tree(domain), signature)
+        return Derivative(
+            s.Signature(self.name, None, signature),
+            s.Definition(self.name, None, tuple(patterns), early.around(body)),
+        )
+
+    # --- types -----------------------------------------------------------------------------
+
+    def codomain(self) -> t.Type:
+        """The type of the answer, its sizes known."""
+        expression = self.function.specialise(self.call.types)
+        return expression.type
+
+    def tangent(self, type: t.Type) -> t.Type:
+        """The space that derivatives move in: () where there are no numbers to move."""
+        match type:
+            case t.Scalar(name=name):
+                return type if name in ("R", "C") else t.UNIT
+            case t.Fin():
+                return t.UNIT
+            case t.Array(element=element):
+                return type if self.tangent(element) == element else (
+                    t.UNIT if self.tangent(element) == t.UNIT
+                    else t.Array(self.tangent(element), type.length)
+                )  # fmt: skip
+            case t.Product(items=items):
+                return t.Product(tuple(map(self.tangent, items)))
+            case t.Named(name=name) if name in self.declarations.reps:
+                carrier = self.declarations.reps[name].carrier
+                return type if self.tangent(carrier) == carrier else self.tangent(carrier)
+            case _:
+                raise Unspeakable(f"values of type {t.show(type)}")
+
+    # --- names of what is given -----------------------------------------------------------------
+
+    def _parameters(self) -> tuple[list[s.PatternTree], dict[Wire, Term]]:
+        """The parameters by the names that the definition gives them."""
+        supply = iter(self.fixed)
+        body: p.Expression = self.function.definition.body
+        patterns: list[s.PatternTree] = []
+        terms: dict[Wire, Term] = {}
+        for type in self.call.types:
+            known: p.Pattern | None = None
+            if isinstance(body, p.Lambda):
+                known, body = body.parameter, body.body
+            pattern, found = self._taken(type, known, supply, "x", self.outer)
+            patterns.append(pattern)
+            terms |= found
+        return patterns, terms
+
+    def _taken(
+        self, type: t.Type, known: p.Pattern | None, supply: Any, otherwise: str, block: Block
+    ) -> tuple[s.PatternTree, dict[Wire, Term]]:
+        """A pattern for a value of `type`, and what its wires are then called."""
+        if isinstance(known, p.BindName):
+            otherwise = known.name
+        match type:
+            case t.Product(items=items):
+                below = known.items if isinstance(known, p.MatchTuple) else [None] * len(items)
+                parts: list[s.PatternTree] = []
+                terms: dict[Wire, Term] = {}
+                for item, each in zip(items, below, strict=True):
+                    pattern, found = self._taken(item, each, supply, otherwise, block)
+                    parts.append(pattern)
+                    terms |= found
+                return s.PatternTuple(tuple(parts)), terms
+            case t.Named(name=name) if name in self.declarations.reps:
+                below_rep = known.argument if isinstance(known, p.LeaveRep) else None
+                carrier = self.declarations.reps[name].carrier
+                if below_rep is None and isinstance(known, p.BindName):
+                    below_rep = known
+                pattern, terms = self._taken(carrier, below_rep, supply, otherwise, block)
+                return s.PatternConstructor(name, (pattern,)), terms
+            case _:
+                name = self.names.fresh(otherwise)
+                return s.PatternName(name), self._arrays(type, s.Name(name), supply, block)
+
+    def _arrays(
+        self, type: t.Type, tree: s.Expression, supply: Any, block: Block
+    ) -> dict[Wire, Term]:
+        """The arrays that a value of `type` is made of."""
+        if _is_plain(type):
+            wire = next(supply)
+            return {wire: term(tree, wire.type, below=_below(type))}
+        leaves = self._leaves(type)
+        wires = [next(supply) for _ in leaves]
+        names = [self.names.fresh(_stem(tree) + str(k)) for k, _ in enumerate(leaves, 1)]
+        if _is_pair(type):
+            pattern = s.PatternTuple(tuple(map(s.PatternName, names)))
+            block.bind(pattern, apply("unzip", tree))
+        else:
+            for name, (_, take) in zip(names, leaves, strict=True):
+                block.bind(s.PatternName(name), take(tree))
+        return {
+            wire: term(s.Name(name), wire.type, below=_below(leaf))
+            for wire, name, (leaf, _) in zip(wires, names, leaves, strict=True)
+        }
+
+    def _leaves(self, type: t.Type) -> list[tuple[t.Type, Take]]:
+        """The arrays in a value of `type`, each with what takes it out."""
+        if _is_plain(type):
+            return [(type, lambda tree: tree)]
+        if isinstance(type, t.Array):
+            length = type.length
+            return [
+                (t.Array(leaf, length), lambda tree, p=pattern, n=name, take=take: apply(  # type: ignore[misc]
+                    "map", s.Lambda((p,), take(s.Name(n))), tree
+                ))
+                for pattern, name, leaf, take in self._places(type.element)
+            ]  # fmt: skip
+        return [
+            (leaf, lambda tree, p=pattern, n=name, take=take: s.Apply(  # type: ignore[misc]
+                s.Lambda((p,), take(s.Name(n))), tree
+            ))
+            for pattern, name, leaf, take in self._places(type)
+        ]  # fmt: skip
+
+    def _places(self, type: t.Type) -> list[tuple[s.PatternTree, str, t.Type, Take]]:
+        """For each array in a value a pattern that names what holds it, and how to go on."""
+        match type:
+            case t.Product(items=items):
+                return [
+                    (_at(k, len(items), pattern), name, leaf, take)
+                    for k, item in enumerate(items)
+                    for pattern, name, leaf, take in self._places(item)
+                ]
+            case t.Named(name=rep) if rep in self.declarations.reps:
+                return [
+                    (s.PatternConstructor(rep, (pattern,)), name, leaf, take)
+                    for pattern, name, leaf, take in self._places(
+                        self.declarations.reps[rep].carrier
+                    )
+                ]
+            case t.Array() | t.Scalar() | t.Fin():
+                found = []
+                for leaf, take in self._leaves(type):
+                    name = self.names.fresh("e")
+                    found.append((s.PatternName(name), name, leaf, take))
+                return found  # type: ignore[return-value]
+            case _:
+                raise Unspeakable(f"values of type {t.show(type)}")
+
+    def _held(self) -> dict[Wire, Term]:
+        """Weights by their paths, and values from Python by their names."""
+        traced = self.call.traced
+        supply = iter(self.fixed[traced.arguments :])
+        terms: dict[Wire, Term] = {}
+        for weight in (*traced.weights, *traced.present):
+            terms |= self._arrays(weight.type, s.Path(weight.path), supply, self.outer)
+        for external in traced.externals:
+            terms |= self._arrays(external.type, s.Name(external.path[0]), supply, self.outer)
+        return terms
+
+    def _moving(
+        self, type: t.Type, block: Block, terms: Mapping[Wire, Term]
+    ) -> tuple[s.PatternTree, dict[Wire, Term]]:
+        """The tangent or the cotangent, named after what it moves."""
+        stems = iter(self._stems()) if not self.adjoint else iter(())
+        supply = iter(self.moving)
+
+        def taken(type: t.Type) -> tuple[s.PatternTree, dict[Wire, Term]]:
+            match type:
+                case t.Product(items=()):
+                    return s.PatternTuple(()), {}
+                case t.Product(items=items):
+                    parts, found = zip(*map(taken, items), strict=True)
+                    together: dict[Wire, Term] = {}
+                    for each in found:
+                        together |= each
+                    return s.PatternTuple(tuple(parts)), together
+                case t.Named(name=name) if name in self.declarations.reps:
+                    pattern, one = taken(self.declarations.reps[name].carrier)
+                    return s.PatternConstructor(name, (pattern,)), one
+                case _:
+                    name = self.names.fresh(next(stems, "w" if self.adjoint else "dx"))
+                    return s.PatternName(name), self._arrays(type, s.Name(name), supply, block)
+
+        return taken(type)
+
+    def _stems(self) -> list[str]:
+        """What the tangents of the parameters are called: `dx` for `x`."""
+        found: list[str] = []
+
+        def walk(type: t.Type, known: p.Pattern | None, stem: str) -> None:
+            if isinstance(known, p.BindName):
+                stem = known.name
+            match type:
+                case t.Product(items=items):
+                    below = known.items if isinstance(known, p.MatchTuple) else [None] * len(items)
+                    for item, each in zip(items, below, strict=True):
+                        walk(item, each, stem)
+                case t.Named(name=name) if name in self.declarations.reps:
+                    inner = known.argument if isinstance(known, p.LeaveRep) else known
+                    walk(self.declarations.reps[name].carrier, inner, stem)
+                case _:
+                    if self.tangent(type) != t.UNIT:
+                        found.append(f"d{stem}")
+
+        body: p.Expression = self.function.definition.body
+        for type in self.call.types:
+            known: p.Pattern | None = None
+            if isinstance(body, p.Lambda):
+                known, body = body.parameter, body.body
+            walk(type, known, "x")
+        return found
+
+    # --- what comes out ---------------------------------------------------------------------------
+
+    def _rebuilt(self, type: t.Type, supply: Any) -> s.Expression:
+        """The value of `type` that these arrays make up."""
+        if _is_plain(type):
+            return next(supply)  # type: ignore[no-any-return]
+        match type:
+            case t.Product(items=items):
+                return s.Tuple(tuple(self._rebuilt(item, supply) for item in items))
+            case t.Named(name=name) if name in self.declarations.reps:
+                carrier = self.declarations.reps[name].carrier
+                return s.Apply(s.Name(name), self._rebuilt(carrier, supply))
+            case t.Array(element=element):
+                return self._each(element, [next(supply) for _ in range(self._count(element))])
+            case _:
+                raise Unspeakable(f"values of type {t.show(type)}")
+
+    def _count(self, type: t.Type) -> int:
+        return len(self.declarations.layout(type))
+
+    def _each(self, element: t.Type, arrays: list[s.Expression]) -> s.Expression:
+        """A sequence of values, of the sequences of their arrays."""
+        if _is_plain(element):
+            return arrays[0]
+        if len(arrays) == 1:
+            name = self.names.fresh("e")
+            made = self._rebuilt(element, iter([s.Name(name)]))
+            return apply("map", lambda_((name,), made), arrays[0])
+        names = [self.names.fresh("e") for _ in arrays]
+        pattern: s.PatternTree = s.PatternName(names[0])
+        zipped = arrays[0]
+        for name, array in zip(names[1:], arrays[1:], strict=True):
+            pattern = s.PatternTuple((pattern, s.PatternName(name)))
+            zipped = apply("zip", s.Tuple((zipped, array)))
+        made = self._rebuilt(element, iter([s.Name(name) for name in names]))
+        if made == s.Tuple(tuple(map(s.Name, names))) and len(names) == 2:
+            return zipped
+        return apply("map", s.Lambda((pattern,), made), zipped)
+
+
+def _at(place: int, count: int, pattern: s.PatternTree) -> s.PatternTuple:
+    return s.PatternTuple(
+        tuple(pattern if k == place else s.PatternWildcard() for k in range(count))
+    )
+
+
+def _is_pair(type: t.Type) -> bool:
+    """Whether it is a sequence of pairs of plain values."""
+    return (
+        isinstance(type, t.Array)
+        and isinstance(type.element, t.Product)
+        and len(type.element.items) == 2
+        and all(map(_is_plain, type.element.items))
+    )
+
+
+def _is_plain(type: t.Type) -> bool:
+    """Whether a value is one array of numbers."""
+    while isinstance(type, t.Array):
+        type = type.element
+    return isinstance(type, t.Scalar | t.Fin)
+
+
+def _below(type: t.Type) -> int | None:
+    while isinstance(type, t.Array):
+        type = type.element
+    return type.size.value if isinstance(type, t.Fin) else None
+
+
+def _stem(tree: s.Expression) -> str:
+    name = tree.name if isinstance(tree, s.Name) else "w"
+    return name if name[-1:].isalpha() else f"{name}_"
+
+
+def type_tree(type: t.Type) -> s.TypeTree:
+    """A type as it is written."""
+    (item,) = parse(Source(f"x : {t.show(type)}", "type")).program.items
+    assert isinstance(item, s.Signature)
+    return item.type
+
+
+__all__ = ["Derivative", "derivative_definition"]
