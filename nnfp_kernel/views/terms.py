@@ -58,7 +58,6 @@ def derivative_definition(
     >>> print(derivative_definition(session["f"]))
     fDerivative : R[3] -> (R[3] -o R[3])
     fDerivative x = \\dx -> dx * x + x * dx
-    <BLANKLINE>
 
     `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
     language has no words for.

@@ -36,10 +36,10 @@ def test_a_layer_reads_as_in_a_book() -> None:
     assert str(derivative_definition(session["layer"])) == (
         "layerDerivative : R[8] -> (R[8] -o R[12])\n"
         "layerDerivative x =\n"
-        "  let y = tanh (layer.W @ x + layer.b) in \\dx -> (1 - y * y) * layer.W @ dx\n"
+        "  let y = tanh (layer.W @ x + layer.b) in \\dx -> (1 - y * y) * layer.W @ dx"
     )
     assert str(derivative_definition(session["layer"], adjoint=True)) == (
         "layerAdjoint : R[8] -> (R[12] -o R[8])\n"
         "layerAdjoint x =\n"
-        "  let y = tanh (layer.W @ x + layer.b) in \\w -> ((1 - y * y) * w) @ layer.W\n"
+        "  let y = tanh (layer.W @ x + layer.b) in \\w -> ((1 - y * y) * w) @ layer.W"
     )
