@@ -172,7 +172,7 @@ for _record in (
     Builtin(
         "scale", "R -> (a -o a) where vector a", 1, _scale,
         doc="The product with one number, in any vector space.",
-        example="scale 2 ([1, 2], 3)",
+        example="scale 2 [1, 2]",
     ),
     Builtin(
         "mapL", "(a -o b) -> (a[n] -o b[n]) where vector a, vector b", 1, _map_l,
@@ -192,7 +192,7 @@ for _record in (
         2, _recurrence(False),
         doc="A state carried through linear steps: the derivative of an accumulating map. Its "
         "adjoint runs from the end with the adjoint steps.",
-        example="recurrence (\\e -> (add >> dup)) [1, 2, 3] (0, [1, 2, 3])",
+        example="snd (recurrence (\\e -> (add >> dup)) [1, 2, 3] (0, [1, 2, 3]))",
     ),
     Builtin(
         "recurrenceRight",
@@ -200,7 +200,7 @@ for _record in (
         "where vector s, vector a, vector b",
         2, _recurrence(True),
         doc="As `recurrence`, from the last element to the first.",
-        example="recurrenceRight (\\e -> (add >> dup)) [1, 2, 3] (0, [1, 2, 3])",
+        example="snd (recurrenceRight (\\e -> (add >> dup)) [1, 2, 3] (0, [1, 2, 3]))",
     ),
     Builtin(
         "choose", "Bool -> (a -o b) -> (a -o b) -> (a -o b) where vector a, vector b", 3, _choose,
