@@ -1,4 +1,4 @@
-"""`%nnfp graph NAME`: the traced graph, as text."""
+"""`%nnfp graph NAME`: the wiring diagram; `--dag`: the traced graph, as text."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp graph NAME [--derivative | --adjoint]"
+USAGE = "%nnfp graph NAME [--dag] [--derivative | --adjoint]"
 ARGUMENTS = Arguments("graph", USAGE)
 ARGUMENTS.add_argument("name")
+ARGUMENTS.add_argument("--dag", action="store_true")
 ARGUMENTS.add_argument("--derivative", action="store_true")
 ARGUMENTS.add_argument("--adjoint", action="store_true")
 
 
 def run(workspace: Workspace, text: str) -> View:
-    from nnfp_kernel.views.dag import graph_text
-
     given = ARGUMENTS.read(text)
-    function = present.function(workspace.session, definition(workspace, given.name, VERB))
+    name = definition(workspace, given.name, VERB)
     of = "adjoint" if given.adjoint else "derivative" if given.derivative else "value"
-    graph = function.graph(of=of)
-    return present.listing(graph_text(graph))
+    if given.dag or of != "value":
+        from nnfp_kernel.views.dag import graph_text
+
+        return present.listing(graph_text(present.function(workspace.session, name).graph(of=of)))
+    from nnfp_kernel.views.wiring import to_html, to_text, wiring
+
+    shown = wiring(workspace.session.program, name)
+    return View(to_text(shown), to_html(shown), shown)
 
 
 VERB = Verb(
     "graph",
     USAGE,
-    "the graph a definition is traced to, a node a line",
+    "the wiring diagram of a definition, or the graph it is traced to",
     (
         "%%nnfp\nlayer : R[2] ~> R[3]\nlayer x = tanh (?W @ x + ?b)",
         "%nnfp graph layer",
-        "%nnfp graph layer --adjoint",
+        "%nnfp graph layer --dag",
+        "%nnfp graph layer --dag --adjoint",
     ),
     run,
-    "The first lines are its inputs: arguments, then weights by path. A map or a loop has\n"
-    "its body below it. --derivative and --adjoint show those graphs instead.",
+    "Colours are representations, a ring is a set of weights, a dotted tie says that they\n"
+    "are the same, a double line is a sequence. --dag shows the traced graph, a node a line:\n"
+    "its inputs first, arguments, then weights by path; a map or a loop has its body below\n"
+    "it. --derivative and --adjoint show those of its derivative.",
 )

@@ -1,0 +1,82 @@
+"""Wiring diagrams: a definition as a string diagram, in text, in SVG and in matplotlib.
+
+    diagram.py   boxes and wires, not yet laid out
+    read.py      typed program -> diagram: what is named is a box, what is not is opened
+    layers.py    columns, orders, heights
+    layout.py    diagram -> picture: rectangles, strokes and words at their places
+    ties.py      weights used in several places
+    svg.py, figure.py, text.py    the three faces of it
+
+A colour is a representation and nothing else; a ring is a set of weights, a dotted tie
+says that they are the same; a double line is a sequence, single elements of which go in
+and out of a group through dots. Data flows left to right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...language import types as t
+from ...language.palette import underlined
+from ...runtime.program import Program
+from ..style import escape, page
+from . import svg
+from .diagram import Diagram
+from .layout import WIDTH, picture
+from .picture import Picture
+from .read import read
+from .text import diagram_text
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What there is to see of a definition: pictures one below the other, with captions."""
+
+    name: str
+    type: str
+    diagram: Diagram
+    pictures: tuple[tuple[str, Picture], ...]
+    representations: tuple[str, ...] = ()
+
+
+def wiring(program: Program, name: str, width: float = WIDTH) -> Wiring:
+    """The wiring diagram of a definition.
+
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("layer : R[8] ~> R[12]\\nlayer x = tanh (?W @ x + ?b)")
+    >>> print(to_text(wiring(session.program, "layer")))
+    layer : R[8] ~> R[12]
+      x : R[8] ──[ ?W @ · ○ ]── R[12] ──[ + ?b ○ ]── R[12] ──[ tanh ]── a : R[12]
+    """
+    definition = program.definitions[name]
+    diagram = read(program, name)
+    representations = tuple(program.reps)
+    return Wiring(
+        name,
+        t.show_scheme(definition.scheme, definition.learns),
+        diagram,
+        (("", picture(diagram, representations, width)),),
+        representations,
+    )
+
+
+def to_text(wiring: Wiring) -> str:
+    """As lines: the definition and its type, then its chains of boxes."""
+    lines = diagram_text(wiring.diagram).split("\n")
+    return "\n".join([f"{wiring.name} : {wiring.type}", *("  " + line for line in lines)])
+
+
+def to_html(wiring: Wiring) -> str:
+    """The pictures as SVG under the definition's type."""
+    title = f"{wiring.name} : {wiring.type}"
+    shown = underlined(title, wiring.representations)
+    parts = [svg.STYLE, f'<div class="code" style="margin-bottom:8px">{shown}</div>']
+    for caption, drawn in wiring.pictures:
+        if caption:
+            parts.append(f'<div class="small" style="margin:16px 0 6px">{escape(caption)}</div>')
+        parts.append(svg.svg(drawn, f"wiring diagram of {title}"))
+    return page("\n".join(parts))
+
+
+__all__ = ["Wiring", "to_html", "to_text", "wiring"]

@@ -1,0 +1,1153 @@
+"""Reading a typed program as a string diagram: the program is run on wires.
+
+As in graph/trace.py, functions are Python callables while reading, and a combinator
+says how its wires go. But nothing is opened that has a name: a definition that is used
+is one box. Values:
+
+    Wire              something that flows
+    Term              a closed expression: a number, a hole; it is written into a box
+    tuple             a product: wires side by side
+    Closure           a function, by how it is written and what it does to wires
+
+An array of pairs is a pair of arrays, so `zip` and `unzip` are no boxes: they are how
+wires go. Functions of functions are opened where they are used, in a group.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...language import typed as p
+from ...language import types as t
+from ...language.sizes import Size, SizeVariable
+from ...runtime.program import Program
+from .diagram import Diagram, Group, Node, Owner, Port, Wire
+
+Value = Any  # Wire | Term | tuple[Value, ...] | Closure
+SYMBOLS = frozenset("+ - * / @ ^ ++ == /= < <= > >= && || !".split())  # noqa: SIM905
+LONGEST = 30  # of a label, in characters
+
+
+@dataclass(frozen=True)
+class Term:
+    """A value that nothing flows into, as text; `learns` where there is a hole in it."""
+
+    text: str
+    type: t.Type
+    learns: bool = False
+    atomic: bool = True  # needs no brackets as an operand
+
+    def operand(self) -> str:
+        return self.text if self.atomic else f"({self.text})"
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    text: str
+    type: t.Type
+    run: Callable[[Value], Value]
+
+
+@dataclass
+class _Sheet:
+    """A diagram in the making, and the sheet it lies on."""
+
+    parent: _Sheet | None
+    nodes: list[Node] = field(default_factory=list)
+    wires: set[Wire] = field(default_factory=set)
+    led: dict[Wire, Wire] = field(default_factory=dict)  # wires of outside, and theirs here
+
+    def lead(self, wire: Wire) -> Wire:
+        """The wire on this sheet; one of a sheet below is led in."""
+        if wire in self.wires:
+            return wire
+        if wire not in self.led:
+            assert self.parent is not None, "a wire of no sheet"
+            made = Wire(wire.type, wire.name)
+            self.parent.lead(wire)
+            self.led[wire] = made
+            self.wires.add(made)
+        return self.led[wire]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What names and variables stand for here, and where weights met here live."""
+
+    path: tuple[str, ...]
+    root: tuple[str, ...] = ()
+    primes: str = ""
+    locals: Mapping[str, Value] = field(default_factory=dict)
+    types: Mapping[t.TypeVariable, t.Type] = field(default_factory=dict)
+    sizes: Mapping[SizeVariable, Size] = field(default_factory=dict)
+
+    def bind(self, names: Mapping[str, Value]) -> _Place:
+        return replace(self, locals={**self.locals, **names})
+
+
+def read(program: Program, name: str) -> Diagram:
+    """The diagram of a definition: a wire in for each part of its parameters.
+
+    Holes of its own are rings on boxes, definitions it uses are boxes with their names.
+    """
+    return _Reader(program, name).definition()
+
+
+class _Reader:
+    def __init__(self, program: Program, name: str) -> None:
+        self.program = program
+        self.name = name
+        self.sheet = _Sheet(None)
+        self.primes: dict[tuple[str, ...], str] = {}
+
+    # --- a whole definition --------------------------------------------------------------
+
+    def definition(self) -> Diagram:
+        definition = self.program.definitions[self.name]
+        body: p.Expression = definition.body
+        value = self.value(body, _Place((self.name,)))
+        type = definition.scheme.type
+        inputs: list[Wire] = []
+        while isinstance(type, t.Function | t.Linear) and isinstance(value, Closure):
+            name = ""
+            if isinstance(body, p.Lambda):
+                if isinstance(body.parameter, p.BindName):
+                    name = body.parameter.name
+                argument = self.argument(type.domain, body.parameter, inputs)
+                body = body.body
+            else:
+                argument = self.argument(type.domain, None, inputs, name)
+            value, type = value.run(argument), type.codomain
+        return self.finish(inputs, self.flow(value))
+
+    def argument(
+        self, type: t.Type, pattern: p.Pattern | None, inputs: list[Wire], name: str = ""
+    ) -> Value:
+        """A value of wires that come in, called as the pattern calls them."""
+        match type, pattern:
+            case t.Function() as arrow, _:
+                known = pattern.name if isinstance(pattern, p.BindName) else name or "f"
+                return self.parameter(known, arrow)
+            case t.Product(items), p.MatchTuple(items=patterns):
+                return tuple(
+                    self.argument(item, inside, inputs)
+                    for item, inside in zip(items, patterns, strict=True)
+                )
+            case t.Product(items), _:
+                return tuple(self.argument(item, None, inputs) for item in items)
+        known = pattern.name if isinstance(pattern, p.BindName) else name
+
+        def wire(leaf: t.Type) -> Wire:
+            inputs.append(self.wire(leaf, known))
+            return inputs[-1]
+
+        return made_of(type, wire)
+
+    def parameter(self, name: str, arrow: t.Function) -> Closure:
+        """A function that is an argument: a box, wherever it is applied."""
+        return self.curried(
+            name, arrow, lambda given, result: self.box("parameter", name, given, result)
+        )
+
+    def curried(
+        self, text: str, type: t.Type, done: Callable[[list[Value], t.Type], Value]
+    ) -> Closure:
+        """A function that collects its arguments, as many as its type has arrows."""
+
+        def take(given: list[Value], rest: t.Type, text: str) -> Closure:
+            assert isinstance(rest, t.Function | t.Linear)
+
+            def run(argument: Value) -> Value:
+                arguments = [*given, argument]
+                if isinstance(rest.codomain, t.Function):
+                    return take(arguments, rest.codomain, f"{text} {written(argument)}")
+                return done(arguments, rest.codomain)
+
+            return Closure(text, rest, run)
+
+        return take([], type, text)
+
+    # --- wires and boxes ------------------------------------------------------------------
+
+    def wire(self, type: t.Type, name: str = "") -> Wire:
+        made = Wire(type, name)
+        self.sheet.wires.add(made)
+        return made
+
+    def flow(self, value: Value) -> list[Wire]:
+        """The wires of a value, on this sheet; a closed expression becomes a source."""
+        if isinstance(value, tuple):
+            return [wire for part in value for wire in self.flow(part)]
+        if isinstance(value, Wire):
+            return [self.sheet.lead(value)]
+        if isinstance(value, Closure):
+            value = Term(value.text, value.type)
+        assert isinstance(value, Term), value
+        node = self.source(value)
+        self.sheet.nodes.append(node)
+        return list(node.outputs)
+
+    def source(self, term: Term) -> Node:
+        wires: list[Wire] = []
+        made_of(term.type, lambda leaf: wires.append(self.wire(leaf)))
+        owner = Owner((*self.path, term.text), None) if term.learns else None
+        shape = "zero" if term.text == "zero" else "source"
+        return Node(shape, term.text, (), tuple(wires), owner, operation="constant")
+
+    def box(
+        self,
+        shape: str,
+        label: str,
+        given: Sequence[Value],
+        result: t.Type,
+        owner: Owner | None = None,
+        operation: str = "",
+        held: tuple[str | None, ...] = (),
+        before: tuple[str, ...] = (),
+    ) -> Value:
+        """A new node whose inputs are all wires of the arguments; its result as a value."""
+        inputs = tuple(itertools.chain.from_iterable(map(self.flow, given)))
+        outputs: list[Wire] = []
+
+        def wire(leaf: t.Type) -> Wire:
+            outputs.append(self.wire(leaf))
+            return outputs[-1]
+
+        value = made_of(result, wire)
+        self.sheet.nodes.append(
+            Node(
+                shape, label, inputs, tuple(outputs), owner, before,
+                operation=operation, held=held,
+            )
+        )  # fmt: skip
+        return value
+
+    def finish(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Diagram:
+        """The sheet's diagram: what does not lead to an output is left out."""
+        wanted, kept = set(outputs), []
+        for node in reversed(self.sheet.nodes):
+            if wanted.intersection(node.outputs):
+                wanted.update(node.inputs)
+                kept.append(_without_unused(node, wanted))
+        return Diagram(tuple(inputs), tuple(reversed(kept)), tuple(outputs))
+
+    # --- groups -----------------------------------------------------------------------------
+
+    def inside(self, run: Callable[[], Any]) -> tuple[_Sheet, Any]:
+        """Read on a sheet that lies on this one; the sheet, and what `run` answers."""
+        before = self.sheet
+        self.sheet = _Sheet(before)
+        try:
+            return self.sheet, run()
+        finally:
+            self.sheet = before
+
+    def group(
+        self,
+        label: str,
+        kind: str,
+        states: Sequence[tuple[Value, t.Type]],
+        elements: Sequence[tuple[Value, t.Type]],
+        run: Callable[..., tuple[Value, Value]],
+        state_leaves: str,
+        result: t.Type,
+        **more: Any,
+    ) -> tuple[Value, Value]:
+        """A group: states that go round, elements that come one by one.
+
+        `run(*states, *elements)` reads the body and answers the states after it and what
+        leaves it. `state_leaves` is "plain" (the last one), "element" (each) or "". The
+        answer is the state that leaves and the sequence of `result`s.
+        """
+        inputs: list[Wire] = []
+        entering: list[Port] = []
+        outer: list[Wire] = []
+        element_types = [type for _, type in elements]
+
+        def body() -> tuple[Diagram, int]:
+            arguments = []
+            for type in [*(type for _, type in states), *element_types]:
+                arguments.append(made_of(type, lambda leaf: self._input(leaf, inputs)))
+            after, out = run(*arguments)
+            state, left = self.flow(after), self.flow(out)
+            return self.finish(inputs, [*state, *left]), len(state)
+
+        sheet, (diagram, count) = self.inside(body)
+        for value, type in states:
+            for part in parts(value, type):
+                if isinstance(part, Term):
+                    entering.append(Port("state", None, self.source(part)))
+                else:
+                    entering.append(Port("state", len(outer)))
+                    outer += self.flow(part)
+        for value, type in elements:
+            flowing, inner = self.flow(value), leaf_types(type)
+            for number in range(len(inner)):  # a tree of pairs is one wire, its pairs are two
+                place = number if len(flowing) == len(inner) else 0
+                entering.append(Port("element", len(outer) + place))
+            outer += flowing
+        for captured, here in sheet.led.items():
+            if not any(here in node.inputs for node in diagram.nodes) and (
+                here not in diagram.outputs
+            ):
+                continue
+            entering.append(Port("plain", len(outer)))
+            outer += self.flow(captured)
+            inputs.append(here)
+        diagram = replace(diagram, inputs=tuple(inputs))
+        leaving: list[Port] = []
+        outputs: list[Wire] = []
+        kept: list[Wire] = []
+        for place, wire in enumerate(diagram.outputs):
+            state = place < count
+            role = "state" if state else "element" if kind in ("map", "loop", "window") else "plain"
+            if kind in ("plain", "cata"):
+                role = "plain"
+            leaves = not state or state_leaves
+            leaving.append(Port(role, len(outputs) if leaves else None))
+            if not leaves:
+                continue
+            if state:
+                of = wire.type
+                if state_leaves == "element":
+                    of = t.Array(wire.type, more.pop("length"))
+                made = self.wire(of)
+                kept.append(made)
+            else:
+                made = self.wire(wire.type)
+            outputs.append(made)
+        after_state = iter(kept)
+        state_value: Value = ()
+        if states and state_leaves:
+            state_type = states[0][1]
+            state_value = made_of(state_type, lambda _: next(after_state))
+        rest = outputs[len(kept) :]
+        pending = iter(range(len(rest)))
+
+        def leave(leaf: t.Type) -> Wire:
+            place = next(pending)
+            self.sheet.wires.discard(rest[place])
+            rest[place] = self.wire(leaf)
+            return rest[place]
+
+        answer = made_of(result, leave) if rest else ()
+        more.pop("length", None)
+        self.sheet.nodes.append(
+            Group(
+                "group", label, tuple(outer), (*kept, *rest), body=diagram,
+                entering=tuple(entering), leaving=tuple(leaving), kind=kind, **more,
+            )
+        )  # fmt: skip
+        return state_value, answer
+
+    def _input(self, leaf: t.Type, inputs: list[Wire]) -> Wire:
+        inputs.append(self.wire(leaf))
+        return inputs[-1]
+
+    # --- expressions --------------------------------------------------------------------------
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def value(self, expression: p.Expression, place: _Place) -> Value:
+        """What an expression is: wires, or a function of wires."""
+
+        def type_here() -> t.Type:
+            return t.substitute(expression.type, place.types, place.sizes)
+
+        match expression:
+            case p.Local(name=name):
+                return place.locals[name]
+            case p.Apply():
+                return self.application(expression, place)
+            case p.Literal(value=value):
+                return Term(f"{value:g}" if isinstance(value, float) else str(value), type_here())
+            case p.SizeValue(size=size):
+                size = size.substitute(place.sizes)
+                return Term(str(size), type_here(), atomic=size.atom is not None)
+            case p.Hole(name=name):
+                return Term(f"?{name}", type_here(), learns=True)
+            case p.Builtin():
+                return self.builtin(expression, type_here(), place)
+            case p.Global():
+                return self.use(expression, type_here(), place)
+            case p.Lambda():
+                return self.function(expression, type_here(), place)
+            case p.Let(bindings=bindings, body=body):
+                for pattern, bound in bindings:
+                    place = place.bind(self.bindings(pattern, self.value(bound, place), place))
+                return self.value(body, place)
+            case p.MakeProduct(items=items):
+                return tuple(self.value(item, place) for item in items)
+            case p.MakeSequence(items=items):
+                return self.sequence([self.value(item, place) for item in items], type_here())
+            case p.Construct(name=name):
+                return self.construct(name, type_here())
+            case p.If(condition=condition, then=then, otherwise=otherwise):
+                given = [self.value(each, place) for each in (condition, then, otherwise)]
+                return self.choice("", ["if", "then", "else"], given, type_here())
+            case p.Case():
+                return self.case(expression, place, type_here())
+            case p.Cata():
+                return Closure("cata", type_here(), lambda tree: self.cata(expression, tree, place))
+            case p.Fresh(expression=inner, label=label):
+                return self.value(inner, self.apart(place, label))
+            case p.Stack():
+                return self.stack(expression, place, type_here())
+            case p.Open(target=target):
+                text = f"open {target.name}"
+                return self.curried(
+                    text, type_here(), lambda given, result: self.box("box", text, given, result)
+                )
+            case p.WeightsOf(name=name):
+                return Term(f"weights {name}", type_here(), atomic=False)
+            case p.WeightValue(path=path):
+                return Term(".".join(path), type_here())
+            case p.External(name=name):
+                return Term(name, type_here())
+            case p.AsLinear(expression=inner):
+                value = self.value(inner, place)
+                if isinstance(value, Closure):
+                    return value
+                return self.matrix(value, type_here())
+            case _:
+                raise AssertionError(f"no wiring for {expression.__class__.__name__}")
+
+    def matrix(self, value: Value, type: t.Type) -> Closure:
+        """A matrix as the linear map that multiplies by it."""
+        assert isinstance(type, t.Linear)
+        codomain = type.codomain
+        return Closure(written(value), type, lambda v: self.operate("@", [value, v], codomain))
+
+    def function(self, node: p.Lambda, type: t.Type, place: _Place) -> Closure:
+        def run(argument: Value) -> Value:
+            return self.value(node.body, place.bind(self.bindings(node.parameter, argument, place)))
+
+        return Closure(shortened(node.span.text), type, run)
+
+    def application(self, expression: p.Apply, place: _Place) -> Value:
+        spine: list[p.Apply] = []
+        head: p.Expression = expression
+        while isinstance(head, p.Apply):
+            spine.append(head)
+            head = head.function
+        # A long sum nests in its first argument: it is walked without recursion.
+        function = self.value(head, place)
+        for node in reversed(spine):
+            argument = self.value(node.argument, place)
+            type = t.substitute(node.type, place.types, place.sizes)
+            function = self.apply(function, argument, type)
+        return function
+
+    def apply(self, function: Value, argument: Value, type: t.Type) -> Value:
+        if isinstance(function, Closure):
+            return function.run(argument)
+        return self.box("circle", "·", [function, argument], type, operation="apply")
+
+    def apart(self, place: _Place, label: str | None) -> _Place:
+        """Where a fresh copy's weights live; its boxes get a prime."""
+        root = place.path if label is None else (*place.path, label)
+        if root not in self.primes:
+            self.primes[root] = "′" * (
+                1 + sum(other[-1].partition("_")[0] == root[-1].partition("_")[0]
+                        for other in self.primes)
+            )  # fmt: skip
+        return replace(place, root=root, path=root, primes=self.primes[root])
+
+    # --- patterns --------------------------------------------------------------------------------
+
+    def bindings(self, pattern: p.Pattern, value: Value, place: _Place) -> dict[str, Value]:
+        match pattern:
+            case p.BindName(name=name):
+                return {name: self.named(value, name)}
+            case p.MatchTuple(items=items):
+                found: dict[str, Value] = {}
+                for item, part in zip(items, self.split(value, len(items)), strict=True):
+                    found.update(self.bindings(item, part, place))
+                return found
+            case p.LeaveRep(name=name, argument=argument):
+                carrier = t.substitute(argument.type, place.types, place.sizes)
+                left = self.box("leave", name, [value], carrier, operation="leave")
+                return self.bindings(argument, left, place)
+            case p.MatchConstructor(name=name, arguments=arguments):
+                return self.fields([(name, arguments)], value, place)[0]
+            case _:
+                return {}
+
+    def named(self, value: Value, name: str) -> Value:
+        return value
+
+    def split(self, value: Value, count: int) -> Sequence[Value]:
+        if isinstance(value, tuple):
+            return value
+        assert isinstance(value, Term), value
+        if isinstance(value.type, t.Product):
+            if value.text == "zero":
+                return [Term("zero", item) for item in value.type.items]
+            return list(made_from(self.flow(value), value.type))
+        raise AssertionError("a pattern of a value that is no product")
+
+    def fields(
+        self,
+        patterns: Sequence[tuple[str, Sequence[p.Pattern]]],
+        value: Value,
+        place: _Place,
+    ) -> list[dict[str, Value]]:
+        """A data value taken apart: a box with an output for each name in the patterns."""
+        wires: list[Wire] = []
+        names: list[str] = []
+        values = []
+        for constructor, arguments in patterns:
+            parts = []
+            for argument in arguments:
+                type = t.substitute(argument.type, place.types, place.sizes)
+
+                def wire(leaf: t.Type, of: p.Pattern = argument, by: str = constructor) -> Wire:
+                    known = of.name if isinstance(of, p.BindName) else ""
+                    names.append(f"{by} {known}".rstrip())
+                    wires.append(self.wire(leaf, known))
+                    return wires[-1]
+
+                parts.append(made_of(type, wire))
+            values.append(parts)
+        label = patterns[0][0] if len(patterns) == 1 else "case"
+        node = Node(
+            "box", label, tuple(self.flow(value)), tuple(wires), after=tuple(names),
+            operation="case",
+        )  # fmt: skip
+        self.sheet.nodes.append(node)
+        answers = []
+        for (_, arguments), found in zip(patterns, values, strict=True):
+            bound: dict[str, Value] = {}
+            for argument, part in zip(arguments, found, strict=True):
+                bound.update(self.bindings(argument, part, place))
+            answers.append(bound)
+        return answers
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def use(self, node: p.Global, type: t.Type, place: _Place) -> Value:
+        definition = self.program.definitions[node.name]
+        sizes = {v: size.substitute(place.sizes) for v, size in node.instance.sizes.items()}
+        root = (*place.root, node.name)
+        path = root if node.label is None else (*place.path, node.label)
+        prime = ""
+        if place.primes:
+            path, prime = (place.root if place.path == place.root else path), place.primes
+        label = node.name + brackets([sizes.get(v) for v in definition.brackets or ()]) + prime
+        inner = _Place(
+            path,
+            place.root,
+            place.primes,
+            {},
+            {
+                v: t.substitute(of, place.types, place.sizes)
+                for v, of in node.instance.types.items()
+            },
+            sizes,
+        )
+        if not isinstance(type, t.Function | t.Linear):
+            return Term(label, type, learns=definition.learns)
+        if plumbing(definition.body):
+            return self.value(definition.body, inner)
+        domains, _ = t.uncurried(type)
+        if any(holds_function(domain) for domain in domains):
+            return self.curried(
+                label, type, lambda given, result: self.opened(label, definition, inner, given)
+            )
+        owner = self.owner(path) if definition.learns else None
+
+        def used(given: list[Value], result: t.Type) -> Value:
+            return self.operate(label, given, result, owner, operation="definition")
+
+        if isinstance(type, t.Linear):
+            return Closure(label, type, lambda argument: used([argument], type.codomain))
+        return self.curried(label, type, used)
+
+    def owner(self, path: tuple[str, ...]) -> Owner:
+        """The weights of a use: all that the definition reaches, or what lies below a path."""
+        program = self.program
+        if len(path) == 1:
+            reached = program.reached(path[0])
+        else:
+            top = program.reached(self.name)
+            reached = tuple(w for w in top if w.path[: len(path)] == path)
+        if not reached or not all(t.is_concrete(weight.type) for weight in reached):
+            return Owner(path, None)
+        layout = program.declarations.layout
+        return Owner(path, sum(a.size for weight in reached for a in layout(weight.type)))
+
+    def opened(
+        self, label: str, definition: p.Definition, inner: _Place, given: list[Value]
+    ) -> Value:
+        """A function of functions, where it is used: a group with what it does inside."""
+        result = t.substitute(definition.scheme.type, inner.types, inner.sizes)
+        types, after_each = [], []
+        for _ in given:
+            assert isinstance(result, t.Function | t.Linear)
+            types.append(result.domain)
+            result = result.codomain
+            after_each.append(result)
+        flowing = [
+            (value, type)
+            for value, type in zip(given, types, strict=True)
+            if not isinstance(value, Closure | Term)
+        ]
+
+        def run(*wires: Value) -> tuple[Value, Value]:
+            pending = iter(wires)
+            function = self.value(definition.body, inner)
+            for value, after in zip(given, after_each, strict=True):
+                here = value if isinstance(value, Closure | Term) else next(pending)
+                function = self.apply(function, here, after)
+            return (), function
+
+        _, answer = self.group(label, "plain", (), flowing, run, "", result)
+        made = self.sheet.nodes[-1]
+        assert isinstance(made, Group)
+        made = replace(made, entering=tuple(replace(port, role="plain") for port in made.entering))
+        self.sheet.nodes[-1] = alone(made, label)
+        return answer
+
+    # --- what is built in -----------------------------------------------------------------
+
+    def builtin(self, node: p.Builtin, type: t.Type, place: _Place) -> Value:
+        sizes = [size.substitute(place.sizes) for size in node.brackets]
+        options = {
+            k: v if isinstance(v, str) else v.substitute(place.sizes)
+            for k, v in node.options.items()
+        }
+        if not isinstance(type, t.Function):
+            text = node.name + brackets(sizes, options)
+            return Term(text, type)
+        use = _Use(node.name, type, node.name + brackets(sizes, options), sizes)
+        rule = _RULES.get(node.name)
+        if rule is not None:
+            return self.collect(use, type, len(t.uncurried(type)[0]), rule, [])
+        return self.collect(
+            use, type, self.program.builtins[node.name].arity,
+            lambda reader, use, *given: reader.primitive(use, given), [],
+        )  # fmt: skip
+
+    def collect(
+        self, use: _Use, type: t.Type, arity: int, rule: Callable[..., Value], given: list[Value]
+    ) -> Value:
+        record = self.program.builtins[use.name]
+
+        def run(argument: Value) -> Value:
+            arguments = [*given, argument]
+            if len(arguments) < record.arity:
+                assert isinstance(type, t.Function)
+                return self.collect(use, type.codomain, arity, rule, arguments)
+            return rule(self, use, *arguments)
+
+        text = " ".join([use.label, *map(written, given)])
+        if use.name in SYMBOLS and given:
+            text = f"{written(given[0])} {use.name}"
+        if use.name in (">>", "<<", "&&&", "***"):
+            text = f"{written(given[0])} {use.name} …" if given else f"({use.name})"
+        return Closure(text, type, run)
+
+    def primitive(self, use: _Use, given: Sequence[Value]) -> Value:
+        return self.operate(use.label, given, use.result(len(given)), operation=use.name)
+
+    def operate(
+        self,
+        label: str,
+        given: Sequence[Value],
+        result: t.Type,
+        owner: Owner | None = None,
+        operation: str = "",
+    ) -> Value:
+        """A function at its arguments: closed ones are written into the box."""
+        operation = operation or label
+        closed = [each for each in given if isinstance(each, Term | Closure)]
+        flowing = [each for each in given if not isinstance(each, Term | Closure)]
+        learns = any(isinstance(each, Term) and each.learns for each in closed)
+        held = tuple(written(e) if isinstance(e, Term | Closure) else None for e in given)
+        if not flowing and given and not isinstance(result, t.Linear):
+            text = applied(label, held)
+            return Term(text, result, learns or owner is not None, atomic=False)
+        wires = [wire for value in flowing for wire in self.leaves(value)]
+        symbolic = label in SYMBOLS
+        if len(wires) > 1 and symbolic and not closed:
+            return self.box("circle", label, flowing, result, owner, operation, held)
+        if learns and owner is None:
+            owner = Owner((*self.path, applied(label, held)), None)
+            holes = [e.text for e in closed if isinstance(e, Term) and e.learns]
+            if all(text.isidentifier() or text[1:].isidentifier() for text in holes):
+                owner = replace(owner, path=(*self.path, *holes))
+        text = label if not closed else section(label, held)
+        return self.box("box", text, flowing, result, owner, operation, held)
+
+    def leaves(self, value: Value) -> Iterator[Wire]:
+        if isinstance(value, tuple):
+            for part in value:
+                yield from self.leaves(part)
+        else:
+            yield value
+
+    def sequence(self, values: list[Value], type: t.Type) -> Value:
+        if all(isinstance(value, Term) for value in values):
+            text = f"[{', '.join(value.text for value in values)}]"
+            return Term(text, type, any(value.learns for value in values))
+        shown = [written(v) if isinstance(v, Term | Closure) else "·" for v in values]
+        flowing = [v for v in values if not isinstance(v, Term | Closure)]
+        return self.box("box", f"[{', '.join(shown)}]", flowing, type, operation="sequence")
+
+    def construct(self, name: str, type: t.Type) -> Value:
+        if not isinstance(type, t.Function):
+            return Term(name, type)
+        if name in self.program.reps:
+            return Closure(
+                name, type,
+                lambda value: self.box("enter", name, [value], type.codomain, operation="enter"),
+            )  # fmt: skip
+        return self.curried(name, type, lambda given, result: self.operate(name, given, result))
+
+    # --- branches, data -------------------------------------------------------------------
+
+    def choice(
+        self, label: str, names: Sequence[str], given: Sequence[Value], result: t.Type
+    ) -> Value:
+        """Where branches meet: a box with a port for each, by name."""
+        if isinstance(result, t.Function):
+            return self.curried(
+                label, result,
+                lambda more, type: self.choice(
+                    label, names,
+                    [self._applied(each, more) if isinstance(each, Closure) else each
+                     for each in given],
+                    type,
+                ),
+            )  # fmt: skip
+        before = [name for value, name in zip(given, names, strict=True) for _ in flat(value)]
+        return self.box("box", label, given, result, operation="choice", before=tuple(before))
+
+    def _applied(self, function: Value, arguments: Sequence[Value]) -> Value:
+        for argument in arguments:
+            function = function.run(argument)
+        return function
+
+    def case(self, expression: p.Case, place: _Place, result: t.Type) -> Value:
+        patterns, names, matched = [], [], self.value(expression.scrutinee, place)
+        for pattern, _ in expression.alternatives:
+            inside = pattern
+            arguments: Sequence[p.Pattern] = ()
+            if isinstance(inside, p.MatchConstructor):
+                name, arguments = inside.name, inside.arguments
+            else:
+                name = shortened(inside.span.text) or "_"
+            patterns.append((name, arguments))
+            names.append(name)
+        bound = self.fields(patterns, matched, place)
+        values = []
+        for (pattern, body), found in zip(expression.alternatives, bound, strict=True):
+            inner = place.bind(found)
+            if not isinstance(pattern, p.MatchConstructor):
+                inner = inner.bind(self.bindings(pattern, matched, place))
+            values.append(self.value(body, inner))
+        return self.choice("", names, values, result)
+
+    def cata(self, expression: p.Cata, tree: Value, place: _Place) -> Value:
+        """An algebra: a row for each constructor, its fields on the left, its result on
+        the right; what stands for a child is a result that has come round."""
+        type = t.substitute(expression.type, place.types, place.sizes)
+        assert isinstance(type, t.Function)
+
+        def run(whole: Value) -> tuple[Value, Value]:
+            patterns = [(each.name, each.arguments) for each, _ in expression.alternatives]
+            bound = self.fields(patterns, whole, place)
+            values = [
+                self.value(body, place.bind(found))
+                for (_, body), found in zip(expression.alternatives, bound, strict=True)
+            ]
+            return (), self.choice("", [name for name, _ in patterns], values, type.codomain)
+
+        _, answer = self.group("cata", "cata", (), [(tree, type.domain)], run, "", type.codomain)
+        made = self.sheet.nodes[-1]
+        assert isinstance(made, Group)
+        plain = tuple(replace(port, role="plain") for port in made.entering)
+        self.sheet.nodes[-1] = replace(made, entering=plain)
+        return answer
+
+    def stack(self, expression: p.Stack, place: _Place, type: t.Type) -> Closure:
+        count = expression.count.substitute(place.sizes)
+        label = f"stack[{count}]"
+        assert isinstance(type, t.Function)
+
+        def run(argument: Value) -> Value:
+            below = self.apart(place, expression.label)
+            below = replace(below, primes="")
+
+            def body(state: Value) -> tuple[Value, Value]:
+                function = self.value(expression.expression, below)
+                return (), self.apply(function, state, type.codomain)
+
+            _, answer = self.group(
+                label, "stack", (), [(argument, type.domain)], body, "", type.codomain,
+                count=count.value, note=f"{count} in a row, each with weights of its own",
+            )  # fmt: skip
+            made = self.sheet.nodes[-1]
+            assert isinstance(made, Group)
+            plain = tuple(replace(port, role="plain") for port in made.entering)
+            self.sheet.nodes[-1] = replace(made, entering=plain)
+            return answer
+
+        return Closure(label, type, run)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A use of a built-in name: its type here, and how it is written."""
+
+    name: str
+    type: t.Type
+    label: str
+    sizes: list[Size]
+
+    def domain(self, place: int) -> t.Type:
+        return t.uncurried(self.type)[0][place]
+
+    def result(self, arity: int) -> t.Type:
+        type = self.type
+        for _ in range(arity):
+            assert isinstance(type, t.Function | t.Linear)
+            type = type.codomain
+        return type
+
+
+# --- combinators: how their wires go -------------------------------------------------------------
+
+
+def _then(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
+    assert isinstance(f.type, t.Function | t.Linear)
+    middle, last = f.type.codomain, use.result(2)
+    assert isinstance(last, t.Function | t.Linear)
+    return Closure(
+        f"{f.text} >> {g.text}",
+        last,
+        lambda x: reader.apply(g, reader.apply(f, x, middle), last.codomain),
+    )
+
+
+def _after_that(reader: _Reader, use: _Use, g: Closure, f: Closure) -> Closure:
+    return _then(reader, use, f, g)
+
+
+def _apply_to(reader: _Reader, use: _Use, x: Value, f: Value) -> Value:
+    return reader.apply(f, x, use.result(2))
+
+
+def _both(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
+    made = use.result(2)
+    assert isinstance(made, t.Function | t.Linear)
+    first, second = made.codomain.items  # type: ignore[union-attr]
+
+    def run(x: Value) -> Value:
+        return (reader.apply(f, x, first), reader.apply(g, x, second))
+
+    return Closure(f"{f.text} &&& {g.text}", made, run)
+
+
+def _beside(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
+    made = use.result(2)
+    assert isinstance(made, t.Function | t.Linear)
+    first, second = made.codomain.items  # type: ignore[union-attr]
+
+    def run(pair: Value) -> Value:
+        x, y = reader.split(pair, 2)
+        return (reader.apply(f, x, first), reader.apply(g, y, second))
+
+    return Closure(f"{f.text} *** {g.text}", made, run)
+
+
+def _element(type: t.Type) -> t.Type:
+    """What one element of a sequence is; of a pair of sequences, a pair."""
+    if isinstance(type, t.Product):
+        return t.Product(tuple(map(_element, type.items)))
+    assert isinstance(type, t.Array), type
+    return type.element
+
+
+def _map(reader: _Reader, use: _Use, f: Value, xs: Value) -> Value:
+    type, result = use.domain(1), use.result(2)
+    out = _element(result)
+    _, answer = reader.group(
+        use.label, "map", (), [(xs, _element(type))],
+        lambda x: ((), reader.apply(f, x, out)), "", result,
+    )  # fmt: skip
+    return answer
+
+
+def _window(reader: _Reader, use: _Use, f: Value, xs: Value) -> Value:
+    type, result = use.domain(0), use.result(2)
+    assert isinstance(type, t.Function)
+    size = use.sizes[0].value
+    _, answer = reader.group(
+        use.label, "window", (), [(xs, type.domain)],
+        lambda x: ((), reader.apply(f, x, type.codomain)), "", result,
+        span=size or 3,
+    )  # fmt: skip
+    return answer
+
+
+def _loop(reader: _Reader, use: _Use, f: Value, z: Value, xs: Value) -> Value:
+    state, result = use.domain(1), use.result(3)
+    element = _element(use.domain(2))
+    accumulates = use.name in ("mapAccum", "mapAccumRight", "moore", "mealy")
+    to = t.uncurried(use.domain(0))[1]
+
+    def body(s: Value, x: Value) -> tuple[Value, Value]:
+        after = reader.apply(f, (s, x), to)
+        if accumulates:
+            one, other = reader.split(after, 2)
+            return one, other
+        return after, ()
+
+    leaves = {"scan": "element", "moore": "", "mealy": ""}.get(use.name, "plain")
+    more: dict[str, Any] = {"reverse": use.name.endswith("Right")}
+    if leaves == "element":
+        assert isinstance(result, t.Array)
+        more["length"] = result.length
+    out: t.Type = t.UNIT
+    if accumulates:
+        out = result.items[1] if use.name.startswith("mapAccum") else result  # type: ignore
+    last, answer = reader.group(
+        use.label, "loop", [(z, state)], [(xs, element)], body, leaves, out, **more
+    )
+    if not accumulates:
+        return last
+    return answer if leaves == "" else (last, answer)
+
+
+def _unfold(reader: _Reader, use: _Use, f: Value, s: Value) -> Value:
+    state, result = use.domain(1), use.result(2)
+    to = t.uncurried(use.domain(0))[1]
+
+    def body(here: Value) -> tuple[Value, Value]:
+        after = reader.split(reader.apply(f, here, to), 2)
+        if len(after) == 3:  # unfoldWhile: whether it goes on leaves with the element
+            return after[0], after[1]
+        return after[0], after[1]
+
+    _, answer = reader.group(
+        use.label, "loop", [(s, state)], (), body, "", result,
+        count=use.sizes[0].value if use.sizes else None,
+    )  # fmt: skip
+    return answer
+
+
+def _iterate(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
+    state = use.domain(1)
+
+    def body(here: Value) -> tuple[Value, Value]:
+        return reader.apply(f, here, state), ()
+
+    last, _ = reader.group(
+        use.label, "loop", [(x, state)], (), body, "plain", t.UNIT,
+        count=use.sizes[0].value if use.sizes else None,
+    )  # fmt: skip
+    return last
+
+
+def _zip(reader: _Reader, use: _Use, pair: Value) -> Value:
+    if isinstance(pair, Term):
+        return reader.operate(use.label, [pair], use.result(1))
+    return pair
+
+
+def _derivative(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
+    """The derivative at a point: the function stands in a group, the linear map leaves."""
+    return reader.operate(f"derivative {bracketed(written(f))}", [x], use.result(2))
+
+
+_RULES: dict[str, Callable[..., Value]] = {
+    ">>": _then,
+    "<<": _after_that,
+    "|>": _apply_to,
+    "&&&": _both,
+    "***": _beside,
+    "map": _map,
+    "mapData": lambda reader, use, f, x: _map_data(reader, use, f, x),
+    "zipWith": _map,
+    "window": _window,
+    "pool": _window,
+    "fold": _loop,
+    "foldRight": _loop,
+    "scan": _loop,
+    "mapAccum": _loop,
+    "mapAccumRight": _loop,
+    "moore": _loop,
+    "unfold": _unfold,
+    "unfoldWhile": _unfold,
+    "iterate": _iterate,
+    "zip": _zip,
+    "unzip": _zip,
+    "derivative": _derivative,
+}
+
+
+def _map_data(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
+    type = use.domain(0)
+    assert isinstance(type, t.Function)
+    _, answer = reader.group(
+        use.label, "map", (), [(x, type.domain)],
+        lambda part: ((), reader.apply(f, part, type.codomain)), "", use.result(2),
+    )  # fmt: skip
+    return answer
+
+
+# --- shapes of values --------------------------------------------------------------------------
+
+
+def made_of(type: t.Type, leaf: Callable[[t.Type], Any]) -> Value:
+    """A value of a type, its wires made by `leaf`: products are taken apart, and an array
+    of products is a product of arrays."""
+    match type:
+        case t.Product(items):
+            return tuple(made_of(item, leaf) for item in items)
+        case t.Array(element, length):
+            return made_of(element, lambda inner: leaf(t.Array(inner, length)))
+        case _:
+            return leaf(type)
+
+
+def made_from(wires: Sequence[Wire], type: t.Type) -> Any:
+    pending = iter(wires)
+    return made_of(type, lambda _: next(pending))
+
+
+def leaf_types(type: t.Type) -> list[t.Type]:
+    """The types of the wires that a value of a type takes."""
+    found: list[t.Type] = []
+    made_of(type, found.append)
+    return found
+
+
+def flat(value: Value) -> list[t.Type]:
+    """The types of the wires of a value."""
+    if isinstance(value, tuple):
+        return [leaf for part in value for leaf in flat(part)]
+    return leaf_types(value.type)
+
+
+def parts(value: Value, type: t.Type) -> Iterator[Value]:
+    """The wires and closed expressions that a state begins with, one for each wire of it."""
+    if isinstance(value, tuple):
+        items = type.items if isinstance(type, t.Product) else [type] * len(value)
+        for part, item in zip(value, items, strict=False):
+            yield from parts(part, item)
+    elif isinstance(value, Term) and value.text == "zero":
+        yield from (Term("zero", leaf) for leaf in leaf_types(type))
+    else:
+        yield value
+
+
+def holds_function(type: t.Type) -> bool:
+    match type:
+        case t.Function():
+            return True
+        case t.Product(items):
+            return any(map(holds_function, items))
+        case _:
+            return False
+
+
+def plumbing(body: p.Expression) -> bool:
+    """Whether an expression only leads wires elsewhere: `fst`, `swap`, `const`."""
+    only = (p.Local, p.Apply, p.Lambda, p.MakeProduct, p.Let)
+    patterns = (p.BindName, p.BindNothing, p.MatchTuple)
+    return all(isinstance(node, (*only, *patterns)) for node in p.nodes(body))
+
+
+def alone(group: Group, label: str) -> Group:
+    """A group whose whole inside is one group, as that one under the outer name."""
+    body = group.body
+    if len(body.nodes) != 1 or not isinstance(body.nodes[0], Group):
+        return group
+    inner = body.nodes[0]
+    if not set(body.outputs) <= set(inner.outputs) or not set(inner.inputs) <= set(body.inputs):
+        return group
+    ins = [group.entering[body.inputs.index(wire)].outer for wire in inner.inputs]
+    outs = {wire: group.leaving[place].outer for place, wire in enumerate(body.outputs)}
+    return replace(
+        inner,
+        label=label,
+        inputs=group.inputs,
+        outputs=group.outputs,
+        entering=tuple(
+            port if port.outer is None else replace(port, outer=ins[port.outer])
+            for port in inner.entering
+        ),
+        leaving=tuple(
+            port if port.outer is None else replace(port, outer=outs.get(inner.outputs[port.outer]))
+            for port in inner.leaving
+        ),
+    )
+
+
+def _without_unused(node: Node, wanted: Collection[Wire]) -> Node:
+    """A group without the outputs that nothing takes."""
+    if not isinstance(node, Group) or all(wire in wanted for wire in node.outputs):
+        return node
+    outputs = tuple(wire for wire in node.outputs if wire in wanted)
+    place = {wire: number for number, wire in enumerate(outputs)}
+    leaving = tuple(
+        port if port.outer is None else replace(port, outer=place.get(node.outputs[port.outer]))
+        for port in node.leaving
+    )
+    return replace(node, outputs=outputs, leaving=leaving)
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def written(value: Value) -> str:
+    """A closed expression or a function as an operand; a place for anything that flows."""
+    match value:
+        case Term():
+            return value.operand()
+        case Closure(text=text):
+            return bracketed(text)
+        case _:
+            return "·"
+
+
+def bracketed(text: str) -> str:
+    return f"({text})" if " " in text and not text.startswith("(") else text
+
+
+def section(label: str, held: Sequence[str | None]) -> str:
+    """An operator or a function with some of its operands in place: `?W @ ·`, `+ ?b`."""
+    if label in SYMBOLS and len(held) == 2:
+        left, right = held
+        if left is None:
+            return shortened(f"{label} {right}")
+        return shortened(f"{left} {label}" + (" ·" if label in ("@", "-", "/", "^") else ""))
+    trailing = list(held)
+    while trailing and trailing[-1] is None:
+        trailing.pop()
+    return shortened(" ".join([label, *(each or "·" for each in trailing)]))
+
+
+def applied(label: str, held: Sequence[str | None]) -> str:
+    shown = [each or "·" for each in held]
+    if label in SYMBOLS and len(shown) == 2:
+        return shortened(f"{shown[0]} {label} {shown[1]}")
+    return shortened(" ".join([label, *shown]))
+
+
+def shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def brackets(sizes: Sequence[Size | None], options: Mapping[str, Size | str] = {}) -> str:
+    shown = ["_" if size is None else str(size) for size in sizes]
+    shown += [f"{name}={value}" for name, value in options.items()]
+    return f"[{', '.join(shown)}]" if shown else ""

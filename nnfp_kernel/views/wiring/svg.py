@@ -1,0 +1,186 @@
+"""A picture as SVG: colours are the notebook's variables, so it is at home in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..style import escape
+from .picture import Box, Dot, Path, Picture, Point, Text, crossings
+
+RADIUS = 8
+
+STYLE = (
+    "<style>"
+    ".nnfp svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;"
+    "font:12px var(--nn-code)}"
+    ".nnfp .wiring text{fill:var(--nn-ink)}"
+    ".nnfp .wiring .port,.nnfp .wiring .type{font-size:10.5px}"
+    ".nnfp .wiring .type,.nnfp .wiring .name{fill:var(--nn-ink2)}"
+    ".nnfp .wiring .note{font:11.5px var(--nn-ui);fill:var(--nn-ink3)}"
+    ".nnfp .wiring path{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".nnfp .wiring .gap{stroke:var(--nn-paper);stroke-width:7}"
+    ".nnfp .wiring .mid{stroke:var(--nn-paper);stroke-width:1.4}"
+    ".nnfp .wiring .tie,.nnfp .wiring .value{stroke:var(--nn-ink3);stroke-width:1.3;"
+    "stroke-dasharray:1.5 3}"
+    ".nnfp .wiring .edge{fill:var(--nn-paper);stroke:var(--nn-ink);stroke-width:1.2}"
+    ".nnfp .wiring .thin{fill:var(--nn-paper);stroke:var(--nn-ink2);stroke-width:1}"
+    ".nnfp .wiring .group{fill:var(--nn-tint)}"
+    ".nnfp .wiring .frame{fill:none;stroke:var(--nn-ink);stroke-width:1.2}"
+    "</style>"
+)
+PLAIN = "#7b8794"
+
+
+def svg(picture: Picture, title: str = "") -> str:
+    """The picture as an `<svg>`; `title` is what a screen reader says of it."""
+    width, height = number(picture.width), number(picture.height)
+    parts = [
+        f'<svg class="wiring" xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+        f"<title>{escape(title)}</title>",
+    ]
+    parts += [_box(box) for box in picture.boxes if box.style == "group"]
+    parts += _wires([path for path in picture.paths if path.style == "wire"])
+    parts += [_path(path) for path in picture.paths if path.style != "wire"]
+    parts += [_box(box) for box in picture.boxes if box.style != "group"]
+    parts += [_dot(dot) for dot in picture.dots]
+    parts += [_text(text) for text in picture.texts]
+    return "\n".join([*parts, "</svg>"])
+
+
+def stroke(colour: int | None) -> str:
+    """A representation's colour; plain is grey, from the seventh on they are dashed."""
+    if colour is None:
+        return f"var(--nn-plain,{PLAIN})"
+    return f"var(--rep{colour % 6 + 1})"
+
+
+def _wires(paths: Sequence[Path]) -> list[str]:
+    """Wires in order; where a later one passes over an earlier, that one has a gap."""
+    gaps: dict[int, list[tuple[Point, bool]]] = {}
+    for path, point, level in crossings(paths):
+        gaps.setdefault(id(path), []).append((point, level))
+    parts: list[str] = []
+    for path in paths:
+        for (x, y), level in gaps.get(id(path), ()):
+            dx, dy = (5, 0) if level else (0, 5)
+            ends = (x - dx, y - dy), (x + dx, y + dy)
+            parts.append(f'<path class="gap" d="{outline(ends)}"/>')
+        shape = outline(path.points)
+        dash = ' stroke-dasharray="6 3"' if path.colour is not None and path.colour >= 6 else ""
+        wide = ' style="stroke-width:4.6"' if path.double else ""
+        parts.append(f'<path d="{shape}" stroke="{stroke(path.colour)}"{wide}{dash}/>')
+    for path in paths:  # the middle of a double line, so that its parts join
+        if path.double:
+            parts.append(f'<path class="mid" d="{outline(path.points)}"/>')
+    for path in paths:
+        parts += [_head(path, *arrow) for arrow in path.arrows]
+    return parts
+
+
+def outline(points: Sequence[Point]) -> str:
+    """Strokes with round corners, as SVG writes them."""
+    shape = f"M{number(points[0][0])} {number(points[0][1])}"
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        radius = min(RADIUS, _length(before, corner) / 2, _length(corner, after) / 2)
+        start, end = toward(corner, before, radius), toward(corner, after, radius)
+        shape += f"L{number(start[0])} {number(start[1])}"
+        shape += f"Q{number(corner[0])} {number(corner[1])} {number(end[0])} {number(end[1])}"
+    return shape + f"L{number(points[-1][0])} {number(points[-1][1])}"
+
+
+def toward(point: Point, other: Point, distance: float) -> Point:
+    length = _length(point, other) or 1
+    return (
+        point[0] + (other[0] - point[0]) * distance / length,
+        point[1] + (other[1] - point[1]) * distance / length,
+    )
+
+
+def _length(a: Point, b: Point) -> float:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])
+
+
+def arrowhead(path: Path, stretch: int, place: float) -> tuple[Point, Point, Point]:
+    """The three corners of an arrowhead on a stroke of a path."""
+    stretch = min(stretch, len(path.points) - 2)
+    (x0, y0), (x1, y1) = path.points[stretch], path.points[stretch + 1]
+    length = _length((x0, y0), (x1, y1)) or 1
+    dx, dy = (x1 - x0) / length, (y1 - y0) / length
+    x, y = x0 + (x1 - x0) * place, y0 + (y1 - y0) * place
+    if place < 1:
+        x, y = x + 4 * dx, y + 4 * dy
+    back, side = 8, 4
+    return (
+        (x, y),
+        (x - back * dx - side * dy, y - back * dy + side * dx),
+        (x - back * dx + side * dy, y - back * dy - side * dx),
+    )
+
+
+def _head(path: Path, stretch: int, place: float) -> str:
+    corners = " ".join(f"{number(x)},{number(y)}" for x, y in arrowhead(path, stretch, place))
+    return f'<polygon points="{corners}" fill="{stroke(path.colour)}"/>'
+
+
+def _path(path: Path) -> str:
+    return f'<path class="{path.style}" d="{outline(path.points)}"/>'
+
+
+def _box(box: Box) -> str:
+    x, y, w, h = (number(v) for v in (box.x, box.y, box.width, box.height))
+    rectangle = f'x="{x}" y="{y}" width="{w}" height="{h}"'
+    match box.style:
+        case "group":
+            return f'<rect class="group" {rectangle} rx="9"/>'
+        case "circle" | "source":
+            return f'<rect class="edge" {rectangle} rx="{number(min(box.width, box.height) / 2)}"/>'
+        case "zero":
+            return (
+                f'<rect {rectangle} rx="8" fill="var(--nn-paper)" stroke="{stroke(box.colour)}" '
+                'stroke-width="2"/>'
+            )
+        case "parameter":
+            return f'<rect class="edge" {rectangle} rx="4" stroke-dasharray="4 3"/>'
+        case "enter" | "leave":
+            return _half(box)
+        case "cell":
+            return f'<rect class="thin" {rectangle} style="stroke:{stroke(box.colour)}"/>'
+        case "frame":
+            return f'<rect class="frame" {rectangle} rx="3"/>'
+        case "ghost":
+            return f'<rect class="frame" {rectangle} rx="3" stroke-dasharray="1.5 3"/>'
+        case _:
+            return f'<rect class="edge" {rectangle} rx="4"/>'
+
+
+def _half(box: Box) -> str:
+    """A half disc: its round side looks into the representation."""
+    x, turn = (box.x, 1) if box.style == "enter" else (box.right, 0)
+    start, end = f"{number(x)} {number(box.y)}", f"{number(x)} {number(box.bottom)}"
+    radii = f"{number(box.width)} {number(box.height / 2)}"
+    shape = f"M{start}A{radii} 0 0 {turn} {end}Z"
+    return f'<path d="{shape}" style="fill:{stroke(box.colour)};stroke-width:0"/>'
+
+
+def _dot(dot: Dot) -> str:
+    x, y = number(dot.x), number(dot.y)
+    if dot.style == "ring":
+        return f'<circle class="edge" cx="{x}" cy="{y}" r="3.4"/>'
+    if dot.style == "end":
+        tick = f"M{x} {number(dot.y - 4)}V{number(dot.y + 4)}"
+        return f'<path d="{tick}" stroke="{stroke(dot.colour)}"/>'
+    return f'<circle cx="{x}" cy="{y}" r="3.6" fill="{stroke(dot.colour)}"/>'
+
+
+def _text(text: Text) -> str:
+    anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
+    return (
+        f'<text class="{text.style}" x="{number(text.x)}" y="{number(text.y)}"{anchor}>'
+        f"{escape(text.text)}</text>"
+    )
+
+
+def number(value: float) -> str:
+    """A coordinate, one digit after the point at most, so that output is the same everywhere."""
+    return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")

@@ -1,0 +1,292 @@
+"""Wiring diagrams: what is drawn, and that it can be read: nothing lies on anything else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path as File
+from xml.etree import ElementTree
+
+import pytest
+
+import nnfp_kernel as nnfp
+from nnfp_kernel.views.wiring import Wiring, to_html, to_text, wiring
+from nnfp_kernel.views.wiring.diagram import Group, Node
+from nnfp_kernel.views.wiring.picture import Box, Picture
+from nnfp_kernel.views.wiring.read import read
+from nnfp_kernel.views.wiring.svg import svg
+
+ACCEPTANCE = sorted((File(__file__).parent.parent / "acceptance").glob("*.nnfp"))
+SNAPSHOTS = File(__file__).parent.parent / "snapshots" / "wiring"
+
+
+@pytest.fixture(scope="module")
+def std() -> nnfp.Session:
+    return nnfp.Session()
+
+
+def session(source: str) -> nnfp.Session:
+    made = nnfp.Session()
+    made.run(source)
+    return made
+
+
+def drawn(source: str, name: str) -> Wiring:
+    return wiring(session(source).program, name)
+
+
+def boxes(diagram: nnfp.Session | object) -> list[str]:
+    return [node.label for node in diagram.everywhere()]  # type: ignore[attr-defined]
+
+
+# --- what is drawn -------------------------------------------------------------------------
+
+
+def test_a_composition_is_a_chain() -> None:
+    program = session("net : R[8] ~> R[2]\nnet = dense[4] >> tanh >> dense[2]").program
+    diagram = read(program, "net")
+    assert [node.label for node in diagram.nodes] == ["dense[4]", "tanh", "dense[2]"]
+    for before, after in zip(diagram.nodes, diagram.nodes[1:], strict=False):
+        assert after.inputs == before.outputs
+    assert diagram.nodes[0].inputs == diagram.inputs
+    assert diagram.nodes[-1].outputs == diagram.outputs
+
+
+def test_side_by_side_does_not_join_and_both_copies() -> None:
+    program = session("a = tanh *** exp\nb : R -> (R, R)\nb = tanh &&& exp").program
+    beside, both = read(program, "a"), read(program, "b")
+    assert [node.inputs for node in beside.nodes] == [(wire,) for wire in beside.inputs]
+    assert [node.inputs for node in both.nodes] == [both.inputs, both.inputs]
+
+
+def test_a_lambda_is_opened_and_a_name_is_a_box() -> None:
+    program = session(
+        "cell (h, x) = tanh (?W @ h + ?U @ x + ?b)\n"
+        "twice : (R[2], R[3]) ~> R[2]\ntwice (h, x) = cell (cell (h, x), x)"
+    ).program
+    assert boxes(read(program, "cell")) == ["?W @ ·", "?U @ ·", "+", "+ ?b", "tanh"]
+    diagram = read(program, "twice")
+    assert boxes(diagram) == ["cell", "cell"]
+    first, second = diagram.nodes
+    assert first.owner == second.owner
+    assert first.owner is not None
+    assert first.owner.count == 12
+
+
+@pytest.mark.parametrize(
+    ("body", "states", "elements", "leaves"),
+    [
+        ("fold f zero", 1, 1, ["plain"]),
+        ("scan f zero", 1, 1, ["element"]),
+        ("mapAccum g zero", 1, 1, ["plain", "element"]),
+        ("mealy g zero", 1, 1, ["element"]),
+        ("map tanh", 0, 1, ["element"]),
+        ("window[2] (\\w -> w ! 0)", 0, 1, ["element"]),
+    ],
+)
+def test_loops_and_maps_are_groups(
+    body: str, states: int, elements: int, leaves: list[str]
+) -> None:
+    program = session(
+        f"f : (R[2], R[2]) -> R[2]\nf (h, x) = h + x\ng (h, x) = (f (h, x), h)\nnet = {body}"
+    ).program
+    (group,) = read(program, "net").nodes
+    assert isinstance(group, Group)
+    roles = [port.role for port in group.entering]
+    assert (roles.count("state"), roles.count("element")) == (states, elements)
+    assert len(group.outputs) == len(leaves)
+
+
+def test_fresh_copies_have_a_prime_and_weights_of_their_own() -> None:
+    program = session(
+        "cell (h, x) = (tanh (?W @ h + ?U @ x), h)\n"
+        "both : R[n,2] ~> (R[3], R[3])[n]\nboth = bidirectional cell (fresh cell) zero zero"
+    ).program
+    cells = [n for n in read(program, "both").everywhere() if n.label.startswith("cell")]
+    assert [node.label for node in cells] == ["cell", "cell′"]
+    assert len({node.owner for node in cells}) == 2
+
+
+def test_a_representation_is_entered_and_left_by_half_discs() -> None:
+    program = session("rep A = R[2]\nrep B = R[2]\nf (A x) = B (tanh x)").program
+    diagram = read(program, "f")
+    assert [node.shape for node in diagram.nodes] == ["leave", "box", "enter"]
+
+
+def test_wires_have_the_colour_of_their_representation() -> None:
+    shown = drawn("rep A = R[2]\nrep B = R[2]\nf (A x) = B (tanh x)", "f")
+    (_, picture), *_ = shown.pictures
+    found = {str(p.wire.type): p.colour for p in picture.paths if p.wire is not None}
+    assert sorted(set(found.values()), key=str) == [0, 1, None]
+
+
+def test_plumbing_is_no_box() -> None:
+    program = session("f x = snd (swap (x, 2 * x))").program
+    assert [node.label for node in read(program, "f").nodes] == []
+
+
+# --- that it can be read -----------------------------------------------------------------------
+
+
+def all_definitions() -> Iterator[tuple[str, str]]:
+    for path in ACCEPTANCE:
+        names = re.findall(r"^(\w+)[ \[].*=", path.read_text(), re.M)
+        for name in dict.fromkeys(names):
+            if name not in ("rep", "data", "size", "type"):
+                yield path.stem, name
+
+
+@pytest.fixture(scope="module")
+def programs(std: nnfp.Session) -> dict[str, nnfp.Session]:
+    return {path.stem: session(path.read_text()) for path in ACCEPTANCE}
+
+
+@pytest.mark.parametrize(("stem", "name"), list(all_definitions()))
+def test_the_acceptance_programs_are_drawn_without_overlaps(
+    programs: dict[str, nnfp.Session], stem: str, name: str
+) -> None:
+    check(wiring(programs[stem].program, name))
+
+
+def test_std_is_drawn_without_overlaps(std: nnfp.Session) -> None:
+    for name in std.program.definitions:
+        check(wiring(std.program, name))
+
+
+def check(shown: Wiring) -> None:
+    for _, picture in shown.pictures:
+        check_picture(shown.name, picture)
+    ElementTree.fromstring("<a>" + "".join(svg(p) for _, p in shown.pictures) + "</a>")
+
+
+def check_picture(name: str, picture: Picture) -> None:
+    solid = [box for box in picture.boxes if box.style not in ("group", "cell", "frame", "ghost")]
+    groups = [box for box in picture.boxes if box.style == "group"]
+    for number, box in enumerate(solid):
+        assert box.x >= 0, name
+        assert box.y >= 0, name
+        assert box.right <= picture.width, name
+        assert box.bottom <= picture.height, name
+        for other in solid[:number]:
+            assert apart(box, other), f"{name}: {box.node} and {other.node} overlap"
+    for number, group in enumerate(groups):
+        for other in groups[:number]:
+            assert apart(group, other) or inside(group, other) or inside(other, group), name
+        for box in solid:
+            assert apart(group, box) or inside(box, group), name
+    for text in picture.texts:
+        assert text.left >= 0, f"{name}: {text}"
+        assert text.left + text.width <= picture.width + 0.1, f"{name}: {text}"
+        assert 0 <= text.y <= picture.height, f"{name}: {text}"
+        if text.style != "type":
+            continue
+        for box in solid:
+            assert (
+                text.left + text.width <= box.x + 0.1
+                or text.left >= box.right - 0.1
+                or text.y <= box.y
+                or text.y - 8 >= box.bottom
+            ), f"{name}: {text.text} lies on {box}"
+    for path in picture.paths:
+        if path.style == "wire":
+            for end in (path.points[0], path.points[-1]):
+                assert meets(end, path, picture), f"{name}: a wire ends nowhere, at {end}"
+    for path in picture.paths:  # no wire runs through a box
+        for a, b in zip(path.points, path.points[1:], strict=False):
+            for box in solid:
+                assert not runs_through(a, b, box), f"{name}: {path} runs through {box}"
+
+
+def apart(a: Box, b: Box) -> bool:
+    return a.right <= b.x or b.right <= a.x or a.bottom <= b.y or b.bottom <= a.y
+
+
+def inside(a: Box, b: Box) -> bool:
+    return a.x >= b.x and a.right <= b.right and a.y >= b.y and a.bottom <= b.bottom
+
+
+def runs_through(a: tuple[float, float], b: tuple[float, float], box: Box) -> bool:
+    left, right = min(a[0], b[0]), max(a[0], b[0])
+    top, bottom = min(a[1], b[1]), max(a[1], b[1])
+    across = left < box.x - 1 and right > box.right + 1 and box.y < a[1] < box.bottom
+    down = top < box.y - 1 and bottom > box.bottom + 1 and box.x < a[0] < box.right
+    return (a[1] == b[1] and across) or (a[0] == b[0] and down)
+
+
+def meets(end: tuple[float, float], path: object, picture: Picture) -> bool:
+    """Whether a wire's end is at a box, at a dot, at another part of it, or at a side."""
+    x, y = end
+    if x <= 9 or x >= picture.width - 30:
+        return True
+    for box in picture.boxes:
+        if box.style in ("cell", "ghost"):
+            continue
+        below = box.style in ("circle", "source", "zero")  # wires go on below what is round
+        if below and box.x < x < box.right and box.y <= y <= box.bottom:
+            return True
+        edge = 11 if box.style == "group" else 9
+        if box.y - 1 <= y <= box.bottom + 1 and (
+            abs(x - box.x) <= edge or abs(x - box.right) <= edge
+        ):
+            return True
+        if box.x - 1 <= x <= box.right + 1 and abs(y - box.y) <= 1:
+            return True
+    for dot in picture.dots:
+        if abs(dot.x - x) < 1 and abs(dot.y - y) < 1:
+            return True
+    for other in picture.paths:
+        if other is not path:
+            for a, b in zip(other.points, other.points[1:], strict=False):
+                if (
+                    min(a[0], b[0]) - 1 <= x <= max(a[0], b[0]) + 1
+                    and min(a[1], b[1]) - 1 <= y <= max(a[1], b[1]) + 1
+                ):
+                    return True
+    return any(point == end for p in picture.paths for point in p.points if p is not path)
+
+
+def test_a_long_chain_goes_on_in_a_further_row() -> None:
+    names = " >> ".join(["dense[8]", "tanh"] * 12)
+    shown = drawn(f"net : R[8] ~> R[8]\nnet = {names}", "net")
+    check(shown)
+    (_, picture), *_ = shown.pictures
+    assert picture.width <= 760
+    rows = {box.y for box in picture.boxes}
+    assert len(rows) >= 3
+
+
+def test_hostile_names_are_shown_as_text() -> None:
+    node = Node("box", "<script>alert(1)</script>", (), ())
+    shown = svg(Picture(10, 10, (Box("box", 0, 0, 1, 1, node),)), "<b>&")
+    assert "<script" not in shown
+    assert "<b>" not in shown
+    made = session("f x = let y' = x in (\\s -> s) y'\ng : R -> R\ng x = x")
+    assert "<script" not in to_html(wiring(made.program, "f"))
+
+
+# --- that it stays the same ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("sequence_to_sequence", "translate"),
+        ("shared_representation", "eyeColour"),
+        ("bidirectional", "both"),
+        ("catamorphism", "tree"),
+    ],
+)
+def test_the_drawing_is_the_one_looked_at(
+    programs: dict[str, nnfp.Session], stem: str, name: str
+) -> None:
+    """Snapshots, looked at by a person; NNFP_SNAPSHOTS=1 writes them anew."""
+    shown = wiring(programs[stem].program, name)
+    for suffix, text in (
+        ("svg", "\n".join(svg(picture, caption) for caption, picture in shown.pictures)),
+        ("txt", to_text(shown)),
+    ):
+        path = SNAPSHOTS / f"{stem}-{name}.{suffix}"
+        if os.environ.get("NNFP_SNAPSHOTS"):
+            path.write_text(text + "\n")
+        assert path.read_text() == text + "\n"
