@@ -5,8 +5,8 @@
 
 The value of a wire in this domain is its type: all that is known of an array before it
 is computed. A primitive's record says how many operations it takes. The body of a loop
-counts once for each step, that of a `while` as often as its bound lets it, without a
-bound once; of a choice counts the dearer branch, in a batch all of them.
+counts once for each step, that of a `while` as often as its bound lets it, without a bound (as
+that of a fixpoint) once; of a choice counts the dearer branch, in a batch all of them.
 
 Every operation is taken to read its operands from memory and to write its result there:
 what XLA spares by fusing them is not known beforehand. Moving data reads no more than it
@@ -25,6 +25,7 @@ from .graph import (
     Call,
     Choose,
     Constant,
+    Fixpoint,
     Graph,
     Loop,
     Map,
@@ -129,6 +130,12 @@ class Counts:
         rounds = 1 if operation.most is None else operation.most
         self._merge(self._inside(operation.body), rounds)
         self._merge(self._inside(operation.condition), rounds)
+        return operation.results(operands)
+
+    def fixpoint(
+        self, operation: Fixpoint, operands: list[ArrayType], node: Node
+    ) -> Sequence[ArrayType]:
+        self._merge(self._inside(operation.body))
         return operation.results(operands)
 
     def tree_loop(

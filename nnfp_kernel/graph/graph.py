@@ -10,6 +10,7 @@ Structured nodes take `shared` operands (captured, the same at every step) first
     Map       shared ++ sequences            -> stacked outputs
     Loop      shared ++ initial ++ sequences (++ rounds) -> final state ++ stacked outputs
     While     shared ++ initial -> rounds ++ final state
+    Fixpoint  shared ++ initial -> state ++ whether it was reached
     TreeLoop  schedule ++ shared ++ initial ++ sequences -> final rows ++ stacked outputs
     Choose    selector ++ operands           -> outputs of branches[int(selector)]
 """
@@ -192,6 +193,28 @@ class While:
 
 
 @dataclass(frozen=True, eq=False)
+class Fixpoint:
+    """The state that `body` leaves as it is, to the precision of its numbers, looked for
+    from the initial one in `most` steps at most; NaN where it is not found.
+
+    Body: shared ++ state -> state. One that is `linear` has a body s ↦ L s + b, and is
+    solved as the linear equation it is. The initial state has no influence on the result.
+    """
+
+    body: Graph
+    shared: int
+    carried: int
+    most: int
+    linear: bool = False
+
+    def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+        _expect("fixpoint", types, [wire.type for wire in self.body.inputs])
+        state = tuple(types[self.shared :])
+        _expect("fixpoint state", [wire.type for wire in self.body.outputs], state)
+        return (*state, ArrayType("Bool"))
+
+
+@dataclass(frozen=True, eq=False)
 class TreeLoop:
     """`body` over the nodes of a forest, `width` of them at each of `length` steps.
 
@@ -287,7 +310,7 @@ class Choose:
         return outputs[0]
 
 
-Operation = Constant | Call | Map | Loop | While | TreeLoop | Choose
+Operation = Constant | Call | Map | Loop | While | Fixpoint | TreeLoop | Choose
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -317,7 +340,7 @@ class Graph:
 def subgraphs(operation: Operation) -> tuple[Graph, ...]:
     """The graphs an operation holds."""
     match operation:
-        case Map(body=body) | Loop(body=body) | TreeLoop(body=body):
+        case Map(body=body) | Loop(body=body) | Fixpoint(body=body) | TreeLoop(body=body):
             return (body,)
         case While(condition=condition, body=body):
             return (condition, body)

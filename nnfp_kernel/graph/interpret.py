@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from .graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While
+from .graph import Call, Choose, Constant, Fixpoint, Graph, Loop, Map, Node, TreeLoop, While
 
 V = TypeVar("V")
 
@@ -37,6 +37,8 @@ class Domain(Protocol[V]):
     def loop(self, operation: Loop, operands: list[V], node: Node) -> Sequence[V]: ...
 
     def while_loop(self, operation: While, operands: list[V], node: Node) -> Sequence[V]: ...
+
+    def fixpoint(self, operation: Fixpoint, operands: list[V], node: Node) -> Sequence[V]: ...
 
     def tree_loop(self, operation: TreeLoop, operands: list[V], node: Node) -> Sequence[V]: ...
 
@@ -69,6 +71,8 @@ def interpret_node(node: Node, operands: list[V], domain: Domain[V]) -> Sequence
             return domain.loop(operation, operands, node)
         case While() as operation:
             return domain.while_loop(operation, operands, node)
+        case Fixpoint() as operation:
+            return domain.fixpoint(operation, operands, node)
         case TreeLoop() as operation:
             return domain.tree_loop(operation, operands, node)
         case Choose() as operation:

@@ -31,6 +31,7 @@ from .graph import (
     Builder,
     Choose,
     Constant,
+    Fixpoint,
     Graph,
     Loop,
     Map,
@@ -464,7 +465,9 @@ class Tracer:
 
     # --- what only shows at run time ----------------------------------------------------
 
-    def require(self, condition: Wire, problem: str) -> None:
+    def require(
+        self, condition: Wire, problem: str, *notes: str, code: str = "shapes-disagree"
+    ) -> None:
         """The condition must hold where this is reached; else `problem` is the user's
         mistake, told with the place that is being traced."""
         builder = self.builder
@@ -474,7 +477,7 @@ class Tracer:
         if known is False:
             raise ValueError(problem)
         place = builder.origin or NOWHERE
-        self._problems.append(Diagnostic("shapes-disagree", problem, Label(place)))
+        self._problems.append(Diagnostic(code, problem, Label(place), notes=notes))
         number = builder.constant(len(self._problems), "Int")
         fine = builder.constant(0, "Int")
         self._doubts.append(builder.emit("select", condition, fine, number))
@@ -998,6 +1001,30 @@ class Tracer:
         value = rebuild(state_type, final, initial)
         condition(value)
         return rounds, value
+
+    def fixpoint(
+        self, most: int, step: Callable[[Value], Value], initial: Value, type: t.Type
+    ) -> Value:
+        """A Fixpoint node: what `step` leaves as it is, found in `most` steps at most."""
+        flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
+        start = flatten(self.builder, initial, type)
+        with self.inside(self.builder.child()) as child:
+            after = step(rebuild(type, [child.input(wire.type) for wire in start]))
+            body = child.finish(flatten(child, after, type))
+            doubted = self.doubt().wire is not None
+        operation = Fixpoint(body, len(child.captured), len(start), most)
+        *state, reached = self.builder.add(operation, (*child.captured, *start))
+        found = rebuild(type, state)
+        if doubted:
+            step(found)  # for what is required there
+        self.require(
+            reached,
+            f"this came to no fixpoint in {most:,} steps",
+            "Each step must lead nearer to the answer. Shorter steps may, such as half way, "
+            "`(x + f x) / 2`; `fixpoint[n] f z` takes n steps at most.",
+            code="no-fixpoint",
+        )
+        return found
 
     def _loop_of_items(
         self,

@@ -4,8 +4,8 @@
     map of a primitive = the primitive over one more axis (its record says how)
     map of a loop = the loop over states and elements that have one more axis
     map of a choice = a choice by the batch, where the selector differs in it
-    map of a tree loop stays one: each element has rows of its own; so does that of a loop
-    whose rounds differ between the elements
+    map of a tree loop stays one: each element has rows of its own; so does that of a
+    fixpoint, and of a loop whose rounds differ between the elements
 
 A node that no mapped input reaches is the same for all elements and is made once.
 Within a batch its axis always comes first.
@@ -22,6 +22,7 @@ from .graph import (
     Call,
     Choose,
     Constant,
+    Fixpoint,
     Graph,
     Loop,
     Map,
@@ -96,6 +97,8 @@ class Rebuild:
                 return self._loop(builder, node, loop, operands, [False] * len(operands), 0)[0]
             case While() as loop:
                 return self._while(builder, node, loop, operands, [False] * len(operands), 0)[0]
+            case Fixpoint() as fixpoint:
+                return self._fixpoint(builder, fixpoint, operands)
             case TreeLoop() as tree:
                 return self._tree_loop(builder, node, tree, operands)
             case Choose(branches):
@@ -187,7 +190,7 @@ class Rebuild:
                     return self._alone(builder, node, operands, flags, length)
                 inner = self._resolved(node, each)
                 return self.batch(builder, inner, operands, flags, length)
-            case Loop() | While() | TreeLoop() if _stays(node, flags):
+            case Loop() | While() | Fixpoint() | TreeLoop() if _stays(node, flags):
                 return self._alone(builder, node, operands, flags, length)
             case Loop() as loop:
                 return self._loop(builder, node, loop, operands, flags, length)
@@ -434,6 +437,23 @@ class Rebuild:
             answers[1 + k] = wire
         return answers, reached
 
+    def _fixpoint(
+        self, builder: Simplifier, fixpoint: Fixpoint, operands: list[Wire]
+    ) -> Sequence[Wire]:
+        """A fixpoint with its body simplified."""
+        body, first = fixpoint.body, fixpoint.shared
+        child = builder.child()
+        child.origin = builder.origin
+        place = list(body.inputs)
+        for k in range(first):
+            if body.inputs[k] in self.alive:
+                place[k] = _inside(builder, child, operands[k])
+        for k in range(first, len(place)):
+            place[k] = child.input(place[k].type, place[k].name, place[k].representation)
+        graph = child.finish(self.run(child, body, place))
+        operation = replace(fixpoint, body=graph, shared=len(child.captured))
+        return builder.add(operation, (*child.captured, *operands[first:]))
+
     def _tree_loop(
         self, builder: Simplifier, node: Node, tree: TreeLoop, operands: list[Wire]
     ) -> list[Wire]:
@@ -477,7 +497,7 @@ def _stays(node: Node, flags: Flags) -> bool:
             return counted and flags[-1]
         case While() as loop:
             return spread_while(loop, flags)[1][0]
-        case TreeLoop():
+        case Fixpoint() | TreeLoop():
             return any(flags)
     return False
 
@@ -580,7 +600,7 @@ def spread(graph: Graph, flags: Flags) -> list[bool]:
                 case While() as loop:
                     reached = spread_while(loop, given)[1]
                     mapped.update(w for w, f in zip(node.outputs, reached, strict=True) if f)
-                case Call() | Constant() | Map() | TreeLoop() | Choose():
+                case Call() | Constant() | Map() | Fixpoint() | TreeLoop() | Choose():
                     mapped.update(node.outputs)
                 case other:
                     raise AssertionError(f"no flow through {other}")
@@ -638,6 +658,10 @@ def demand(graph: Graph, wanted: Flags, alive: set[Wire]) -> None:
                 for branch in branches:
                     demand(branch, used, alive)
                     _needed(node.inputs[1:], branch.inputs, alive)
+            case Fixpoint(body=body, shared=shared):
+                demand(body, [True] * len(body.outputs), alive)
+                alive.update(node.inputs[shared:])
+                _needed(node.inputs[:shared], body.inputs[:shared], alive)
             case TreeLoop(body=body) as tree:
                 rows = [True] * (tree.writes * tree.rows)  # all its parts are made together
                 demand(body, [*rows, *used[tree.rows :]], alive)

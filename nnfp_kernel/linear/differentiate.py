@@ -15,6 +15,8 @@ contributes follows from its kind:
     Map           map f        mapL (D f xᵢ)
     Loop          mapAccum f   recurrence (D f (sₜ₋₁, xₜ))
     While         while c f    the same, by rounds (D f sₜ₋₁); c has no derivative
+    Fixpoint      fixpoint f   (id - ∂f)⁻¹ of the derivative in what f captures, at the
+                               fixpoint; nothing in the initial state
     TreeLoop      cata alg     treeRecurrence (D alg)
     Choose        if c f g     choose c (D f x) (D g x)
 
@@ -34,6 +36,7 @@ from ..graph.graph import (
     Call,
     Choose,
     Constant,
+    Fixpoint,
     Graph,
     Loop,
     Map,
@@ -46,12 +49,16 @@ from ..graph.primitive import Primitive, Step
 from .maps import (
     Cell,
     ChooseL,
+    Identity,
     LinearMap,
     MapL,
     Network,
     Part,
     Recurrence,
+    Scale,
     Section,
+    SolveL,
+    Sum,
     Tangent,
     TreeRecurrence,
     Variable,
@@ -162,6 +169,8 @@ def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
             return _loop_reach(loop, active)[1]
         case While() as loop:
             return [False, *_while_reach(loop, active)[loop.shared :]]
+        case Fixpoint() as fixpoint:
+            return [*_fixpoint_reach(fixpoint, active)[fixpoint.shared :], False]
         case TreeLoop() as tree:
             return _tree_reach(tree, active)[1]
         case Choose(branches=branches):
@@ -192,6 +201,17 @@ def _while_reach(loop: While, active: Sequence[bool]) -> list[bool]:
         if state == given[first:]:
             return given
         given[first:] = state
+
+
+def _fixpoint_reach(fixpoint: Fixpoint, active: Sequence[bool]) -> list[bool]:
+    """The activity of a fixpoint's body's inputs: a least fixed point over the state."""
+    first = fixpoint.shared
+    given = [*active[:first], *[False] * fixpoint.carried]
+    while True:
+        after = [*active[:first], *reach(fixpoint.body, given)]
+        if after == given:
+            return given
+        given = after
 
 
 def _tree_reach(tree: TreeLoop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
@@ -293,6 +313,8 @@ def _node(
             return _loop(builder, trace, node, loop, operands, useful)
         case While() as loop:
             return _while(builder, trace, node, loop, operands)
+        case Fixpoint() as fixpoint:
+            return _fixpoint(builder, trace, node, fixpoint, operands)
         case TreeLoop() as tree:
             return _tree_loop(builder, trace, node, tree, operands, useful)
         case Choose() as choose:
@@ -576,6 +598,34 @@ def _while(
     into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
     out_of = _results(trace, [node.outputs[1 + k] for k in states])
     trace.parts.append(Part(map, into, out_of, builder.origin))
+    return made
+
+
+def _fixpoint(
+    builder: Builder, trace: _Trace, node: Node, fixpoint: Fixpoint, operands: list[Wire]
+) -> Sequence[Wire]:
+    """The implicit function theorem: at the fixpoint s = f (s, w), of which nothing else is
+    kept, ds = ∂f ds + ∂_w f dw. The steps that led there have no part in it."""
+    made = builder.add(fixpoint, operands)
+    first = fixpoint.shared
+    active = _fixpoint_reach(fixpoint, [wire in trace.variable for wire in node.inputs])
+    states = [k for k in range(fixpoint.carried) if active[first + k]]
+    if not states:
+        return made
+    wanted = active[first:]
+    _, inner = _trace(builder, fixpoint.body, [*operands[:first], *made[:-1]], active, wanted)
+    shared = [k for k in range(first) if active[k]]
+    outside, inside = inner.inputs[: len(shared)], inner.inputs[len(shared) :]
+    after = tuple(inner.outputs[k] or Variable(made[k].type) for k in states)
+    direct = Network(outside, tuple(inner.parts), after).useful()
+    again = Network(inside, tuple(inner.parts), after).useful()
+    minus = Scale(builder.constant(-1.0), again.codomain)
+    solve = SolveL(Sum((Identity(again.domain), again >> minus)))
+    moved = tuple(Variable(type) for type in direct.codomain)
+    into = tuple(trace.variable[node.inputs[k]] for k in shared)
+    trace.parts.append(Part(direct, into, moved, builder.origin))
+    out_of = _results(trace, [node.outputs[k] for k in states])
+    trace.parts.append(Part(solve, moved, out_of, builder.origin))
     return made
 
 

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
+from ..graph.graph import (
+    Call,
+    Choose,
+    Constant,
+    Fixpoint,
+    Graph,
+    Loop,
+    Map,
+    Node,
+    TreeLoop,
+    While,
+    Wire,
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,13 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
             if _outputs(condition, inner)[0] or _outputs(body, inner) != moving:
                 raise Nonlinear(node)
             return [False, *moving]
+        case Fixpoint(body=body, shared=shared, carried=carried):
+            together = _outputs(body, [*flags[:shared], *[True] * carried])
+            if not any(flags[:shared]):
+                return [False] * (carried + 1)
+            if not all(together):
+                raise Nonlinear(node)
+            return [*together, False]
         case TreeLoop() as tree:
             _, own, initial, elements = tree.operands(flags)
             rows = [

@@ -20,6 +20,7 @@ so that derivatives nest without perturbation confusion. None is a symbolic zero
     MapL                    a map for every element         shared and summed swap
     Recurrence              a state through linear steps    the other way through time
     WhileL                  the same, with a while's rounds the other way; none unbounded
+    SolveL L                L⁻¹                             SolveL L†
     TreeRecurrence          steps over a forest, bottom up  top down
     ChooseL                 the branch taken                its adjoint
 
@@ -32,9 +33,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from ..graph.graph import ArrayType, Builder, Choose, Graph, Loop, Map, TreeLoop, While, Wire
+from ..graph.graph import (
+    ArrayType,
+    Builder,
+    Choose,
+    Fixpoint,
+    Graph,
+    Loop,
+    Map,
+    TreeLoop,
+    While,
+    Wire,
+)
 from ..graph.primitive import Parameters, Primitive, Step
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.source import Span
@@ -1176,6 +1188,62 @@ class WhileL(LinearMap):
         bound = "" if self.like.most is None else f"[{self.like.most}]"
         way = " backwards" if self.backwards else ""
         return f"while{bound}{way} ({self.cell.network!r})"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SolveL(LinearMap):
+    """L⁻¹: u ↦ the v with L v = u, found by applying L, never as a matrix.
+
+    Law: (L⁻¹)† = (L†)⁻¹. It is the fixpoint of v ↦ v + u - L v, which is linear in v, so
+    that the lowering solves it by GMRES (runtime/fixpoint.py), and its derivative is that
+    of a fixpoint: the same again.
+    """
+
+    map: LinearMap
+
+    MOST: ClassVar[int] = 1000  # restarts
+
+    def __post_init__(self) -> None:
+        _require(self.map.domain == self.map.codomain, "the inverse of a map into another space")
+
+    @property
+    def domain(self) -> Types:  # type: ignore[override]
+        return self.map.codomain
+
+    @property
+    def codomain(self) -> Types:  # type: ignore[override]
+        return self.map.domain
+
+    def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
+        if all(tangent is None for tangent in tangents):
+            return (None,) * len(self.codomain)
+        given = filled(builder, tangents, self.domain)
+        child = builder.child()
+        state = [child.input(type) for type in self.codomain]
+        images = filled(child, self.map.apply(child, state), self.domain)
+        after = [
+            child.emit("subtract", child.emit("add", v, u), image)
+            for v, u, image in zip(state, given, images, strict=True)
+        ]
+        body = child.finish(after)
+        operation = Fixpoint(body, len(child.captured), len(state), self.MOST, linear=True)
+        return builder.add(operation, (*child.captured, *given))[:-1]
+
+    def adjoint(self) -> LinearMap:
+        return SolveL(self.map.adjoint())
+
+    def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
+        return (any(given),) * len(self.codomain)
+
+    @property
+    def fixed(self) -> tuple[Wire, ...]:
+        return self.map.fixed
+
+    def substitute(self, renaming: Renaming) -> LinearMap:
+        return SolveL(self.map.substitute(renaming))
+
+    def __repr__(self) -> str:
+        return f"solveL {_bracketed(self.map)}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -11,6 +11,7 @@ the domain `Arrays`, in which one node becomes:
     Map        `jax.vmap` of the lowered body
     Loop       `lax.scan` of the lowered body; lengths 0 and 1 need no loop
     While      `lax.while_loop`; a Loop that is counted is `lax.fori_loop`
+    Fixpoint   steps in `lax.while_loop`; GMRES, where it is linear
     TreeLoop   `lax.scan` with the history in its state, updated in place
     Choose     `lax.switch`; for a batch, an elementwise selection
 
@@ -31,6 +32,7 @@ from ..graph.graph import (
     Call,
     Choose,
     Constant,
+    Fixpoint,
     Graph,
     Loop,
     Map,
@@ -39,6 +41,7 @@ from ..graph.graph import (
     While,
 )
 from ..graph.interpret import interpret
+from .fixpoint import iterate, solve
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -219,6 +222,16 @@ class Arrays:
 
         final: Sequence[Array] = lax.while_loop(holds, step, _varying([start, *initial], arrays))
         return final
+
+    def fixpoint(self, operation: Fixpoint, arrays: list[Array], node: Node) -> Sequence[Array]:
+        shared = arrays[: operation.shared]
+        initial = _varying(list(map(_array, arrays[operation.shared :])), arrays)
+
+        def step(state: Sequence[Array]) -> list[Array]:
+            return list(map(_array, interpret(operation.body, [*shared, *state], self)))
+
+        state, reached = (solve if operation.linear else iterate)(step, initial, operation.most)
+        return [*state, reached]
 
     def tree_loop(self, operation: TreeLoop, arrays: list[Array], node: Node) -> Sequence[Array]:
         import jax.numpy

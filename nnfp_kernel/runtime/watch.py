@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy
 
-from ..graph.graph import Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
+from ..graph.graph import Choose, Constant, Fixpoint, Graph, Loop, Map, Node, TreeLoop, While, Wire
 from ..graph.interpret import interpret, interpret_node
 from .lower import DTYPES, Arrays, Precision
 
 Array = Any
+_STEPS = 1000  # of a fixpoint: one that fails later than this is blamed itself
 
 
 def first_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision) -> Node | None:
@@ -96,6 +97,14 @@ def _within(node: Node, arrays: list[Array], domain: Arrays) -> Node | None:
                 if found is not None:
                     return found
                 state, number = interpret(body, given, domain), number + 1
+        case Fixpoint(body=body, shared=shared, most=most, linear=False):
+            state = arrays[shared:]
+            for _ in range(min(most, _STEPS)):
+                given = [*arrays[:shared], *state]
+                found = _search(body, given, domain)
+                if found is not None:
+                    return found
+                state = interpret(body, given, domain)
         case TreeLoop() as tree:
             return _within_tree(tree, arrays, domain)
         case Choose(branches=branches) if not numpy.shape(arrays[0]):

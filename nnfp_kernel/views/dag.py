@@ -11,7 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
+from ..graph.graph import (
+    Call,
+    Choose,
+    Constant,
+    Fixpoint,
+    Graph,
+    Loop,
+    Map,
+    Node,
+    TreeLoop,
+    While,
+    Wire,
+)
 
 
 def graph_text(graph: Graph) -> str:
@@ -30,7 +42,7 @@ def _lines(graph: Graph, names: dict[Wire, str], indent: str) -> Iterator[str]:
         inputs = " ".join(_named(wire, names) for wire in node.inputs)
         yield f"{indent}{outputs} = {_operation(node)} {inputs}".rstrip() + _parameters(node)
         match node.operation:
-            case Map(body=body) | Loop(body=body) | TreeLoop(body=body):
+            case Map(body=body) | Loop(body=body) | Fixpoint(body=body) | TreeLoop(body=body):
                 yield from _lines(body, names, indent + "    ")
             case While(condition=condition, body=body):
                 yield f"{indent}  while:"
@@ -72,6 +84,8 @@ def _operation(node: Node) -> str:
         case While(most=most, carried=carried):
             bound = "" if most is None else f"{most}, "
             return f"while[{bound}{carried} carried]"
+        case Fixpoint(linear=linear, carried=carried):
+            return f"{'linear ' if linear else ''}fixpoint[{carried} carried]"
         case TreeLoop(length=length, width=width, reverse=reverse):
             way = ", from the roots" if reverse else ""
             return f"tree loop[{length} x {width}{way}]"

@@ -49,7 +49,7 @@ class Texts:
         name = operation.primitive.name if hasattr(operation, "primitive") else "other"
         return [f"{name}({', '.join(operands)})"] * len(node.outputs)
 
-    constant = call = loop = while_loop = tree_loop = choose = _each
+    constant = call = loop = while_loop = fixpoint = tree_loop = choose = _each
 
     def map(self, operation: Map, operands: list[str], node: Node) -> Sequence[str]:
         return [f"[{text}]" for text in interpret(operation.body, operands, self)]

@@ -46,6 +46,7 @@ from nnfp_kernel.linear.maps import (
     Recurrence,
     Scale,
     Section,
+    SolveL,
     Sum,
     Variable,
     WhileL,
@@ -253,6 +254,8 @@ EVERY: dict[str, Making] = {
     "Recurrence, backwards": recurrence(4, reverse=True),
     **{f"WhileL, {n}": rounds(n) for n in (0, 1, 5)},
     **{f"Recurrence, counted, {n}": rounds(n, counted=True) for n in (1, 5)},
+    "SolveL": lambda b, w: SolveL(Sum((Identity((R(3),)), matmul(w(R(3, 3)))))),
+    "SolveL, complex": lambda b, w: SolveL(DirectSum((diag(w(C(2))), diag(w(R()))))),
     "TreeRecurrence": forest,
     **{f"ChooseL, {k}": choice(k) for k in range(3)},
 }  # fmt: skip

@@ -179,6 +179,8 @@ def complex_linear(map: LinearMap) -> bool:
             return complex_linear(cell.network)
         case linear.ChooseL(cells=cells):
             return all(complex_linear(cell.network) for cell in cells)
+        case linear.SolveL(inner):
+            return complex_linear(inner)
         case linear.WhileL():
             return False
         case _:

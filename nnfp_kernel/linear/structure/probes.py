@@ -7,11 +7,12 @@ one: the real parts of an array, then its imaginary parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy
 
 from ...graph.graph import ArrayType, Builder, Map, Wire
-from ..maps import LinearMap, Types, filled
+from ..maps import LinearMap, NoAdjoint, Types, filled
 from .pattern import Pattern
 
 
@@ -97,8 +98,9 @@ def at_basis(builder: Builder, map: LinearMap, rows: int, columns: int, kind: st
     """The matrix, by the map at a basis of its domain, or its adjoint at one of its
     codomain, whichever is smaller."""
     if rows < columns:
-        image = at_each(builder, map.adjoint(), unit_matrix(builder, rows, kind))
-        return builder.emit("conj", image) if kind == "C" else image
+        with suppress(NoAdjoint):
+            image = at_each(builder, map.adjoint(), unit_matrix(builder, rows, kind))
+            return builder.emit("conj", image) if kind == "C" else image
     image = at_each(builder, map, unit_matrix(builder, columns, kind))
     return builder.emit("transpose", image, permutation=(1, 0))
 

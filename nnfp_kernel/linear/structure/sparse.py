@@ -35,6 +35,7 @@ from ..maps import (
     Recurrence,
     Scale,
     Section,
+    SolveL,
     Sum,
     TreeRecurrence,
     Types,
@@ -119,7 +120,7 @@ class _Propagation:
             case ChooseL(cells=cells) if self.builder is None:
                 cases = [self.map(cell.network) for cell in cells]
                 return self._sum([c and Entries(_anything(c.pattern)) for c in cases])
-            case MapL() | Recurrence() | WhileL() | ChooseL() | TreeRecurrence():
+            case MapL() | Recurrence() | WhileL() | SolveL() | ChooseL() | TreeRecurrence():
                 return None
             case other:
                 raise AssertionError(f"no structure of {other}")

@@ -1,0 +1,213 @@
+"""Fixed points in JAX: a step taken again and again until nothing moves any more.
+
+    iterate(step, initial, most)   s, f s, f (f s), … to working precision
+    solve(step, initial, most)     of an affine step s ↦ A s + b, by GMRES
+
+Both give the state and whether it was reached, NaN where it was not. A state is a list of
+arrays; its norm is that of all their entries. Nothing of the way there is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Array = Any
+State = Sequence[Array]
+Step = Callable[[State], State]
+
+_PATIENCE = 20  # steps without progress after which rounding is all that still moves
+_BASIS = 64  # directions of GMRES before it starts again
+
+
+def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
+    """Steps until one moves the state by no more than a few units of its last place.
+
+    A step that only rounding keeps from that is taken as the last one, too: where the
+    smallest of the steps so far is below the root of the precision, and none of the next
+    twenty is smaller. Entries that are no numbers (Int, Bool) must not change at all.
+    """
+    import jax.numpy as np
+    from jax import lax
+
+    precision = _precision(initial)
+
+    def moved(before: State, after: State) -> Array:
+        """How far a step went, in relation to where it led; NaN where that is nowhere."""
+        entries = [pair for pair in zip(before, after, strict=True) if _moves(pair[0])]
+        size = _norm([b for _, b in entries])
+        step = _norm([b - a for a, b in entries])
+        ratio = np.where(step == 0, 0, step / np.where(step == 0, 1, size))
+        for a, b in zip(before, after, strict=True):
+            if not _moves(a):
+                ratio = np.where((a == b).all(), ratio, np.inf)
+        return ratio
+
+    def done(last: Array, best: Array, waited: Array) -> Array:
+        return (last <= 4 * precision) | ((waited >= _PATIENCE) & (best <= np.sqrt(precision)))
+
+    def going(all: Any) -> Array:
+        number, _, last, best, waited = all
+        return (number < most) & ~done(last, best, waited) & ~np.isnan(last)
+
+    def one(all: Any) -> Any:
+        number, state, _, best, waited = all
+        after = list(step(state))
+        last = moved(state, after)
+        return number + 1, after, last, np.minimum(best, last), np.where(last < best, 0, waited + 1)
+
+    infinite = 0 * moved(initial, initial) + np.inf
+    zero = (0 * moved(initial, initial)).astype(int)
+    start = (zero, list(initial), infinite, infinite, zero)
+    _, state, last, best, waited = lax.while_loop(going, one, start)
+    reached = done(last, best, waited)
+    return _kept(state, reached), reached
+
+
+def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
+    """The state that an affine step s ↦ A s + b leaves as it is: (id - A) s = b.
+
+    GMRES, started again after some steps, at most `most` times (Saad and Schultz 1986),
+    on the real and imaginary parts of all entries: A need not be complex-linear. Reached
+    is a residual of a few units of the last place of b, or one below the root of the
+    precision that further steps do not make smaller.
+    """
+    import jax.numpy as np
+    import jax.scipy.linalg
+    from jax import lax
+
+    flat, shaped = _flattening(initial)
+    zero = shaped(np.zeros_like(flat(initial)))
+    target = flat(step(zero))
+    precision = _precision([target])
+    count = target.size
+    if not count:
+        return initial, np.asarray(True)
+    basis = min(count, _BASIS)
+
+    def image(vector: Array) -> Array:
+        return vector - flat(step(shaped(vector))) + target
+
+    whole = _norm([target])
+
+    def cycle(residual: Array, size: Array) -> Array:
+        """What to add to the solution: the best of the next directions (Arnoldi's basis,
+        the least squares by rotations, so that the residual is known at every step)."""
+
+        def going(all: Any) -> Array:
+            number, _, _, left, _, more = all
+            return (number < basis) & more & (abs(left[number]) > 4 * precision * whole)
+
+        def direction(all: Any) -> Any:
+            k, directions, triangle, left, turns, _ = all
+            new = image(directions[k])
+            length = _norm([new])
+            column = directions @ new
+            new = new - column @ directions
+            again = directions @ new  # once more, for what rounding has left
+            new = new - again @ directions
+            more = _norm([new]) > 4 * precision * length
+            length = np.where(more, _norm([new]), 0)
+            column = (column + again).at[k + 1].set(length)
+            column = lax.fori_loop(0, k, lambda j, c: _turned(c, j, *turns[j]), column)
+            diagonal = np.hypot(column[k], length)
+            regular = diagonal > 0
+            safe = np.where(regular, diagonal, 1)
+            turn = np.where(regular, column[k] / safe, 1), length / safe
+            left = _turned(left, k, *turn).at[k].set(np.where(regular, turn[0] * left[k], 0))
+            column = column.at[k].set(safe).at[k + 1].set(0)
+            new = np.where(more, new / np.where(more, length, 1), 0)
+            return (
+                k + 1, directions.at[k + 1].set(new), triangle.at[:, k].set(column), left,
+                turns.at[k].set(np.stack(turn)), more,
+            )  # fmt: skip
+
+        zeros = np.zeros((basis + 1, count), target.dtype) + 0 * whole
+        triangle = np.eye(basis + 1, basis, dtype=target.dtype) + 0 * whole
+        start = (
+            (0 * whole).astype(int), zeros.at[0].set(residual / size), triangle,
+            zeros[:, 0].at[0].set(size), 0 * triangle[:basis, :1] + np.zeros(2, target.dtype),
+            whole == whole,
+        )  # fmt: skip
+        _, directions, triangle, left, _, _ = lax.while_loop(going, direction, start)
+        steps = jax.scipy.linalg.solve_triangular(triangle[:basis], left[:basis])
+        return steps @ directions[:basis]
+
+    def going(all: Any) -> Array:
+        number, _, _, size, before = all
+        finished = (size <= 8 * precision * whole) | (size > 0.99 * before)
+        finished |= (size <= np.sqrt(precision) * whole) & (size > before / 2)
+        return (number < most) & ~finished & np.isfinite(size)
+
+    def one(all: Any) -> Any:
+        number, vector, residual, size, _ = all
+        after = vector + cycle(residual, np.where(size > 0, size, 1))
+        left = target - image(after)
+        better = _norm([left]) < size
+        after, left = np.where(better, after, vector), np.where(better, left, residual)
+        return number + 1, after, left, _norm([left]), size
+
+    nothing = 0 * target
+    start = ((0 * whole).astype(int), nothing, target, whole, whole + np.inf)
+    _, vector, _, size, _ = lax.while_loop(going, one, start)
+    reached = (size <= np.sqrt(precision) * whole) & np.isfinite(size)
+    return _kept(shaped(vector), reached), reached
+
+
+def _turned(vector: Array, k: Array, cosine: Array, sine: Array) -> Array:
+    """The entries k and k + 1 turned in their plane."""
+    one, other = vector[k], vector[k + 1]
+    return vector.at[k].set(cosine * one + sine * other).at[k + 1].set(cosine * other - sine * one)
+
+
+def _moves(array: Array) -> bool:
+    return bool(array.dtype.kind in "fc")
+
+
+def _precision(arrays: State) -> Array:
+    """The distance from 1 to the next number, of the arrays' type."""
+    import numpy
+
+    kinds = [array.dtype for array in arrays if _moves(array)] or [numpy.dtype("float32")]
+    found = numpy.finfo(kinds[0])
+    return numpy.asarray(found.eps, found.dtype)
+
+
+def _norm(arrays: State) -> Array:
+    import jax.numpy as np
+
+    squares = [np.sum(np.real(array * np.conj(array))) for array in arrays]
+    return np.sqrt(sum(squares, start=np.zeros((), squares[0].dtype) if squares else np.zeros(())))
+
+
+def _kept(state: State, reached: Array) -> State:
+    import jax.numpy as np
+
+    return [np.where(reached, array, np.nan) if _moves(array) else array for array in state]
+
+
+def _flattening(like: State) -> tuple[Callable[[State], Array], Callable[[Array], State]]:
+    """All entries of a state as one real vector, and back."""
+    import jax.numpy as np
+
+    def flat(state: State) -> Array:
+        parts = [
+            part.ravel()
+            for array in state
+            for part in ((array.real, array.imag) if array.dtype.kind == "c" else (array,))
+        ]
+        return np.concatenate(parts)
+
+    def shaped(vector: Array) -> State:
+        found, start = [], 0
+        for array in like:
+            size = array.size
+            part = vector[start : start + size]
+            start += size
+            if array.dtype.kind == "c":
+                part = part + 1j * vector[start : start + size]
+                start += size
+            found.append(part.reshape(array.shape).astype(array.dtype))
+        return found
+
+    return flat, shaped
