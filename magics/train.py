@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
-    [--optimizer NAME] [--rate RATE] [--seed N] [--until GOAL]"""
+    [--optimizer NAME] [--rate RATE] [--seed N] [--until GOAL]
+    [--checkpoint DIR [--every TIME] [--resume]]"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -32,6 +33,9 @@ ARGUMENTS.add_argument("--optimizer", default="adam")
 ARGUMENTS.add_argument("--rate")
 ARGUMENTS.add_argument("--seed", type=int)
 ARGUMENTS.add_argument("--until")
+ARGUMENTS.add_argument("--checkpoint")
+ARGUMENTS.add_argument("--every", default="60s")
+ARGUMENTS.add_argument("--resume", action="store_true")
 
 
 def run(workspace: Workspace, text: str) -> View | None:
@@ -55,6 +59,9 @@ def run(workspace: Workspace, text: str) -> View | None:
             rate=given.rate,
             seed=given.seed,
             until=until,
+            checkpoint=given.checkpoint,
+            every=_seconds(given.every),
+            resume=given.resume,
         )
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
@@ -73,6 +80,17 @@ def run(workspace: Workspace, text: str) -> View | None:
     follow(training, show)
     live.update(View(course.summary(), course.to_html()), last=True)
     return None
+
+
+TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
+
+
+def _seconds(text: str) -> float:
+    """A time as a person writes it: `60s`, `5m`, `1.5h`."""
+    found = TIME.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"--every {text!r}: write a time, for example 60s, 5m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 GOAL = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")
@@ -142,6 +160,9 @@ the program, then in Python; the leading axis of each array counts the examples.
 --seed N       of the order of examples and of draws; the session's if not given
 --until GOAL   stop when it is reached at the end of an epoch: 'loss < 0.01',
                'accuracy >= 0.98'; on the examples held out, if there are any
+--checkpoint   a folder in which the training itself is kept, --every 60s and at its end;
+               after an interrupt or a crash, --resume goes on from there, to the same
+               weights as without
 
 Interrupt the cell to stop: the best weights so far are kept.""",
 )

@@ -1,7 +1,7 @@
 """What happens in a training, as data: its loop yields these, and everything that shows a
 training is made of them.
 
-    Started -> Compiled -> Progress … Epoch -> Measured … -> Finished
+    Started -> Compiled -> Progress … Epoch -> Measured … Warned … Saved … -> Finished
 
 `follow` hands them on, one after the other, and lets an interrupt through.
 """
@@ -30,6 +30,7 @@ class Started:
     epochs: float
     weights: int  # how many numbers are learned
     optimizer: str
+    resumed: int = 0  # the step of the checkpoint that it goes on from
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,32 @@ class Measured:
     best: bool  # the least validation loss so far
 
 
+@dataclass(frozen=True)
+class Warned:
+    """Something a person should look at; the training goes on.
+
+    unmoved   these weights have not changed at all: their gradient is zero
+    grows     the loss has become `factor` times what it was at the start
+    """
+
+    step: int
+    what: Literal["unmoved", "grows"]
+    paths: tuple[str, ...] = ()
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on disk; with a `problem`, it is not, and the one before still is."""
+
+    step: int
+    file: str
+    problem: str = ""
+
+
+Reason = Literal["finished", "until", "interrupted", "diverged"]
+
+
 @dataclass(frozen=True, eq=False)
 class Failure:
     """The step whose loss, or whose new weights, were not finite; with what it was
@@ -98,7 +125,7 @@ class Finished:
     after a failure the last ones whose loss was finite.
     """
 
-    reason: Literal["finished", "until", "interrupted", "diverged"]
+    reason: Reason
     step: int
     epoch: float
     seconds: float
@@ -111,7 +138,7 @@ class Finished:
     failure: Failure | None = None
 
 
-Event = Started | Compiled | Progress | Epoch | Measured | Finished
+Event = Started | Compiled | Progress | Epoch | Measured | Warned | Saved | Finished
 
 
 def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) -> Finished:

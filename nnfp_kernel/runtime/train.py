@@ -20,7 +20,8 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -28,7 +29,8 @@ import jax.numpy as jnp
 import numpy
 import optax
 
-from . import chunks, columns, methods
+from . import checkpoints, chunks, columns, methods
+from .checkpoints import Position
 from .events import (
     Batch,
     Compiled,
@@ -39,7 +41,10 @@ from .events import (
     Key,
     Measured,
     Progress,
+    Reason,
+    Saved,
     Started,
+    Warned,
     Weights,
 )
 from .examples import Buckets
@@ -47,6 +52,8 @@ from .methods import Schedule
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
 MEASURED_AT_ONCE = 512  # examples in one call, when a loss is only measured
+LOOKED_AT = 100  # steps, after which weights that have not moved are told of
+GROWN = 100.0  # times its first value: a loss that is told to grow
 
 
 # --- what is trained ---------------------------------------------------------------------
@@ -88,6 +95,9 @@ def train(
     seed: int = 0,
     until: Callable[[Epoch | Measured], bool] | None = None,
     keep: Callable[[Weights], None] | None = None,
+    checkpoint: str | Path | None = None,
+    every: float = 60.0,
+    resume: bool = False,
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -108,6 +118,11 @@ def train(
     a function of the step. `valid` is the share of examples held out, measured at the
     end of every epoch. `until` is asked there too, and ends the training by True. `keep`
     is handed the kept weights, however it ended, before the last event.
+
+    With a `checkpoint` folder the training is kept there, `every` so many seconds and when it ends;
+    with `resume` it goes on from what is there, step for step as if it had not stopped.
+    One that stopped is not written over: that is an error, as is a checkpoint of a
+    training with another seed, batch, data, optimiser or rate. More steps are no matter.
 
     KeyboardInterrupt, inside or thrown in at a yield, ends it with what is kept so far.
     Raises ValueError for arguments that make no sense, before the first event.
@@ -141,8 +156,31 @@ def train(
     else:
         epochs = steps * size / slots
     method, rates, name = methods.method(optimizer, rate, steps)
-    plan = _Plan(objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep)
-    return _events(plan, jax.tree.map(jnp.asarray, weights))
+    folder = None if checkpoint is None else Path(checkpoint)
+    asked = {
+        "seed": seed,
+        "batch": size,
+        "share held out": valid,
+        "optimiser": name,
+        "rate": "a function of the step" if callable(rate) else rate,
+    }
+    if folder is not None:
+        if not every >= 0:
+            raise ValueError(f"checkpoints are some seconds apart, not {every}")
+        asked["data"] = "" if isinstance(given, Buckets) else checkpoints.fingerprint(given)
+        left = checkpoints.unfinished(folder)
+        if left and not resume:
+            raise ValueError(f"{folder} holds {left}: resume it, or name another folder")
+    elif resume:
+        raise ValueError("to go on from a checkpoint, name the folder that holds it")
+    plan = _Plan(
+        objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep, folder,
+        every, asked,
+    )  # fmt: skip
+    start = plan.start(jax.tree.map(jnp.asarray, weights))
+    if folder is not None and resume:
+        start = checkpoints.read(folder, start, asked)
+    return _Training(plan, start).events()
 
 
 # --- the loop ----------------------------------------------------------------------------
@@ -164,6 +202,32 @@ class _Plan:
     seed: int
     until: Callable[[Epoch | Measured], bool] | None
     keep: Callable[[Weights], None] | None
+    folder: Path | None  # of checkpoints
+    every: float  # seconds between them
+    asked: checkpoints.Asked
+
+    @property
+    def measures(self) -> bool:
+        """Whether there is something to measure at the end of an epoch."""
+        return bool(self.held_out) or self.objective.metric is not None
+
+    def start(self, weights: Weights) -> Position:
+        """The position before the first step."""
+        key, none = jax.random.key(self.seed), jnp.int32(0)
+        memory = self.method.init(weights)
+        return Position(chunks.State(weights, memory, self.first_orders(key), none, none))
+
+    def started(self, at: Position) -> Started:
+        return Started(
+            examples=columns.count(self.data),
+            held_out=columns.count(self.held_out) if self.held_out else 0,
+            batch=self.batch,
+            steps=self.steps,
+            epochs=self.epochs,
+            weights=sum(int(leaf.size) for leaf in jax.tree.leaves(at.state.weights)),
+            optimizer=self.optimizer,
+            resumed=at.taken,
+        )
 
     @property
     def examples(self) -> int:
@@ -228,145 +292,211 @@ class _Plan:
         return float(loss), float(metric)
 
 
-def _events(plan: _Plan, weights: Weights) -> Generator[Event, None, None]:
-    begun = time.perf_counter()
-    objective, steps = plan.objective, plan.steps
-    on: Literal["validation", "training"] = "validation" if plan.held_out else "training"
-    measures = bool(plan.held_out) or objective.metric is not None
-    key = jax.random.key(plan.seed)
-    state = chunks.State(
-        weights,
-        plan.method.init(weights),
-        plan.first_orders(key),
-        jnp.int32(0),
-        jnp.int32(0),
-    )
-    before: tuple[chunks.State, int] | None = None  # the last chunk's start and its first step
-    taken = 0  # steps, all of them finite
-    epoch = 1  # the one in progress
-    epoch_losses: list[float] = []
-    best: tuple[Measured, Weights] | None = None
-    measured: Measured | None = None
-    failure: Failure | None = None
-    reason: Literal["finished", "until", "interrupted", "diverged"] = "finished"
-    running = 0.0  # seconds in chunks, compiling apart
+class _Training:
+    """A training under way: where it is, and what it does next."""
 
-    def measure_now() -> Measured:
-        nonlocal best, measured
-        loss, metric = plan.measure(state.weights, on)
-        better = on == "validation" and math.isfinite(loss)
-        better = better and (best is None or loss < best[0].loss)
-        known = None if objective.metric is None else metric
-        measured = Measured(plan.epochs_at(taken), taken, on, loss, known, better)
-        if better:
-            best = (measured, state.weights)
-        return measured
+    def __init__(self, plan: _Plan, start: Position) -> None:
+        self.plan, self.at = plan, start
+        self.key = jax.random.key(plan.seed)
+        self.begun = time.perf_counter()
+        self.first = start.taken  # steps that were taken by the training it goes on from
+        self.running = 0.0  # seconds in chunks, compiling apart
+        self.before: tuple[chunks.State, int] | None = None  # the last chunk's start, its step
+        self.failure: Failure | None = None
+        self.reason: Reason = "finished"
+        self.saved = self.begun
+        self.grew = False  # whether it was told that the loss grows
 
-    try:
-        yield Started(
-            examples=columns.count(plan.data),
-            held_out=columns.count(plan.held_out) if plan.held_out else 0,
-            batch=plan.batch,
-            steps=steps,
-            epochs=plan.epochs,
-            weights=sum(int(leaf.size) for leaf in jax.tree.leaves(weights)),
-            optimizer=plan.optimizer,
-        )
-        clock = time.perf_counter()
-        run = plan.chunk(weights, key)
-        jax.block_until_ready(run(state, plan.data, key, 0, 0, plan.rates_from(0)))
-        compiled = time.perf_counter()
-        yield Compiled(compiled - clock)
+    def events(self) -> Generator[Event, None, None]:
+        plan = self.plan
+        try:
+            yield plan.started(self.at)
+            yield from self._steps((yield from self._compile()))
+            if plan.measures and self.reason == "finished" and not self._measured_here():
+                yield self._measure()
+        except KeyboardInterrupt:
+            self.reason = "interrupted"
 
+        place = self.at  # to go on from: what is measured because of an interrupt is apart
+        if self.reason == "interrupted" and plan.measures and not self._measured_here():
+            with contextlib.suppress(KeyboardInterrupt):  # then what was measured decides
+                yield self._measure()
+        if plan.keep is not None:
+            plan.keep(self.at.kept[0])
+        if plan.folder is not None:
+            yield self._save(place, self.reason in ("finished", "until"))
+        yield self._finished()
+
+    def _compile(self) -> Generator[Event, None, chunks.Chunk]:
+        plan, at, clock = self.plan, self.at, time.perf_counter()
+        run = plan.chunk(at.state.weights, self.key)
+        nothing = run(at.state, plan.data, self.key, at.taken, 0, plan.rates_from(at.taken))
+        jax.block_until_ready(nothing)
+        self.compiled = time.perf_counter()
+        yield Compiled(self.compiled - clock)
+        return run
+
+    def _steps(self, run: chunks.Chunk) -> Generator[Event, None, None]:
+        """Chunk after chunk, until the end or a failure."""
+        plan, untouched = self.plan, self.at.state.weights
         count = 1
-        while taken < steps and reason == "finished":
-            limit = min(steps - taken, chunks.CHUNK_STEPS)
-            if measures or plan.until:
-                limit = min(limit, plan.end_of_epoch(epoch) - taken)
+        yield from self._epochs()  # of a training that stopped right at an end
+        while self.at.taken < plan.steps and self.reason == "finished":
+            at = self.at
+            limit = min(plan.steps - at.taken, chunks.CHUNK_STEPS)
+            if plan.measures or plan.until:
+                limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
             now = min(count, limit)
-            rates = plan.rates_from(taken)
+            rates = plan.rates_from(at.taken)
             clock = time.perf_counter()
-            after, losses, done, failed = run(state, plan.data, key, taken, now, rates)
+            after, losses, done, failed = run(at.state, plan.data, self.key, at.taken, now, rates)
             losses = numpy.asarray(losses)[: int(done)]  # waits for the chunk
             elapsed = time.perf_counter() - clock
-            running += elapsed
-
+            self.running += elapsed
             if failed:
-                good = int(done) - 1
-                # The loss at these weights was not finite: go one step further back.
-                # If it was, they are good, and it is the next ones that are not.
-                failing = _again(run, plan, key, (state, taken), good)
-                failure = _failure(plan, failing, key, taken + good, float(losses[good]))
-                if math.isfinite(float(losses[good])):
-                    state, taken = failing, taken + good
-                elif good > 0:
-                    state = _again(run, plan, key, (state, taken), good - 1)
-                    taken += good - 1
-                elif before is not None:
-                    state = _again(run, plan, key, before, taken - before[1] - 1)
-                    taken -= 1
-                reason = "diverged"
-                break
+                self._fail(run, losses, int(done) - 1)
+                return
 
-            before = (state, taken)
-            state, taken = after, taken + now
+            self.before = (at.state, at.taken)
+            so_far = (*at.epoch_losses, *map(float, losses))
+            self.at = replace(at, state=after, taken=at.taken + now, epoch_losses=so_far)
             # Towards chunks of the wanted time, without trusting one measurement much.
             wanted = now * CHUNK_SECONDS / max(elapsed, 1e-9)
             if now == count or wanted < count:
                 count = max(1, min(int(wanted), 4 * count, chunks.CHUNK_STEPS))
-            told = time.perf_counter()
-            yield Progress(
-                step=taken,
-                steps=steps,
-                epoch=plan.epochs_at(taken),
-                losses=losses,
-                rate=None if plan.rates is None else float(rates[now - 1]),
-                examples_per_second=taken * plan.batch / running,
-                seconds=told - begun,
-                seconds_left=(steps - taken) * (told - compiled) / taken,
-            )
+            yield self._progress(losses, None if plan.rates is None else float(rates[now - 1]))
+            yield from self._warnings(untouched, losses, now)
+            yield from self._epochs()
+            if plan.folder is not None and time.perf_counter() - self.saved >= plan.every:
+                yield self._save(self.at, False)
 
-            epoch_losses.extend(map(float, losses))
-            while plan.end_of_epoch(epoch) <= taken:
-                ended = plan.end_of_epoch(epoch)
-                of_this = len(epoch_losses) - (taken - ended)
-                loss = float(numpy.mean(epoch_losses[:of_this]))
-                del epoch_losses[:of_this]
-                finished_epoch = Epoch(epoch, ended, loss)
-                yield finished_epoch
-                epoch += 1
-                news: list[Epoch | Measured] = [finished_epoch]
-                if measures:
-                    news.append(measure_now())
-                    yield news[1]
-                if plan.until is not None and any(plan.until(event) for event in news):
-                    reason = "until"
-        if measures and reason == "finished" and (measured is None or measured.step < taken):
-            yield measure_now()
-    except KeyboardInterrupt:
-        reason = "interrupted"
+    def _epochs(self) -> Generator[Event, None, None]:
+        """The epochs that have ended. One is behind when all of it is done: an interrupt in
+        between makes a training that goes on from there do it once more."""
+        plan = self.plan
+        while plan.end_of_epoch(self.at.epoch) <= self.at.taken:
+            at = self.at
+            ended = plan.end_of_epoch(at.epoch)
+            of_this = len(at.epoch_losses) - (at.taken - ended)
+            news: list[Epoch | Measured] = []
+            news.append(Epoch(at.epoch, ended, float(numpy.mean(at.epoch_losses[:of_this]))))
+            yield news[0]
+            behind = replace(at, epoch=at.epoch + 1, epoch_losses=at.epoch_losses[of_this:])
+            if plan.measures:
+                behind, measured = self._measured(behind)
+                news.append(measured)
+            self.at = behind
+            yield from news[1:]
+            if plan.until is not None and any(plan.until(event) for event in news):
+                self.reason = "until"
 
-    if reason == "interrupted" and measures and taken > (measured.step if measured else -1):
-        with contextlib.suppress(KeyboardInterrupt):  # then what was measured before decides
-            yield measure_now()
+    def _measured_here(self) -> bool:
+        return self.at.measured is not None and self.at.measured.step == self.at.taken
 
-    by_validation = best is not None
-    kept_weights, kept_step = (best[1], best[0].step) if best else (state.weights, taken)
-    if plan.keep is not None:
-        plan.keep(kept_weights)
-    about = best[0] if best else measured if measured and measured.step == taken else None
-    yield Finished(
-        reason=reason,
-        step=failure.step if failure else taken,
-        epoch=plan.epochs_at(failure.step if failure else taken),
-        seconds=time.perf_counter() - begun,
-        examples_per_second=taken * plan.batch / running if running else 0.0,
-        weights=kept_weights,
-        kept_step=kept_step,
-        kept_epoch=plan.epochs_at(kept_step),
-        kept_by="validation" if by_validation else "last",
-        measured=about,
-        failure=failure,
+    def _measure(self) -> Measured:
+        self.at, measured = self._measured(self.at)
+        return measured
+
+    def _measured(self, at: Position) -> tuple[Position, Measured]:
+        """The position with its weights measured; they are the best if their loss is."""
+        plan = self.plan
+        on: Literal["validation", "training"] = "validation" if plan.held_out else "training"
+        loss, metric = plan.measure(at.state.weights, on)
+        better = on == "validation" and math.isfinite(loss)
+        better = better and (at.best is None or loss < at.best[0].loss)
+        known = None if plan.objective.metric is None else metric
+        measured = Measured(plan.epochs_at(at.taken), at.taken, on, loss, known, better)
+        best = (measured, at.state.weights) if better else at.best
+        return replace(at, measured=measured, best=best), measured
+
+    def _progress(self, losses: numpy.ndarray, rate: float | None) -> Progress:
+        plan, taken, told = self.plan, self.at.taken, time.perf_counter()
+        new = taken - self.first
+        return Progress(
+            step=taken,
+            steps=plan.steps,
+            epoch=plan.epochs_at(taken),
+            losses=losses,
+            rate=rate,
+            examples_per_second=new * plan.batch / self.running,
+            seconds=told - self.begun,
+            seconds_left=(plan.steps - taken) * (told - self.compiled) / new,
+        )
+
+    def _warnings(
+        self, untouched: Weights, losses: numpy.ndarray, now: int
+    ) -> Generator[Event, None, None]:
+        """What a person should look at, each said once."""
+        taken = self.at.taken - self.first
+        if taken - now < LOOKED_AT <= taken:
+            still = _unmoved(untouched, self.at.state.weights)
+            if still:
+                yield Warned(self.at.taken, "unmoved", still)
+        if self.first == 0 and taken == now:
+            self.start_loss = abs(float(losses[0]))
+        if not self.grew and self.first == 0 and taken > LOOKED_AT:
+            factor = abs(float(numpy.mean(losses))) / max(self.start_loss, 1e-30)
+            if factor > GROWN:
+                self.grew = True
+                yield Warned(self.at.taken, "grows", factor=factor)
+
+    def _fail(self, run: chunks.Chunk, losses: numpy.ndarray, good: int) -> None:
+        """Back to the last weights that are good, and what it failed on."""
+        plan, at = self.plan, self.at
+        # The loss at these weights was not finite: go one step further back.
+        # If it was, they are good, and it is the next ones that are not.
+        failing = _again(run, plan, self.key, (at.state, at.taken), good)
+        self.failure = _failure(plan, failing, self.key, at.taken + good, float(losses[good]))
+        state, taken = at.state, at.taken
+        if math.isfinite(float(losses[good])):
+            state, taken = failing, taken + good
+        elif good > 0:
+            state = _again(run, plan, self.key, (state, taken), good - 1)
+            taken += good - 1
+        elif self.before is not None:
+            state = _again(run, plan, self.key, self.before, taken - self.before[1] - 1)
+            taken -= 1
+        self.at = replace(at, state=state, taken=taken)
+        self.reason = "diverged"
+
+    def _save(self, position: Position, ended: bool) -> Saved:
+        """The position on disk. A disk that refuses ends no training: it is told."""
+        assert self.plan.folder is not None
+        place, problem = self.plan.folder / checkpoints.NAME, ""
+        try:
+            checkpoints.write(self.plan.folder, position, self.plan.asked, ended)
+        except OSError as error:
+            problem = (error.strerror or "the system refuses").lower()
+        self.saved = time.perf_counter()
+        return Saved(position.taken, str(place), problem)
+
+    def _finished(self) -> Finished:
+        plan, at, failure = self.plan, self.at, self.failure
+        kept, kept_step = at.kept
+        step, new = failure.step if failure else at.taken, at.taken - self.first
+        return Finished(
+            reason=self.reason,
+            step=step,
+            epoch=plan.epochs_at(step),
+            seconds=time.perf_counter() - self.begun,
+            examples_per_second=new * plan.batch / self.running if self.running else 0.0,
+            weights=kept,
+            kept_step=kept_step,
+            kept_epoch=plan.epochs_at(kept_step),
+            kept_by="validation" if at.best else "last",
+            measured=at.best[0] if at.best else at.measured if self._measured_here() else None,
+            failure=failure,
+        )
+
+
+def _unmoved(before: Weights, after: Weights) -> tuple[str, ...]:
+    """The paths of weights of which no number has changed: their gradient is zero."""
+    places = jax.tree_util.tree_flatten_with_path(before)[0]
+    pairs = zip(places, jax.tree.leaves(after), strict=True)
+    return tuple(
+        jax.tree_util.keystr(path, simple=True, separator=".")
+        for (path, one), other in pairs
+        if numpy.array_equal(one, other)
     )
 
 

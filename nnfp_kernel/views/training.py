@@ -27,6 +27,7 @@ class Course:
     epochs: list[events.Epoch] = field(default_factory=list)
     measured: list[events.Measured] = field(default_factory=list)
     steps: list[tuple[float, float]] = field(default_factory=list)  # epoch and loss, thinned
+    notes: dict[str, str] = field(default_factory=dict)  # what to look at, by its kind
     compiled: bool = False
     _stride: int = 1
     _seen: int = 0
@@ -44,6 +45,10 @@ class Course:
                 self.epochs.append(event)
             case events.Measured():
                 self.measured.append(event)
+            case events.Warned():
+                self.notes[event.what] = _warning(event)
+            case events.Saved(file=file, problem=problem):
+                self.notes["saved"] = problem and f"No checkpoint is written to {file}: {problem}."
             case events.Finished():
                 self.finished = event
 
@@ -125,9 +130,11 @@ class Course:
         assert self.finished
         assert self.started
         end = self.finished
-        ran = f"{_count(end.epoch, 'epoch')} in {clock(end.seconds)}"
+        unit, whole, before = "epoch", end.epoch, self._resumed_at()
         if self.started.epochs <= 1:
-            ran = f"{_count(end.step, 'step')} in {clock(end.seconds)}"
+            unit, whole, before = "step", end.step, self.started.resumed
+        new = f", the last {_number(whole - before)}" if before else ""
+        ran = f"{_count(whole, unit)}{new} in {clock(end.seconds)}"
         cause = end.failure.cause if end.failure else ""
         where = f" It came from {cause}." if cause else ""
         how = {
@@ -137,6 +144,11 @@ class Course:
             "diverged": f"stopped: a value turned NaN or infinite in step {end.step:,}.{where}",
         }[end.reason]
         return f"{how} {self.kept()}"
+
+    def _resumed_at(self) -> float:
+        """The epochs that were behind it when it went on from a checkpoint."""
+        assert self.started
+        return self.started.resumed / self.started.steps * self.started.epochs
 
     def kept(self) -> str:
         """Which weights are kept, and why these."""
@@ -160,7 +172,7 @@ class Course:
             f"{number} {what}" if what == "examples/s" else f"{what} {number}"
             for number, what in self.numbers()
         ]
-        return f"{self.headline()}\n{' · '.join(numbers)}"
+        return "\n".join([self.headline(), " · ".join(numbers), *filter(None, self.notes.values())])
 
     # --- as a picture --------------------------------------------------------------------
 
@@ -186,7 +198,11 @@ class Course:
         stats = "".join(
             f"<div><b>{escape(number)}</b>{escape(what)}</div>" for number, what in self.numbers()
         )
-        return page(f"<div class='line'>{top}</div>{self._curve()}<div class='stats'>{stats}</div>")
+        notes = "".join(
+            f"<div class='small'>{escape(note)}</div>" for note in self.notes.values() if note
+        )
+        line = f"<div class='line'>{top}</div>"
+        return page(f"{line}{self._curve()}<div class='stats'>{stats}</div>{notes}")
 
     def _curve(self) -> str:
         """The loss of steps, of epochs and of validation, on one logarithmic scale."""
@@ -250,6 +266,22 @@ class Course:
             f'height="{bottom + 24:.0f}" style="font:10.5px var(--nn-ui);fill:var(--nn-ink3)">'
             f"{''.join(parts)}</svg>"
         )
+
+
+def _warning(event: events.Warned) -> str:
+    """What a person should look at, and what helps."""
+    if event.what == "grows":
+        return (
+            f"The loss is {short(event.factor)} times what it was at the start: "
+            "a lower --rate may help."
+        )
+    paths = [*event.paths[:3], *([f"{len(event.paths) - 3} more"] if event.paths[3:] else [])]
+    said = " and ".join([", ".join(paths[:-1]), paths[-1]] if paths[1:] else paths)
+    does = "do" if paths[1:] else "does"
+    return (
+        f"After {event.step:,} steps {said} {does} not move: the gradient is zero. A relu that "
+        "is never active, or a loss that does not depend on it, would do that."
+    )
 
 
 def _drawable(loss: float) -> bool:
@@ -318,6 +350,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if abs(number - round(number)) < 0.05 else f"{number:,.1f}"
+
+
 def _count(number: float, noun: str) -> str:
-    text = f"{number:,.0f}" if abs(number - round(number)) < 0.05 else f"{number:,.1f}"
+    text = _number(number)
     return f"{text} {noun}" + ("" if text == "1" else "s")

@@ -371,6 +371,25 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
 
 
 @pytest.mark.slow
+def test_train_keeps_itself_in_a_folder_and_goes_on_from_it(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run(shell, "%%nnfp\ndistance x = squaredError x (?centre : R[2])")
+    run(shell, "import numpy\nX = numpy.ones((20, 2))")
+    line = "%nnfp train distance --data X --optimizer sgd --rate 0.1 --batch 20"
+    kept = f"--checkpoint {tmp_path / 'runs'}"
+    told(shell, f"{line} --steps 20 {kept} --every 1m", capsys)
+    resumed = told(shell, f"{line} --steps 60 {kept} --resume", capsys)
+    assert "60 epochs, the last 40 in" in resumed
+    for wrong, said in (
+        (f"--steps 60 {kept} --resume --seed 5", "its seed is 0, and that of this one 5"),
+        (f"--steps 60 {kept} --every soon", "write a time, for example 60s"),
+        (f"--steps 60 --checkpoint {tmp_path / 'none'} --resume", "no checkpoint in"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            run(shell, f"{line} {wrong}")
+
+
 def test_train_takes_a_list_of_sequences_of_different_lengths(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
