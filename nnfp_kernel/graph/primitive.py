@@ -6,7 +6,8 @@ A primitive takes arrays and gives one array. Its kind says what else follows:
     linear       linear in each operand of `open_positions` taken together (add, sum,
                  concat, select's branches); its derivative is itself
     bilinear     linear in each of its two `open_positions` taken alone (mul, contract)
-    general      the derivative is given whole, by `differential`
+    general      the derivative is given whole, by `differential`: for each operand a
+                 chain of linear steps, or several chains whose images are added
     discrete     integers, Booleans, keys: no derivative
 
 Linear maps are written as chains of `Step`s: a primitive with one operand left open
@@ -56,8 +57,9 @@ Cost: TypeAlias = Callable[[Parameters, "Sequence[ArrayType]", "ArrayType"], int
 Adjoint: TypeAlias = Callable[
     [Parameters, int, "tuple[Wire | ArrayType, ...]", "ArrayType", "ArrayType"], tuple[Step, ...]
 ]
+Chain: TypeAlias = tuple[Step, ...]
 Differential: TypeAlias = Callable[
-    ["Builder", Parameters, Sequence["Wire"], "Wire"], Sequence[tuple[Step, ...] | None]
+    ["Builder", Parameters, Sequence["Wire"], "Wire"], Sequence["Chain | list[Chain] | None"]
 ]
 
 
@@ -76,7 +78,8 @@ class Primitive:
         section's ArrayTypes; `()` is the identity; first step is applied first.
         `fixed` as in a Step: for a linear primitive the operands in `open_positions`
         come as ArrayTypes, not as wires (there is no value to keep)
-    differential(builder, parameters, inputs, output) -> a chain or None per input
+    differential(builder, parameters, inputs, output) -> per input a chain, a list of chains
+        (their images are added), or None (zero)
     is_identity(parameters, types) -> True where the first operand is the answer
     cost(parameters, types, result) -> operations on numbers, where the kind does not
         say it: see `operations`
@@ -106,3 +109,10 @@ class Primitive:
         if self.cost is not None:
             return self.cost(parameters, types, result)
         return 0 if self.kind == "linear" else max(array.size for array in (*types, result))
+
+
+def chains_of(terms: Chain | list[Chain] | None) -> list[Chain]:
+    """The chains that a differential gives for one operand, as a list."""
+    if terms is None:
+        return []
+    return terms if isinstance(terms, list) else [terms]

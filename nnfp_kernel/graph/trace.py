@@ -374,7 +374,7 @@ class Tracer:
             return self.builder.emit("convert", length, kind="R")
         return length
 
-    def _number(self, value: float | int, type: t.Type) -> Wire:
+    def _number(self, value: float | complex, type: t.Type) -> Wire:
         match type:
             case t.Scalar(name=name):
                 return self.builder.constant(value, name)

@@ -263,6 +263,27 @@ class SizeEqual(Constraint):
 
 
 @dataclass(kw_only=True, eq=False)
+class SizeLeast(Constraint):
+    """`least` is the lesser of two sizes; it waits until one is known not to be greater."""
+
+    least: Size
+    left: Size
+    right: Size
+    kind: ClassVar[str] = "size"
+
+    def attempt(self, solver: Solver) -> bool:
+        left, right = solver.size(self.left), solver.size(self.right)
+        for one, other in ((left, right), (right, left)):
+            if at_least(other - one, 0):
+                self.unify_size(solver, self.least, one)
+                return True
+        return False
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.least)} = min {show(self.left)} {show(self.right)}"
+
+
+@dataclass(kw_only=True, eq=False)
 class SizeAtLeast(Constraint):
     left: Size
     right: Size

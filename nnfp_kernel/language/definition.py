@@ -377,7 +377,7 @@ def _number(tree: syntax.Expression) -> float | None:
     """What arithmetic on numbers comes to; None for any other expression."""
     match tree:
         case syntax.Number(value):
-            return float(value)
+            return None if isinstance(value, complex) else float(value)
         case syntax.Name("pi"):
             return pi
         case syntax.Negate(operand):

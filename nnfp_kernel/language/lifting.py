@@ -26,6 +26,9 @@ from .types import (
     TypeVariable,
 )
 
+# Where R meets C, the real operand stands for a complex one.
+_MIXING = ("+", "-", "*", "/", "^", "==", "/=")
+
 
 @dataclass(kw_only=True, eq=False)
 class OfScalar(Constraint):
@@ -57,7 +60,8 @@ class Under(OfScalar):
             return False
         if not solver.is_scalar(tail):
             raise Mistake(operand_mistakes.no_arithmetic(solver, tail, self.place))
-        self.unify(solver, tail, self.scalar)
+        if tail != C or solver.resolve(self.scalar) != R:  # beside C a real number is one of C
+            self.unify(solver, tail, self.scalar)
         return True
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
@@ -96,7 +100,7 @@ class SameAxes(Constraint):
         return False
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
-        name = "bools" if self.scalar == BOOL else "reals"
+        name = "bools" if self.scalar == BOOL else "complexes" if self.scalar == C else "reals"
         return f"{show(self.shaped)} = {name} {show(self.type)}"
 
 
@@ -170,7 +174,11 @@ class Lift(Constraint):
         return False
 
     def _numbers(self, solver: Solver, left: Type, right: Type) -> None:
-        """An index, a truth value or a function among numbers, whatever the rest will be."""
+        """An index, a truth value or a function among numbers, whatever the rest will be; a
+        complex number where there must be an order."""
+        if self.operator in ("min", "max") and C in (left, right):
+            whole = self.left if left == C else self.right
+            raise Mistake(operand_mistakes.not_of_class(solver, "ordered", whole, self.place))
         if self.operator not in ("+", "-", "*", "/", "^", "<", "<=", ">", ">=", "==", "/="):
             return
         for tail, whole, first in ((left, self.left, True), (right, self.right, False)):
@@ -195,6 +203,8 @@ class Lift(Constraint):
         if len(axes) < len(result_axes):
             self.unify(solver, other, self.result)
             return False
+        if self.operator in _MIXING and tail == R and result == C:
+            return False  # a real operand of a complex result
         if len(axes) == len(result_axes) and (
             self.operator in ("+", "-") or (solver.is_scalar(tail) and solver.is_scalar(result))
         ):
@@ -272,8 +282,10 @@ class Lift(Constraint):
             if len(left_axes) >= len(right_axes)
             else (right_axes, left_axes)
         )
+        mixed = self.operator in _MIXING and {left, right} == {R, C}
         try:
-            solver.unify(left, right)
+            if not mixed:
+                solver.unify(left, right)
             for mine, other in zip(longer[len(longer) - len(shorter) :], shorter, strict=True):
                 solver.unify_size(mine, other)
         except Clash as clash:
@@ -283,6 +295,8 @@ class Lift(Constraint):
                 )
             ) from None
         whole = self.left if len(left_axes) >= len(right_axes) else self.right
+        if mixed:
+            whole = array(C, longer)
         if self.compares:
             if self.operator not in ("==", "/="):
                 solver.add(self._like(Class(name="comparable", type=whole)))
@@ -349,7 +363,8 @@ class Scale(OfScalar):
         if solver.is_open(tail) or is_rigid(tail):
             return False
         if solver.is_scalar(tail):
-            self.unify(solver, self.scalar, tail)
+            if tail != C or solver.resolve(self.scalar) != R:  # a real number scales C too
+                self.unify(solver, self.scalar, tail)
             solver.add(Class(name="number", type=tail, place=self.place, owner=self.owner))
             return True
         scalar = solver.resolve(self.scalar)
@@ -407,14 +422,19 @@ class MatMul(Constraint):
         return True
 
     def _fire(self, solver: Solver, left: int, right: int) -> None:
-        scalar = solver.fresh_scalar()
+        scalar: Type = solver.fresh_scalar()
+        of_left, of_right = solver.spine(self.left)[1], solver.spine(self.right)[1]
+        if {of_left, of_right} == {R, C}:
+            scalar = C
+        else:
+            of_left = of_right = scalar
         inner = solver.fresh_size("n")
         rows = [solver.fresh_size("m")] if left == 2 else []
         columns = [solver.fresh_size("k")] if right == 2 else []
         solver.add(Class(name="field", type=scalar, place=self.place, owner=self.owner))
         try:
-            solver.unify(self.left, array(scalar, [*rows, inner]))
-            solver.unify(self.right, array(scalar, [inner, *columns]))
+            solver.unify(self.left, array(of_left, [*rows, inner]))
+            solver.unify(self.right, array(of_right, [inner, *columns]))
         except Clash as clash:
             raise Mistake(
                 operand_mistakes.contraction(

@@ -74,8 +74,8 @@ def unterminated_comment(span: Span) -> Diagnostic:
 
 def bad_number(span: Span, text: str) -> Diagnostic | None:
     """What is wrong with a number as written, if anything."""
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
-        if len(text) <= 400 and float(text) < float("inf"):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?i?", text):
+        if len(text) <= 400 and float(text.removesuffix("i")) < float("inf"):
             return None
         return error(
             "number-too-large",
@@ -91,6 +91,9 @@ def bad_number(span: Span, text: str) -> Diagnostic | None:
     elif re.fullmatch(r"0[xX][0-9a-fA-F]{1,30}|0[bB][01]{1,90}|0[oO][0-7]{1,40}", text):
         better = str(int(text, 0))
         note = "Numbers are decimal. Write:"
+    elif match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)[jJI]", text):
+        better = f"{match[1]}i"
+        note = "An imaginary number is written with `i`:"
     elif match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)((?![eE]$)[^\W\d]\w*)", text):
         better = f"{match[1]} * {match[2]}"
         note = "A product is written with `*`, a name starts with a letter. Write:"
@@ -529,6 +532,13 @@ def section_too_wide(row: Span, operator: Span, left: bool) -> Diagnostic:
         also=Label(operator),
         suggestion=grouped if row.line == row.end_line else None,
     )
+
+
+def imaginary_pattern(span: Span) -> Diagnostic:
+    return error(
+        "imaginary-pattern", "no pattern is a complex number", span, "an imaginary number",
+        "Name it, and compare with `==` in an `if`.",
+    )  # fmt: skip
 
 
 def fractional_size(span: Span) -> Diagnostic:

@@ -20,6 +20,7 @@ from .telling import (
     shown_together,
 )
 from .type_mistakes import (
+    PARTS_OF_COMPLEX,
     about_sizes,
     is_arrow,
     is_rep,
@@ -60,6 +61,9 @@ def _inside(inner: Span, outer: Span) -> bool:
     )
 
 
+_NO_ORDER = "Complex numbers have no order: compare their `abs`, `real` or `imag`."
+
+
 def operands_differ(
     solver: Solver,
     operator: str,
@@ -91,9 +95,7 @@ def operands_differ(
     elif clash.kind == "types":
         code = "operand-types"
         if {R, C} == set(tails):
-            advice.notes.append(
-                "R and C do not mix: only a number written in the program may be either."
-            )
+            advice.notes.append(_NO_ORDER)
         for tail, text, other, first in (
             (tails[0], texts[0], tails[1], True),
             (tails[1], texts[1], tails[0], False),
@@ -354,6 +356,8 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
             notes.append("Hold what cannot move and differentiate in the rest: `\\x -> f (x, n)`.")
     elif isinstance(resolved, Fin) or text in ("Int", "Bool"):
         notes.append("`toReal` makes a real number of it.")
+    elif resolved == C and code in ("not-comparable", "not-real"):
+        notes.append(_NO_ORDER if code == "not-comparable" else PARTS_OF_COMPLEX)
     if is_arrow(resolved):
         notes.append("It may be missing an argument.")
     elif isinstance(resolved, Named) and resolved.name in solver.carriers:

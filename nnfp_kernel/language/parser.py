@@ -578,7 +578,7 @@ class _Builder:
             pattern: s.PatternTree = first
             return pattern
         if first.kind == "-":
-            return s.PatternNumber(-_value(parts[1]), span=_span(parts))
+            return s.PatternNumber(-_real_value(parts[1]), span=_span(parts))
         return s.PatternConstructor(first.text, tuple(parts[1:]), span=_span(parts))
 
     def pattern_name(self, parts: list[Part]) -> s.PatternName:
@@ -588,7 +588,7 @@ class _Builder:
         return s.PatternConstructor(parts[0].text, (), span=parts[0].span)
 
     def pattern_number(self, parts: list[Part]) -> s.PatternNumber:
-        return s.PatternNumber(_value(parts[0]), span=parts[0].span)
+        return s.PatternNumber(_real_value(parts[0]), span=parts[0].span)
 
     def pattern_wildcard(self, parts: list[Part]) -> s.PatternWildcard:
         return s.PatternWildcard(span=parts[0].span)
@@ -675,8 +675,18 @@ class _Where:
     span: Span
 
 
-def _value(token: Token) -> int | float:
+def _value(token: Token) -> int | float | complex:
+    if token.text.endswith("i"):
+        return complex(0, float(token.text[:-1]))
     return int(token.text) if token.text.isdigit() else float(token.text)
+
+
+def _real_value(token: Token) -> int | float:
+    """The number in a pattern, which is no complex one."""
+    value = _value(token)
+    if isinstance(value, complex):
+        raise Mistake(mistakes.imaginary_pattern(token.span))
+    return value
 
 
 # --- grouping rows by the table -----------------------------------------------------------

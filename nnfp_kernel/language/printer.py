@@ -622,8 +622,13 @@ def _left_is_weaker(operand: s.Expression, operator: str) -> bool:
     return _binding(operand) <= fixity.precedence
 
 
-def _number(value: float | int, text: str) -> str:
+def _number(value: float | complex, text: str) -> str:
     """A number as it was written, if that is still its text."""
+    if isinstance(value, complex):
+        if value.real:
+            raise ValueError(f"no literal is {value}: it is a sum")
+        imaginary = _number(value.imag, text.removesuffix("i"))
+        return f"{imaginary[:-1]}i)" if imaginary.endswith(")") else f"{imaginary}i"
     if not math.isfinite(value):
         raise ValueError(f"no text means the number {value}")
     if _negative(value):

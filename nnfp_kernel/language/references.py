@@ -7,6 +7,7 @@ an external, a built-in name; in this order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from . import name_mistakes as names
 from . import syntax, typed, weight_mistakes
@@ -21,6 +22,7 @@ from .source import Span
 from .telling import did_you_mean, nearest
 from .types import (
     UNIT,
+    C,
     Function,
     Linear,
     Named,
@@ -306,7 +308,12 @@ class References(Elaboration):
     ) -> typed.Expression:
         return self._literal(tree.value, wanted, tree.span, role)
 
-    def _literal(self, value: float | int, wanted: Type, span: Span, role: str) -> typed.Expression:
+    def _literal(
+        self, value: float | complex, wanted: Type, span: Span, role: str
+    ) -> typed.Expression:
+        if isinstance(value, complex):
+            number = replace(C, origin=self.place(span, "an imaginary number"))
+            return self._literal_fits(typed.Literal(value, number, span=span), wanted, span, role)
         type_ = self.solver.fresh_scalar("s", self.place(span, "a number"))
         self.solver.literals[type_.identity] = (self.place(span), value)
         self.add(LiteralIs(value=value, type=type_), span, role)
@@ -322,7 +329,9 @@ class References(Elaboration):
         self, tree: syntax.Negate, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
         if isinstance(tree.operand, syntax.Number):
-            return self._literal(-tree.operand.value, wanted, tree.span, role)
+            value = tree.operand.value
+            value = complex(0, -value.imag) if isinstance(value, complex) else -value
+            return self._literal(value, wanted, tree.span, role)
         operand = self.expression(tree.operand, wanted, scope, role)
         self.add(Class(name="scaling", type=wanted), tree.span, "negation")
         function = typed.Builtin("negate", Function(wanted, wanted), span=tree.span)

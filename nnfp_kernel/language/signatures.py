@@ -11,6 +11,7 @@ After `where`, separated by commas:
     real a            R under any axes
     number a          R, C or Int under any axes
     c = lift a b      the shape of the operand with more axes
+    c = max a b       the same, of what has an order; `min` likewise
     c = compare a b   Bool under the lifted axes
     c = matmul a b    vectors and matrices, as `@`
     b = flatten a     all entries in one axis
@@ -21,7 +22,10 @@ After `where`, separated by commas:
     index i n         i is Fin[n] or Int
     f = layer t s     the base functor of the data type t, with s in place of children
     u = t with b for a    the data type t, whose payload is a, with b in its place
+    field a           R or C itself
+    b = complexes a   the same axes, of C
     n >= k            a bound on sizes
+    k = least m n     the lesser of two sizes
 
 Names whose brackets vary in number (`window`, `pool`, `reshape`) and the operators are
 typed by rules of their own: windows.py, elaborate.py.
@@ -35,14 +39,14 @@ from typing import Protocol
 
 from . import syntax
 from .constraints import Class, Constraint
-from .counting import Flatten, Index, MatrixOf, Reshape, SizeAtLeast
+from .counting import Flatten, Index, MatrixOf, Reshape, SizeAtLeast, SizeLeast
 from .declarations import Declarations, Reader, rigid_reader
 from .functors import Layer, Payload
 from .lifting import Lift, MatMul, SameAxes
 from .parser import parse_type
 from .schemes import Polytype
 from .sizes import Size, SizeVariable
-from .types import BOOL, R, Type
+from .types import BOOL, C, R, Type
 
 CLASSES = (
     "vector", "smooth", "elementwise", "real", "number", "scaling", "field", "comparable",
@@ -132,6 +136,12 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
             return SameAxes(type=named(operand), shaped=named(result), scalar=BOOL)
         case [result, "=", "reals", operand]:
             return SameAxes(type=named(operand), shaped=named(result), scalar=R)
+        case [result, "=", "complexes", operand]:
+            return SameAxes(type=named(operand), shaped=named(result), scalar=C)
+        case [result, "=", "least", left, right]:
+            return SizeLeast(
+                least=_size(result, reader), left=_size(left, reader), right=_size(right, reader)
+            )
         case [result, "=", "layer", whole, *seed]:
             inside = reader.read(parse_type(" ".join(seed)))
             return Layer(layer=named(result), whole=named(whole), seed=inside)
@@ -140,7 +150,7 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
             return Payload(
                 whole=named(whole), payload=named(payload), made=named(result), other=inside
             )
-        case [result, "=", "lift" | "compare" as word, left, right]:
+        case [result, "=", "lift" | "min" | "max" | "compare" as word, left, right]:
             return Lift(operator=word, left=named(left), right=named(right), result=named(result))
     raise ValueError(f"no such constraint: {text!r} in {whole!r}")
 

@@ -229,7 +229,7 @@ class Name(Tree):
 
 @dataclass(frozen=True, eq=False)
 class Number(Tree):
-    value: float | int  # `1` is an int, `1.0` and `1e3` are floats
+    value: float | int | complex  # `1` is an int, `1.0` and `1e3` are floats, `2i` is complex
     text: str = field(compare=False, default="")
 
 

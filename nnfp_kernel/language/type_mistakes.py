@@ -26,6 +26,7 @@ from .telling import (
     shown_together,
 )
 from .types import (
+    C,
     Fin,
     Function,
     Linear,
@@ -246,6 +247,8 @@ def _ways_out(
                 span,
                 f"({made})" if role else made,
             )
+        elif found_tail == C:
+            advice.notes.append(PARTS_OF_COMPLEX)
         elif isinstance(found_tail, Scalar) and found_tail.name in ("Int", "Bool"):
             advice.write(
                 f"To make a real number of {a(found_tail.name)}:",
@@ -413,6 +416,9 @@ def _not_a_scalar(
         "not-a-scalar", "a number is a scalar", span, primary, secondary=secondary,
         **advice.parts,  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+PARTS_OF_COMPLEX = "Of a complex number, `abs`, `real`, `imag` and `angle` are real."
 
 
 def clash(solver: Solver, clash: Clash, place: Origin) -> Diagnostic:

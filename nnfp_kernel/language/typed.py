@@ -119,7 +119,7 @@ class Builtin(Node):
 
 @dataclass(frozen=True)
 class Literal(Node):  # its type says whether R, Int, Fin or C
-    value: float | int
+    value: float | int | complex
     type: Type
 
 

@@ -45,7 +45,7 @@ from ..graph.graph import (
     While,
     Wire,
 )
-from ..graph.primitive import Primitive, Step
+from ..graph.primitive import Primitive, Step, chains_of
 from .maps import (
     Cell,
     ChooseL,
@@ -397,11 +397,11 @@ def _parts(
         case "general":
             differential = primitive.differential
             assert differential is not None, f"{primitive.name} has no differential"
-            chains = differential(builder, call.parameters, operands, output)
-            for variable, steps in zip(variables, chains, strict=True):
-                if variable is not None and steps is not None:
-                    map = chain(builder.primitives, steps, variable.type, output.type)
-                    part(map, variable)
+            given_terms = differential(builder, call.parameters, operands, output)
+            for variable, terms in zip(variables, given_terms, strict=True):
+                if variable is not None:
+                    for steps in chains_of(terms):
+                        part(chain(builder.primitives, steps, variable.type, output.type), variable)
         case other:
             raise AssertionError(f"no derivative for a primitive of kind {other}")
     return parts

@@ -11,13 +11,17 @@ from __future__ import annotations
 from . import (
     combinators,
     comparison,
+    complex_numbers,
     contraction,
     elementwise,
+    factorisations,
+    fourier,
     indexing,
     linear_maps,
     linear_names,
     machines,
     matrix,
+    matrix_functions,
     movement,
     random,
     reduction,
@@ -29,7 +33,7 @@ from .table import BUILTINS, PRIMITIVES
 
 __all__ = [
     "BUILTINS", "PRIMITIVES",
-    "combinators", "comparison", "contraction", "elementwise", "indexing", "linear_maps",
-    "linear_names", "machines", "matrix", "movement", "random", "reduction", "trees", "whiles",
-    "windows",
+    "combinators", "comparison", "complex_numbers", "contraction", "elementwise",
+    "factorisations", "fourier", "indexing", "linear_maps", "linear_names", "machines", "matrix",
+    "matrix_functions", "movement", "random", "reduction", "trees", "whiles", "windows",
 ]  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..graph.graph import ArrayType
+from ..graph.graph import ArrayType, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
+from ..language.type_mistakes import PARTS_OF_COMPLEX
 from . import sequences
 from .records import SHAPES, Fixed, batch_all, complex_, expect, free, per_entry, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
@@ -208,7 +209,12 @@ def _select(context: Context, occurrence: Occurrence, c: Value, a: Value, b: Val
 
 
 def _to_real(context: Context, _occurrence: Occurrence, value: Value) -> Value:
-    return map_leaves(lambda leaf: context.builder.emit("convert", leaf, kind="R"), value)
+    def one(leaf: Wire) -> Wire:
+        if leaf.type.kind == "C":
+            context.fail("not-real", "a complex number is no real one", PARTS_OF_COMPLEX)
+        return context.builder.emit("convert", leaf, kind="R")
+
+    return map_leaves(one, value)
 
 
 COMPARISONS = {

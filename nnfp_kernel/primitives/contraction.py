@@ -18,7 +18,7 @@ from ..graph.values import Value, leaves
 from . import sequences
 from .records import Fixed, batched, complex_, expect, real
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context
+from .tracing import Context, of_one_kind, real_inner
 
 Array = Any  # a jax.Array or a tracer of one
 Labels = tuple[int, ...]
@@ -479,6 +479,7 @@ primitive(
 
 
 def _matmul(context: Context, _occurrence: Occurrence, a: Value, b: Value) -> Value:
+    a, b = of_one_kind(context.builder, a, b)
     last = a.type.rank - 1
     left = tuple(range(a.type.rank))
     right = (last, *range(a.type.rank, a.type.rank + b.type.rank - 1))
@@ -490,8 +491,7 @@ def inner_product(context: Context, a: Value, b: Value) -> Value:
     """The inner product of two elements of a vector space, all leaves together."""
     terms = []
     for x, y in zip(leaves(a), leaves(b), strict=True):
-        labels = tuple(range(x.type.rank))
-        terms.append(context.builder.emit("contract", x, y, left=labels, right=labels, out=()))
+        terms.append(real_inner(context.builder, x, y))
     if not terms:
         return context.builder.constant(0.0)
     return reduce(lambda total, term: context.builder.emit("add", total, term), terms)
@@ -518,7 +518,8 @@ builtin(
     Builtin(
         "dot", "a -> a -> R where vector a", 2, _dot,
         latex=r"\langle {0}, {1} \rangle", example="dot [1, 2] [3, 4]",
-        doc="The inner product of two elements of one vector space.",
+        doc="The inner product of two elements of one vector space, a real number: over C the "
+            "real part of the sum of x conj y, which is the same in either order.",
         ragged=sequences.inner,
     )
 )  # fmt: skip

@@ -203,6 +203,7 @@ function(
 function(
     "abs", lambda lax, x: lax.abs(x), lambda x, y: x.apply("sign"),
     r"\lvert {0} \rvert", "The absolute value. Its derivative at 0 is 0.", kinds="R",
+    public=False,
 )  # fmt: skip
 function(
     "sign", lambda lax, x: lax.sign(x), None,
@@ -537,13 +538,14 @@ primitive(
 
 
 def _literal(builder: Builder, wire: Wire) -> float | None:
-    """The number a scalar wire is known to be."""
+    """The real number a scalar wire is known to be."""
     if wire.type.shape:
         return None
     node = builder.producer(builder.own(wire))
     if node is None or not isinstance(node.operation, Constant):
         return None
-    return float(node.operation.value.real)
+    value = node.operation.value
+    return float(value.real) if value.imag == 0 else None
 
 
 def _power(context: Context, occurrence: Occurrence, x: Value, exponent: Value) -> Value:
@@ -582,7 +584,8 @@ for _symbol, _operation, _latex, _doc in (
     _use = f"{_symbol} [4, 6] 5" if _symbol.isalpha() else f"[4, 6] {_symbol} 2"
     builtin(
         Builtin(
-            _symbol, "a -> b -> c where c = lift a b", 2, lift(_symbol, _operation),
+            _symbol, f"a -> b -> c where c = {_symbol if _symbol.isalpha() else 'lift'} a b", 2,
+            lift(_symbol, _operation),
             latex=_latex, doc=_doc,
             example=_use, ragged=sequences.lifted(_operation),
         )

@@ -30,7 +30,7 @@ from ..graph.sequences import (
 )
 from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Extent, Sequence, Value, leaves, map_leaves
-from .tracing import arguments, axes, spread
+from .tracing import arguments, axes, of_one_kind, real_inner, spread
 
 Trace = Callable[..., Value]
 
@@ -128,7 +128,7 @@ def lift(
             wire = _where_any(context, wire, lengths[place])
         places = range(most - count, most - count + wire.type.rank)
         wires.append(wire if wire.type.shape == shape else spread(builder, wire, shape, places))
-    made = builder.emit(name, *wires, **parameters)
+    made = builder.emit(name, *of_one_kind(builder, *wires), **parameters)
     filling = all(grid.filled or not grid.lengths for grid in grids)
     return _Grid(made, lengths, filling).value(context)
 
@@ -225,6 +225,7 @@ def matmul(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Valu
         wires.append(wire)
     labels = tuple(range(last + 1))
     other = (last, *range(last + 1, last + right.wire.type.rank))
+    wires = of_one_kind(context.builder, *wires)
     made = context.builder.emit(
         "contract", *wires, left=labels, right=other, out=(*labels[:-1], *other[1:])
     )
@@ -257,8 +258,7 @@ def inner(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Wire:
             wires = [resized(builder, wire, axis, sizes[axis]) for wire in wires]
             if axis in lengths:
                 wires = [_zero_beyond(context, wire, axis, lengths[axis]) for wire in wires]
-        labels = tuple(sizes)
-        terms.append(builder.emit("contract", *wires, left=labels, right=labels, out=()))
+        terms.append(real_inner(builder, *wires))
     if not terms:
         return builder.constant(0.0)
     return reduce(lambda total, term: builder.emit("add", total, term), terms)

@@ -7,7 +7,7 @@ of products is a tuple of arrays. So most operations on arrays are done leaf by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.values import Value, map_leaves
@@ -25,6 +25,9 @@ class Context(Protocol):
     def constant_value(self, wire: Wire) -> Any: ...
     def layout(self, type: types.Type) -> list[ArrayType]: ...
     def rebuild(self, type: types.Type, wires: Sequence[Wire]) -> Value: ...
+    def fail(
+        self, code: str, title: str, *notes: str, suggestion: str | None = None
+    ) -> NoReturn: ...
     def linear_arithmetic(self, operation: str, *operands: Value) -> Value: ...
 
 
@@ -72,7 +75,15 @@ def lifted(
         return tuple(lifted(builder, name, x, b, a_axes, b_axes, **parameters) for x in a)
     if isinstance(b, tuple):
         return tuple(lifted(builder, name, a, y, a_axes, b_axes, **parameters) for y in b)
+    a, b = of_one_kind(builder, a, b)
     return builder.emit(name, *aligned(builder, [(a, a_axes), (b, b_axes)]), **parameters)
+
+
+def of_one_kind(builder: Builder, *wires: Wire) -> list[Wire]:
+    """Where real and complex numbers meet, all as complex ones."""
+    if {wire.type.kind for wire in wires} != {"R", "C"}:
+        return list(wires)
+    return [builder.emit("convert", wire, kind="C") for wire in wires]
 
 
 def aligned(builder: Builder, operands: Sequence[tuple[Wire, int]]) -> list[Wire]:
@@ -99,6 +110,15 @@ def lift(symbol: str, operation: str, **parameters: Any) -> Callable[..., Value]
         return lifted(context.builder, operation, a, b, axes(a_type), axes(b_type), **parameters)
 
     return trace
+
+
+def real_inner(builder: Builder, x: Wire, y: Wire) -> Wire:
+    """The inner product of two arrays, over C its real part: Re of the sum of x conj y."""
+    labels: dict[str, Any] = {axis: tuple(range(x.type.rank)) for axis in ("left", "right")}
+    if x.type.kind != "C":
+        return builder.emit("contract", x, y, **labels, out=())
+    product = builder.emit("contract", x, y, **labels, out=(), conjugate=True)
+    return builder.emit("convert", product, kind="R")
 
 
 def along(operation: str, **parameters: Any) -> Callable[..., Value]:

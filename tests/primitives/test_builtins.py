@@ -147,6 +147,9 @@ def arrays(value: Any) -> Iterator[Any]:
     if isinstance(value, DataValue):
         for part in value.fields:
             yield from arrays(part)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from arrays(part)
     else:
         yield value
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from nnfp_kernel.graph.graph import ArrayType, Builder, Wire
-from nnfp_kernel.graph.primitive import Primitive, Sample, Step
+from nnfp_kernel.graph.primitive import Primitive, Sample, Step, chains_of
 from nnfp_kernel.primitives import PRIMITIVES
 from nnfp_kernel.runtime.lower import lower
 
@@ -366,7 +366,7 @@ def pushed(
     the rule of the primitive's kind."""
     output = builder.emit(primitive.name, *inputs, **sample.parameters)
     terms = []
-    chains: Sequence[tuple[Step, ...] | None]
+    chains: Sequence[tuple[Step, ...] | list[tuple[Step, ...]] | None]
     match primitive.kind:
         case "elementwise":
             factors = primitive.partials(builder, inputs, output)
@@ -380,8 +380,7 @@ def pushed(
                 for k in range(len(inputs))
             ]  # fmt: skip
     for k, tangent in zip(active(sample), tangents, strict=True):
-        if chains[k] is not None:
-            terms.append(applied(builder, chains[k], tangent))
+        terms += [applied(builder, steps, tangent) for steps in chains_of(chains[k])]
     if not terms:
         return builder.zeros(output.type)
     total = terms[0]
