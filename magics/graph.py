@@ -19,13 +19,13 @@ def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     name = definition(workspace, given.name, VERB)
     of = "adjoint" if given.adjoint else "derivative" if given.derivative else "value"
-    if given.dag or of != "value":
+    if given.dag:
         from nnfp_kernel.views.dag import graph_text
 
         return present.listing(graph_text(present.function(workspace.session, name).graph(of=of)))
     from nnfp_kernel.views.wiring import to_html, to_text, wiring
 
-    shown = wiring(workspace.session.program, name)
+    shown = wiring(workspace.session.program, name, of)
     return View(to_text(shown), to_html(shown), shown)
 
 
@@ -36,12 +36,13 @@ VERB = Verb(
     (
         "%%nnfp\nlayer : R[2] ~> R[3]\nlayer x = tanh (?W @ x + ?b)",
         "%nnfp graph layer",
+        "%nnfp graph layer --adjoint",
         "%nnfp graph layer --dag",
-        "%nnfp graph layer --dag --adjoint",
     ),
     run,
     "Colours are representations, a ring is a set of weights, a dotted tie says that they\n"
-    "are the same, a double line is a sequence. --dag shows the traced graph, a node a line:\n"
-    "its inputs first, arguments, then weights by path; a map or a loop has its body below\n"
-    "it. --derivative and --adjoint show those of its derivative.",
+    "are the same, a double line is a sequence. --derivative shows each box above its own\n"
+    "derivative, --adjoint the adjoint below that, from right to left. --dag shows the traced\n"
+    "graph (with the others, that of the derivative), a node a line: its inputs first,\n"
+    "arguments, then weights by path; a map or a loop has its body below it.",
 )

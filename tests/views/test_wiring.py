@@ -12,6 +12,7 @@ import pytest
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.views.wiring import Wiring, to_html, to_text, wiring
+from nnfp_kernel.views.wiring.derivative import factor
 from nnfp_kernel.views.wiring.diagram import Group, Node
 from nnfp_kernel.views.wiring.picture import Box, Picture
 from nnfp_kernel.views.wiring.read import read
@@ -263,6 +264,79 @@ def test_hostile_names_are_shown_as_text() -> None:
     assert "<b>" not in shown
     made = session("f x = let y' = x in (\\s -> s) y'\ng : R -> R\ng x = x")
     assert "<script" not in to_html(wiring(made.program, "f"))
+
+
+# --- derivatives -------------------------------------------------------------------------------------
+
+
+def test_each_box_stands_above_its_derivative_and_the_adjoint_is_the_mirror_image() -> None:
+    made = session("layer : R[8] ~> R[12]\nlayer x = tanh (?W @ x + ?b)")
+    shown = wiring(made.program, "layer", "adjoint")
+    (_, picture), *_ = shown.pictures
+    rows: dict[float, list[Box]] = {}
+    for box in picture.boxes:
+        rows.setdefault(box.y, []).append(box)
+    value, derivative, adjoint = (rows[y] for y in sorted(rows))
+    labels = [[box.node.label for box in row if box.node] for row in (value, derivative, adjoint)]
+    assert labels == [["?W @ ·", "+ ?b", "tanh"], ["?W @ ·", "diag s"], ["?Wᵀ @ ·", "diag s"]]
+    assert [box.x for box in derivative] == [value[0].x, value[2].x] == [b.x for b in adjoint]
+    assert "s = 1 - y², where y is what tanh gives" in [text.text for text in picture.texts]
+    (dotted,) = [path for path in picture.paths if path.style == "value"]
+    assert value[2].right < dotted.points[0][0]
+    assert dotted.points[-1][1] == derivative[1].y
+
+
+def test_the_adjoint_adds_where_the_program_copies_and_copies_where_it_adds() -> None:
+    made = session("f : R[2] -> R[2]\nf x = tanh x + exp x")
+    (_, picture), *_ = wiring(made.program, "f", "adjoint").pictures
+    adders = [box for box in picture.boxes if box.node and box.node.label == "+"]
+    assert len(adders) == 2  # in the value and in the derivative
+    assert [dot.style for dot in picture.dots].count("plus") == 1
+
+
+def test_what_no_tangent_reaches_has_no_derivative() -> None:
+    made = session("f : (R[3], Fin[3]) -> R\nf (x, i) = x ! i + toReal i")
+    (_, picture), *_ = wiring(made.program, "f", "derivative").pictures
+    labels = [box.node.label for box in picture.boxes if box.node]
+    assert labels.count("!") == 2
+    assert labels.count("toReal") == 1
+
+
+def test_factors_of_elementwise_functions_are_their_derivatives() -> None:
+    """Read as programs, against differences of values."""
+    made = nnfp.Session(precision=64)
+    tried = 0
+    for name, primitive in made.program.primitives.items():
+        if primitive.kind != "elementwise" or name not in made.program.builtins:
+            continue
+        if (
+            made.program.builtins[name].arity != 1
+            or (written := factor(made.program, name)) is None
+        ):
+            continue
+        step = re.sub(r"\[(.*?)\]", r"(if \1 then 1 else 0)", written.replace("²", " ^ 2"))
+        if name == "digamma" or "erfc" in step or "igamma" in step:
+            continue  # made of what has no name in the language
+        made.run(
+            f"exact_{name} : R -> R\nexact_{name} x = let y = {name} x in {step}\n"
+            f"apart_{name} : R -> R\napart_{name} x = "
+            f"exact_{name} x - ({name} (x + 1e-6) - {name} (x - 1e-6)) / 2e-6"
+        )
+        assert abs(made[f"apart_{name}"](0.37)) < 2e-6, f"{name}: {written}"
+        tried += 1
+    assert tried > 12
+
+
+@pytest.mark.parametrize(("stem", "name"), list(all_definitions()))
+def test_derivatives_of_the_acceptance_programs_are_drawn_without_overlaps(
+    programs: dict[str, nnfp.Session], stem: str, name: str
+) -> None:
+    check(wiring(programs[stem].program, name, "adjoint"))
+
+
+def test_derivatives_of_std_are_drawn_without_overlaps(std: nnfp.Session) -> None:
+    for name in std.program.definitions:
+        check(wiring(std.program, name, "adjoint"))
 
 
 # --- that it stays the same ------------------------------------------------------------------------

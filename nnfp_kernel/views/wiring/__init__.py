@@ -5,6 +5,7 @@
     layers.py    columns, orders, heights
     layout.py    diagram -> picture: rectangles, strokes and words at their places
     ties.py      weights used in several places
+    derivative.py   the derivative of each box, below it, and the adjoint
     svg.py, figure.py, text.py    the three faces of it
 
 A colour is a representation and nothing else; a ring is a set of weights, a dotted tie
@@ -21,6 +22,7 @@ from ...language.palette import underlined
 from ...runtime.program import Program
 from ..style import escape, page
 from . import svg
+from .derivative import with_derivative
 from .diagram import Diagram
 from .layout import WIDTH, picture
 from .picture import Picture
@@ -39,8 +41,8 @@ class Wiring:
     representations: tuple[str, ...] = ()
 
 
-def wiring(program: Program, name: str, width: float = WIDTH) -> Wiring:
-    """The wiring diagram of a definition.
+def wiring(program: Program, name: str, of: str = "value", width: float = WIDTH) -> Wiring:
+    """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it.
 
     >>> from nnfp_kernel import Session
     >>> session = Session()
@@ -52,11 +54,15 @@ def wiring(program: Program, name: str, width: float = WIDTH) -> Wiring:
     definition = program.definitions[name]
     diagram = read(program, name)
     representations = tuple(program.reps)
+    if of == "value":
+        drawn = picture(diagram, representations, width)
+    else:
+        drawn = with_derivative(program, diagram, representations, width, of == "adjoint")
     return Wiring(
         name,
         t.show_scheme(definition.scheme, definition.learns),
         diagram,
-        (("", picture(diagram, representations, width)),),
+        (("", drawn),),
         representations,
     )
 

@@ -7,7 +7,7 @@ wider than the page goes on in a further row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -39,10 +39,16 @@ class Block:
 
 def picture(diagram: Diagram, representations: Sequence[str], width: float = WIDTH) -> Picture:
     """The diagram as a picture, at most so wide where its boxes allow."""
-    block = Layout(representations, sequences(diagram)).block(diagram, width - 2 * MARGIN)
+    drawing, size = laid_out(Layout(representations, sequences(diagram)), diagram, width)
+    return finished(drawing, *size)
+
+
+def laid_out(layout: Layout, diagram: Diagram, width: float) -> tuple[Drawing, tuple[float, float]]:
+    """A diagram in its place, with a margin around it; its width and height."""
+    block = layout.block(diagram, width - 2 * MARGIN)
     drawing = Drawing()
     drawing.add(block.drawing, MARGIN, MARGIN)
-    return finished(drawing, block.width + 2 * MARGIN, block.height + 2 * MARGIN)
+    return drawing, (block.width + 2 * MARGIN, block.height + 2 * MARGIN)
 
 
 def finished(drawing: Drawing, width: float, height: float) -> Picture:
@@ -79,9 +85,15 @@ def _runtime(type: t.Type) -> bool:
 class Layout:
     """How things look: knows the session's representations and which wires are sequences."""
 
-    def __init__(self, representations: Sequence[str], sequences: set[Wire]) -> None:
+    def __init__(
+        self,
+        representations: Sequence[str],
+        sequences: set[Wire],
+        room: Callable[[Node], int] = lambda node: len(node.label),
+    ) -> None:
         self.representations = {name: k for k, name in enumerate(representations)}
         self.sequences = sequences
+        self.room = room  # for how many characters a box has room
 
     def colour(self, wire: Wire) -> int | None:
         """The number of the representation that flows on a wire."""
@@ -152,7 +164,7 @@ class Layout:
         match node.shape:
             case "circle":
                 height = max(26.0, 13.0 * rows)
-                width, gap = max(26.0, len(node.label) * IN_BOX + 10), 14
+                width, gap = max(26.0, self.room(node) * IN_BOX + 10), 14
                 ports = 13.0
             case "zero":
                 width, height, gap, ports = 16, 16, 10, PORT
@@ -176,7 +188,7 @@ class Layout:
                     node.inputs, node.outputs, node, gap=gap,
                 )  # fmt: skip
             case _:
-                width = max(len(node.label) * IN_BOX + 22, 36)
+                width = max(self.room(node) * IN_BOX + 22, 36)
                 height, gap, ports = BOX + PORT * (rows - 1) * 0.8, 22, PORT
                 height = max(height, PORT * rows)
         return Item(
@@ -196,7 +208,9 @@ class Layout:
         if not isinstance(node, Node):
             return
         x, y, middle = item.x, item.y, item.y + item.height / 2
-        style = {"box": "box", "circle": "circle"}.get(node.shape, node.shape)
+        style = node.shape
+        if style == "circle" and item.width > 2 * item.height:  # room for a longer derivative
+            style = "box"
         colour = None
         if node.shape == "enter":
             colour = self.colour(node.outputs[0])
@@ -209,13 +223,13 @@ class Layout:
             return
         label = "0" if node.shape == "zero" else node.label
         if node.before or node.after:
-            drawing.put(Text(x + item.width / 2, y + 16, label, "box", "middle"))
+            drawing.put(Text(x + item.width / 2, y + 16, label, "box", "middle", node))
             for name, port in zip(node.before, item.entering, strict=False):
-                drawing.put(Text(x + 7, y + port + 3.5, name, "port"))
+                drawing.put(Text(x + 7, y + port + 3.5, name, "port", of=node))
             for name, port in zip(node.after, item.leaving, strict=False):
-                drawing.put(Text(x + item.width - 7, y + port + 3.5, name, "port", "end"))
+                drawing.put(Text(x + item.width - 7, y + port + 3.5, name, "port", "end", node))
         else:
-            drawing.put(Text(x + item.width / 2, middle + 4, label, "box", "middle"))
+            drawing.put(Text(x + item.width / 2, middle + 4, label, "box", "middle", node))
         if node.owner is not None:
             drawing.put(Dot(x + item.width - 10, y, style="ring"))
 
@@ -265,7 +279,7 @@ class Layout:
             else:
                 drawing.put(self.path(wire, (0, y), (left, y)))
             if port.role == "element":
-                drawing.put(Dot(0, y, self.colour(wire)))
+                drawing.put(Dot(0, y, self.colour(wire), "edge", wire))
         for k, port in enumerate(group.leaving):
             if port.outer is None or port.outer in leaving:
                 continue
@@ -274,7 +288,7 @@ class Layout:
             leaving[port.outer] = y
             drawing.put(self.path(wire, (left + inner.width, y), (width, y)))
             if port.role == "element":
-                drawing.put(Dot(width, y, self.colour(wire)))
+                drawing.put(Dot(width, y, self.colour(wire), "edge", wire))
         if group.kind == "cata":
             self._children(group, left, top, width, inner, drawing)
         height = bottom
@@ -314,13 +328,16 @@ class Layout:
                 (x, y_in), arrows=((2, 0.5),),
             )
         )  # fmt: skip
-        drawing.put(Dot(x, y_in, colour))
+        drawing.put(Dot(x, y_in, colour, "join", wire))
         if goes_on:
             assert out.outer is not None
             leaving[out.outer] = y_out
-            drawing.put(self.path(wire, (x_out, y_out), (width, y_out)), Dot(x_out, y_out, colour))
+            drawing.put(
+                self.path(wire, (x_out, y_out), (width, y_out)),
+                Dot(x_out, y_out, colour, "copy", wire),
+            )
             if group.outputs[out.outer] in self.sequences and wire not in self.sequences:
-                drawing.put(Dot(width, y_out, colour))
+                drawing.put(Dot(width, y_out, colour, "edge", wire))
         if port.start is None:
             assert port.outer is not None
             entering[port.outer] = y_in
@@ -363,7 +380,7 @@ class Layout:
             self.path(
                 wire, (x, y), (x, over), (middle, over), (middle, case.y), arrows=((1, 0.5),)
             ),
-            Dot(x, y, self.colour(wire)),
+            Dot(x, y, self.colour(wire), "copy", wire),
         )
 
 
@@ -544,7 +561,7 @@ class _Plan:
         for port, wire in zip(item.leaving, item.outputs, strict=True):
             if wire in self.labels:
                 x = item.x + item.width + (6 if item.width else 0)
-                drawing.put(Text(x, item.y + port - 6, self.labels[wire], "type"))
+                drawing.put(Text(x, item.y + port - 6, self.labels[wire], "type", of=wire))
 
     def _unused(self, item: Item, taken: set[Wire], drawing: Drawing) -> None:
         """What nothing takes ends at once."""
@@ -554,7 +571,7 @@ class _Plan:
             if wire not in taken:
                 x, y = item.x + item.width, item.y + port
                 drawing.put(self.layout.path(wire, (x, y), (x + 12, y)))
-                drawing.put(Dot(x + 12, y, self.layout.colour(wire), "end"))
+                drawing.put(Dot(x + 12, y, self.layout.colour(wire), "end", wire))
 
     def _wires(self, k: int, end: float, drawing: Drawing) -> None:
         """The wires of the channel behind column k, which ends at x = `end`."""
@@ -585,7 +602,7 @@ class _Plan:
             for link in links:
                 to = link.target.x + _inset(link.target)
                 drawing.put(self.layout.path(wire, (x, y), (x, link.end), (to, link.end)))
-            drawing.put(Dot(x, y, self.layout.colour(wire)))
+            drawing.put(Dot(x, y, self.layout.colour(wire), "copy", wire))
 
     def _leave(self, k: int, x: float, drawing: Drawing) -> list[tuple[Wire, float, float]]:
         """Wires that leave a row on its right, from the top: where each turns down."""
@@ -622,7 +639,7 @@ class _Plan:
                 drawing.put(self.layout.path(wire, *points, arrows=arrows))
             if len(links) > 1:
                 nearest = min(links, key=lambda link: link.end)
-                drawing.put(Dot(x, nearest.end, self.layout.colour(wire)))
+                drawing.put(Dot(x, nearest.end, self.layout.colour(wire), "copy", wire))
 
 
 def _inset(item: Item) -> float:

@@ -57,10 +57,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Dot:
+    """`style` is "copy" (a wire parts), "join" (a state comes round), "edge" (single elements
+    go in or out), "ring" (weights), "end" (nothing takes it) or "plus" (wires are added)."""
+
     x: float
     y: float
     colour: int | None = None
-    style: str = "copy"  # or "ring": weights; "end": nothing takes it
+    style: str = "copy"  # a wire parts here
+    wire: Wire | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Text:
     text: str
     style: str = "type"
     anchor: str = "start"
+    of: Node | Wire | None = None
 
     @property
     def width(self) -> float:

@@ -138,7 +138,8 @@ class _Reader:
                 )
             case t.Product(items), _:
                 return tuple(self.argument(item, None, inputs) for item in items)
-        known = pattern.name if isinstance(pattern, p.BindName) else name
+        inside = pattern.argument if isinstance(pattern, p.LeaveRep) else pattern
+        known = inside.name if isinstance(inside, p.BindName) else name
 
         def wire(leaf: t.Type) -> Wire:
             inputs.append(self.wire(leaf, known))
@@ -279,7 +280,8 @@ class _Reader:
         for value, type in states:
             for part in parts(value, type):
                 if isinstance(part, Term):
-                    entering.append(Port("state", None, self.source(part)))
+                    start = replace(self.source(part), operation="start")
+                    entering.append(Port("state", None, start))
                 else:
                     entering.append(Port("state", len(outer)))
                     outer += self.flow(part)

@@ -167,6 +167,12 @@ def _dot(dot: Dot) -> str:
     x, y = number(dot.x), number(dot.y)
     if dot.style == "ring":
         return f'<circle class="edge" cx="{x}" cy="{y}" r="3.4"/>'
+    if dot.style == "plus":
+        cross = f"M{number(dot.x - 3)} {y}h6M{x} {number(dot.y - 3)}v6"
+        return (
+            f'<circle class="edge" cx="{x}" cy="{y}" r="6"/>'
+            f'<path d="{cross}" style="stroke:var(--nn-ink);stroke-width:1.2"/>'
+        )
     if dot.style == "end":
         tick = f"M{x} {number(dot.y - 4)}V{number(dot.y + 4)}"
         return f'<path d="{tick}" stroke="{stroke(dot.colour)}"/>'

@@ -6,6 +6,7 @@ letter is explained below the picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from string import ascii_lowercase
 
@@ -58,7 +59,7 @@ def _way(a: Box, b: Box, drawing: Drawing) -> tuple[Point, ...] | None:
     if b.y > a.bottom and low <= high:
         for x in (high, (low + high) / 2, low):
             down = ((x, a.bottom), (x, b.y))
-            if _free(down, (a, b), drawing):
+            if free(down, drawing, (a, b)):
                 return down
     if abs(a.y - b.y) < 1:
         left, right = sorted((a, b), key=lambda box: box.x)
@@ -67,12 +68,13 @@ def _way(a: Box, b: Box, drawing: Drawing) -> tuple[Point, ...] | None:
             (left.right - 10, left.y), (left.right - 10, over),
             (right.right - 10, over), (right.right - 10, right.y),
         )  # fmt: skip
-        if _free(way, (a, b), drawing):
+        if free(way, drawing, (a, b)):
             return way
     return None
 
 
-def _free(way: tuple[Point, ...], ends: tuple[Box, Box], drawing: Drawing) -> bool:
+def free(way: Sequence[Point], drawing: Drawing, ends: Sequence[object]) -> bool:
+    """Whether a way runs through no box but its ends, and through no words."""
     for (x0, y0), (x1, y1) in pairwise(way):
         left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
         for box in drawing.boxes:
