@@ -189,3 +189,16 @@ def test_frechet(runner: ModuleType) -> None:
     assert "to the power 2.00" in told
     assert "20 of 400, 12 of 12, 4 of 4, 1 of 1" in told
     assert len(runner.pictures(notebook)) == 3
+
+
+@pytest.mark.slow
+def test_adjoints(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "13_adjoints.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 4  # five programs, what is printed, triangles, transposes
+    assert max(exact) < 1e-10
+    assert "f2Adjoint (x1, x2) = \\w -> (x2 * w, x1 * w)" in told
+    assert "77% of it zero" in told
+    assert len(runner.pictures(notebook)) == 2
