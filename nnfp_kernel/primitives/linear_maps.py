@@ -336,6 +336,12 @@ def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
     return structure.logdet(context.builder, linear.linear_map)
 
 
+def _bands(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    lower, upper = use.brackets
+    return structure.bands(context.builder, linear.linear_map, lower, upper)
+
+
 def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
@@ -409,6 +415,15 @@ builtin(
         "has one. A matrix stands for its linear map; of a singular one it is -inf.",
         latex=r"\log \lvert \det {0} \rvert",
         example="logdet [[2, 1], [0, 3]]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "bands", "(R[n] -o R[n]) -> R[n,l+u+1]", 1, _bands, brackets=("l", "u"),
+        doc="The diagonals of a banded map, from the l-th below the main one to the u-th above "
+        "it: row k holds the entries of that row. A map that is not known to be so narrow is an "
+        "error.",
+        example="bands[1,0] (derivative (\\x -> x * shift[1] x) [1, 2, 3, 4])",
     )
 )  # fmt: skip
 builtin(

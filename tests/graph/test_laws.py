@@ -284,6 +284,14 @@ CASES: list[tuple[str, Make, Sequence[ArrayType], str]] = [
         "convolve",
     ),
     (
+        "contract_of_outer_products",  # the kernel of the gradients of a weight
+        lambda e, x, y: contract(
+            e, contract(e, x, y, "bo,bi->boi"), contract(e, y, x, "ci,co->coi"), "boi,coi->bc"
+        ),
+        [R(5, 4), R(5, 6)],
+        "contract contract contract",
+    ),
+    (
         "concat_of_concat",
         lambda e, x, y: e.concat(e.concat(x, y, axis=0), x, axis=0),
         [R(2), R(3)],

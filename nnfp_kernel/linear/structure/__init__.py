@@ -3,7 +3,8 @@
     recognise    what a map is, proved from how it is made: its form (forms.py)
     matrix       an array only when it is asked for
     diagonal     n numbers, not n², wherever the form allows
-    trace        their sum
+    bands        the diagonals of a banded map
+    trace        the sum of the diagonal
     logdet       log |det L|
     solve        the u with L u = b
 
@@ -25,12 +26,12 @@ from collections.abc import Sequence
 
 from ...graph.graph import Builder, Wire
 from ..maps import LinearMap, Types
-from . import operations
-from .forms import Form
+from . import banded, operations
+from .forms import Form, Scaling, Sparse, Zero
 from .probes import flat, parts
 from .recognise import recognise
 
-__all__ = ["Form", "diagonal", "logdet", "matrix", "recognise", "solve", "trace"]
+__all__ = ["Form", "bands", "diagonal", "logdet", "matrix", "recognise", "solve", "trace"]
 
 
 def matrix(builder: Builder, map: LinearMap) -> Wire:
@@ -59,6 +60,29 @@ def trace(builder: Builder, map: LinearMap) -> Wire:
     """The sum of the diagonal entries. Raises ValueError as `diagonal` does."""
     _require_square(map, "trace")
     return operations.trace(builder, recognise(map))
+
+
+def bands(builder: Builder, map: LinearMap, lower: int, upper: int) -> Wire:
+    """The diagonals of a map, from `lower` below the main one to `upper` above it: the
+    entry in row k and column k - lower + j stands at (k, j), 0 beyond the matrix.
+
+    Raises ValueError where it is not proved that the other entries are zero.
+    """
+    form = recognise(map)
+    match form:
+        case Scaling() | Zero():
+            entry = operations.diagonal(builder, form)
+            line = builder.emit("reshape", entry, shape=(form.rows, 1))
+            return builder.emit("pad", line, axis=1, low=lower, high=upper, interior=0)
+        case Sparse(pattern=pattern) if form.square:
+            below, above = pattern.bandwidths
+            if below <= lower and above <= upper:
+                data = operations.values(builder, form)
+                return banded.bands(pattern, data, builder, (lower, upper))
+            raise ValueError(
+                f"the map has {below} diagonals below the main one and {above} above it"
+            )
+    raise ValueError("the map is not known to be banded")
 
 
 def logdet(builder: Builder, map: LinearMap) -> Wire:

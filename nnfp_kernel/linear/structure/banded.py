@@ -18,9 +18,9 @@ from .sparse import arranged
 Bandwidths = tuple[int, int]  # below, above
 
 
-def bands(pattern: Pattern, data: Wire, builder: Builder) -> Wire:
+def bands(pattern: Pattern, data: Wire, builder: Builder, widths: Bandwidths | None = None) -> Wire:
     """The diagonals of a pattern's entries, beside each other."""
-    lower, upper = pattern.bandwidths
+    lower, upper = widths or pattern.bandwidths
     places = numpy.full((pattern.shape[0], lower + upper + 1), -1)
     places[pattern.rows, pattern.columns - pattern.rows + lower] = numpy.arange(pattern.count)
     return arranged(builder, data, places)

@@ -156,21 +156,38 @@ def matrix(builder: Builder, form: Form) -> Wire:
 
 
 def _chain(builder: Builder, factors: Sequence[Form]) -> Wire:
-    """The matrix of a product: from its narrowest place outwards."""
-    if len(factors) == 1:
-        return matrix(builder, factors[0])
-    last = factors[-1]
-    if last.columns < factors[0].columns:
-        return _right_multiplied(builder, matrix(builder, last), factors[:-1])
-    made = matrix(builder, factors[0])
+    """The matrix of a product, from its narrower side."""
+    first, last = factors[0], factors[-1]
+    if last.rows < first.columns:
+        made = matrix(builder, last)
+        for each in reversed(factors[:-1]):
+            made = _right_multiplied(builder, made, each)
+        return made
+    made = matrix(builder, first)
     for each in factors[1:]:
         made = multiplied(builder, each, made)
     return made
 
 
-def _right_multiplied(builder: Builder, made: Wire, factors: Sequence[Form]) -> Wire:
-    """made · the product of the factors."""
-    return _matmul(builder, made, _chain(builder, factors))
+def _right_multiplied(builder: Builder, made: Wire, form: Form) -> Wire:
+    """made · the matrix of the form."""
+    match form:
+        case Scaling(factor=None):
+            return made
+        case Scaling():
+            return _times(builder, _factor(builder, form), made)
+        case Sparse(shape="diagonal"):
+            entries = diagonal(builder, form)
+            entries = builder.emit("broadcast", entries, shape=made.type.shape, axes=(1,))
+            return builder.emit("mul", made, entries)
+        case Product(factors=factors):
+            for each in reversed(factors):
+                made = _right_multiplied(builder, made, each)
+            return made
+        case Sum(terms=terms):
+            return _added(builder, [_right_multiplied(builder, made, term) for term in terms])
+        case _:
+            return _matmul(builder, made, matrix(builder, form))
 
 
 def multiplied(builder: Builder, form: Form, columns: Wire) -> Wire:
