@@ -267,7 +267,9 @@ class Tracer:
             case p.Construct(name=name, type=type):
                 return self._constructor(name, self.concrete(type, env))
             case p.Cata(alternatives=alternatives, type=type):
-                return lambda tree: self._cata(tree, alternatives, env)
+                whole = self.concrete(type, env)
+                assert isinstance(whole, t.Function)
+                return lambda tree: self._cata(tree, alternatives, env, whole.codomain)
             case p.Fresh(expression=inner, label=label):
                 return self._under(inner, env, label)
             case p.Stack():
@@ -481,6 +483,10 @@ class Tracer:
         number = builder.constant(len(self._problems), "Int")
         fine = builder.constant(0, "Int")
         self._doubts.append(builder.emit("select", condition, fine, number))
+
+    def doubted(self, number: Wire) -> None:
+        """What has been required elsewhere is required here: its number is 0, or tells."""
+        self._doubts.append(number)
 
     def doubt(self) -> Doubt:
         """All that has been required so far in the graph that is being built."""
@@ -713,7 +719,7 @@ class Tracer:
         type = t.Array(element, constant(len(items)))
         if not items:
             return self.zero(type)
-        if any(map(holds_sequence, items)):
+        if any(map(holds_sequence, items)) or not _of_one_shape(items, element):
             items = self._with_one_room(items)
         columns = zip(
             *(self.declarations.flatten(self.builder, item, element) for item in items),
@@ -760,14 +766,15 @@ class Tracer:
         tree: Variant | Forest,
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
+        result: t.Type,
     ) -> Value:
         if isinstance(tree, Grown):
-            functor, type = tree.functor, self.concrete(alternatives[0][1].type, env)
+            functor = tree.functor
             with self._of_numbers():
                 return reduce(
                     self, tree,
-                    lambda layer: self._match(as_tree(functor, layer), alternatives, env, type),
-                    type,
+                    lambda layer: self._match(as_tree(functor, layer), alternatives, env, result),
+                    result,
                 )  # fmt: skip
         if isinstance(tree, Forest):
             type = tree.type
@@ -775,17 +782,18 @@ class Tracer:
                 self,
                 tree,
                 lambda name, fields: self._algebra(type, name, fields, alternatives, env),
-                self.concrete(alternatives[0][1].type, env),
+                result,
             )
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
-            return self._match(tree, alternatives, env, self.concrete(alternatives[0][1].type, env))
+            return self._match(tree, alternatives, env, result)
         declared = self.declarations.constructors(tree.type)[tree.constructor]
-        result = self.concrete(alternatives[0][1].type, env)
+
+        def below(child: Value) -> Value:
+            return self._cata(child, alternatives, env, result)
+
         fields = tuple(
-            self.reduced(
-                value, field, tree.type, result, lambda child: self._cata(child, alternatives, env)
-            )
+            self.reduced(value, field, tree.type, result, below)
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
         )
         return self._algebra(tree.type, tree.constructor, fields, alternatives, env)
@@ -1177,6 +1185,13 @@ class Tracer:
         assert isinstance(type, t.Linear)
         occurrence = Occurrence(type)
         return self.surroundings.builtins["asLinear"].trace(self, occurrence, value)
+
+
+def _of_one_shape(items: Sequence[Value], element: t.Type) -> bool:
+    """Whether values of one type have arrays of the same shapes: rows of a type [t] may not."""
+    if t.is_concrete(element):
+        return True
+    return len({tuple(wire.type.shape for wire in leaves(item)) for item in items}) == 1
 
 
 # --- sources of weights ------------------------------------------------------------------

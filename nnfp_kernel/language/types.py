@@ -303,6 +303,25 @@ def replace_type(type: Type, old: Type, new: Type) -> Type:
             return type
 
 
+def mentions(type: Type, other: Type) -> bool:
+    """Whether `other` is a type, or is somewhere in it.
+
+    >>> mentions(Product((R, Named("Tree"))), Named("Tree"))
+    True
+    """
+    if type == other:
+        return True
+    match type:
+        case Array(element):
+            return mentions(element, other)
+        case Product(items) | Named(_, items):
+            return any(mentions(item, other) for item in items)
+        case Function(domain, codomain) | Linear(domain, codomain):
+            return mentions(domain, other) or mentions(codomain, other)
+        case _:
+            return False
+
+
 def is_vector_space(
     type: Type, declarations: Mapping[str, RepDeclaration | DataDeclaration]
 ) -> bool | None:

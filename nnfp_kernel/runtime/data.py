@@ -68,8 +68,8 @@ class DataValue:
 
 
 def _is_sequence(value: Any) -> bool:
-    """Whether it is a list of data values: children, of any number."""
-    return isinstance(value, list) and any(isinstance(item, DataValue) for item in value)
+    """Whether it is a list of data values, or of tuples: children, of any number."""
+    return isinstance(value, list) and any(isinstance(item, DataValue | tuple) for item in value)
 
 
 # --- for JAX -----------------------------------------------------------------------------

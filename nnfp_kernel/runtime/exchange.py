@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from collections.abc import Sequence as Listed
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -254,6 +254,10 @@ class _Matching:
 
     def _data(self, expected: t.Named, value: Any, where: str) -> t.Type:
         constructors = self.declarations.constructors(expected)
+        nested = {
+            name: [field != expected and t.mentions(field, expected) for field in fields]
+            for name, fields in constructors.items()
+        }
         # A field's own length, of `[R]`, is that of each value alone.
         outer = set(t.free_variables(expected)[1])
         pending: list[tuple[Any, _Place]] = [(value, (None, where))]
@@ -267,28 +271,61 @@ class _Matching:
                 raise Misfit(wrong, f"{len(declared)}", _path(place))
             children: list[tuple[Any, _Place]] = []
             for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
-                inner = place, f"{name}.{k}"
+                step = f"{name}.{k}"
                 if field == expected:
-                    children.append((part, inner))
-                elif isinstance(field, t.Array) and field.element == expected:
-                    if not isinstance(part, list | tuple):
-                        raise Misfit(describe(part), f"a list, for {t.show(field)}", _path(inner))
-                    each = enumerate(part, 1)
-                    children.extend((one, (place, f"{name}.{k}[{n}]")) for n, one in each)
+                    children.append((part, (place, step)))
+                elif nested[name][k - 1]:
+                    children += self._inside(field, expected, part, place, step, outer)
                 else:
-                    self._field(field, part, inner)
-                    own = set(t.free_variables(field)[1]) - outer
-                    self.sizes = {size: n for size, n in self.sizes.items() if size not in own}
+                    self._field(field, part, (place, step), outer)
             pending.extend(reversed(children))
         found = t.substitute(expected, self.types, self.sizes)
         return t.substitute(found, dict.fromkeys(t.free_variables(found)[0], t.R), {})
 
-    def _field(self, field: t.Type, part: Any, place: _Place) -> None:
+    def _inside(
+        self,
+        field: t.Type,
+        whole: t.Named,
+        part: Any,
+        place: _Place,
+        step: str,
+        outer: Set[SizeVariable],
+    ) -> list[tuple[Any, _Place]]:
+        """The children in a field, in its sequences and products; the rest is looked at."""
+        match field:
+            case _ if field == whole:
+                return [(part, (place, step))]
+            case t.Array(element=element, length=length) if t.mentions(field, whole):
+                if not isinstance(part, list | tuple):
+                    wanted = f"a list, for {t.show(field)}"
+                    raise Misfit(describe(part), wanted, _path((place, step)))
+                if length.value is not None and length.value != len(part):
+                    found = f"a list of {len(part)}"
+                    raise Misfit(found, f"{length.value} of them", _path((place, step)))
+                items = [(element, one, f"{step}[{n}]") for n, one in enumerate(part, 1)]
+            case t.Product(items=types) if t.mentions(field, whole):
+                if not isinstance(part, tuple) or len(part) != len(types):
+                    raise Misfit(describe(part), f"a tuple of {len(types)}", _path((place, step)))
+                each = enumerate(zip(types, part, strict=True), 1)
+                items = [(type, one, f"{step}.{n}") for n, (type, one) in each]
+            case _:
+                self._field(field, part, (place, step), outer)
+                return []
+        return [
+            found
+            for type, one, where in items
+            for found in self._inside(type, whole, one, place, where, outer)
+        ]
+
+    def _field(self, field: t.Type, part: Any, place: _Place, outer: Set[SizeVariable]) -> None:
         try:
             self.match(field, part, "")
         except Misfit as misfit:
             where = " of ".join(filter(None, (misfit.where, _path(place))))
             raise Misfit(misfit.found, misfit.expected, where) from None
+        if self.sizes:
+            own = set(t.free_variables(field)[1]) - outer
+            self.sizes = {size: n for size, n in self.sizes.items() if size not in own}
 
     def _size(self, size: Size, found: int | None, where: str, what: Callable[[], str]) -> Size:
         """The number a size is; a lone variable takes the one that is found. `what` it is a

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy
 
@@ -59,6 +59,7 @@ from .weights import first_value, require_sizes
 
 Array = Any
 NestedWeights = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +148,8 @@ class Call:
 
     @cached_property
     def gradient(self) -> Callable[..., Any]:
-        """inputs -> the scalar answer (its mean over a batch) ++ gradients of the weights
-        made of real numbers."""
+        """inputs -> the scalar answer (its mean over a batch) ++ the numbers of problems,
+        where there can be any ++ gradients of the weights made of real numbers."""
         return self._compiled(self.gradient_graph)
 
     @cached_property
@@ -158,7 +159,7 @@ class Call:
         active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *_), derivative = linearize(builder, graph, inputs, active)
+        (output, *doubts), derivative = linearize(builder, graph, inputs, active)
         cotangent = builder.constant(1.0 / max(output.type.size, 1))
         if output.type.shape:
             scale = cotangent
@@ -166,7 +167,7 @@ class Call:
             total = builder.emit("sum", output, axes=tuple(range(output.type.rank)))
             output = builder.emit("mul", total, scale)
         gradients = derivative.adjoint().apply(builder, [cotangent])
-        return builder.finish([output, *_real(builder, gradients, derivative.domain)])
+        return builder.finish([output, *doubts, *_real(builder, gradients, derivative.domain)])
 
     @cached_property
     def weighted_gradient(self) -> Callable[..., Any]:
@@ -350,10 +351,9 @@ class Function:
         try:
             call, inputs, _ = self._prepared_batch(inputs, train)
         except NoForest:
-            answers = [
-                self.apply(weights, *example, key=own, train=train)
-                for example, own in self._one_by_one(inputs, key)
-            ]
+            answers = self._each(inputs, key, lambda example, own: self.apply(
+                weights, *example, key=own, train=train
+            ))  # fmt: skip
             return stacked(answers)
         arrays = self._arrays(call, weights, inputs, key)
         return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)))
@@ -443,11 +443,9 @@ class Function:
         try:
             call, inputs, count = self._prepared_batch(inputs, train)
         except NoForest:
-            found = [
-                self.value_and_grad(weights, *example, key=own, train=train)
-                for example, own in self._one_by_one(inputs, key)
-            ]
-            return mean(found)
+            return mean(self._each(inputs, key, lambda example, own: self.value_and_grad(
+                weights, *example, key=own, train=train
+            )))  # fmt: skip
         return self._value_and_grad(call, weights, inputs, key, count)
 
     def _value_and_grad(
@@ -460,8 +458,10 @@ class Function:
     ) -> tuple[Any, dict[str, Any]]:
         self.require_scalar(call, batch)
         arrays = self._arrays(call, weights, inputs, key)
-        value, *gradients = call.gradient(*arrays)
-        return value, self.weight_gradients(call, weights, iter(gradients))
+        results = call.gradient(*arrays)
+        count = 1 + bool(call.traced.problems)
+        (value,) = call.traced.checked(results[:count])
+        return value, self.weight_gradients(call, weights, iter(results[count:]))
 
     def first_not_finite(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
@@ -471,10 +471,9 @@ class Function:
         try:
             call, inputs, _ = self._prepared_batch(inputs, train)
         except NoForest:
-            spans = (
-                self._where_not_finite(self._prepared(example, train), weights, own)
-                for example, own in self._one_by_one(inputs, key)
-            )
+            spans = self._each(inputs, key, lambda example, own: self._where_not_finite(
+                self._prepared(example, train), weights, own
+            ))  # fmt: skip
             return next((span for span in spans if span is not None), None)
         return self._where_not_finite((call, inputs), weights, key)
 
@@ -611,13 +610,14 @@ class Function:
                 raise misfits.input_misfit(self, misfit, k) from None
         return moved
 
-    def _one_by_one(self, inputs: Sequence[Any], key: Array) -> Iterator[tuple[list[Any], Array]]:
-        """The examples of a batch, each with a key of its own."""
-        import jax
-
-        for k in range(batch_size(inputs)):
-            own = None if key is None else jax.random.fold_in(self.random_key(key), k)
-            yield [example_of(value, k) for value in inputs], own
+    def _each(
+        self, inputs: Sequence[Any], key: Array, answer: Callable[[Sequence[Any], Array], T]
+    ) -> list[T]:
+        """The answers for the examples of a batch, one by one, each with a key of its own."""
+        examples = [
+            tuple(example_of(value, k) for value in inputs) for k in range(batch_size(inputs))
+        ]
+        return lists.each(self, examples, key, answer)
 
     @_of_bounded_depth
     def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = Any
 NestedWeights = Mapping[str, Any]
 Example = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class OneByOne(Exception):
@@ -161,7 +162,7 @@ def answers(
             for row, index in enumerate(run.indices):
                 found[index] = traced.answer.rebuild(array[row] for array in results)
     except OneByOne:
-        return _each(function, examples, key, lambda example, own: function.apply(
+        return each(function, examples, key, lambda example, own: function.apply(
             weights, *example, key=own, train=train
         ))  # fmt: skip
     problems.tell()
@@ -202,10 +203,10 @@ def mean_value_and_grad(
             supply = iter(gradients)
             parts.append((value, function.weight_gradients(run.call, weights, supply)))
     except OneByOne:
-        each = _each(function, examples, key, lambda example, own: function.value_and_grad(
+        parted = each(function, examples, key, lambda example, own: function.value_and_grad(
             weights, *example, key=own, train=train
         ))  # fmt: skip
-        parts = [jax.tree.map(lambda array: array / len(examples), part) for part in each]
+        parts = [jax.tree.map(lambda array: array / len(examples), part) for part in parted]
     problems.tell()
     total = parts[0]
     for part in parts[1:]:
@@ -275,12 +276,14 @@ def require_examples(
     problems.tell()
 
 
-def _each(
+def each(
     function: Function,
     examples: Sequence[Example],
     key: Array,
-    answer: Callable[[Example, Array], Any],
-) -> list[Any]:
+    answer: Callable[[Example, Array], T],
+) -> list[T]:
+    """The answers for examples one by one, each with a key of its own. Raises NnfpError,
+    which names the example."""
     import jax
 
     found = []
