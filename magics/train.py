@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
     [--optimizer NAME] [--rate RATE] [--seed N] [--until GOAL]
-    [--checkpoint DIR [--every TIME] [--resume]]"""
+    [--checkpoint DIR [--every TIME] [--resume]] [--devices N]"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -36,6 +36,7 @@ ARGUMENTS.add_argument("--until")
 ARGUMENTS.add_argument("--checkpoint")
 ARGUMENTS.add_argument("--every", default="60s")
 ARGUMENTS.add_argument("--resume", action="store_true")
+ARGUMENTS.add_argument("--devices", type=int, default=1)
 
 
 def run(workspace: Workspace, text: str) -> View | None:
@@ -62,6 +63,7 @@ def run(workspace: Workspace, text: str) -> View | None:
             checkpoint=given.checkpoint,
             every=_seconds(given.every),
             resume=given.resume,
+            devices=given.devices,
         )
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
@@ -163,6 +165,7 @@ the program, then in Python; the leading axis of each array counts the examples.
 --checkpoint   a folder in which the training itself is kept, --every 60s and at its end;
                after an interrupt or a crash, --resume goes on from there, to the same
                weights as without
+--devices N    so many devices, each with its share of every batch; %nnfp devices lists them
 
 Interrupt the cell to stop: the best weights so far are kept.""",
 )

@@ -33,6 +33,7 @@ NAMES = (
     "save",
     "load",
     "list",
+    "devices",
     "reset",
     "help",
 )

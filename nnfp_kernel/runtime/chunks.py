@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy
 import optax
+from jax.sharding import Mesh
 
-from . import columns
+from . import columns, devices
 from .events import Batch, Key, Weights
 from .examples import Buckets
 
@@ -86,13 +87,15 @@ def chunk(
     weights: Weights,
     data: Batch,
     key: Key,
+    mesh: Mesh | None = None,
 ) -> Chunk:
     """The function that takes steps on `data` from weights like these, by the way that
-    suits them. `scaled`: the updates are multiplied with each step's own rate."""
+    suits them. `scaled`: the updates are multiplied with each step's own rate. A `mesh`
+    has its share of every batch on each device."""
     fixed = value_and_grad, method, scaled, batch
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return _of_lists(*fixed)
-    return _of_arrays(*fixed, _in_a_loop(value_and_grad, weights, data, batch, key))
+    return _of_arrays(*fixed, _in_a_loop(value_and_grad, weights, data, batch, key), mesh)
 
 
 @functools.lru_cache(maxsize=16)
@@ -102,6 +105,7 @@ def _of_arrays(
     scaled: bool,
     batch: int,
     looped: bool,
+    mesh: Mesh | None,
 ) -> Chunk:
     """The compiled function: `count` steps from a state, at most CHUNK_STEPS.
 
@@ -115,7 +119,7 @@ def _of_arrays(
 
         def step(carry: Any) -> Any:
             state, losses, done, _ = carry
-            examples = columns.taken(data, places(state, batch))
+            examples = devices.shared_out(columns.taken(data, places(state, batch)), mesh)
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
             rate = rates[done] if scaled else None
             state, finite = _learned(method, batch, rate, state, loss, gradient)

@@ -28,8 +28,10 @@ import jax
 import jax.numpy as jnp
 import numpy
 import optax
+from jax.sharding import Mesh
 
 from . import checkpoints, chunks, columns, methods
+from . import devices as machines
 from .checkpoints import Position
 from .events import (
     Batch,
@@ -98,6 +100,7 @@ def train(
     checkpoint: str | Path | None = None,
     every: float = 60.0,
     resume: bool = False,
+    devices: int = 1,
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -123,6 +126,9 @@ def train(
     with `resume` it goes on from what is there, step for step as if it had not stopped.
     One that stopped is not written over: that is an error, as is a checkpoint of a
     training with another seed, batch, data, optimiser or rate. More steps are no matter.
+
+    On several `devices` each has its share of every batch, and all have the weights; the
+    weights that come of it are those of one device, to rounding.
 
     KeyboardInterrupt, inside or thrown in at a yield, ends it with what is kept so far.
     Raises ValueError for arguments that make no sense, before the first event.
@@ -156,6 +162,9 @@ def train(
     else:
         epochs = steps * size / slots
     method, rates, name = methods.method(optimizer, rate, steps)
+    mesh = machines.mesh(devices, size)
+    if mesh is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
+        raise ValueError("examples that come as lists are trained on with one device")
     folder = None if checkpoint is None else Path(checkpoint)
     asked = {
         "seed": seed,
@@ -175,11 +184,12 @@ def train(
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
         objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep, folder,
-        every, asked,
+        every, asked, mesh,
     )  # fmt: skip
     start = plan.start(jax.tree.map(jnp.asarray, weights))
     if folder is not None and resume:
         start = checkpoints.read(folder, start, asked)
+    start = replace(start, state=machines.everywhere(start.state, mesh))
     return _Training(plan, start).events()
 
 
@@ -205,6 +215,7 @@ class _Plan:
     folder: Path | None  # of checkpoints
     every: float  # seconds between them
     asked: checkpoints.Asked
+    mesh: Mesh | None  # of several devices
 
     @property
     def measures(self) -> bool:
@@ -238,7 +249,9 @@ class _Plan:
         """The function that takes steps."""
         scaled = self.rates is not None
         gradient = self.objective.value_and_grad
-        return chunks.chunk(gradient, self.method, scaled, self.batch, weights, self.data, key)
+        return chunks.chunk(
+            gradient, self.method, scaled, self.batch, weights, self.data, key, self.mesh
+        )
 
     def first_orders(self, key: Key) -> Any:
         """The order of the first epoch and of the second."""
@@ -322,7 +335,7 @@ class _Training:
             with contextlib.suppress(KeyboardInterrupt):  # then what was measured decides
                 yield self._measure()
         if plan.keep is not None:
-            plan.keep(self.at.kept[0])
+            plan.keep(machines.together(self.at.kept[0], plan.mesh))
         if plan.folder is not None:
             yield self._save(place, self.reason in ("finished", "until"))
         yield self._finished()
@@ -480,7 +493,7 @@ class _Training:
             epoch=plan.epochs_at(step),
             seconds=time.perf_counter() - self.begun,
             examples_per_second=new * plan.batch / self.running if self.running else 0.0,
-            weights=kept,
+            weights=machines.together(kept, plan.mesh),
             kept_step=kept_step,
             kept_epoch=plan.epochs_at(kept_step),
             kept_by="validation" if at.best else "last",
