@@ -35,6 +35,14 @@ from .types import (
     with_origin,
 )
 
+LINEAR = frozenset(
+    (
+        *("id", "fst", "snd", "swap", "sum", "mean", "reverse", "transpose", "flatten", "concat"),
+        *("zip", "unzip", "take", "drop", "replicate", "reshape", "split", "shift", "head", "last"),
+    )
+)
+"""Functions of one argument that are linear: each stands for its linear map, too."""
+
 
 class References(Elaboration):
     """The forms that say what is used, and that apply it."""
@@ -48,6 +56,8 @@ class References(Elaboration):
                 return typed.AsLinear(node, found, span=tree.span)
         if isinstance(node, typed.Literal):
             return self._literal_fits(node, wanted, tree.span, role)
+        if self._known_linear(node, found, wanted):
+            return self._as_map(node, found, wanted, tree.span, role)
         try:
             return self.coerce(node, found, wanted, tree.span, role)
         except Mistake as mistake:
@@ -57,6 +67,28 @@ class References(Elaboration):
                     told = weight_mistakes.one_set_of_weights(mistake.diagnostic, node.name)
                     raise Mistake(told) from None
             raise
+
+    def _known_linear(self, node: typed.Expression, found: Type, wanted: Type) -> bool:
+        """Whether a function of the language that is linear stands for its linear map."""
+        solver = self.solver
+        if not isinstance(node, typed.Builtin | typed.Global) or node.name not in LINEAR:
+            return False
+        if isinstance(node, typed.Global):
+            entry = self.world.entry(node.name, node.span)
+            if entry is None or not entry.from_library:
+                return False
+        ends = solver.resolve(wanted), solver.resolve(found)
+        return isinstance(ends[0], Linear) and isinstance(ends[1], Function)
+
+    def _as_map(
+        self, node: typed.Expression, found: Type, wanted: Type, span: Span, role: str
+    ) -> typed.Expression:
+        function, linear = self.solver.resolve(found), self.solver.resolve(wanted)
+        assert isinstance(function, Function)
+        assert isinstance(linear, Linear)
+        same = Function(linear.domain, linear.codomain, origin=linear.origin)
+        self.fit(function, same, span, role)
+        return typed.AsLinear(node, linear, span=span)
 
     def reference(
         self, tree: syntax.Expression, scope: Scope, applied: bool = False
@@ -207,6 +239,8 @@ class References(Elaboration):
         self, tree: syntax.Bracket, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
         node, found = self._bracketed(tree, scope)
+        if self._known_linear(node, found, wanted):
+            return self._as_map(node, found, wanted, tree.span, role)
         return self.coerce(node, found, wanted, tree.span, role)
 
     def sizes_of(self, trees: Sequence[syntax.SizeTree]) -> list[Size | None]:

@@ -954,7 +954,7 @@ class Recurrence(LinearMap):
     def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
         network = self.cell.network
         live = [tangent is not None for tangent in tangents]
-        after = self._reached(live)
+        after = self.activity(live)
         if not any(after):
             return (None,) * len(after)
         live[: self.states] = after[: self.states]
@@ -1014,7 +1014,7 @@ class Recurrence(LinearMap):
                 answers[k] = next(made)
         return tuple(answers)
 
-    def _reached(self, live: Sequence[bool]) -> list[bool]:
+    def activity(self, live: Sequence[bool]) -> list[bool]:
         return _steady(self.cell.network, self.states, live)
 
     def adjoint(self) -> LinearMap:
@@ -1024,7 +1024,7 @@ class Recurrence(LinearMap):
         )  # fmt: skip
 
     def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
-        return tuple(self._reached(given))
+        return tuple(self.activity(given))
 
     @property
     def fixed(self) -> tuple[Wire, ...]:

@@ -20,6 +20,7 @@ from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Items, Value, item_count, leaves, map_leaves
 from ..language import types
 from . import sequences
+from .linear_maps import Promised
 from .records import (
     Fixed,
     batch_all,
@@ -510,6 +511,16 @@ def _length(context: Context, occurrence: Occurrence, xs: Value) -> Value:
 
 
 def _zero(context: Context, occurrence: Occurrence) -> Value:
+    if isinstance(occurrence.type, types.Linear):
+        linear = occurrence.type
+        nothing = Occurrence(linear.codomain)
+        return Promised(
+            context,  # type: ignore[arg-type]
+            lambda _: _zero(context, nothing),
+            linear.domain,
+            linear.codomain,
+            False,
+        )
     zeros = [context.builder.zeros(type) for type in context.layout(occurrence.type)]
     return context.rebuild(occurrence.type, zeros)
 

@@ -498,7 +498,7 @@ class Function:
         That of the derivative takes tangents too and gives value and tangents; that of
         its adjoint takes cotangents too and gives those of the inputs and weights.
         """
-        call = self._prepared(inputs, False)[0] if inputs else self.sample()
+        call = self.call_for(*inputs)
         match of:
             case "value":
                 return call.traced.graph
@@ -538,6 +538,10 @@ class Function:
             held = self.held_arrays(call, self.session_weights(), self.session_key())
             arrays = [*example_arrays(call), *held]
         return measure(call, arrays, seconds)
+
+    def call_for(self, *inputs: Any) -> Call:
+        """The function traced for inputs like these; for none, at its type's own sizes."""
+        return self._prepared(inputs, False)[0] if inputs else self.sample()
 
     def sample(self) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the

@@ -24,10 +24,20 @@ from ..language.parser import parse
 from ..language.printer import show
 from ..language.source import Source
 from ..linear.differentiate import linearize
-from ..linear.maps import filled
+from ..linear.maps import Network, filled
 from ..primitives.decompile import Block, Term, Unspeakable, decompile, names_of, term, whole
 from ..primitives.spelling import apply, lambda_
 from ..runtime.function import Call, Function
+from .combinators import (
+    UNZIP,
+    ZIP,
+    combinators,
+    composed,
+    held,
+    linear_function,
+    pair_pattern,
+    pairs,
+)
 
 Take = Callable[[s.Expression], s.Expression]
 
@@ -48,7 +58,11 @@ class Derivative:
 
 
 def derivative_definition(
-    function: Function, adjoint: bool = False, inputs: Sequence[Any] = (), name: str = ""
+    function: Function,
+    adjoint: bool = False,
+    inputs: Sequence[Any] = (),
+    name: str = "",
+    combined: bool = False,
 ) -> Derivative:
     """The derivative of a function, or its adjoint, as a definition.
 
@@ -59,13 +73,19 @@ def derivative_definition(
     fDerivative : R[3] -> (R[3] -o R[3])
     fDerivative x = \\dx -> dx * x + x * dx
 
+    With `combined`, the linear map is an expression of combinators:
+
+    >>> print(derivative_definition(session["f"], combined=True))
+    fDerivative : R[3] -> (R[3] -o R[3])
+    fDerivative x = diag x + diag x
+
     `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
     language has no words for.
     """
-    call = function._prepared(inputs, False)[0] if inputs else function.sample()
+    call = function.call_for(*inputs)
     called = name or function.name + ("Adjoint" if adjoint else "Derivative")
     try:
-        return _Definition(function, call, adjoint, called).made()
+        return _Definition(function, call, adjoint, called).made(combined)
     except Unspeakable as problem:
         raise NnfpError(
             Diagnostic(
@@ -86,7 +106,7 @@ class _Definition:
         self.names = names_of((*program.definitions, *program.builtins, *program.externals, name))
         self.outer = Block()
 
-    def made(self) -> Derivative:
+    def made(self, combined: bool) -> Derivative:
         traced = self.call.traced
         primitives = traced.program.primitives
         builder = Builder(primitives)
@@ -101,40 +121,98 @@ class _Definition:
                 wire.name = wire.name or "y"
         if self.adjoint:
             network = network.adjoint()
-        moving = [builder.input(array) for array in network.domain]
-        images = filled(builder, network.apply(builder, moving), network.codomain)
-        graph = tidy(primitives, builder.finish(images))
-        self.fixed, self.moving = (
-            graph.inputs[: len(inputs)], graph.inputs[len(inputs) :],
-        )  # fmt: skip
-
-        patterns, terms = self._parameters()
-        terms |= self._held()
-        domains = self.call.types
-        codomain = self.codomain()
-        source = t.Product(tuple(map(self.tangent, domains))) if len(domains) != 1 else (
-            self.tangent(domains[0])
-        )  # fmt: skip
+        if not network.domain or not network.codomain:
+            raise Unspeakable("no real numbers to move")
+        domains, codomain = self.call.types, self.codomain()
+        spaces = tuple(map(self.tangent, domains))
+        source = spaces[0] if len(spaces) == 1 else t.Product(spaces)
         target = self.tangent(codomain)
         if self.adjoint:
             source, target = target, source
-        inner = Block()
-        pattern, moved = self._moving(source, inner, terms)
-        terms |= moved
-        early, late, results = decompile(graph, terms, self.names, self.moving)
-        supply = iter([whole(each) for each in results])
-        result = self._rebuilt(target, supply)
-        late.bindings[:0] = inner.bindings
-        body: s.Expression = s.Lambda((pattern,), late.around(result))
-        early.bindings[:0] = self.outer.bindings
+        patterns, terms = self._parameters(inputs)
+        terms |= self._held(inputs)
+        if combined:
+            body = self._combined(builder, network, terms, source, target)
+        else:
+            body = self._function(builder, network, terms, source, target)
         linear = s.TypeArrow("-o", type_tree(source), type_tree(target))
         signature: s.TypeTree = linear
         for domain in reversed(domains):
             signature = s.TypeArrow("->", type_tree(domain), signature)
         return Derivative(
             s.Signature(self.name, None, signature),
-            s.Definition(self.name, None, tuple(patterns), early.around(body)),
+            s.Definition(self.name, None, tuple(patterns), body),
         )
+
+    def _function(
+        self,
+        builder: Builder,
+        network: Network,
+        terms: Mapping[Wire, Term],
+        source: t.Type,
+        target: t.Type,
+    ) -> s.Expression:
+        """As a function of what moves: `\\dx -> …`."""
+        inputs = builder.finish(()).inputs
+        moving = [builder.input(array) for array in network.domain]
+        images = filled(builder, network.apply(builder, moving), network.codomain)
+        graph = tidy(builder.primitives, builder.finish(images))
+        inner = Block()
+        late = graph.inputs[len(inputs) :]
+        pattern, moved = self._moving(source, late, inner)
+        given = {
+            own: terms[wire]
+            for wire, own in zip(inputs, graph.inputs, strict=False)
+            if wire in terms
+        }
+        early, after, results = decompile(graph, {**given, **moved}, self.names, late)
+        result = self._rebuilt(target, iter([whole(each) for each in results]))
+        after.bindings[:0] = inner.bindings
+        early.bindings[:0] = self.outer.bindings
+        return early.around(s.Lambda((pattern,), after.around(result)))
+
+    def _combined(
+        self,
+        builder: Builder,
+        network: Network,
+        terms: Mapping[Wire, Term],
+        source: t.Type,
+        target: t.Type,
+    ) -> s.Expression:
+        """As combinators of linear maps."""
+        network = network.useful()
+        primal = builder.finish(network.fixed)
+        early, made = held(builder.primitives, primal, terms, network, self.names)
+        fixed = {wire: made[k] for k, wire in enumerate(network.fixed)}
+        tree = combinators(builder.primitives, network, fixed, self.names)
+        chain = [*self._entered(source, network), tree, *self._left(target, network)]
+        early.bindings[:0] = self.outer.bindings
+        return early.around(composed(chain))
+
+    def _entered(self, source: t.Type, network: Network) -> list[s.Expression]:
+        """From a value of the space to its arrays, as pairs; nothing where it is that."""
+        if _nests(source, len(network.inputs)):
+            return []
+        if _is_pair(source):
+            return [UNZIP]
+        block = Block()
+        wires = [Wire(array) for array in network.domain]
+        pattern, moved = self._moving(source, wires, block)
+        arrays = pairs([whole(moved[wire]) for wire in wires])
+        if isinstance(pattern, s.PatternName) and len(wires) == 1:
+            return [linear_function(pattern.name, block.bindings[0].body)]
+        return [apply("section", s.Lambda((pattern,), block.around(arrays)))]
+
+    def _left(self, target: t.Type, network: Network) -> list[s.Expression]:
+        if _nests(target, len(network.outputs)):
+            return []
+        if _is_pair(target):
+            return [ZIP]
+        names = [self.names.fresh("u") for _ in network.outputs]
+        result = self._rebuilt(target, iter(map(s.Name, names)))
+        if len(names) == 1:
+            return [linear_function(names[0], result)]
+        return [apply("section", s.Lambda((pair_pattern(names),), result))]
 
     # --- types -----------------------------------------------------------------------------
 
@@ -165,9 +243,9 @@ class _Definition:
 
     # --- names of what is given -----------------------------------------------------------------
 
-    def _parameters(self) -> tuple[list[s.PatternTree], dict[Wire, Term]]:
+    def _parameters(self, inputs: Sequence[Wire]) -> tuple[list[s.PatternTree], dict[Wire, Term]]:
         """The parameters by the names that the definition gives them."""
-        supply = iter(self.fixed)
+        supply = iter(inputs)
         body: p.Expression = self.function.definition.body
         patterns: list[s.PatternTree] = []
         terms: dict[Wire, Term] = {}
@@ -272,10 +350,10 @@ class _Definition:
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
 
-    def _held(self) -> dict[Wire, Term]:
+    def _held(self, inputs: Sequence[Wire]) -> dict[Wire, Term]:
         """Weights by their paths, and values from Python by their names."""
         traced = self.call.traced
-        supply = iter(self.fixed[traced.arguments :])
+        supply = iter(inputs[traced.arguments :])
         terms: dict[Wire, Term] = {}
         for weight in (*traced.weights, *traced.present):
             terms |= self._arrays(weight.type, s.Path(weight.path), supply, self.outer)
@@ -284,11 +362,11 @@ class _Definition:
         return terms
 
     def _moving(
-        self, type: t.Type, block: Block, terms: Mapping[Wire, Term]
+        self, type: t.Type, wires: Sequence[Wire], block: Block
     ) -> tuple[s.PatternTree, dict[Wire, Term]]:
         """The tangent or the cotangent, named after what it moves."""
         stems = iter(self._stems()) if not self.adjoint else iter(())
-        supply = iter(self.moving)
+        supply = iter(wires)
 
         def taken(type: t.Type) -> tuple[s.PatternTree, dict[Wire, Term]]:
             match type:
@@ -380,6 +458,15 @@ def _at(place: int, count: int, pattern: s.PatternTree) -> s.PatternTuple:
     return s.PatternTuple(
         tuple(pattern if k == place else s.PatternWildcard() for k in range(count))
     )
+
+
+def _nests(type: t.Type, count: int) -> bool:
+    """Whether a value of the type is so many arrays, as pairs that nest to the right."""
+    while count > 1 and isinstance(type, t.Product) and len(type.items) == 2:
+        if not _is_plain(type.items[0]):
+            return False
+        type, count = type.items[1], count - 1
+    return count == 1 and _is_plain(type)
 
 
 def _is_pair(type: t.Type) -> bool:

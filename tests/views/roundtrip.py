@@ -53,74 +53,61 @@ def moving(value: Any) -> Any:
     """A tangent of a value: () where there are no real numbers."""
     if isinstance(value, tuple):
         return tuple(map(moving, value))
-    real = numpy.issubdtype(numpy.asarray(value).dtype, numpy.floating)
-    return value if real else ()
+    return value if is_real(value) else ()
 
 
 def real_parts(value: Any) -> list[Any]:
     """The arrays of real numbers in a nested value, in order."""
     if isinstance(value, tuple | list):
         return [array for part in value for array in real_parts(part)]
-    real = numpy.issubdtype(jax.numpy.asarray(value).dtype, numpy.floating)
-    return [numpy.asarray(value)] if real else []
+    return [numpy.asarray(value)] if is_real(value) else []
 
 
-def check(session: Session, function: Function, seed: int = 0) -> tuple[str, str]:
-    """Raises where the printed derivative or adjoint is not the computed one."""
+def check(session: Session, function: Function, seed: int = 0) -> None:
+    """Raises where a printed derivative or adjoint, as a function or as combinators, is
+    not the computed one."""
     call = function.sample()
     rng = numpy.random.default_rng(seed)
     inputs = [random_value(type, session, rng) for type in call.types]
-    texts = []
     for adjoint in (False, True):
-        made = derivative_definition(
-            function, adjoint, name="printedAdjoint" if adjoint else "printed"
+        for combined in (False, True):
+            made = derivative_definition(
+                function, adjoint, name=printed(adjoint, combined), combined=combined
+            )
+            session.run(str(made))
+
+    def like(value: Any) -> Any:
+        """A random tangent of a value, 0 where there are no real numbers."""
+        return jax.tree.map(
+            lambda x: rng.normal(size=numpy.shape(x)) if is_real(x) else numpy.zeros_like(x), value
         )
-        texts.append(str(made))
-        session.run(texts[-1])
+
+    def run(adjoint: bool, combined: bool, moved: Any) -> list[Any]:
+        found = session[printed(adjoint, combined)].apply({}, *inputs, moved, key=KEY)
+        return real_parts(found)
+
     with jax.disable_jit():
         weights = function.weights
-        tangents = [random_value(type, session, rng) for type in call.types]
-        tangents = [
-            jax.tree.map(
-                lambda x, v: (
-                    v
-                    if numpy.issubdtype(numpy.asarray(x).dtype, numpy.floating)
-                    else numpy.zeros_like(x)
-                ),
-                x,
-                v,
-            )
-            for x, v in zip(inputs, tangents, strict=True)
-        ]
+        tangents = [like(value) for value in inputs]
         zero = jax.tree.map(numpy.zeros_like, weights)
         _, expected = function.jvp((weights, *inputs), (zero, *tangents), key=KEY)
         moved = [moving(v) for v in tangents]
-        found = session["printed"].apply(
-            {}, *inputs, moved[0] if len(moved) == 1 else tuple(moved), key=KEY
-        )
-        _compare(real_parts(found), real_parts(expected))
+        whole = moved[0] if len(moved) == 1 else tuple(moved)
         value, pullback = function.vjp(weights, *inputs, key=KEY)
-        cotangent = jax.tree.map(lambda y: rng.normal(size=numpy.shape(y)), value)
-        given = jax.tree.map(
-            lambda y, c: c if numpy.issubdtype(y.dtype, numpy.floating) else numpy.zeros_like(y),
-            value,
-            cotangent,
-        )
-        _, *expected = pullback(given)
-        shaped = moving(
-            jax.tree.map(
-                lambda y, c: (
-                    c
-                    if numpy.issubdtype(y.dtype, numpy.floating)
-                    else numpy.zeros(numpy.shape(y), int)
-                ),
-                value,
-                cotangent,
-            )
-        )
-        found = session["printedAdjoint"].apply({}, *inputs, shaped, key=KEY)
-        _compare(real_parts(found), real_parts(tuple(expected)))
-    return texts[0], texts[1]
+        cotangent = like(value)
+        _, *gradients = pullback(cotangent)
+        for combined in (False, True):
+            _compare(run(False, combined, whole), real_parts(expected))
+            _compare(run(True, combined, moving(cotangent)), real_parts(tuple(gradients)))
+
+
+def printed(adjoint: bool, combined: bool) -> str:
+    return f"printed{'Adjoint' if adjoint else ''}{'Combined' if combined else ''}"
+
+
+def is_real(array: Any) -> bool:
+    """Whether an array is of real numbers, which a tangent can move."""
+    return bool(numpy.issubdtype(jax.numpy.asarray(array).dtype, numpy.floating))
 
 
 def _compare(found: list[Any], expected: list[Any]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from views.roundtrip import check
 
 from nnfp_kernel import Session
+from nnfp_kernel.language.syntax import walk
 from nnfp_kernel.views.terms import derivative_definition
 
 PROGRAMS = {
@@ -19,6 +22,19 @@ PROGRAMS = {
         "rep Word = R[3]\nstep : (R[4], Word) ~> R[4]\nstep (h, Word x) = tanh (?W @ h + ?U @ x)\n"
         "f : Word[5] ~> R[4]\nf = fold step zero"
     ),
+    "lstm": (
+        "f : (R[3], R[3], R[2]) ~> (R[3], R[3])\nf (h, c, x) = let i = sigmoid (?Wi @ x + ?Ui @ h); "
+        "g = tanh (?Wg @ x + ?Ug @ h); c2 = c * i + i * g in (tanh c2, c2)"
+    ),
+    "attention": "f : R[4,3] -> R[4,3]\nf xs = map (\\q -> softmax (xs @ q) @ xs) xs",
+    "residual": "f : R[3] ~> R[3]\nf x = iterate[3] (\\h -> h + tanh (?W @ h)) x",
+    "window": "f : R[7] -> R[3]\nf = window[3, stride=2] (\\w -> tanh (sum w))",
+    "unfold": "f : R[2] -> R[3]\nf = unfold[3] (\\s -> (sin s, sum s))",
+    "both ways": (
+        "step (s, x) = let t = tanh (s + x) in (t, t * x)\n"
+        "f : R[4] -> (R, R)[4]\nf xs = bidirectional step step 0 1 xs"
+    ),
+    "nested": "f : R[3] -> R[3]\nf x = grad (\\y -> sum (y * y * sin y)) x",
     "softmax": "f : R[4] -> R[4]\nf x = softmax x",
 }
 
@@ -43,3 +59,77 @@ def test_a_layer_reads_as_in_a_book() -> None:
         "layerAdjoint x =\n"
         "  let y = tanh (layer.W @ x + layer.b) in \\w -> ((1 - y * y) * w) @ layer.W"
     )
+
+
+# The worked examples of the paper's prototype (Elsman et al. 2022): what their derivatives
+# and adjoints are as combinators.
+WORKED = {
+    "ln (sin x)": (
+        "f : R -> R\nf x = log (sin x)",
+        "diag (cos x) >> diag (1 / sin x)",
+        "diag (1 / sin x) >> diag (cos x)",
+    ),
+    "x1 x2": (
+        "f : (R, R) -> R\nf (x1, x2) = x1 * x2",
+        "diag x2 *** diag x1 >> add",
+        "diag x2 &&& diag x1",
+    ),
+    "ln x1 + x1 x2 - sin x2": (
+        "f : (R, R) -> R\nf (x1, x2) = log x1 + x1 * x2 - sin x2",
+        "(fst >> diag (1 / x1)) + (diag x2 *** diag x1 >> add)\n"
+        "  + (snd >> diag (cos x2) >> scale (-1))",
+        "diag (1 / x1) + diag x2 &&& (scale (-1) >> diag (cos x2)) + diag x1",
+    ),
+    "ln (x1 cos x2)": (
+        "f : (R, R) -> R\nf (x1, x2) = log (x1 * cos x2)",
+        "diag h *** (diag (-sin x2) >> diag x1) >> add >> diag (1 / (x1 * h))",
+        "diag (1 / (x1 * h)) >> diag h &&& (diag x1 >> diag (-sin x2))",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORKED)
+def test_the_worked_examples_read_as_in_the_paper(case: str) -> None:
+    program, forward, backward = WORKED[case]
+    session = Session(precision=64)
+    session.run(program)
+    check(session, session["f"])
+    for adjoint, expected in ((False, forward), (True, backward)):
+        text = str(derivative_definition(session["f"], adjoint, combined=True))
+        assert expected in text
+
+
+def test_the_example_with_numbers() -> None:
+    session = Session(precision=64)
+    session.run("f : (R, R) -> R\nf (x1, x2) = log x1 + x1 * x2 - sin x2")
+    session.run(str(derivative_definition(session["f"], adjoint=True)))
+    assert abs(float(session.evaluate("f (2, 5)")) - 11.652) < 1e-3
+    x1, x2 = session.evaluate("fAdjoint (2, 5) 1")
+    assert abs(float(x1) - 5.5) < 1e-12
+    assert abs(float(x2) - 1.7163) < 1e-4
+
+
+@pytest.mark.parametrize("combined", [False, True])
+@pytest.mark.parametrize("adjoint", [False, True])
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda n: "f : R[3] ~> R[3]\nf x = " + " >> ".join(["tanh"] * n).join(("(", ") x")),
+        lambda n: "f : R -> R\nf x = " + " * ".join(["x"] * n),
+        lambda n: "f : R -> R\nf x = let " + "; ".join(
+            f"x{k + 1} = x{k} * x{k}" if k else "x1 = x * x" for k in range(n)
+        ) + f" in x{n}",
+    ],
+    ids=["chain", "product", "squares"],
+)  # fmt: skip
+def test_a_printed_derivative_grows_as_the_program_does(
+    program: Callable[[int], str], adjoint: bool, combined: bool
+) -> None:
+    sizes = []
+    for n in (8, 16, 32):
+        session = Session(precision=64)
+        session.run(program(n))
+        made = derivative_definition(session["f"], adjoint, combined=combined)
+        sizes.append(sum(1 for _ in walk(made.program)))
+    # Twice the program is at most twice the text.
+    assert sizes[2] - sizes[1] <= 2.2 * (sizes[1] - sizes[0])
