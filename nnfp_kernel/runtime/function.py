@@ -371,7 +371,14 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         """The value and its pullback, by our adjoint: `pullback(cotangent)` gives the
-        weight gradients and the gradient of each input (() for integers)."""
+        weight gradients and the gradient of each input (() for integers).
+
+        A Python list in place of an input is a batch, as in a call: the values are a list,
+        `pullback` takes a list of cotangents, and gives the sum of the weight gradients
+        and a list of gradients, each of its example's shape.
+        """
+        if any(isinstance(value, list) and not _is_row(value) for value in inputs):
+            return lists.vjp(self, weights, inputs, key, train)
         call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
         forward, backward, count = call.split
@@ -823,6 +830,25 @@ class Function:
             raise misfits.cotangent_misfit(self, cotangent)
         return [number(array, wire.type.kind) for array, wire in zip(flat, wanted, strict=True)]
 
+    def cotangent_rows(self, call: Call, rows: Sequence[tuple[Any, Any]]) -> list[Array]:
+        """The cotangents of a run of a batch, each beside its value, padded as the answers
+        are; zero for rows to spare."""
+        wires = call.traced.answers
+        lengths = call.traced.answer.lengths
+        own = [wire for k, wire in enumerate(wires) if k not in lengths]
+        dtypes = DTYPES[self.program.precision]
+        columns = [numpy.zeros(wire.type.shape, dtypes[wire.type.kind]) for wire in own]
+        for row, (value, cotangent) in enumerate(rows):
+            shapes = [numpy.shape(leaf) for leaf in _leaves(value)]
+            flat = list(_leaves(cotangent))
+            if [numpy.shape(leaf) for leaf in flat] != shapes or len(flat) != len(own):
+                raise misfits.cotangent_misfit(self, cotangent)
+            for whole, leaf in zip(columns, flat, strict=True):
+                index: tuple[Any, ...] = (row, *map(slice, numpy.shape(leaf)))
+                whole[index] = leaf
+        pairs = zip(own, columns, strict=True)
+        return [column for wire, column in pairs if wire.type.differentiable]
+
     def _tagged(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         """The cotangent of data whose constructors are only known by their tags, laid out as
         the answer: zero where the answer has nothing. Empty for any other answer.
@@ -962,6 +988,11 @@ def zeros_like(value: Any) -> Any:
     import jax
 
     return jax.tree.map(jax.numpy.zeros_like, value)
+
+
+def _is_row(value: list[Any]) -> bool:
+    """Whether a list is an array written down, and no batch: of numbers."""
+    return bool(value) and all(isinstance(item, int | float | complex) for item in value)
 
 
 def _leaves(value: Any, *, of_data: bool = True) -> Iterator[Any]:

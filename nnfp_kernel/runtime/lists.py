@@ -16,7 +16,7 @@ import numpy
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from . import misfits
 from .exchange import Misfit, in_example, is_concrete
-from .ragged import Differ, Form, form, packed, rows_of
+from .ragged import Differ, Form, form, packed, rows_of, unpacked
 
 if TYPE_CHECKING:
     from ..language.source import Span
@@ -208,10 +208,98 @@ def mean_value_and_grad(
         ))  # fmt: skip
         parts = [jax.tree.map(lambda array: array / len(examples), part) for part in parted]
     problems.tell()
-    total = parts[0]
-    for part in parts[1:]:
-        total = jax.tree.map(lambda a, b: a + b, total, part)
-    return total
+    value, gradient = _sum(parts)
+    return value, gradient
+
+
+def vjp(
+    function: Function,
+    weights: NestedWeights,
+    inputs: Sequence[Any],
+    key: Array,
+    train: bool,
+) -> tuple[list[Any], Callable[[Sequence[Any]], tuple[Any, ...]]]:
+    """The answers for a batch of lists, and the pullback of a list of cotangents: the sum of
+    the weights' gradients, and in place of each list that of its examples' gradients. What
+    belongs to every example has the sum of its gradients."""
+    examples = examples_of(function, inputs)
+    values: list[Any] = [None] * len(examples)
+    pieces: list[tuple[Run, Callable[..., Any], Sequence[Array]]] = []
+    problems = _Problems()
+    try:
+        for run in runs(function, form_of(function, examples), examples, train) if examples else ():
+            forward, backward, count = run.call.split
+            keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
+            results = forward(*run.arrays, *function.held_arrays(run.call, weights, keys))
+            outputs = [numpy.asarray(array) for array in results[:count]]
+            if run.call.traced.problems:
+                problems.see(run, outputs.pop())
+            for row, index in enumerate(run.indices):
+                answer = run.call.traced.answer
+                values[index] = answer.rebuild(array[row] for array in outputs)
+            pieces.append((run, backward, results[count:]))
+    except OneByOne:
+        pairs = each(function, examples, key, lambda example, own: function.vjp(
+            weights, *example, key=own, train=train
+        ))  # fmt: skip
+
+        def one_by_one(cotangents: Sequence[Any]) -> tuple[Any, ...]:
+            _one_for_each(function, cotangents, examples)
+            both = zip(pairs, cotangents, strict=True)
+            made = [back(cotangent) for (_, back), cotangent in both]
+            total = _sum([own for own, *_ in made], function.weights)
+            return total, *_by_input(inputs, [rest for _, *rest in made])
+
+        return [value for value, _ in pairs], one_by_one
+    problems.tell()
+
+    def pullback(cotangents: Sequence[Any]) -> tuple[Any, ...]:
+        _one_for_each(function, cotangents, examples)
+        totals: list[Any] = []
+        found: list[Any] = [None] * len(examples)
+        for run, backward, kept in pieces:
+            own = [(values[index], cotangents[index]) for index in run.indices]
+            supply = iter(backward(*kept, *function.cotangent_rows(run.call, own)))
+            active = iter(run.call.active)
+            arrays = [
+                [numpy.asarray(next(supply)) if next(active) else () for _ in range(count)]
+                for count in run.call.traced.counts
+            ]
+            totals.append(function.weight_gradients(run.call, weights, supply))
+            for row, index in enumerate(run.indices):
+                pairs = zip(run.call.types, examples[index], arrays, strict=True)
+                found[index] = [
+                    unpacked(
+                        type, value, iter([a if isinstance(a, tuple) else a[row] for a in each])
+                    )
+                    for type, value, each in pairs
+                ]
+        return _sum(totals, function.weights), *_by_input(inputs, found)
+
+    return values, pullback
+
+
+def _one_for_each(function: Function, cotangents: Any, examples: Sequence[Example]) -> None:
+    if not isinstance(cotangents, Sequence) or len(cotangents) != len(examples):
+        raise misfits.cotangent_misfit(function, cotangents, f"a list of {len(examples)}")
+
+
+def _by_input(inputs: Sequence[Any], gradients: Sequence[Sequence[Any]]) -> list[Any]:
+    """The gradients of examples, as their inputs were given: lists, and what all share."""
+    columns = [[own[k] for own in gradients] for k in range(len(inputs))]
+    pairs = zip(inputs, columns, strict=True)
+    return [own if isinstance(value, list) else _sum(own, value) for value, own in pairs]
+
+
+def _sum(parts: Sequence[Any], like: Any = 0.0) -> Any:
+    """The sum of values of one form; of none, zero of the form of `like`."""
+    import jax
+
+    return jax.tree.map(lambda *arrays: sum(arrays), *(parts or [jax.tree.map(_nought, like)]))
+
+
+def _nought(array: Array) -> Array:
+    return 0.0 * array
 
 
 # --- in training ------------------------------------------------------------------------

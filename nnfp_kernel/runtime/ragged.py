@@ -20,7 +20,7 @@ import numpy
 
 from ..graph.values import Declarations
 from ..language import types as t
-from ..language.sizes import SizeVariable, as_size, constant
+from ..language.sizes import Size, SizeVariable, as_size, constant
 from .exchange import Misfit, as_array, describe, match
 from .lower import DTYPES, Precision
 
@@ -342,3 +342,38 @@ def _columns(value: Any, count: int) -> tuple[Any, ...]:
     if isinstance(value, list):
         return tuple([row[k] for row in value] for k in range(count))
     return tuple(value)
+
+
+def unpacked(type: t.Type, value: Any, arrays: Iterator[Any]) -> Any:
+    """What a row of packed arrays has for one example, a gradient say, in the form of its
+    value; () where the arrays are."""
+    match type:
+        case t.Product(items=items):
+            pairs = zip(items, value, strict=True)
+            return tuple(unpacked(item, part, arrays) for item, part in pairs)
+        case t.Array():
+            lengths = sum(length.value is None for length in _axes(type))
+            for _ in range(lengths):
+                next(arrays)
+            return _cut(value, arrays)
+        case _:
+            return next(arrays)
+
+
+def _axes(type: t.Type) -> list[Size]:
+    return [type.length, *_axes(type.element)] if isinstance(type, t.Array) else []
+
+
+def _cut(value: Any, arrays: Iterator[Any]) -> Any:
+    """Arrays of products are several, of one length, which is written once."""
+    if isinstance(value, tuple):
+        return tuple(_cut(part, arrays) for part in value)
+    return _without_padding(value, next(arrays))
+
+
+def _without_padding(value: Any, array: Any) -> Any:
+    if isinstance(array, tuple):
+        return ()
+    if isinstance(value, list) and not all(numpy.ndim(one) == 0 for one in value):
+        return [_without_padding(one, array[k]) for k, one in enumerate(value)]
+    return array[tuple(map(slice, numpy.shape(value)))]

@@ -11,9 +11,10 @@ import jax
 import numpy
 import pytest
 from hypothesis import given, settings
+from numpy.testing import assert_allclose
 from soak import examples as random_examples
 
-from nnfp_kernel import NnfpError, Session
+from nnfp_kernel import NnfpError, Session, tree
 from nnfp_kernel.runtime.ragged import bucket, rows_of
 
 Array = numpy.ndarray
@@ -323,3 +324,65 @@ def test_padding_makes_no_gradient_nan(session: Session) -> None:
     examples = [numpy.arange(1.0, n + 1) for n in (3, 1, 2)]
     _, gradient = roots.mean_value_and_grad(roots.weights, examples)
     assert all(numpy.isfinite(leaf) for leaf in jax.tree.leaves(gradient))
+
+
+# --- pullbacks of lists ---------------------------------------------------------------------
+
+
+def test_the_pullback_of_a_list_gives_each_example_its_gradient() -> None:
+    session = Session(precision=64)
+    session.run(
+        "f : ([R[2]], R[3]) ~> [R[3]]\nf (xs, y) = map (\\x -> tanh (?W @ x + y)) (reverse xs)\n"
+        "g : [(R, Int)] -> R[2] -> R\n"
+        "g ps y = sum (map (\\(x, k) -> x * x) ps) * sum y"
+    )
+    random = numpy.random.default_rng(0)
+    f, weights = session["f"], session.weights
+    xs = [random.normal(size=(n, 2)) for n in (3, 1, 5, 0, 4)]
+    ys = [random.normal(size=3) for _ in xs]
+    examples = list(zip(xs, ys, strict=True))
+    values, pullback = f.vjp(weights, examples)
+    cotangents = [random.normal(size=value.shape) for value in values]
+    dweights, gradients = pullback(cotangents)
+    assert f.compilations <= 2 * 4  # of each bucket, there and back
+    total = 0.0
+    for k in (0, 1, 3):
+        value, back = f.vjp(weights, examples[k])
+        _, (dx, dy) = back(cotangents[k])
+        assert_allclose(values[k], value, rtol=1e-9)
+        assert_allclose(gradients[k][0], dx, rtol=1e-9, atol=1e-12)
+        assert_allclose(gradients[k][1], dy, rtol=1e-9, atol=1e-12)
+    for (x, y), c in zip(examples, cotangents, strict=True):
+        slope = 1 - numpy.tanh(x[::-1] @ weights["f"]["W"].T + y) ** 2
+        total += (c * slope).T @ x[::-1]
+    assert_allclose(dweights["f"]["W"], total, rtol=1e-9)
+    with pytest.raises(NnfpError, match="a list of 5"):
+        pullback(cotangents[:4])
+    with pytest.raises(NnfpError, match="the cotangent"):
+        pullback([*cotangents[:4], numpy.zeros((5, 3))])
+
+    # A sequence of products, and an input that all examples share.
+    y = numpy.array([1.0, 3.0])
+    pairs = [(random.normal(size=n), numpy.arange(n)) for n in (2, 0, 3)]
+    values, pullback = session["g"].vjp({}, pairs, y)
+    _, gradients, shared = pullback([1.0, 1.0, 2.0])
+    for (x, _), (dx, dk), c in zip(pairs, gradients, (1, 1, 2), strict=True):
+        assert_allclose(dx, 2 * x * 4 * c)
+        assert dk == ()
+    total = sum(c * x @ x for (x, _), c in zip(pairs, (1, 1, 2), strict=True))
+    assert_allclose(shared, numpy.full(2, total))
+
+
+def test_the_pullback_of_a_list_of_trees_is_a_list_of_trees() -> None:
+    session = Session(precision=64)
+    session.run(
+        "data Tree = Leaf R | Node Tree Tree\n"
+        "f : Tree ~> R\nf = cata { Leaf x -> x * ?w; Node l r -> l * r }"
+    )
+    trees = [tree("(Leaf 2)"), tree("(Node (Leaf 3) (Leaf 5))")]
+    weights = {"f": {"w": numpy.array(2.0)}}
+    values, pullback = session["f"].vjp(weights, trees)
+    dweights, gradients = pullback([1.0, 1.0])
+    assert [float(value) for value in values] == [4, 60]
+    assert gradients == [tree("(Leaf 2)"), tree("(Node (Leaf 20) (Leaf 12))")]
+    assert float(dweights["f"]["w"]) == 2 + 60
