@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from IPython.core.error import UsageError
+
 from . import present
 from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp graph NAME [--dag] [--derivative | --adjoint]"
+USAGE = "%nnfp graph NAME [--unroll N] [--derivative | --adjoint] [--dag]"
+MOST = 32  # positions
 ARGUMENTS = Arguments("graph", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("--dag", action="store_true")
+ARGUMENTS.add_argument("--unroll", type=int)
 ARGUMENTS.add_argument("--derivative", action="store_true")
 ARGUMENTS.add_argument("--adjoint", action="store_true")
 
@@ -18,6 +22,8 @@ ARGUMENTS.add_argument("--adjoint", action="store_true")
 def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     name = definition(workspace, given.name, VERB)
+    if given.unroll is not None and not 1 <= given.unroll <= MOST:
+        raise UsageError(f"--unroll {given.unroll}: from 1 to {MOST} positions can be drawn")
     of = "adjoint" if given.adjoint else "derivative" if given.derivative else "value"
     if given.dag:
         from nnfp_kernel.views.dag import graph_text
@@ -25,7 +31,7 @@ def run(workspace: Workspace, text: str) -> View:
         return present.listing(graph_text(present.function(workspace.session, name).graph(of=of)))
     from nnfp_kernel.views.wiring import to_html, to_text, wiring
 
-    shown = wiring(workspace.session.program, name, of)
+    shown = wiring(workspace.session.program, name, of, given.unroll)
     return View(to_text(shown), to_html(shown), shown)
 
 
@@ -41,7 +47,8 @@ VERB = Verb(
     ),
     run,
     "Colours are representations, a ring is a set of weights, a dotted tie says that they\n"
-    "are the same, a double line is a sequence. --derivative shows each box above its own\n"
+    "are the same, a double line is a sequence. --unroll draws loops and maps over so many\n"
+    "positions. --derivative shows each box above its own\n"
     "derivative, --adjoint the adjoint below that, from right to left. --dag shows the traced\n"
     "graph (with the others, that of the derivative), a node a line: its inputs first,\n"
     "arguments, then weights by path; a map or a loop has its body below it.",

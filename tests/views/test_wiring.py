@@ -231,7 +231,10 @@ def meets(end: tuple[float, float], path: object, picture: Picture) -> bool:
             abs(x - box.x) <= edge or abs(x - box.right) <= edge
         ):
             return True
-        if box.x - 1 <= x <= box.right + 1 and abs(y - box.y) <= 1:
+        if box.x - 1 <= x <= box.right + 1 and min(abs(y - box.y), abs(y - box.bottom)) <= 1:
+            return True
+    for text in picture.texts:  # an element, by its name
+        if text.left - 8 <= x <= text.left + text.width + 8 and -8 <= text.y - y <= 18:
             return True
     for dot in picture.dots:
         if abs(dot.x - x) < 1 and abs(dot.y - y) < 1:
@@ -264,6 +267,93 @@ def test_hostile_names_are_shown_as_text() -> None:
     assert "<b>" not in shown
     made = session("f x = let y' = x in (\\s -> s) y'\ng : R -> R\ng x = x")
     assert "<script" not in to_html(wiring(made.program, "f"))
+
+
+# --- unrolled ----------------------------------------------------------------------------------
+
+
+def rows_of(picture: Picture, label: str) -> list[Box]:
+    found = [box for box in picture.boxes if box.node is not None and box.node.label == label]
+    return sorted(found, key=lambda box: box.x)
+
+
+def test_a_fold_unrolled_is_a_row_of_boxes_with_one_set_of_weights() -> None:
+    shown = wiring(
+        session(
+            "cell : (R[3], R[2]) ~> R[3]\ncell (h, x) = tanh (?W @ h + ?U @ x)\n"
+            "encode : [R[2]] ~> R[3]\nencode = fold cell zero"
+        ).program,
+        "encode",
+        unroll=5,
+    )
+    caption, picture = shown.pictures[1]
+    assert caption == "unrolled over 5 positions"
+    cells = rows_of(picture, "cell")
+    assert len(cells) == 5
+    assert len({box.y for box in cells}) == 1
+    texts = [text.text for text in picture.texts]
+    assert "one cell, 15 weights" in texts
+    assert [text for text in texts if text.startswith("x")] == [
+        "x₁ : R[2]", "x₂", "x₃", "x₄", "x₅",
+    ]  # fmt: skip
+    check_picture("encode", picture)
+
+
+def test_what_runs_over_what_another_gives_stands_above_it() -> None:
+    made = session("tag : R[n,3] ~> R[n,2]\ntag = gru[4] >> map dense[2]")
+    _, picture = wiring(made.program, "tag", unroll=3).pictures[1]
+    cells, heads = rows_of(picture, "gruCell[4]"), rows_of(picture, "dense[2]")
+    assert len(cells) == len(heads) == 3
+    for cell, head in zip(cells, heads, strict=True):
+        assert head.bottom < cell.y
+        assert head.x + head.width / 2 == cell.x + cell.width / 2
+
+
+def test_windows_see_their_neighbours() -> None:
+    made = session("net = window[3] mean >> window[2] mean")
+    _, picture = wiring(made.program, "net", unroll=6).pictures[1]
+    means = rows_of(picture, "mean")
+    heights = sorted({box.y for box in means})
+    assert [sum(box.y == y for box in means) for y in heights] == [3, 4]
+    lower = [box for box in means if box.y == heights[1]]
+    into = [p for p in picture.paths if p.points[-1][1] == lower[0].bottom]
+    assert len(into) == 3 * len(lower)
+
+
+UNROLLED = """
+cell : (R[3], R[2]) ~> (R[3], R[3])
+cell (h, x) = (tanh (?W @ h + ?U @ x), h)
+both : R[n,2] ~> R[n,6]
+both = bidirectional cell (fresh cell) zero zero >> map (\\(a, b) -> a ++ b)
+back : R[n,3] ~> R[3]
+back = foldRight (\\(h, x) -> tanh (?W @ h + x)) zero
+deep : R[4] ~> R[4]
+deep = iterate[3] (dense[4] >> tanh) >> stack[3] (dense[4] >> relu)
+skip : R[n,4] ~> R[n,4]
+skip xs = xs + map dense[4] xs
+memory : R[n,8] ~> R[n,5]
+memory = lstm[4] >> map dense[5]
+states : R[n,3] -> R[n,3]
+states = scan (\\(h, x) -> h + x) zero
+looks : (R[n,3], R[3]) -> R[n]
+looks (xs, q) = map (\\x -> dot x q) xs
+again : R[n,3] ~> R[n,3]
+again xs = zipWith (\\(x, m) -> x * m) (xs, replicate[n] (mean xs)) |> mealy cell2 zero
+  where cell2 (h, x) = (h + x, x)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_unrolled_programs_are_drawn_without_overlaps(
+    programs: dict[str, nnfp.Session], count: int
+) -> None:
+    made = session(UNROLLED)
+    for name in made.names:
+        for _, picture in wiring(made.program, name, unroll=count).pictures:
+            check_picture(name, picture)
+    for stem, name in all_definitions():
+        for _, picture in wiring(programs[stem].program, name, unroll=count).pictures:
+            check_picture(name, picture)
 
 
 # --- derivatives -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
     layers.py    columns, orders, heights
     layout.py    diagram -> picture: rectangles, strokes and words at their places
     ties.py      weights used in several places
+    unroll.py    loops and maps laid out over some positions
     derivative.py   the derivative of each box, below it, and the adjoint
     svg.py, figure.py, text.py    the three faces of it
 
@@ -28,6 +29,7 @@ from .layout import WIDTH, picture
 from .picture import Picture
 from .read import read
 from .text import diagram_text
+from .unroll import unrolled
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,15 @@ class Wiring:
     representations: tuple[str, ...] = ()
 
 
-def wiring(program: Program, name: str, of: str = "value", width: float = WIDTH) -> Wiring:
-    """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it.
+def wiring(
+    program: Program,
+    name: str,
+    of: str = "value",
+    unroll: int | None = None,
+    width: float = WIDTH,
+) -> Wiring:
+    """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it;
+    with `unroll` also its loops and maps laid out over so many positions.
 
     >>> from nnfp_kernel import Session
     >>> session = Session()
@@ -58,11 +67,17 @@ def wiring(program: Program, name: str, of: str = "value", width: float = WIDTH)
         drawn = picture(diagram, representations, width)
     else:
         drawn = with_derivative(program, diagram, representations, width, of == "adjoint")
+    pictures = [("", drawn)]
+    if unroll is not None:
+        opened = read(program, name, loops=True)
+        steps = unrolled(opened, representations, unroll, width)
+        if steps is not None:
+            pictures.append((f"unrolled over {unroll} positions", steps))
     return Wiring(
         name,
         t.show_scheme(definition.scheme, definition.learns),
         diagram,
-        (("", drawn),),
+        tuple(pictures),
         representations,
     )
 

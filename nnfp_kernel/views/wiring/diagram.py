@@ -79,8 +79,10 @@ class Group(Node):
     leaving: tuple[Port, ...] = ()
     kind: str = "plain"  # "map", "loop", "window", "cata", "stack", "iterate"
     reverse: bool = False
-    note: str = ""  # what is said below: "windows of 3"
+    note: str = ""  # what is said below: "4 in a row"
+    text: str = ""  # the function that is applied over and over, as it is written
     span: int = 1  # how many elements a window sees
+    axes: int = 1  # over how many axes a window slides
     count: int | None = None  # how many steps there are, where that is known
 
 

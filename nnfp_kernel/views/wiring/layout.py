@@ -71,6 +71,11 @@ def sequences(diagram: Diagram) -> set[Wire]:
                     port.role == "element" or node.outputs[port.outer].type != inner.type
                 ):
                     found.add(node.outputs[port.outer])
+    for node in reversed(list(diagram.everywhere())):  # what is led into a group, too
+        if isinstance(node, Group):
+            for port, wire in zip(node.entering, node.body.inputs, strict=True):
+                if port.role == "plain" and port.outer is not None and wire in found:
+                    found.add(node.inputs[port.outer])
     wires = {wire for node in diagram.everywhere() for wire in (*node.inputs, *node.outputs)}
     return found | {wire for wire in wires.union(diagram.inputs) if _runtime(wire.type)}
 
@@ -111,20 +116,26 @@ class Layout:
 
     def block(self, diagram: Diagram, limit: float, group: Group | None = None) -> Block:
         """A diagram where it stands alone, or as the body of a group."""
-        outermost = group is None
-        labels = self._labels(diagram, group)
-        items = [
-            Item(0, 0, (), (0,), (), (wire,), wire, fixed=True, gap=PORT) for wire in diagram.inputs
-        ]
-        for node in diagram.nodes:
-            items.append(self.item(node, limit))
-        items += [
-            Item(0, 0, (0,), (), (wire,), (), wire, fixed=True, gap=PORT)
-            for wire in diagram.outputs
-        ]
-        layers = arranged(items)
-        plan = _Plan(self, layers, labels, limit, outermost)
-        return plan.block(items[: len(diagram.inputs)], items[len(items) - len(diagram.outputs) :])
+        inputs, nodes, outputs = self.items(diagram, limit, group)
+        layers = arranged([*inputs, *nodes, *outputs])
+        plan = _Plan(self, layers, self._labels(diagram, group), limit, group is None)
+        return plan.block(inputs, outputs)
+
+    def items(
+        self, diagram: Diagram, limit: float, group: Group | None
+    ) -> tuple[list[Item], list[Item], list[Item]]:
+        """What is to be placed: inputs, nodes, outputs."""
+        return (
+            [self.end(wire, True) for wire in diagram.inputs],
+            [self.item(node, limit) for node in diagram.nodes],
+            [self.end(wire, False) for wire in diagram.outputs],
+        )
+
+    def end(self, wire: Wire, comes: bool) -> Item:
+        """Where a wire comes into the diagram, or leaves it."""
+        if comes:
+            return Item(0, 0, (), (0,), (), (wire,), wire, fixed=True, gap=PORT)
+        return Item(0, 0, (0,), (), (wire,), (), wire, fixed=True, gap=PORT)
 
     def _labels(self, diagram: Diagram, group: Group | None) -> dict[Wire, str]:
         """What is said on wires, at their beginnings: types, where they change. In a group,
@@ -475,7 +486,8 @@ class _Plan:
                 continue
             carried = TRACK * (self._crossing(row[-1]) + 1) if row else 0
             rest = sum(rooms[k : whole + 1])
-            if len(row) > 1 and used + room + carried > limit and used + rest > limit:
+            begun = len(rows) > 1 or any(not ends[j] for j in row)
+            if len(row) > 1 and begun and used + room + carried > limit and used + rest > limit:
                 cuts = range(max(1, len(row) // 2), len(row) + 1)
                 cut = min(cuts, key=lambda p: (self._crossing(row[p - 1]), -p))
                 if self._crossing(row[cut - 1]) > 1 and used + rest <= WIDER * limit:

@@ -16,6 +16,7 @@ wires go. Functions of functions are opened where they are used, in a group.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +29,12 @@ from .diagram import Diagram, Group, Node, Owner, Port, Wire
 
 Value = Any  # Wire | Term | tuple[Value, ...] | Closure
 SYMBOLS = frozenset("+ - * / @ ^ ++ == /= < <= > >= && || !".split())  # noqa: SIM905
+REPEATING = frozenset(
+    (
+        "map", "zipWith", "fold", "foldRight", "scan", "mapAccum", "mapAccumRight", "moore",
+        "unfold", "iterate", "window", "pool",
+    )
+)  # fmt: skip
 LONGEST = 30  # of a label, in characters
 
 
@@ -88,17 +95,19 @@ class _Place:
         return replace(self, locals={**self.locals, **names})
 
 
-def read(program: Program, name: str) -> Diagram:
+def read(program: Program, name: str, loops: bool = False) -> Diagram:
     """The diagram of a definition: a wire in for each part of its parameters.
 
     Holes of its own are rings on boxes, definitions it uses are boxes with their names.
+    With `loops`, definitions in which something is repeated are opened too, to unroll it.
     """
-    return _Reader(program, name).definition()
+    return _Reader(program, name, loops).definition()
 
 
 class _Reader:
-    def __init__(self, program: Program, name: str) -> None:
+    def __init__(self, program: Program, name: str, loops: bool) -> None:
         self.program = program
+        self.loops = loops
         self.name = name
         self.sheet = _Sheet(None)
         self.primes: dict[tuple[str, ...], str] = {}
@@ -194,7 +203,7 @@ class _Reader:
     def source(self, term: Term) -> Node:
         wires: list[Wire] = []
         made_of(term.type, lambda leaf: wires.append(self.wire(leaf)))
-        owner = Owner((*self.path, term.text), None) if term.learns else None
+        owner = self.holes(term.text) if term.learns else None
         shape = "zero" if term.text == "zero" else "source"
         return Node(shape, term.text, (), tuple(wires), owner, operation="constant")
 
@@ -557,6 +566,8 @@ class _Reader:
         if plumbing(definition.body):
             return self.value(definition.body, inner)
         domains, _ = t.uncurried(type)
+        if self.loops and self.repeats(definition.body):
+            return self.value(definition.body, inner)
         if any(holds_function(domain) for domain in domains):
             return self.curried(
                 label, type, lambda given, result: self.opened(label, definition, inner, given)
@@ -570,6 +581,17 @@ class _Reader:
             return Closure(label, type, lambda argument: used([argument], type.codomain))
         return self.curried(label, type, used)
 
+    def repeats(self, body: p.Expression) -> bool:
+        """Whether something is done over and over in an expression, or in what it uses."""
+        for node in p.nodes(body):
+            match node:
+                case p.Builtin(name=name) if name in REPEATING:
+                    return True
+                case p.Global(name=name):
+                    if self.repeats(self.program.definitions[name].body):
+                        return True
+        return False
+
     def owner(self, path: tuple[str, ...]) -> Owner:
         """The weights of a use: all that the definition reaches, or what lies below a path."""
         program = self.program
@@ -582,6 +604,19 @@ class _Reader:
             return Owner(path, None)
         layout = program.declarations.layout
         return Owner(path, sum(a.size for weight in reached for a in layout(weight.type)))
+
+    def holes(self, text: str) -> Owner:
+        """The weights that are written into a box: `?W @ ·` has those of ?W."""
+        found = [
+            spec
+            for spec in self.program.definitions[self.name].holes
+            if re.search(rf"\?{re.escape(spec.name)}(?!\w)", text)
+        ]
+        path = (*self.path, *([spec.name for spec in found] or [text]))
+        if not found or not all(t.is_concrete(spec.type) for spec in found):
+            return Owner(path, None)
+        layout = self.program.declarations.layout
+        return Owner(path, sum(a.size for spec in found for a in layout(spec.type)))
 
     def opened(
         self, label: str, definition: p.Definition, inner: _Place, given: list[Value]
@@ -679,10 +714,7 @@ class _Reader:
         if len(wires) > 1 and symbolic and not closed:
             return self.box("circle", label, flowing, result, owner, operation, held)
         if learns and owner is None:
-            owner = Owner((*self.path, applied(label, held)), None)
-            holes = [e.text for e in closed if isinstance(e, Term) and e.learns]
-            if all(text.isidentifier() or text[1:].isidentifier() for text in holes):
-                owner = replace(owner, path=(*self.path, *holes))
+            owner = self.holes(applied(label, held))
         text = label if not closed else section(label, held)
         return self.box("box", text, flowing, result, owner, operation, held)
 
@@ -793,6 +825,7 @@ class _Reader:
             _, answer = self.group(
                 label, "stack", (), [(argument, type.domain)], body, "", type.codomain,
                 count=count.value, note=f"{count} in a row, each with weights of its own",
+                text=shortened(expression.expression.span.text),
             )  # fmt: skip
             made = self.sheet.nodes[-1]
             assert isinstance(made, Group)
@@ -876,29 +909,29 @@ def _element(type: t.Type) -> t.Type:
     return type.element
 
 
-def _map(reader: _Reader, use: _Use, f: Value, xs: Value) -> Value:
+def _map(reader: _Reader, use: _Use, f: Closure, xs: Value) -> Value:
     type, result = use.domain(1), use.result(2)
     out = _element(result)
     _, answer = reader.group(
         use.label, "map", (), [(xs, _element(type))],
-        lambda x: ((), reader.apply(f, x, out)), "", result,
+        lambda x: ((), reader.apply(f, x, out)), "", result, text=f.text,
     )  # fmt: skip
     return answer
 
 
-def _window(reader: _Reader, use: _Use, f: Value, xs: Value) -> Value:
+def _window(reader: _Reader, use: _Use, f: Closure, xs: Value) -> Value:
     type, result = use.domain(0), use.result(2)
     assert isinstance(type, t.Function)
     size = use.sizes[0].value
     _, answer = reader.group(
         use.label, "window", (), [(xs, type.domain)],
         lambda x: ((), reader.apply(f, x, type.codomain)), "", result,
-        span=size or 3,
+        span=size or 3, axes=len(use.sizes), text=f.text,
     )  # fmt: skip
     return answer
 
 
-def _loop(reader: _Reader, use: _Use, f: Value, z: Value, xs: Value) -> Value:
+def _loop(reader: _Reader, use: _Use, f: Closure, z: Value, xs: Value) -> Value:
     state, result = use.domain(1), use.result(3)
     element = _element(use.domain(2))
     accumulates = use.name in ("mapAccum", "mapAccumRight", "moore", "mealy")
@@ -912,7 +945,7 @@ def _loop(reader: _Reader, use: _Use, f: Value, z: Value, xs: Value) -> Value:
         return after, ()
 
     leaves = {"scan": "element", "moore": "", "mealy": ""}.get(use.name, "plain")
-    more: dict[str, Any] = {"reverse": use.name.endswith("Right")}
+    more: dict[str, Any] = {"reverse": use.name.endswith("Right"), "text": f.text}
     if leaves == "element":
         assert isinstance(result, t.Array)
         more["length"] = result.length
@@ -927,7 +960,7 @@ def _loop(reader: _Reader, use: _Use, f: Value, z: Value, xs: Value) -> Value:
     return answer if leaves == "" else (last, answer)
 
 
-def _unfold(reader: _Reader, use: _Use, f: Value, s: Value) -> Value:
+def _unfold(reader: _Reader, use: _Use, f: Closure, s: Value) -> Value:
     state, result = use.domain(1), use.result(2)
     to = t.uncurried(use.domain(0))[1]
 
@@ -939,12 +972,12 @@ def _unfold(reader: _Reader, use: _Use, f: Value, s: Value) -> Value:
 
     _, answer = reader.group(
         use.label, "loop", [(s, state)], (), body, "", result,
-        count=use.sizes[0].value if use.sizes else None,
+        count=use.sizes[0].value if use.sizes else None, text=f.text,
     )  # fmt: skip
     return answer
 
 
-def _iterate(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
+def _iterate(reader: _Reader, use: _Use, f: Closure, x: Value) -> Value:
     state = use.domain(1)
 
     def body(here: Value) -> tuple[Value, Value]:
@@ -952,8 +985,31 @@ def _iterate(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
 
     last, _ = reader.group(
         use.label, "loop", [(x, state)], (), body, "plain", t.UNIT,
-        count=use.sizes[0].value if use.sizes else None,
+        count=use.sizes[0].value if use.sizes else None, text=f.text,
     )  # fmt: skip
+    return last
+
+
+def _while(reader: _Reader, use: _Use, condition: Value, f: Closure, x: Value) -> Value:
+    """A loop as long as a condition holds: the condition stands in its name."""
+    state = use.domain(2)
+
+    def body(here: Value) -> tuple[Value, Value]:
+        return reader.apply(f, here, state), ()
+
+    label = shortened(f"{use.label} {written(condition)}")
+    last, _ = reader.group(label, "loop", [(x, state)], (), body, "plain", t.UNIT, text=f.text)
+    return last
+
+
+def _fixpoint(reader: _Reader, use: _Use, f: Closure, z: Value) -> Value:
+    """A loop until nothing changes any more."""
+    state = use.domain(1)
+
+    def body(here: Value) -> tuple[Value, Value]:
+        return reader.apply(f, here, state), ()
+
+    last, _ = reader.group(use.label, "loop", [(z, state)], (), body, "plain", t.UNIT, text=f.text)
     return last
 
 
@@ -988,6 +1044,8 @@ _RULES: dict[str, Callable[..., Value]] = {
     "unfold": _unfold,
     "unfoldWhile": _unfold,
     "iterate": _iterate,
+    "while": _while,
+    "fixpoint": _fixpoint,
     "zip": _zip,
     "unzip": _zip,
     "derivative": _derivative,
