@@ -3,16 +3,13 @@
     DIR/checkpoint.safetensors   every array of a `Position`, by its path in it; beside them,
                                  as text, its numbers and what the training was asked for
 
-A file is written beside its place, flushed to the disk and then renamed: whenever the
-process dies, the last whole checkpoint is there. Reading one runs nothing that is in it.
+Whenever the process dies, the last whole checkpoint is there. Reading one runs nothing that
+is in it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,9 +22,9 @@ import numpy
 
 from .chunks import State
 from .events import Measured, Weights
+from .files import clear, write_whole
 
 NAME = "checkpoint.safetensors"
-LOST = ".checkpoint-"  # begins the name of a file that was never finished
 
 Asked = Mapping[str, Any]  # what decides the steps of a training: batch, seed, …
 
@@ -77,29 +74,8 @@ def write(folder: Path, position: Position, asked: Asked, ended: bool = False) -
     content = save(arrays, metadata={"format": "nnfp checkpoint", "position": json.dumps(said)})
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / NAME
-    handle, unfinished = tempfile.mkstemp(prefix=LOST, dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
-    _sync(folder)
+    write_whole(place, content)
     return place
-
-
-def _sync(folder: Path) -> None:
-    """Make a renaming last, where the system has a way to."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def read(folder: Path, start: Position, asked: Asked) -> Position:
@@ -171,9 +147,7 @@ def unfinished(folder: Path) -> str | None:
 
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, and checkpoints are kept in a folder")
-    for rest in folder.glob(f"{LOST}*"):
-        with contextlib.suppress(OSError):
-            rest.unlink()
+    clear(folder)
     place = folder / NAME
     if not place.exists():
         return None

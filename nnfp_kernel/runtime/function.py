@@ -304,6 +304,17 @@ class Function:
         held = dict(paths_of(self.weights))
         stored.write(file, held, self.reached, self.program.declarations)
 
+    def export(self, file: str | Path, *inputs: Any) -> None:
+        """Write the function as StableHLO, and its weights beside it (`.safetensors`): what
+        they are together can be called without nnfp.
+
+        `jax.export.deserialize(bytearray(content)).call(weights, *inputs)` is `apply`.
+        `inputs` tell the shapes where the type leaves them open.
+        """
+        from .export import export
+
+        export(self, file, inputs)
+
     # --- running -------------------------------------------------------------------------
 
     def apply(

@@ -50,6 +50,7 @@ from .events import (
     Weights,
 )
 from .examples import Buckets
+from .files import reason
 from .methods import Schedule
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
@@ -479,7 +480,7 @@ class _Training:
         try:
             checkpoints.write(self.plan.folder, position, self.plan.asked, ended)
         except OSError as error:
-            problem = (error.strerror or "the system refuses").lower()
+            problem = reason(error)
         self.saved = time.perf_counter()
         return Saved(position.taken, str(place), problem)
 
