@@ -434,3 +434,24 @@ builtin(
         example="solve [[2, 0], [0, 4]] [1, 1]",
     )
 )  # fmt: skip
+
+
+def _held(context: Tracer, use: Occurrence, value: Value) -> Value:
+    """The wires behind a value, cut off from derivatives; those that a map refers to."""
+    hold = lambda wire: context.builder.emit("hold", wire)  # noqa: E731
+    if isinstance(value, LinearValue):
+        linear = value.linear_map
+        own = linear.substitute({wire: hold(wire) for wire in linear.fixed})
+        return LinearValue(context, own, value.domain, value.codomain, value.source, value.target)
+    return refilled(value, hold)
+
+
+builtin(
+    Builtin(
+        "held", "a -> a", 1, _held,
+        doc="The same value, or the same linear map, held constant: no derivative goes through "
+        "it.",
+        example="derivative (\\x -> held x * x) 3 1",
+        ragged=True,
+    )
+)  # fmt: skip

@@ -9,7 +9,16 @@ from importlib import resources
 
 from ..language.source import Source
 
-FILES = ("prelude", "losses", "layers", "recurrent", "attention", "decoding", "trees")
+FILES = (
+    "prelude",
+    "optimisation",
+    "losses",
+    "layers",
+    "recurrent",
+    "attention",
+    "decoding",
+    "trees",
+)
 
 
 def source(name: str) -> Source:
