@@ -438,7 +438,10 @@ builtin(
 
 def _held(context: Tracer, use: Occurrence, value: Value) -> Value:
     """The wires behind a value, cut off from derivatives; those that a map refers to."""
-    hold = lambda wire: context.builder.emit("hold", wire)  # noqa: E731
+
+    def hold(wire: Wire) -> Wire:
+        return context.builder.emit("hold", wire)
+
     if isinstance(value, LinearValue):
         linear = value.linear_map
         own = linear.substitute({wire: hold(wire) for wire in linear.fixed})

@@ -116,8 +116,7 @@ def test_curvature_operators_are_those_of_their_formulas(session: nnfp.Session) 
     assert_allclose(gauss, expected, rtol=1e-10, atol=1e-12)
     assert_allclose(information, J.T @ (jnp.diag(p) - jnp.outer(p, p)) @ J, rtol=1e-9, atol=1e-12)
     step = numpy.linalg.solve(expected + 0.1 * numpy.eye(24), jax.grad(loss)(y) @ J)
-    natural = natural if isinstance(natural, dict) else dict(zip(order, natural, strict=True))
-    found = numpy.concatenate([numpy.ravel(natural[name]) for name in order])
+    found = numpy.concatenate([numpy.ravel(natural["net"][name]) for name in order])
     assert_allclose(found, step, rtol=1e-9, atol=1e-12)
 
 
