@@ -326,6 +326,66 @@ def scatter_at_constant(
     return builder.emit("pad", row, axis=axis, low=place, high=size - 1 - place, interior=0)
 
 
+def choice_of_scatter(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """select m (scatterAdd k w) 0 = scatterAdd k (select m w 0), for a mask m that is the
+    same along the axis scattered over; a transpose may stand between"""
+    mask = builder.made_by(inputs[0], "broadcast")
+    for place, other in ((1, 2), (2, 1)) if mask else ():
+        turned = builder.made_by(inputs[place], "transpose")
+        scattered = turned.inputs[0] if turned else inputs[place]
+        node = builder.made_by(scattered, "scatterAdd")
+        if node is None or builder.number(inputs[other]) != 0:
+            continue
+        if not builder.only_here(scattered) or not builder.only_here(inputs[place]):
+            continue
+        (w, index), inner = node.inputs, _parameters(node)
+        axis, positions = inner["axis"], index.type.rank - inner.get("together", 0)
+        assert mask is not None
+        axes = list(_parameters(mask)["axes"])
+        if turned:
+            axes = [_parameters(turned)["permutation"][k] for k in axes]
+        if axis in axes:
+            continue
+        axes = [k if k < axis else k + positions - 1 for k in axes]
+        order = tuple(sorted(range(len(axes)), key=axes.__getitem__))
+        taken = builder.emit("transpose", mask.inputs[0], permutation=order)
+        here = builder.emit("broadcast", taken, shape=w.type.shape, axes=tuple(sorted(axes)))
+        cases = {place: w, other: builder.zeros(w.type)}
+        chosen = builder.emit("select", here, cases[1], cases[2])
+        answer = builder.emit("scatterAdd", chosen, index, **inner)
+        return builder.emit("transpose", answer, **_parameters(turned)) if turned else answer
+    return None
+
+
+def sum_of_scatter(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (scatterAdd k w) = scatterAdd k (sum w), along axes that are not scattered over;
+    where every element summed has indices of its own, scatterAdd of all at once"""
+    node = builder.made_by(inputs[0], "scatterAdd")
+    if node is None or not builder.only_here(inputs[0]):
+        return None
+    (w, index), inner = node.inputs, dict(_parameters(node))
+    together, axis = inner.get("together", 0), inner["axis"]
+    positions, axes = index.type.rank - together, parameters["axes"]
+    joined = [k for k in axes if k < together]
+    if axis in axes or (joined and len(joined) < together):
+        return None
+    plain = [k for k in axes if k >= together]
+    if plain:
+        above = tuple([k if k < axis else k + positions - 1 for k in plain])
+        w = builder.emit("sum", w, axes=above)
+        axis -= sum(k < axis for k in plain)
+    if joined:
+        order = (*range(together, axis), *range(together), *range(axis, w.type.rank))
+        w = builder.emit("transpose", w, permutation=order)
+        del inner["together"]
+        axis -= together
+    return builder.emit("scatterAdd", w, index, **{**inner, "axis": axis})
+
+
 # --- contraction -----------------------------------------------------------------------------
 
 
@@ -452,6 +512,41 @@ def contract_of_outer_products(
         for (one, two), rest in zip(((p, r), (q, s)), kept, strict=True)
     ]
     return builder.emit("contract", *made, left=kept[0], right=kept[1], out=out)
+
+
+def contract_of_difference(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """contract A (x - y) = contract A x - contract A y, where x is repeated along axes of
+    the result and y along others that A lacks: of every x with every y, as many products
+    as there are differences become as many as there are x, and as there are y"""
+    for k, side in enumerate(("left", "right")):
+        node = builder.made_by(inputs[k], "subtract") or builder.made_by(inputs[k], "add")
+        if node is None or not builder.only_here(inputs[k]):
+            continue
+        labels, other = parameters[side], parameters["right" if side == "left" else "left"]
+        repeated = [_repeated(builder, operand, labels) for operand in node.inputs]
+        if not all(repeated) or not set(repeated[0]).isdisjoint(repeated[1]):
+            continue
+        if not set().union(*repeated) <= set(parameters["out"]):
+            continue
+        if all(set(each) <= set(other) for each in repeated):
+            continue
+        terms = [
+            builder.emit("contract", *inputs[:k], term, *inputs[k + 1 :], **parameters)
+            for term in node.inputs
+        ]
+        return builder.emit(_name(node), *terms)
+    return None
+
+
+def _repeated(builder: Simplifier, wire: Wire, labels: Labels) -> Labels:
+    """The labels of the axes along which a wire is a repetition."""
+    node = builder.made_by(wire, "broadcast")
+    if node is None:
+        return ()
+    axes = _parameters(node)["axes"]
+    return tuple([label for axis, label in enumerate(labels) if axis not in axes])
 
 
 def sum_of_contract(
@@ -676,7 +771,7 @@ LAWS: dict[str, tuple[Law, ...]] = {
     "negate": (_twice("negate"),),
     "conj": (_twice("conj"),),
     "not": (_twice("not"),),
-    "select": (same_choice,),
+    "select": (same_choice, choice_of_scatter),
     "reverse": (reverse_twice,),
     "slice": (slice_of_slice, slice_of_transpose, slice_of_concat, last_of_loop),
     "gather": (gather_at_constant,),
@@ -684,10 +779,18 @@ LAWS: dict[str, tuple[Law, ...]] = {
     "reshape": (reshape_of_reshape,),
     "transpose": (transpose_of_transpose, transpose_of_contract, transpose_of_broadcast),
     "broadcast": (broadcast_of_broadcast,),
-    "sum": (sum_of_contract, sum_of_terms, sum_of_choice, sum_of_transpose, sum_of_sum),
+    "sum": (
+        sum_of_contract,
+        sum_of_terms,
+        sum_of_choice,
+        sum_of_scatter,
+        sum_of_transpose,
+        sum_of_sum,
+    ),
     "contract": (
         contract_of_transpose,
         contract_of_broadcast,
+        contract_of_difference,
         contract_of_windows,
         contract_of_outer_products,
     ),

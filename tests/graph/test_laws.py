@@ -65,6 +65,11 @@ def piece(e: Emit, x: Wire, axis: int, start: int, stop: int) -> Wire:
     return e.slice(x, axis=axis, start=start, stop=stop, stride=1)
 
 
+def places(e: Emit, *shape: int) -> Wire:
+    """Places from 0 to 6, some of them twice."""
+    return e.builder.constant(numpy.arange(numpy.prod(shape)).reshape(shape) * 4 % 7, "Int")
+
+
 def running(e: Emit, start: Wire, xs: Wire, reverse: bool = False) -> Sequence[Wire]:
     """The running sums, as final state and stacked."""
     child = Builder(PRIMITIVES)
@@ -244,6 +249,62 @@ CASES: list[tuple[str, Make, Sequence[ArrayType], str]] = [
         masked,
         [B, R(4, 2), R(4, 3)],
         "broadcast broadcast broadcast broadcast contract select select",
+    ),
+    (
+        "contract_of_difference",
+        lambda e, a, x, y: contract(
+            e,
+            a,
+            e.subtract(e.spread(x, (5, 4, 3), (0, 2)), e.spread(y, (5, 4, 3), (1, 2))),
+            "kij,nkj->nki",
+        ),
+        [R(4, 2, 3), R(5, 3), R(4, 3)],
+        "broadcast contract contract subtract",
+    ),
+    (
+        "contract_of_difference",  # the sum first, and a label that both have
+        lambda e, x, y, a: contract(
+            e,
+            e.add(e.spread(x, (6, 5, 4, 3), (0, 1, 3)), e.spread(y, (6, 5, 4, 3), (0, 2, 3))),
+            a,
+            "bnkj,kj->knb",
+        ),
+        [R(6, 5, 3), R(6, 4, 3), R(4, 3)],
+        "add broadcast contract contract",
+    ),
+    (
+        "choice_of_scatter",
+        lambda e, m, w: e.select(
+            e.spread(m, (4, 7), (0,)),
+            e.scatterAdd(w, places(e, 4, 2), axis=1, size=7, together=1),
+            e.number(0, 4, 7),
+        ),
+        [B, R(4, 2)],
+        "broadcast broadcast scatterAdd select",
+    ),
+    (
+        "choice_of_scatter",  # in the other branch, and the axes moved
+        lambda e, m, w: e.select(
+            e.spread(m, (7, 3, 4), (2,)),
+            e.number(0, 7, 3, 4),
+            e.transpose(e.scatterAdd(w, places(e, 5), axis=1, size=7), permutation=(1, 2, 0)),
+        ),
+        [B, R(4, 5, 3)],
+        "broadcast broadcast scatterAdd select transpose",
+    ),
+    (
+        "sum_of_scatter",
+        lambda e, w: e.sum(
+            e.scatterAdd(w, places(e, 4, 2), axis=2, size=7, together=1), axes=(0, 3)
+        ),
+        [R(4, 3, 2, 5)],
+        "scatterAdd sum transpose",
+    ),
+    (
+        "sum_of_scatter",
+        lambda e, w: e.sum(e.scatterAdd(w, places(e, 4, 2), axis=1, size=7), axes=(0,)),
+        [R(3, 4, 2, 5)],
+        "scatterAdd sum",
     ),
     (
         "contract_of_windows",
