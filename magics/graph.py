@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from IPython.core.error import UsageError
 
 from . import present
@@ -9,12 +11,13 @@ from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp graph NAME [--unroll N] [--derivative | --adjoint] [--dag]"
+USAGE = "%nnfp graph NAME [--unroll N] [--on VALUE] [--derivative | --adjoint] [--dag]"
 MOST = 32  # positions
 ARGUMENTS = Arguments("graph", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("--dag", action="store_true")
 ARGUMENTS.add_argument("--unroll", type=int)
+ARGUMENTS.add_argument("--on")
 ARGUMENTS.add_argument("--derivative", action="store_true")
 ARGUMENTS.add_argument("--adjoint", action="store_true")
 
@@ -31,8 +34,25 @@ def run(workspace: Workspace, text: str) -> View:
         return present.listing(graph_text(present.function(workspace.session, name).graph(of=of)))
     from nnfp_kernel.views.wiring import to_html, to_text, wiring
 
-    shown = wiring(workspace.session.program, name, of, given.unroll)
+    on = None if given.on is None else _tree(workspace, given.on)
+    try:
+        shown = wiring(workspace.session.program, name, of, given.unroll, on)
+    except ValueError as problem:
+        raise UsageError(f"--on {given.on}: {problem}") from None
     return View(to_text(shown), to_html(shown), shown)
+
+
+def _tree(workspace: Workspace, text: str) -> Any:
+    """A value of a `data` type: by a name of the program or of Python, or written down."""
+    from nnfp_kernel.runtime.data import DataValue
+
+    asked = f"--on {text}"
+    value = workspace.data(text, asked) if text.isidentifier() else None
+    if value is None:
+        value = workspace.session.evaluate(text)
+    if not isinstance(value, DataValue):
+        raise UsageError(f"{asked}: a tree is wanted, a value of a `data` type")
+    return value
 
 
 VERB = Verb(
@@ -48,7 +68,7 @@ VERB = Verb(
     run,
     "Colours are representations, a ring is a set of weights, a dotted tie says that they\n"
     "are the same, a double line is a sequence. --unroll draws loops and maps over so many\n"
-    "positions. --derivative shows each box above its own\n"
+    "positions, --on VALUE a cata over that tree. --derivative shows each box above its own\n"
     "derivative, --adjoint the adjoint below that, from right to left. --dag shows the traced\n"
     "graph (with the others, that of the derivative), a node a line: its inputs first,\n"
     "arguments, then weights by path; a map or a loop has its body below it.",

@@ -14,7 +14,7 @@ import nnfp_kernel as nnfp
 from nnfp_kernel.views.wiring import Wiring, to_html, to_text, wiring
 from nnfp_kernel.views.wiring.derivative import factor
 from nnfp_kernel.views.wiring.diagram import Group, Node
-from nnfp_kernel.views.wiring.picture import Box, Picture
+from nnfp_kernel.views.wiring.picture import Box, Path, Picture
 from nnfp_kernel.views.wiring.read import read
 from nnfp_kernel.views.wiring.svg import svg
 
@@ -215,9 +215,12 @@ def runs_through(a: tuple[float, float], b: tuple[float, float], box: Box) -> bo
     return (a[1] == b[1] and across) or (a[0] == b[0] and down)
 
 
-def meets(end: tuple[float, float], path: object, picture: Picture) -> bool:
-    """Whether a wire's end is at a box, at a dot, at another part of it, or at a side."""
+def meets(end: tuple[float, float], path: Path, picture: Picture) -> bool:
+    """Whether a wire's end is at a box, at a dot, at another part of it, or at a side, or an
+    arrow out of the picture."""
     x, y = end
+    if end == path.points[-1] and any(place == 1 for _, place in path.arrows):
+        return True
     if x <= 9 or x >= picture.width - 30:
         return True
     for box in picture.boxes:
@@ -354,6 +357,54 @@ def test_unrolled_programs_are_drawn_without_overlaps(
     for stem, name in all_definitions():
         for _, picture in wiring(programs[stem].program, name, unroll=count).pictures:
             check_picture(name, picture)
+
+
+TREES = """
+rep Word = R[4]
+data Tree = Leaf Word | Node Tree Tree
+tree : Tree ~> R[4]
+tree = cata { Leaf (Word x) -> tanh (?E @ x) ; Node l r -> tanh (?L @ l + ?R @ r + ?b) }
+data Rose = Rose R [Rose]
+total = cata { Rose x xs -> x + sum xs }
+"""
+
+
+@pytest.fixture(scope="module")
+def trees() -> nnfp.Session:
+    return session(TREES)
+
+
+def test_a_cata_over_a_tree_has_a_box_for_every_constructor(trees: nnfp.Session) -> None:
+    leaf, node = trees.constructor("Leaf"), trees.constructor("Node")
+    value = node(node(leaf([1.0] * 4), leaf([2.0] * 4)), leaf([3.0] * 4))
+    caption, picture = wiring(trees.program, "tree", on=value).pictures[1]
+    assert caption == "over the tree"
+    check_picture("tree", picture)
+    leaves, nodes = rows_of(picture, "Leaf"), rows_of(picture, "Node")
+    assert (len(leaves), len(nodes)) == (1 + 3, 1 + 2)  # one of each is the algebra's
+    root = min(nodes[1:], key=lambda box: box.y)
+    assert all(root.bottom < box.y for box in (*leaves[1:], *nodes[1:]) if box is not root)
+    said = [text.text for text in picture.texts if text.style == "note"]
+    assert said == ["3 uses of one Leaf", "16 weights", "2 uses of one Node", "36 weights"]
+
+
+def test_a_rose_tree_is_drawn_with_its_payload(trees: nnfp.Session) -> None:
+    rose = trees.constructor("Rose")
+    value = rose(1.0, [rose(float(k), []) for k in range(2, 9)])
+    picture = wiring(trees.program, "total", on=value).pictures[1][1]
+    check_picture("total", picture)
+    texts = [text.text for text in picture.texts]
+    assert [str(k) for k in range(1, 9)] == sorted(text for text in texts if text.isdigit())
+
+
+def test_a_tree_that_cannot_be_drawn_is_refused_in_words(trees: nnfp.Session) -> None:
+    rose = trees.constructor("Rose")
+    with pytest.raises(ValueError, match="takes Leaf, Node, not Rose"):
+        wiring(trees.program, "tree", on=rose(1.0, []))
+    with pytest.raises(ValueError, match="more than 160"):
+        wiring(trees.program, "total", on=rose(1.0, [rose(2.0, []) for _ in range(200)]))
+    with pytest.raises(ValueError, match="no cata"):
+        wiring(trees.program, "softmax", on=rose(1.0, []))
 
 
 # --- derivatives -------------------------------------------------------------------------------------

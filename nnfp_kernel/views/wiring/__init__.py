@@ -6,6 +6,7 @@
     layout.py    diagram -> picture: rectangles, strokes and words at their places
     ties.py      weights used in several places
     unroll.py    loops and maps laid out over some positions
+    tree.py      a catamorphism over one tree
     derivative.py   the derivative of each box, below it, and the adjoint
     svg.py, figure.py, text.py    the three faces of it
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 
 from ...language import types as t
 from ...language.palette import underlined
+from ...runtime.data import DataValue
 from ...runtime.program import Program
 from ..style import escape, page
 from . import svg
@@ -29,6 +31,7 @@ from .layout import WIDTH, picture
 from .picture import Picture
 from .read import read
 from .text import diagram_text
+from .tree import over_tree
 from .unroll import unrolled
 
 
@@ -48,10 +51,12 @@ def wiring(
     name: str,
     of: str = "value",
     unroll: int | None = None,
+    on: DataValue | None = None,
     width: float = WIDTH,
 ) -> Wiring:
     """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it;
-    with `unroll` also its loops and maps laid out over so many positions.
+    with `unroll` also its loops and maps laid out over so many positions, with `on` its
+    catamorphism over that tree. Raises ValueError for a tree that cannot be drawn.
 
     >>> from nnfp_kernel import Session
     >>> session = Session()
@@ -68,8 +73,10 @@ def wiring(
     else:
         drawn = with_derivative(program, diagram, representations, width, of == "adjoint")
     pictures = [("", drawn)]
+    opened = read(program, name, loops=True) if unroll or on else diagram
+    if on is not None:
+        pictures.append(("over the tree", over_tree(opened, on, representations)))
     if unroll is not None:
-        opened = read(program, name, loops=True)
         steps = unrolled(opened, representations, unroll, width)
         if steps is not None:
             pictures.append((f"unrolled over {unroll} positions", steps))

@@ -518,7 +518,8 @@ class _Reader:
                 type = t.substitute(argument.type, place.types, place.sizes)
 
                 def wire(leaf: t.Type, of: p.Pattern = argument, by: str = constructor) -> Wire:
-                    known = of.name if isinstance(of, p.BindName) else ""
+                    inside = of.argument if isinstance(of, p.LeaveRep) else of
+                    known = inside.name if isinstance(inside, p.BindName) else ""
                     names.append(f"{by} {known}".rstrip())
                     wires.append(self.wire(leaf, known))
                     return wires[-1]
@@ -586,6 +587,8 @@ class _Reader:
         for node in p.nodes(body):
             match node:
                 case p.Builtin(name=name) if name in REPEATING:
+                    return True
+                case p.Cata():
                     return True
                 case p.Global(name=name):
                     if self.repeats(self.program.definitions[name].body):
