@@ -198,7 +198,9 @@ class Fixpoint:
     from the initial one in `most` steps at most; NaN where it is not found.
 
     Body: shared ++ state -> state. One that is `linear` has a body s ↦ L s + b, and is
-    solved as the linear equation it is. The initial state has no influence on the result.
+    solved as the linear equation it is, to a relative `tolerance` where one is given: by
+    conjugate gradients where id - L is known to be self-adjoint and `positive`, else by
+    GMRES. The initial state has no influence on the result.
     """
 
     body: Graph
@@ -206,6 +208,8 @@ class Fixpoint:
     carried: int
     most: int
     linear: bool = False
+    positive: bool = False
+    tolerance: float = 0.0
 
     def results(self, types: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
         _expect("fixpoint", types, [wire.type for wire in self.body.inputs])

@@ -1195,11 +1195,14 @@ class SolveL(LinearMap):
     """L⁻¹: u ↦ the v with L v = u, found by applying L, never as a matrix.
 
     Law: (L⁻¹)† = (L†)⁻¹. It is the fixpoint of v ↦ v + u - L v, which is linear in v, so
-    that the lowering solves it by GMRES (runtime/fixpoint.py), and its derivative is that
-    of a fixpoint: the same again.
+    that the lowering solves it (runtime/fixpoint.py), and its derivative is that of a
+    fixpoint: the same again. By conjugate gradients where L is known to be self-adjoint
+    and `positive`, else by GMRES; to a relative `tolerance` where one is given.
     """
 
     map: LinearMap
+    positive: bool = False
+    tolerance: float = 0.0
 
     MOST: ClassVar[int] = 1000  # restarts
 
@@ -1217,6 +1220,10 @@ class SolveL(LinearMap):
     def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
         if all(tangent is None for tangent in tangents):
             return (None,) * len(self.codomain)
+        return self.solved(builder, tangents)[:-1]
+
+    def solved(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Wire, ...]:
+        """The solution, and whether it was found."""
         given = filled(builder, tangents, self.domain)
         child = builder.child()
         state = [child.input(type) for type in self.codomain]
@@ -1226,11 +1233,13 @@ class SolveL(LinearMap):
             for v, u, image in zip(state, given, images, strict=True)
         ]
         body = child.finish(after)
-        operation = Fixpoint(body, len(child.captured), len(state), self.MOST, linear=True)
-        return builder.add(operation, (*child.captured, *given))[:-1]
+        operation = Fixpoint(
+            body, len(child.captured), len(state), self.MOST, True, self.positive, self.tolerance
+        )
+        return builder.add(operation, (*child.captured, *given))
 
     def adjoint(self) -> LinearMap:
-        return SolveL(self.map.adjoint())
+        return SolveL(self.map.adjoint(), self.positive, self.tolerance)
 
     def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
         return (any(given),) * len(self.codomain)
@@ -1240,7 +1249,7 @@ class SolveL(LinearMap):
         return self.map.fixed
 
     def substitute(self, renaming: Renaming) -> LinearMap:
-        return SolveL(self.map.substitute(renaming))
+        return SolveL(self.map.substitute(renaming), self.positive, self.tolerance)
 
     def __repr__(self) -> str:
         return f"solveL {_bracketed(self.map)}"

@@ -342,13 +342,33 @@ def _bands(context: Tracer, use: Occurrence, value: Value) -> Value:
     return structure.bands(context.builder, linear.linear_map, lower, upper)
 
 
-def _solve(context: Tracer, use: Occurrence, value: Value, image: Value) -> Value:
+def _solve(
+    context: Tracer, use: Occurrence, value: Value, image: Value, tolerance: float = 0.0
+) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     wires = context.flatten(image, linear.codomain)
-    return context.rebuild(
-        linear.domain, structure.solve(context.builder, linear.linear_map, wires)
-    )
+    iteration = structure.Iteration(tolerance)
+    found = structure.solve(context.builder, linear.linear_map, wires, iteration)
+    for reached in iteration.found:
+        context.require(
+            reached,
+            "no solution was found by iteration",
+            "The map may be singular, or its iteration needs another form: multiplied by its "
+            "adjoint, `solve (l >> adjoint l) (adjoint l b)`, or with a tolerance, "
+            "`solveWithin 1e-6 l b`.",
+            code="no-solution",
+        )
+    return context.rebuild(linear.domain, found)
+
+
+def _solve_within(
+    context: Tracer, use: Occurrence, tolerance: Wire, value: Value, image: Value
+) -> Value:
+    known = context.constant_value(tolerance)
+    if known is None:
+        context.fail("open-tolerance", "the tolerance of `solveWithin` is a number, such as 1e-6")
+    return _solve(context, Occurrence(use.result(1)), value, image, float(known))
 
 
 builtin(
@@ -432,6 +452,16 @@ builtin(
         doc="The x with l x = b. A matrix stands for its linear map.",
         latex=r"{0}^{{-1}} {1}",
         example="solve [[2, 0], [0, 4]] [1, 1]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "solveWithin", "R -> (a -o b) -> b -> a", 3, _solve_within,
+        doc="As `solve`; where the solution is found by iteration (conjugate gradients, where "
+        "the map is proved to be self-adjoint and positive, else GMRES), a residual that is so "
+        "much smaller than b is enough.",
+        latex=r"{1}^{-1} {2}",
+        example="solveWithin 1e-6 [[2, 0], [0, 4]] [1, 1]",
     )
 )  # fmt: skip
 

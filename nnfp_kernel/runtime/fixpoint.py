@@ -2,6 +2,7 @@
 
     iterate(step, initial, most)   s, f s, f (f s), … to working precision
     solve(step, initial, most)     of an affine step s ↦ A s + b, by GMRES
+    conjugate_gradients(…)         the same where id - A is self-adjoint and positive
 
 Both give the state and whether it was reached, NaN where it was not. A state is a list of
 arrays; its norm is that of all their entries. Nothing of the way there is kept.
@@ -64,13 +65,14 @@ def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
     return _kept(state, reached), reached
 
 
-def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
+def solve(step: Step, initial: State, most: int, tolerance: float = 0.0) -> tuple[State, Array]:
     """The state that an affine step s ↦ A s + b leaves as it is: (id - A) s = b.
 
     GMRES, started again after some steps, at most `most` times (Saad and Schultz 1986),
     on the real and imaginary parts of all entries: A need not be complex-linear. Reached
     is a residual of a few units of the last place of b, or one below the root of the
-    precision that further steps do not make smaller.
+    precision that further steps do not make smaller; with a `tolerance` any residual
+    that is so much smaller than b.
     """
     import jax.numpy as np
     import jax.scipy.linalg
@@ -89,6 +91,7 @@ def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
         return vector - flat(step(shaped(vector))) + target
 
     whole = _norm([target])
+    enough = np.maximum(8 * precision, tolerance)
 
     def cycle(residual: Array, size: Array) -> Array:
         """What to add to the solution: the best of the next directions (Arnoldi's basis,
@@ -96,7 +99,7 @@ def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
 
         def going(all: Any) -> Array:
             number, _, _, left, _, more = all
-            return (number < basis) & more & (abs(left[number]) > 4 * precision * whole)
+            return (number < basis) & more & (abs(left[number]) > enough / 2 * whole)
 
         def direction(all: Any) -> Any:
             k, directions, triangle, left, turns, _ = all
@@ -135,7 +138,7 @@ def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
 
     def going(all: Any) -> Array:
         number, _, _, size, before = all
-        finished = (size <= 8 * precision * whole) | (size > 0.99 * before)
+        finished = (size <= enough * whole) | (size > 0.99 * before)
         finished |= (size <= np.sqrt(precision) * whole) & (size > before / 2)
         return (number < most) & ~finished & np.isfinite(size)
 
@@ -150,8 +153,57 @@ def solve(step: Step, initial: State, most: int) -> tuple[State, Array]:
     nothing = 0 * target
     start = ((0 * whole).astype(int), nothing, target, whole, whole + np.inf)
     _, vector, _, size, _ = lax.while_loop(going, one, start)
-    reached = (size <= np.sqrt(precision) * whole) & np.isfinite(size)
+    reached = (size <= np.maximum(np.sqrt(precision), tolerance) * whole) & np.isfinite(size)
     return _kept(shaped(vector), reached), reached
+
+
+def conjugate_gradients(
+    step: Step, initial: State, most: int, tolerance: float = 0.0
+) -> tuple[State, Array]:
+    """As `solve`, where id - A is self-adjoint and positive: a few vectors, no basis.
+
+    In exact arithmetic as many steps suffice as there are entries; rounding takes more,
+    at most `most` for each. Source: Hestenes and Stiefel 1952.
+    """
+    import jax.numpy as np
+    from jax import lax
+
+    flat, shaped = _flattening(initial)
+    target = flat(step(shaped(np.zeros_like(flat(initial)))))
+    precision = _precision([target])
+    if not target.size:
+        return initial, np.asarray(True)
+    whole = np.sum(target * target)
+    enough = np.maximum(8 * precision, tolerance) ** 2 * whole
+
+    def image(vector: Array) -> Array:
+        return vector - flat(step(shaped(vector))) + target
+
+    def going(all: Any) -> Array:
+        number, _, _, _, size, _, _, waited = all
+        return (number < most * target.size) & (size > enough) & (waited < 2 * target.size + 20)
+
+    def one(all: Any) -> Any:
+        number, vector, residual, way, size, best, least, waited = all
+        along = image(way)
+        bent = np.sum(way * along)
+        length = size / np.where(bent > 0, bent, 1) * (bent > 0)
+        vector, residual = vector + length * way, residual - length * along
+        after = np.sum(residual * residual)
+        better = after < least
+        return (
+            number + 1, vector, residual, residual + after / size * way, after,
+            np.where(better, vector, best), np.where(better, after, least),
+            np.where(better, 0, waited + 1),
+        )  # fmt: skip
+
+    nothing, zero = 0 * target, (0 * whole).astype(int)
+    start = (zero, nothing, target, target, whole, nothing, whole, zero)
+    *_, best, _, _ = lax.while_loop(going, one, start)
+    left = target - image(best)  # rounding may have led the running residual astray
+    size = _norm([left])
+    reached = size <= np.maximum(np.sqrt(precision), tolerance) * np.sqrt(whole)
+    return _kept(shaped(best), reached), reached
 
 
 def _turned(vector: Array, k: Array, cosine: Array, sine: Array) -> Array:

@@ -11,7 +11,7 @@ the domain `Arrays`, in which one node becomes:
     Map        `jax.vmap` of the lowered body
     Loop       `lax.scan` of the lowered body; lengths 0 and 1 need no loop
     While      `lax.while_loop`; a Loop that is counted is `lax.fori_loop`
-    Fixpoint   steps in `lax.while_loop`; GMRES, where it is linear
+    Fixpoint   steps in `lax.while_loop`; where it is linear GMRES or conjugate gradients
     TreeLoop   `lax.scan` with the history in its state, updated in place
     Choose     `lax.switch`; for a batch, an elementwise selection
 
@@ -41,7 +41,7 @@ from ..graph.graph import (
     While,
 )
 from ..graph.interpret import interpret
-from .fixpoint import iterate, solve
+from .fixpoint import conjugate_gradients, iterate, solve
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -230,7 +230,13 @@ class Arrays:
         def step(state: Sequence[Array]) -> list[Array]:
             return list(map(_array, interpret(operation.body, [*shared, *state], self)))
 
-        state, reached = (solve if operation.linear else iterate)(step, initial, operation.most)
+        most = operation.most
+        if not operation.linear:
+            state, reached = iterate(step, initial, most)
+        elif operation.positive:
+            state, reached = conjugate_gradients(step, initial, most, operation.tolerance)
+        else:
+            state, reached = solve(step, initial, most, operation.tolerance)
         return [*state, reached]
 
     def tree_loop(self, operation: TreeLoop, arrays: list[Array], node: Node) -> Sequence[Array]:

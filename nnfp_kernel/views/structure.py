@@ -188,7 +188,7 @@ def _way(form: Form, solving: bool) -> str:
         case Steps():
             return "step by step"
         case _ if solving and cost.iterative(form):
-            return "GMRES, matrix-free"
+            return "iteration, without a matrix"
         case _:
             return "LU of the matrix"
 

@@ -28,10 +28,13 @@ from ...graph.graph import Builder, Wire
 from ..maps import LinearMap, Types
 from . import banded, operations
 from .forms import Form, Scaling, Sparse, Zero
+from .operations import Iteration
 from .probes import flat, parts
 from .recognise import recognise
 
-__all__ = ["Form", "bands", "diagonal", "logdet", "matrix", "recognise", "solve", "trace"]
+__all__ = [
+    "Form", "Iteration", "bands", "diagonal", "logdet", "matrix", "recognise", "solve", "trace",
+]  # fmt: skip
 
 
 def matrix(builder: Builder, map: LinearMap) -> Wire:
@@ -98,15 +101,20 @@ def logdet(builder: Builder, map: LinearMap) -> Wire:
     return operations.logdet(builder, form)
 
 
-def solve(builder: Builder, map: LinearMap, image: Sequence[Wire]) -> tuple[Wire, ...]:
+def solve(
+    builder: Builder, map: LinearMap, image: Sequence[Wire], iteration: Iteration | None = None
+) -> tuple[Wire, ...]:
     """The u with L u = image, for a map between spaces of one size.
+
+    A large map of which only its application is known is solved by iteration, without a
+    matrix; `iteration` gives the tolerance and is told whether the solution was found.
 
     Raises ValueError where the sizes differ.
     """
     form = recognise(map)
     if not form.square:
         raise ValueError(f"no solution: the map goes {_way(map)}")
-    answer = operations.solve(builder, form, flat(builder, image, form.kind))
+    answer = operations.solve(builder, form, flat(builder, image, form.kind), iteration)
     return parts(builder, answer, map.domain)
 
 

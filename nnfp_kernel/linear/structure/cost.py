@@ -183,16 +183,28 @@ LARGE = 512
 
 
 def iterative(form: Form) -> bool:
-    """Whether the solution is found by iteration: nothing but the map is there."""
-    if form.rows < LARGE:
+    """Whether the solution is found by iteration: little but the map is there, and it is
+    large."""
+    if form.rows < LARGE or not form.square or form.map is None:
         return False
     match form:
         case Opaque():
             return True
         case Sum():
-            return woodbury(form) is None and any(map(iterative, form.terms))
+            return woodbury(form) is None and any(map(_probed, form.terms))
         case Product():
-            return any(map(iterative, form.factors)) and len(squares(form)) == 1
+            return len(squares(form)) == 1 and any(map(_probed, form.factors))
+        case _:
+            return False
+
+
+def _probed(form: Form) -> bool:
+    """Whether the matrix takes the map at a basis."""
+    match form:
+        case Opaque() | Steps():
+            return True
+        case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
+            return any(map(_probed, parts))
         case _:
             return False
 

@@ -89,6 +89,7 @@ class Dense(_Form):
 
     matrix: Wire
     permutation: tuple[int, ...]  # of its axes: those of the codomain, then of the domain
+    height: int  # how many axes are those of the codomain
     conjugated: bool = False
 
 
@@ -165,7 +166,7 @@ def complex_linear(map: LinearMap) -> bool:
         case Section(primitive=primitive, parameters=parameters, open=positions):
             if primitive.name in ("mul", "contract"):
                 return not (parameters.get("conjugate") and positions == (1,))
-            return primitive.name != "conj"
+            return primitive.name not in ("conj", "hermitian")
         case (
             linear.Compose(maps) | linear.Sum(maps) | linear.Pair(maps) | linear.Copair(maps)
             | linear.DirectSum(maps)

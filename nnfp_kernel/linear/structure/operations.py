@@ -14,11 +14,14 @@ Sources: Golub and Van Loan 2013 (bands, low rank, Kronecker products); Woodbury
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy
 
 from ...graph.graph import ArrayType, Builder, Map, Wire
+from ..maps import SolveL
 from . import banded, cost, recurrences
 from .forms import (
     Blocks,
@@ -34,7 +37,9 @@ from .forms import (
     Zero,
     uniform,
 )
-from .probes import at_basis, at_colours, at_each, unit_matrix
+from .probes import at_basis, at_colours, at_each, flat, unit_matrix
+from .probes import parts as parts_of
+from .proofs import positive
 from .sparse import arranged, entries, taken
 
 Index = Any
@@ -126,8 +131,9 @@ def matrix(builder: Builder, form: Form) -> Wire:
         case Sparse(pattern=pattern):
             places = builder.constant(pattern.rows * form.columns + pattern.columns, "Int")
             size = form.rows * form.columns
-            flat = builder.emit("scatterAdd", values(builder, form), places, axis=0, size=size)
-            return _reshape(builder, flat, *shape)
+            data = values(builder, form)
+            line = builder.emit("scatterAdd", data, places, axis=0, size=size)
+            return _reshape(builder, line, *shape)
         case Dense(matrix=wire, permutation=permutation, conjugated=conjugated):
             wire = builder.emit("transpose", wire, permutation=permutation)
             wire = _reshape(builder, wire, *shape)
@@ -279,10 +285,10 @@ def _diagonals(builder: Builder, matrices: Wire) -> Wire:
     """The diagonals of matrices in the last two axes."""
     *batch, size, _ = matrices.type.shape
     places = tuple(range(len(batch)))
-    flat = _reshape(builder, matrices, *batch, size * size)
+    line = _reshape(builder, matrices, *batch, size * size)
     if not size:
-        return _reshape(builder, flat, *batch, 0)
-    return builder.emit("slice", flat, axis=len(places), start=0, stop=size * size, stride=size + 1)
+        return _reshape(builder, line, *batch, 0)
+    return builder.emit("slice", line, axis=len(places), start=0, stop=size * size, stride=size + 1)
 
 
 def trace(builder: Builder, form: Form) -> Wire:
@@ -403,11 +409,22 @@ def _blocks(builder: Builder, form: Sparse) -> list[tuple[Index, Wire]]:
 # --- solution -----------------------------------------------------------------------------------
 
 
-def solve(builder: Builder, form: Form, image: Wire) -> Wire:
+@dataclass
+class Iteration:
+    """How a solution by iteration is looked for, and whether each of them was found."""
+
+    tolerance: float = 0.0  # of the residual, relative; 0 is working precision
+    found: list[Wire] = field(default_factory=list)
+
+
+def solve(builder: Builder, form: Form, image: Wire, iteration: Iteration | None = None) -> Wire:
     """The u with L u = image, for one right side or for each column of a matrix.
 
-    Infinite or no numbers where the map is singular.
+    Infinite or no numbers where the map is singular. A map of which only its application
+    is known is solved by iteration where it is large.
     """
+    if cost.iterative(form) or _gram(builder, form):
+        return _iterated(builder, form, image, iteration or Iteration())
     match form:
         case Scaling(factor=None):
             return image
@@ -431,19 +448,20 @@ def solve(builder: Builder, form: Form, image: Wire) -> Wire:
         case Sparse(shape="blocks"):
             return _solve_blocks(builder, form, image)
         case Kronecker(left=left, right=right) if left.square and right.square:
-            return _kronecker(builder, form, image, solve, left.rows, right.rows)
+            by = partial(solve, iteration=iteration)
+            return _kronecker(builder, form, image, by, left.rows, right.rows)
         case Product() if len(groups := cost.squares(form)) > 1:
             for group in reversed(groups):
-                image = solve(builder, group, image)
+                image = solve(builder, group, image, iteration)
             return image
         case Sum() if (split := cost.woodbury(form)) is not None:
-            return _woodbury(builder, *split, image)
+            return _woodbury(builder, *split, image, iteration)
         case Blocks(parts=parts) if all(part.square for part in parts):
             solved, start = [], 0
             for part in parts:
                 stop = start + part.rows
                 own = builder.emit("slice", image, axis=0, start=start, stop=stop, stride=1)
-                solved.append(solve(builder, part, own))
+                solved.append(solve(builder, part, own, iteration))
                 start = stop
             return builder.emit("concat", *solved, axis=0)
         case Steps() if image.type.rank == 1:
@@ -493,13 +511,43 @@ def _solve_blocks(builder: Builder, form: Sparse, image: Wire) -> Wire:
     return _permuted(builder, joined, numpy.argsort(numpy.concatenate(order)))
 
 
-def _woodbury(builder: Builder, base: Form, narrow: Sequence[Product], image: Wire) -> Wire:
+def _gram(builder: Builder, form: Form) -> bool:
+    """L >> L†, say, where L itself would be solved by iteration: one iteration for both."""
+    if not isinstance(form, Product) or form.map is None:
+        return False
+    return any(map(cost.iterative, cost.squares(form))) and positive(builder, form)
+
+
+def _iterated(builder: Builder, form: Form, image: Wire, iteration: Iteration) -> Wire:
+    """By conjugate gradients where the map is proved to be self-adjoint and positive, else
+    by GMRES; the derivative is that of the equation."""
+    assert form.map is not None
+    if image.type.rank == 2:
+        tolerance = iteration.tolerance
+        return _each_column(
+            builder, image, lambda child, b: _iterated(child, form, b, Iteration(tolerance))
+        )
+    target = parts_of(builder, image, form.map.codomain)
+    inverse = SolveL(form.map, positive(builder, form), iteration.tolerance)
+    *solution, found = inverse.solved(builder, target)
+    iteration.found.append(found)
+    return flat(builder, solution, image.type.kind)
+
+
+def _woodbury(
+    builder: Builder,
+    base: Form,
+    narrow: Sequence[Product],
+    image: Wire,
+    iteration: Iteration | None,
+) -> Wire:
     """(B + U V)⁻¹ b = y - Z (I + V Z)⁻¹ V y, with y = B⁻¹ b and Z = B⁻¹ U."""
     left, right = _thin(builder, narrow)
     vector = image.type.rank == 1
     columns = _reshape(builder, image, image.type.size, 1) if vector else image
     count = columns.type.shape[1]
-    both = solve(builder, base, builder.emit("concat", columns, left, axis=1))
+    together = builder.emit("concat", columns, left, axis=1)
+    both = solve(builder, base, together, iteration)
     total = both.type.shape[1]
     plain = builder.emit("slice", both, axis=1, start=0, stop=count, stride=1)
     spread = builder.emit("slice", both, axis=1, start=count, stop=total, stride=1)

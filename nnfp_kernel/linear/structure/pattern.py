@@ -15,7 +15,7 @@ row-major order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,8 +35,8 @@ class Pattern:
     """
 
     shape: tuple[int, int]
-    rows: Index
-    columns: Index
+    rows: Index = field(repr=False)
+    columns: Index = field(repr=False)
     ones: bool = False
 
     @staticmethod

@@ -147,8 +147,8 @@ def _section(map: Section) -> Form:
     height, width = prod(sizes[k] for k in rows), prod(sizes[k] for k in columns)
     _, _, kind, _ = size_of(map)
     if not passing:
-        return Dense(height, width, kind, map, matrix, order, conjugated)
-    dense = Dense(height, width, kind, None, matrix, order, conjugated)
+        return Dense(height, width, kind, map, matrix, order, len(rows), conjugated)
+    dense = Dense(height, width, kind, None, matrix, order, len(rows), conjugated)
     # The passing axes stand in one order before or after the others, in both.
     count = len(passing)
     other = prod(sizes[k] for k in passing)
