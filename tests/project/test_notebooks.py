@@ -202,3 +202,17 @@ def test_adjoints(runner: ModuleType) -> None:
     assert "f2Adjoint (x1, x2) = \\w -> (x2 * w, x1 * w)" in told
     assert "77% of it zero" in told
     assert len(runner.pictures(notebook)) == 2
+
+
+@pytest.mark.slow
+def test_matrix_functions(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "16_matrix_functions.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 9
+    assert max(exact) < 1e-10
+    assert "eigenvectors finite: False" in told
+    (miss,) = re.findall(r"off by at most (\S+)", told)
+    assert float(miss) < 1e-3
+    assert len(runner.pictures(notebook)) == 2
