@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Label
+from .misfit import Misfit
 from .source import Span
 from .telling import (
     Advice,
@@ -75,11 +76,18 @@ def does_not_compose(
             where, quoted = _where(solver, type_, place.span)
             labels.append(Label(at, f"{verb} {a(text)}{where}"))
             context += quoted
-        return plain(
+        told = plain(
             code, f"these {what} do not compose", place.span, labels[0].text,
             secondary=[labels[1], *context],
             **advice.parts,  # type: ignore[arg-type]
         )  # fmt: skip
+        remark = ""
+        if what == "representations" and any("Both are" in note for note in advice.notes):
+            remark = "same numbers, different representation"
+        misfit = Misfit(
+            span.text, gives, takes, place.span.text, shown(solver, arrow.codomain), remark
+        )
+        return replace(told, misfit=misfit)
     gives, expected = shown_together(solver, (arrow.codomain, wanted.codomain))
     if gives == expected:
         return None

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .excerpt import WIDTH, excerpt, harmless, width
+from .misfit import Misfit, drawing
 from .palette import theme, underlined
 from .source import Source, Span
 
@@ -70,6 +71,7 @@ class Diagnostic:
     suggestion: str | None = None
     severity: str = "error"  # or "warning", "note"
     replaces: Span | None = None
+    misfit: Misfit | None = None  # the wire that does not fit, to be drawn
 
     def render(self, colour: bool = False) -> str:
         """As text; with the terminal's colours where they are wanted."""
@@ -253,6 +255,8 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
                 for row in rows
             ]
             parts.append("<pre>" + "\n".join(lines) + "</pre>")
+        if diagnostic.misfit is not None:
+            parts.append(drawing(diagnostic.misfit, tuple(representations)))
         for note in diagnostic.notes:
             parts.append(f"<p>{_prose(note, representations)}</p>")
         if diagnostic.suggestion is not None:

@@ -7,9 +7,11 @@ another is expected, `clash` of two that met while a constraint was solved.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Label
+from .misfit import Misfit
 from .sizes import Size
 from .source import Span
 from .telling import (
@@ -139,7 +141,7 @@ def mismatch(
         code, title = _function_or_value(solver, found, wanted, ends, place.span, role, advice)
     else:
         _ways_out(solver, found, wanted, clash, place.span, role, advice)
-    return plain(
+    told = plain(
         code,
         title,
         place.span,
@@ -147,6 +149,11 @@ def mismatch(
         secondary=labels,
         **advice.parts,  # type: ignore[arg-type]
     )
+    taker = re.search(r"argument of `([^`]+)`$", role)
+    if taker is None or "->" in found_text + wanted_text or len(found_text + wanted_text) > 40:
+        return told
+    handed = Misfit(place.span.text, found_text, wanted_text, taker[1], is_value=True)
+    return replace(told, misfit=handed)
 
 
 def _about_layers(solver: Solver, found: Type, wanted: Type, advice: Advice) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnfp_kernel.language.diagnostics import Diagnostic, Label, NnfpError
+from nnfp_kernel.language.misfit import Misfit, drawing
 from nnfp_kernel.language.source import Source, Span
 
 PROGRAM = Source(
@@ -226,3 +227,19 @@ def test_html_shows_the_line_above() -> None:
     told = Diagnostic("x", "unknown", Label(Span(source, 2, 10, 2, 14), "not in scope"))
     assert "<i>first = 1</i>" in told.render_html()
     assert "first = 1" not in told.render()
+
+
+def test_a_wire_that_does_not_fit_is_drawn_in_html_and_what_is_written_on_it_is_escaped() -> None:
+    span = Span(Source("f = <g> >> h"), 1, 5, 1, 8)
+    told = Diagnostic("do-not-compose", "no", Label(span), misfit=Misfit("<g>", "A&B", "C", "h"))
+    shown = told.render_html()
+    assert "<svg" in shown
+    assert "&lt;g&gt;" in shown
+    assert "<g>" not in shown
+    assert "A&amp;B" in shown
+    assert "svg" not in told.render()
+
+
+def test_a_misfit_has_the_colours_of_its_representations() -> None:
+    shown = drawing(Misfit("f", "Thought", "[Word]", "g"), ("Word", "Thought"))
+    assert shown.index("--rep2") < shown.index("--rep1")

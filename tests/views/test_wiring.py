@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path as File
 from xml.etree import ElementTree
 
@@ -19,7 +18,6 @@ from nnfp_kernel.views.wiring.read import read
 from nnfp_kernel.views.wiring.svg import svg
 
 ACCEPTANCE = sorted((File(__file__).parent.parent / "acceptance").glob("*.nnfp"))
-SNAPSHOTS = File(__file__).parent.parent / "snapshots" / "wiring"
 
 
 @pytest.fixture(scope="module")
@@ -493,15 +491,14 @@ def test_derivatives_of_std_are_drawn_without_overlaps(std: nnfp.Session) -> Non
     ],
 )
 def test_the_drawing_is_the_one_looked_at(
-    programs: dict[str, nnfp.Session], stem: str, name: str
+    programs: dict[str, nnfp.Session],
+    stem: str,
+    name: str,
+    snapshot: Callable[[str, str], None],
 ) -> None:
-    """Snapshots, looked at by a person; NNFP_SNAPSHOTS=1 writes them anew."""
     shown = wiring(programs[stem].program, name)
     for suffix, text in (
         ("svg", "\n".join(svg(picture, caption) for caption, picture in shown.pictures)),
         ("txt", to_text(shown)),
     ):
-        path = SNAPSHOTS / f"{stem}-{name}.{suffix}"
-        if os.environ.get("NNFP_SNAPSHOTS"):
-            path.write_text(text + "\n")
-        assert path.read_text() == text + "\n"
+        snapshot(f"wiring/{stem}-{name}.{suffix}", text)

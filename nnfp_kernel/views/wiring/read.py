@@ -457,6 +457,8 @@ class _Reader:
     def apply(self, function: Value, argument: Value, type: t.Type) -> Value:
         if isinstance(function, Closure):
             return function.run(argument)
+        if isinstance(function, Term):
+            return self.operate(function.text, [argument], type)
         return self.box("circle", "·", [function, argument], type, operation="apply")
 
     def apart(self, place: _Place, label: str | None) -> _Place:
@@ -663,6 +665,9 @@ class _Reader:
         }
         if not isinstance(type, t.Function):
             text = node.name + brackets(sizes, options)
+            if isinstance(type, t.Linear):
+                codomain = type.codomain
+                return Closure(text, type, lambda x: self.operate(text, [x], codomain))
             return Term(text, type)
         use = _Use(node.name, type, node.name + brackets(sizes, options), sizes)
         rule = _RULES.get(node.name)
@@ -683,6 +688,10 @@ class _Reader:
             if len(arguments) < record.arity:
                 assert isinstance(type, t.Function)
                 return self.collect(use, type.codomain, arity, rule, arguments)
+            domains = t.uncurried(use.type)[0]
+            for value, domain in zip(arguments, domains, strict=False):
+                if isinstance(domain, t.Function | t.Linear) and not isinstance(value, Closure):
+                    return self.primitive(use, arguments)  # a linear map that flows
             return rule(self, use, *arguments)
 
         text = " ".join([use.label, *map(written, given)])
@@ -709,7 +718,7 @@ class _Reader:
         flowing = [each for each in given if not isinstance(each, Term | Closure)]
         learns = any(isinstance(each, Term) and each.learns for each in closed)
         held = tuple(written(e) if isinstance(e, Term | Closure) else None for e in given)
-        if not flowing and given and not isinstance(result, t.Linear):
+        if not flowing and given:
             text = applied(label, held)
             return Term(text, result, learns or owner is not None, atomic=False)
         wires = [wire for value in flowing for wire in self.leaves(value)]
