@@ -23,6 +23,7 @@ import numpy
 from .chunks import State
 from .events import Measured, Weights
 from .files import clear, write_whole
+from .stored import as_complex, as_real
 
 NAME = "checkpoint.safetensors"
 
@@ -58,9 +59,7 @@ def write(folder: Path, position: Position, asked: Asked, ended: bool = False) -
         trees["best"] = position.best[1]
     arrays: dict[str, numpy.ndarray] = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(trees)[0]:
-        array = numpy.asarray(leaf)
-        if array.dtype.kind == "c":  # the format has no complex numbers
-            array = numpy.stack([array.real, array.imag], axis=-1)
+        array = as_real(numpy.asarray(leaf))
         arrays[jax.tree_util.keystr(path)] = numpy.array(array, order="C")
     said = {
         "asked": dict(asked),
@@ -121,7 +120,7 @@ def _restored(place: Path, arrays: Mapping[str, numpy.ndarray], path: Any, like:
     name, like = jax.tree_util.keystr(path), jnp.asarray(like)
     array = arrays.get(name)
     if array is not None and like.dtype.kind == "c" and array.shape == (*like.shape, 2):
-        array = array.view(like.dtype).reshape(like.shape)
+        array = as_complex(array)
     if array is None or array.shape != like.shape or array.dtype != like.dtype:
         found = "is not in it" if array is None else f"is {array.dtype}{list(array.shape)} in it"
         raise ValueError(

@@ -3,6 +3,9 @@
     "cell.W"          a weight that is one array
     "cell.p.0", …     one of several arrays that a weight of product type is laid out as
 
+The format has no complex numbers: they have one more axis, with the real and the imaginary
+part.
+
 Any program that reads safetensors reads them, and nothing in them is run.
 """
 
@@ -35,7 +38,7 @@ def write(
     arrays: dict[str, numpy.ndarray] = {}
     for weight in reached:
         parts = flatten(weights[weight.path], weight.type, declarations, lambda x, _: x)
-        found = (numpy.asarray(part, order="C") for part in parts)
+        found = (numpy.array(as_real(numpy.asarray(part)), order="C") for part in parts)
         arrays.update(zip(_keys(weight, declarations), found, strict=True))
     try:
         Path(file).write_bytes(save(arrays, metadata={"format": "nnfp"}))
@@ -75,8 +78,36 @@ def read(
                     (f"It holds: {held}.",),
                 )
             )
-        values[weight.path] = rebuild(weight.type, (arrays[key] for key in keys), declarations)
+        layout = declarations.layout(weight.type)
+        found = (
+            as_complex(arrays[key])
+            if array.kind == "C" and arrays[key].shape == (*array.shape, 2)
+            else arrays[key]
+            for key, array in zip(keys, layout, strict=True)
+        )
+        values[weight.path] = rebuild(weight.type, found, declarations)
     return values
+
+
+def as_real(array: numpy.ndarray) -> numpy.ndarray:
+    """Complex numbers as pairs along one more axis; real ones as they are.
+
+    >>> as_real(numpy.array([1 + 2j])).tolist()
+    [[1.0, 2.0]]
+    """
+    if array.dtype.kind != "c":
+        return array
+    return numpy.stack([array.real, array.imag], axis=-1)
+
+
+def as_complex(array: numpy.ndarray) -> numpy.ndarray:
+    """Pairs along the last axis as complex numbers, to the same bits.
+
+    >>> as_complex(numpy.array([[1.0, 2.0]])).tolist()
+    [(1+2j)]
+    """
+    dtype = numpy.result_type(array.dtype, numpy.complex64)
+    return numpy.ascontiguousarray(array).view(dtype)[..., 0]
 
 
 def _keys(weight: ReachedWeight, declarations: Declarations) -> list[str]:
@@ -94,4 +125,4 @@ def _unusable(file: str | Path, how: str, why: str) -> NnfpError:
     return NnfpError(Diagnostic("weights-file", title, Label(NOWHERE)))
 
 
-__all__ = ["read", "write"]
+__all__ = ["as_complex", "as_real", "read", "write"]

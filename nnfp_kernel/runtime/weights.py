@@ -20,7 +20,9 @@ def first_value(weight: ReachedWeight, key: Array, declarations: Declarations, d
     """A weight's first value: an array (a tuple of them for a product).
 
     `key` is the session's; the path is folded in, so that a weight starts the same
-    whatever else the program holds. Raises NnfpError while a size is open.
+    whatever else the program holds. A complex weight is drawn with the variance that a
+    real one has, half of it in either part; `orthogonal` is then unitary. Raises NnfpError
+    while a size is open.
     """
     import jax
 
@@ -30,7 +32,10 @@ def first_value(weight: ReachedWeight, key: Array, declarations: Declarations, d
     arrays = []
     for position, array in enumerate(layout):
         part = jax.random.fold_in(own, position) if len(layout) > 1 else own
-        arrays.append(_draw(weight.initialiser, part, array.shape, len(weight.stacked), dtype))
+        own_dtype = jax.numpy.result_type(dtype, "complex64") if array.kind == "C" else dtype
+        arrays.append(
+            _draw(weight.initialiser, part, array.shape, len(weight.stacked), own_dtype)
+        )
     from .exchange import rebuild
 
     return rebuild(weight.type, iter(arrays), declarations)
@@ -73,7 +78,7 @@ def _initial(initialiser: Initialiser, key: Array, shape: Sequence[int], dtype: 
         case "normal":
             return argument * jax.random.normal(key, shape, dtype)
         case "uniform":
-            return jax.random.uniform(key, shape, dtype, -argument, argument)  # type: ignore[operator]
+            return _uniform(key, shape, dtype, argument)
         case "orthogonal":
             if len(shape) < 2:
                 return jax.random.normal(key, shape, dtype)
@@ -87,6 +92,18 @@ def _initial(initialiser: Initialiser, key: Array, shape: Sequence[int], dtype: 
             return _scaled(name, key, shape, dtype)
         case other:
             raise AssertionError(f"no initialiser called {other}")
+
+
+def _uniform(key: Array, shape: Sequence[int], dtype: Any, bound: Any) -> Array:
+    """Between two bounds; of complex numbers, both parts, with the variance of a real one."""
+    import jax
+    from jax import numpy as jnp
+
+    if jnp.dtype(dtype).kind != "c":
+        return jax.random.uniform(key, tuple(shape), dtype, -bound, bound)
+    part = jnp.finfo(dtype).dtype
+    parts = jax.random.uniform(key, (2, *shape), part, -bound, bound) / jnp.sqrt(2.0).astype(part)
+    return jax.lax.complex(parts[0], parts[1])
 
 
 def _scaled(name: str, key: Array, shape: Sequence[int], dtype: Any) -> Array:
