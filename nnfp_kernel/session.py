@@ -31,7 +31,16 @@ from .library import library
 from .primitives import BUILTINS, PRIMITIVES
 from .runtime import misfits, stored
 from .runtime.data import DataValue, nested
-from .runtime.exchange import Misfit, describe, match, paths_of, type_of, unflatten_paths
+from .runtime.exchange import (
+    Misfit,
+    describe,
+    flatten,
+    match,
+    paths_of,
+    rebuild,
+    type_of,
+    unflatten_paths,
+)
 from .runtime.function import Function, argument_name
 from .runtime.lower import DTYPES
 from .runtime.program import Program, trace_application
@@ -587,7 +596,8 @@ class Session:
                 match(weight.type, value, self.program.declarations, ".".join(path))
             except Misfit as misfit:
                 raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
-            fresh[path] = _Kept(t.show(weight.type), weight.initialiser, self._own(value))
+            own = self._own(value, weight.type)
+            fresh[path] = _Kept(t.show(weight.type), weight.initialiser, own)
         self._kept.update(fresh)
 
     def reset_weights(self, name: str | None = None) -> None:
@@ -675,13 +685,16 @@ class Session:
                 return weight
         raise KeyError(path)
 
-    def _own(self, value: Any) -> Any:
+    def _own(self, value: Any, type: t.Type) -> Any:
+        """A copy of a weight's value: an array of the caller's may change under it."""
         import jax
 
         self._require_precision()
-        dtype = DTYPES[self.program.precision]["R"]
-        # A copy: an array of the caller's may change under it.
-        return jax.tree.map(lambda leaf: jax.numpy.array(leaf, dtype), value)
+        dtypes, declarations = DTYPES[self.program.precision], self.program.declarations
+        arrays = flatten(
+            value, type, declarations, lambda leaf, kind: jax.numpy.array(leaf, dtypes[kind])
+        )
+        return rebuild(type, arrays, declarations)
 
     # --- inside -----------------------------------------------------------------------------
 

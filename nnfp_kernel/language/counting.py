@@ -17,6 +17,7 @@ from .telling import came
 from .types import (
     INT,
     Array,
+    C,
     Fin,
     Named,
     Product,
@@ -52,40 +53,87 @@ class Flatten(Constraint):
 @dataclass(kw_only=True, eq=False)
 class MatrixOf(Constraint):
     """`result` has the axes of `codomain`, then those of `domain`; a product counts as
-    one axis, in which its parts lie end to end."""
+    one axis, in which its parts lie end to end.
+
+    Between complex spaces it is complex. `real`, or where a space has numbers of both kinds,
+    it is real: then what is complex is one axis of real and then imaginary parts.
+    """
 
     domain: Type
     codomain: Type
     result: Type
+    real: bool = False
     kind: ClassVar[str] = "matrix"
 
     def attempt(self, solver: Solver) -> bool:
-        rows, columns = self._axes(solver, self.codomain), self._axes(solver, self.domain)
-        if rows is None or columns is None:
+        kinds = [kinds_of(solver, type_) for type_ in (self.domain, self.codomain)]
+        if any(each is None for each in kinds):
             return False
-        self.unify(solver, array(R, [*rows, *columns]), self.result)
+        scalar = R if self.real else field_of(*(each for each in kinds if each is not None))
+        rows, columns = (
+            self._axes(solver, type_, scalar == R) for type_ in (self.codomain, self.domain)
+        )
+        self.unify(solver, array(scalar, [*rows, *columns]), self.result)
         return True
 
-    def _axes(self, solver: Solver, type_: Type) -> list[Size] | None:
-        """The axes a space counts as; None while that is open."""
-        axes, tail = solver.spine(type_)
-        while isinstance(tail, Named) and tail.name in solver.carriers:
-            more, tail = solver.spine(solver.carriers[tail.name])
-            axes = [*axes, *more]
+    def _axes(self, solver: Solver, type_: Type, pairs: bool) -> list[Size]:
+        """The axes a space counts as; `pairs`: a complex number counts as two real ones."""
+        axes, tail = carried(solver, type_)
         if isinstance(tail, Product):
             total = as_size(0)
             for item in tail.items:
-                inner = self._axes(solver, item)
-                if inner is None:
-                    return None
-                total = total + product_of(inner)
+                total = total + product_of(self._axes(solver, item, pairs))
             return [product_of(list(axes)) * total]
-        if solver.is_open(tail) or is_rigid(tail):
-            return None
-        return list(axes)
+        return [product_of(list(axes)) * 2] if pairs and tail == C else list(axes)
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
-        return f"{show(self.result)} = matrix {show(self.domain)} {show(self.codomain)}"
+        name = "realMatrix" if self.real else "matrix"
+        return f"{show(self.result)} = {name} {show(self.domain)} {show(self.codomain)}"
+
+
+@dataclass(kw_only=True, eq=False)
+class FieldOf(Constraint):
+    """`field` is C for a complex space, else R."""
+
+    type: Type
+    field: Type
+    kind: ClassVar[str] = "matrix"
+
+    def attempt(self, solver: Solver) -> bool:
+        kinds = kinds_of(solver, self.type)
+        if kinds is None:
+            return False
+        self.unify(solver, field_of(kinds), self.field)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.field)} = scalar {show(self.type)}"
+
+
+def carried(solver: Solver, type_: Type) -> tuple[list[Size], Type]:
+    """The axes of a type and what is under them, inside of representations too."""
+    axes, tail = solver.spine(type_)
+    while isinstance(tail, Named) and tail.name in solver.carriers:
+        more, tail = solver.spine(solver.carriers[tail.name])
+        axes = [*axes, *more]
+    return list(axes), tail
+
+
+def kinds_of(solver: Solver, type_: Type) -> frozenset[Type] | None:
+    """What a space is built from: R, C, both or nothing; None while that is open."""
+    _, tail = carried(solver, type_)
+    if isinstance(tail, Product):
+        parts = [kinds_of(solver, item) for item in tail.items]
+        known = [each for each in parts if each is not None]
+        return frozenset().union(*known) if len(known) == len(parts) else None
+    if solver.is_open(tail) or is_rigid(tail):
+        return None
+    return frozenset((C if tail == C else R,))
+
+
+def field_of(*kinds: frozenset[Type]) -> Type:
+    """C where all numbers are complex, else R."""
+    return C if frozenset().union(*kinds) == {C} else R
 
 
 @dataclass(kw_only=True, eq=False)

@@ -16,7 +16,8 @@ After `where`, separated by commas:
     c = matmul a b    vectors and matrices, as `@`
     b = flatten a     all entries in one axis
     b = reshape a     the axes of the brackets, as many entries
-    m = matrix a b    the axes of b, then those of a
+    m = matrix a b    the axes of b, then those of a; `realMatrix`: of R in any case
+    c = scalar a      C for a complex space, else R
     b = bools a       the same axes, of Bool
     b = reals a       the same axes, of R
     index i n         i is Fin[n] or Int
@@ -39,7 +40,7 @@ from typing import Protocol
 
 from . import syntax
 from .constraints import Class, Constraint
-from .counting import Flatten, Index, MatrixOf, Reshape, SizeAtLeast, SizeLeast
+from .counting import FieldOf, Flatten, Index, MatrixOf, Reshape, SizeAtLeast, SizeLeast
 from .declarations import Declarations, Reader, rigid_reader
 from .functors import Layer, Payload
 from .lifting import Lift, MatMul, SameAxes
@@ -126,8 +127,13 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
             return MatMul(left=named(left), right=named(right), result=named(result))
         case [result, "=", "flatten", operand]:
             return Flatten(type=named(operand), flat=named(result))
-        case [result, "=", "matrix", domain, codomain]:
-            return MatrixOf(domain=named(domain), codomain=named(codomain), result=named(result))
+        case [result, "=", "matrix" | "realMatrix" as word, domain, codomain]:
+            return MatrixOf(
+                domain=named(domain), codomain=named(codomain), result=named(result),
+                real=word == "realMatrix",
+            )  # fmt: skip
+        case [result, "=", "scalar", operand]:
+            return FieldOf(type=named(operand), field=named(result))
         case [result, "=", "reshape", operand]:
             return Reshape(type=named(operand), shaped=named(result))
         case [result, "=", "bools", operand]:

@@ -316,7 +316,28 @@ def _adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
 def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
-    return structure.matrix(context.builder, linear.linear_map)
+    made = structure.matrix(context.builder, linear.linear_map)
+    _require_complex_linear(context, linear, made, "matrix")
+    return made
+
+
+def _real_matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
+    return structure.matrix(context.builder, linear.linear_map, real=True)
+
+
+def _require_complex_linear(context: Tracer, linear: LinearValue, made: Wire, what: str) -> None:
+    """Between complex spaces, a map with a complex matrix and trace: L (i u) = i L u."""
+    types = (*linear.linear_map.domain, *linear.linear_map.codomain)
+    if made.type.kind != "C" and types and all(type.kind == "C" for type in types):
+        way_out = "realMatrix l" if what == "matrix" else "trace (realMatrix l)"
+        context.fail(
+            "not-complex-linear",
+            f"this map is linear over R only: it has no complex {what}",
+            "What conjugates, or takes real parts, is not linear in complex factors.",
+            f"As a map of real and imaginary parts: `{way_out}`.",
+        )
 
 
 def _diagonal(context: Tracer, use: Occurrence, value: Value) -> Value:
@@ -327,7 +348,9 @@ def _diagonal(context: Tracer, use: Occurrence, value: Value) -> Value:
 
 def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
-    return structure.trace(context.builder, linear.linear_map)
+    made = structure.trace(context.builder, linear.linear_map)
+    _require_complex_linear(context, linear, made, "trace")
+    return made
 
 
 def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
@@ -410,8 +433,17 @@ builtin(
 builtin(
     Builtin(
         "matrix", "(a -o b) -> m where m = matrix a b", 1, _matrix,
-        doc="A linear map as an array: codomain axes, then domain axes.",
+        doc="A linear map as an array: codomain axes, then domain axes; over C complex, of a map "
+        "that is complex-linear.",
         example="matrix (derivative (\\x -> x * x) [1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "realMatrix", "(a -o b) -> m where m = realMatrix a b", 1, _real_matrix,
+        doc="A linear map as a real array. Of complex spaces, each side is one axis: the real "
+        "parts, then the imaginary parts.",
+        example="realMatrix (derivative conj [1, 2i])",
     )
 )  # fmt: skip
 builtin(
@@ -423,8 +455,9 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "trace", "(a -o a) -> R", 1, _trace,
-        doc="The trace of a linear map, by its structure where it has one.",
+        "trace", "(a -o a) -> c where c = scalar a", 1, _trace,
+        doc="The trace of a linear map, by its structure where it has one; over C a complex "
+        "number, of a map that is complex-linear.",
         example="trace (derivative (\\x -> x * x) [1, 2])",
     )
 )  # fmt: skip

@@ -33,9 +33,7 @@ def first_value(weight: ReachedWeight, key: Array, declarations: Declarations, d
     for position, array in enumerate(layout):
         part = jax.random.fold_in(own, position) if len(layout) > 1 else own
         own_dtype = jax.numpy.result_type(dtype, "complex64") if array.kind == "C" else dtype
-        arrays.append(
-            _draw(weight.initialiser, part, array.shape, len(weight.stacked), own_dtype)
-        )
+        arrays.append(_draw(weight.initialiser, part, array.shape, len(weight.stacked), own_dtype))
     from .exchange import rebuild
 
     return rebuild(weight.type, iter(arrays), declarations)

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from ...graph.graph import Builder, Wire
 from ..maps import LinearMap, Types
 from . import banded, operations
-from .forms import Form, Scaling, Sparse, Zero
+from .forms import Form, Scaling, Sparse, Zero, as_real
 from .operations import Iteration
 from .probes import flat, parts
 from .recognise import recognise
@@ -37,14 +37,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def matrix(builder: Builder, map: LinearMap) -> Wire:
+def matrix(builder: Builder, map: LinearMap, *, real: bool = False) -> Wire:
     """The array of a linear map: the axes of its codomain, then those of its domain.
 
     A product, on either side, becomes one axis with all its entries. Over C it is a
     complex matrix where the map is proved to be complex-linear; else the real matrix,
     of the real and then the imaginary parts of each array, with one axis on each side.
+    `real` asks for that one in any case.
     """
-    form = recognise(map)
+    form = as_real(map) if real else recognise(map)
     entries = operations.matrix(builder, form)
     axes = (*_axes(map.codomain, form), *_axes(map.domain, form))
     return builder.emit("reshape", entries, shape=axes)

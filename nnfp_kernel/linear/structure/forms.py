@@ -193,6 +193,11 @@ def entry_counts(types: Types, kind: str) -> int:
     return sum(type.size * (2 if kind == "R" and type.kind == "C" else 1) for type in types)
 
 
+def as_real(map: LinearMap) -> Form:
+    """A map over R, of which nothing more is known."""
+    return Opaque(entry_counts(map.codomain, "R"), entry_counts(map.domain, "R"), "R", map)
+
+
 def size_of(map: LinearMap) -> tuple[int, int, str, LinearMap]:
     """The first fields of a form that stands for a map: over C where it is complex-linear,
     else over R, with the real and the imaginary parts of complex entries."""
