@@ -31,7 +31,16 @@ from ..language.diagnostics import NnfpError
 from ..language.sizes import constant
 from .graph import ArrayType, Builder, Elsewhere, TreeLoop, Wire
 from .sequences import longest, over, present, where
-from .values import Declarations, Extent, NotFirstOrder, OpenSize, Value, holds_sequence, known
+from .values import (
+    Declarations,
+    Extent,
+    Held,
+    NotFirstOrder,
+    OpenSize,
+    Value,
+    holds_sequence,
+    known,
+)
 
 if TYPE_CHECKING:
     from .trace import Keys, Tracer
@@ -72,6 +81,7 @@ class ForestShape:
     reads: int
     width: int
     shared: bool = False
+    alike: int = 0  # forests of one number have trees of the same shapes
 
     @property
     def rows(self) -> int:
@@ -217,7 +227,7 @@ def forestable(type: t.Type, declarations: Declarations) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Forest:
+class Forest(Held):
     """Trees on wires.
 
     `kinds`, where there are several with children, has for each step which one. `payload`
@@ -233,6 +243,7 @@ class Forest:
     payload: Mapping[Kind | str, tuple[Wire, ...]]
     place: tuple[Builder, Keys] | None = None  # of a shared forest: where it is reduced
     own: Own | None = None  # of a shared forest: an example's own of the roots' results
+    origin: int = 0  # which of the forests among the arguments has its schedule
 
     @classmethod
     def make(
@@ -260,6 +271,100 @@ class Forest:
             kinds=None if self.kinds is None else renew(self.kinds),
             payload={key: renew(wires) for key, wires in self.payload.items()},
         )
+
+    @property
+    def wires(self) -> list[Wire]:
+        return [wire for own in self.payload.values() for wire in own]
+
+    def refilled(self, change: Callable[[Wire], Wire]) -> Forest:
+        return replace(
+            self, payload={k: tuple(map(change, own)) for k, own in self.payload.items()}
+        )
+
+    def like(self, other: Held) -> bool:
+        return (
+            isinstance(other, Forest)
+            and (self.type, self.shape) == (other.type, other.shape)
+            and [wire.type for wire in self.wires] == [wire.type for wire in other.wires]
+        )
+
+
+HOLE = t.Named("hole", ())  # in place of the payload in a type
+
+
+def mapped(
+    tracer: Tracer,
+    forests: Sequence[Forest],
+    made: t.Named,
+    change: Callable[[t.Type, Sequence[Value]], Value],
+) -> Forest:
+    """Trees of the shape of all `forests`, of type `made`: `change` on each piece of payload,
+    of a type with HOLE in place of the last parameter. Raises NoForest."""
+    first = forests[0]
+    if first.place is not None:
+        if tracer.branching:
+            raise NoForest(made)
+        try:
+            with tracer.inside(*first.place):
+                payload = _changed(tracer, forests, made, change)
+        except Elsewhere:
+            raise NoForest(made) from None
+    else:
+        payload = _changed(tracer, forests, made, change)
+    return replace(first, type=made, payload=payload)
+
+
+def _changed(
+    tracer: Tracer,
+    forests: Sequence[Forest],
+    made: t.Named,
+    change: Callable[[t.Type, Sequence[Value]], Value],
+) -> dict[Kind | str, tuple[Wire, ...]]:
+    holed = t.Named(made.name, (*made.arguments[:-1], HOLE))
+    types = [*(forest.type for forest in forests), made, holed]
+    each = [Constructors.of(type, tracer.declarations) for type in types]
+    own = each[0]
+
+    def lifted(wires: Sequence[Wire], axes: Sequence[int], parts: Sequence[Part]) -> list[Wire]:
+        """The change over so many axes in front."""
+        if axes:
+            body = lambda inner: lifted(inner, axes[1:], parts)  # noqa: E731
+            return list(tracer.map_wires(axes[0], wires, body))
+        supply = iter(wires)
+        values = [
+            tracer.rebuild(part.type, [next(supply) for _ in tracer.layout(part.type)])
+            for part in parts[:-2]
+        ]
+        value = change(parts[-1].type, values)
+        if tracer.doubt().wire is not None:
+            raise NoForest(made)
+        return tracer.flatten(value, parts[-2].type)
+
+    found: dict[Kind | str, tuple[Wire, ...]] = {}
+    for key in forests[0].payload:
+        kind = key if isinstance(key, Kind) else Kind(key)
+        name = kind.constructor
+        supplies = [iter(forest.payload[key]) for forest in forests]
+        lengths = [full for full in own.sequences(name) if not (kind.leaf and full)]
+        new, *_ = ([next(supply) for _ in lengths] for supply in supplies)
+        for parts in zip(*(one.parts(name) for one in each), strict=True):
+            if parts[0].type == own.type or own.missing(kind, parts[0]):
+                continue
+            pieces = [
+                [next(supply) for _ in tracer.layout(part.type)]
+                for supply, part in zip(supplies, parts, strict=False)
+            ]
+            if not t.mentions(parts[-1].type, HOLE):
+                new += pieces[0]
+                continue
+            front = _axes_before(pieces[0][0], tracer.layout(parts[0].type)[0])
+            new += lifted([wire for piece in pieces for wire in piece], front, parts)
+        found[key] = tuple(new)
+    return found
+
+
+def _axes_before(wire: Wire, array: ArrayType) -> tuple[int, ...]:
+    return wire.type.shape[: wire.type.rank - array.rank]
 
 
 def forest_layout(type: t.Named, shape: ForestShape, declarations: Declarations) -> list[ArrayType]:
@@ -366,6 +471,87 @@ def _roots(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> 
         if Constructors.of(forest.type, tracer.declarations).bounded:
             raise
         raise NoForest(result) from None
+
+
+# --- a child beside its result ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Subtree:
+    """A child while the algebra of a paramorphism looks at its node: of a tree in a forest
+    only what catamorphisms make of it is known, those that were asked for before."""
+
+    type: t.Named
+    known: tuple[tuple[object, Value], ...]
+
+    def reduced(self, of: object, algebra: Algebra, result: t.Type) -> Value:
+        """What the catamorphism `of` makes of it. Raises Wanted for one that is new."""
+        for other, value in self.known:
+            if other == of:
+                return value
+        raise Wanted(of, algebra, result)
+
+
+class Wanted(Exception):
+    """A catamorphism that an algebra asks for at a child."""
+
+    def __init__(self, of: object, algebra: Algebra, result: t.Type) -> None:
+        super().__init__()
+        self.of, self.algebra, self.result = of, algebra, result
+
+
+_MOST_ASKED = 8  # catamorphisms at a child; one that is made anew for each node never ends
+
+
+def reduce_with_trees(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> Value:
+    """The paramorphism: `algebra` is given pairs of a child and its result.
+
+    All that is asked of a child is reduced with it, in one loop whose rows are the results
+    of all. Raises NoForest where a child is used otherwise than by a catamorphism.
+    """
+    asked: list[Wanted] = []
+    constructors = Constructors.of(forest.type, tracer.declarations)
+
+    def every(name: str, fields: tuple[Value, ...]) -> Value:
+        def only(k: int) -> tuple[Value, ...]:
+            return _children(constructors, name, fields, lambda values: values[k])
+
+        def beside(values: Value) -> Value:
+            known = tuple((one.of, values[k]) for k, one in enumerate(asked, 1))
+            return Subtree(forest.type, known), values[0]
+
+        rest = [one.algebra(name, only(k)) for k, one in enumerate(asked, 1)]
+        return (algebra(name, _children(constructors, name, fields, beside)), *rest)
+
+    while len(asked) <= _MOST_ASKED:
+        types = t.Product((result, *(one.result for one in asked)))
+        try:
+            return reduce_forest(tracer, forest, every, types)[0]
+        except Wanted as wanted:
+            asked.append(wanted)
+        except Elsewhere:  # what is asked at a child knows something of the node
+            break
+    raise NoForest(result)
+
+
+def _children(
+    constructors: Constructors,
+    name: str,
+    fields: tuple[Value, ...],
+    change: Callable[[Value], Value],
+) -> tuple[Value, ...]:
+    """The fields with `change` on what stands in place of each child."""
+
+    def field(type: t.Type, value: Value) -> Value:
+        if type == constructors.type:
+            return change(value)
+        if not t.mentions(type, constructors.type):
+            return value
+        if isinstance(type, t.Product):
+            return tuple(field(item, part) for item, part in zip(type.items, value, strict=True))
+        raise NoForest(type)  # a sequence of trees beside their results
+
+    return tuple(map(field, constructors.fields[name], fields))
 
 
 class _Doubted(Exception):
@@ -627,6 +813,7 @@ class _Node:
 
 
 __all__ = [
-    "Constructors", "Forest", "ForestShape", "Kind", "NoForest", "Part", "forest_layout",
-    "forestable", "own_layout", "payload_layout", "reduce_forest",
+    "HOLE", "Constructors", "Forest", "ForestShape", "Kind", "NoForest", "Part", "Subtree",
+    "forest_layout", "forestable", "mapped", "own_layout", "payload_layout", "reduce_forest",
+    "reduce_with_trees",
 ]  # fmt: skip

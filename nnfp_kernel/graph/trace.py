@@ -25,7 +25,7 @@ from ..language.reach import WeightPath, reached, size_open
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import Forest, NoForest, reduce_forest
+from .forest import Forest, NoForest, Subtree, reduce_forest
 from .graph import (
     ArrayType,
     Builder,
@@ -604,7 +604,7 @@ class Tracer:
                 return self._test_all(items, value)
             case p.MatchConstructor() if isinstance(value, Grown):
                 return self._test(pattern, opened(self, value))
-            case p.MatchConstructor() if isinstance(value, Forest):
+            case p.MatchConstructor() if isinstance(value, Forest | Subtree):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
@@ -776,14 +776,15 @@ class Tracer:
                     lambda layer: self._match(as_tree(functor, layer), alternatives, env, result),
                     result,
                 )  # fmt: skip
-        if isinstance(tree, Forest):
+        if isinstance(tree, Forest | Subtree):
             type = tree.type
-            return reduce_forest(
-                self,
-                tree,
-                lambda name, fields: self._algebra(type, name, fields, alternatives, env),
-                result,
-            )
+
+            def algebra(name: str, fields: tuple[Value, ...]) -> Value:
+                return self._algebra(type, name, fields, alternatives, env)
+
+            if isinstance(tree, Subtree):
+                return tree.reduced((alternatives, env), algebra, result)
+            return reduce_forest(self, tree, algebra, result)
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
             return self._match(tree, alternatives, env, result)

@@ -18,6 +18,7 @@ value says, not the type: one constructor serves both lengths.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass
@@ -94,6 +95,23 @@ class Sequence:
     @property
     def extent(self) -> Extent:
         return Extent(self.capacity, self.length)
+
+
+class Held(ABC):
+    """A value that is made of wires, though no type says of which: a forest."""
+
+    @property
+    @abstractmethod
+    def wires(self) -> list[Wire]:
+        """What it is made of, for a derivative."""
+
+    @abstractmethod
+    def refilled(self, change: Callable[[Wire], Wire]) -> Held:
+        """The same with other wires, asked for in that order."""
+
+    @abstractmethod
+    def like(self, other: Held) -> bool:
+        """Whether two are of one shape."""
 
 
 @dataclass(frozen=True)
@@ -339,6 +357,8 @@ def spread(value: Value) -> list[Wire]:
             return spread(fields[name])
         case Wire():
             return [value]
+        case Held():
+            return value.wires
         case _:
             raise NotFirstOrder(getattr(value, "type", t.UNIT))
 
@@ -356,6 +376,8 @@ def refilled(value: Value, change: Callable[[Wire], Wire]) -> Value:
             return Variant(type, name, {name: refilled(fields[name], change)})
         case Wire():
             return change(value)
+        case Held():
+            return value.refilled(change)
         case _:
             raise NotFirstOrder(getattr(value, "type", t.UNIT))
 
@@ -373,6 +395,8 @@ def same_shape(one: Value, other: Value) -> bool:
             return left == right and same_shape(one.fields[left], other.fields[right])
         case Wire(), Wire():
             return one.type == other.type
+        case Held(), Held():
+            return one.like(other)
         case _:
             return False
 

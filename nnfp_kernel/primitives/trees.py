@@ -7,8 +7,10 @@ schemes: Meijer, Fokkinga and Paterson 1991; of the base functor: Kmett's recurs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..graph.forest import HOLE, Forest, NoForest, mapped, reduce_with_trees
 from ..graph.grown import (
     MOST,
     Functor,
@@ -85,8 +87,14 @@ def _para(context: Tracer, use: Occurrence, algebra: Value, tree: Value) -> Valu
     result = use.result(2)
     if isinstance(tree, Grown):
         return reduce(context, tree, algebra, result, with_trees=True)
-    whole = _named(tree)
     layer_type = _layer_type(use)
+
+    def layer(constructor: str, fields: tuple[Value, ...]) -> Value:
+        return algebra(Variant(layer_type, f"{constructor}F", {f"{constructor}F": fields}))
+
+    if isinstance(tree, Forest):
+        return reduce_with_trees(context, tree, layer, result)
+    whole = _named(tree)
     pair = t.Product((whole, result))
 
     def at(node: Value) -> Value:
@@ -96,7 +104,7 @@ def _para(context: Tracer, use: Occurrence, algebra: Value, tree: Value) -> Valu
             context.reduced(value, field, whole, pair, lambda child: (child, at(child)))
             for field, value in zip(declared, node.fields[constructor], strict=True)
         )
-        return algebra(Variant(layer_type, f"{constructor}F", {f"{constructor}F": fields}))
+        return layer(constructor, fields)
 
     return at(tree)
 
@@ -192,6 +200,35 @@ def _payload(context: Tracer, before: t.Type, after: t.Type) -> _Payload:
     return _Payload(context, declared, before, after)
 
 
+def _in_forest(
+    of: _Payload, forests: tuple[Forest, ...], made: t.Named, change: Callable[..., Value]
+) -> Forest:
+    """`change` on the payload of forests whose trees have the same shapes: it is handed the
+    declared type of a piece of payload, and of each forest the value."""
+    whole = t.Named(of.declared.name, of.declared.arguments)
+    if any(one.arguments[:-1] != made.arguments[:-1] for one in (f.type for f in forests)):
+        raise NoForest(whole)
+    return mapped(
+        of.context, forests, made,
+        lambda type, values: change(_with_parameter(type, of.last), *values),
+    )  # fmt: skip
+
+
+def _with_parameter(type: t.Type, last: t.Type) -> t.Type:
+    """The declared type of payload, out of that with a hole in place of the parameter."""
+    if type == HOLE:
+        return last
+    match type:
+        case t.Array(element=element, length=length):
+            return t.Array(_with_parameter(element, last), length)
+        case t.Product(items=items):
+            return t.Product(tuple(_with_parameter(item, last) for item in items))
+        case t.Named(name=name, arguments=items):
+            return t.Named(name, tuple(_with_parameter(item, last) for item in items))
+        case _:
+            return type
+
+
 def _mapped(of: _Payload, declared: t.Type, value: Value, function: Value) -> Value:
     """A value of `declared` with `function` on its payload."""
     context = of.context
@@ -222,6 +259,9 @@ def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value)
     context = of.context
     made = of.new(declared)
     assert isinstance(made, t.Named)
+    if isinstance(value, Forest):
+        change = lambda type, part: _mapped(of, type, part, function)  # noqa: E731
+        return _in_forest(of, (value,), made, change)
     if isinstance(value, Grown):
         functor = functor_of(made, context.declarations)
         assert functor is not None
@@ -341,6 +381,11 @@ def _zip_tree(context: Tracer, use: Occurrence, pair: Value) -> Value:
     both = use.domains()[0]
     assert isinstance(both, t.Product)
     of = _payload(context, both.items[0], use.result(1))
+    if all(isinstance(tree, Forest) for tree in pair):
+        if pair[0].shape != pair[1].shape:  # a mistake: it shows tree by tree
+            raise NoForest(both)
+        change = lambda type, one, two: _zipped(of, type, one, two)  # noqa: E731
+        return _in_forest(of, pair, of.after, change)
     return _zipped(of, of.declared, *pair)
 
 

@@ -14,6 +14,7 @@ there: no value comes up that would not come up anyway, and nobody reads its res
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,6 +139,19 @@ class Flat:
             numpy.array(per, integers), numpy.array(height, integers), longest, payload,
         )  # fmt: skip
 
+    def same_shape(self, other: Flat) -> bool:
+        """Whether two trees have the same nodes and children, in sequences as many."""
+        return all(
+            map(
+                numpy.array_equal,
+                (self.kind, self.parent, self.offset, self.longest),
+                (other.kind, other.parent, other.offset, other.longest),
+            )
+        ) and all(
+            numpy.array_equal(own.lengths, theirs.lengths)
+            for own, theirs in zip(self.payload, other.payload, strict=True)
+        )
+
     def with_lengths_of(self, other: Flat) -> Flat:
         """A tangent of `other`, in which () may stand for a sequence of what cannot move.
         Raises ValueError where the two differ in shape."""
@@ -149,6 +163,11 @@ class Flat:
             raise ValueError("trees of different shapes")
         payload = []
         for own, theirs in zip(self.payload, other.payload, strict=True):
+            if len(own.columns) != len(theirs.columns):  # of other payload
+                if not numpy.array_equal(own.lengths, theirs.lengths):
+                    raise ValueError("sequences of different lengths")
+                payload.append(own)
+                continue
             columns = []
             for mine, like in zip(own.columns, theirs.columns, strict=True):
                 if mine.runs and [*map(len, mine.arrays)] != [*map(len, like.arrays)]:
@@ -373,6 +392,7 @@ class PackedTrees(Packed):
     declarations: Declarations
     batch: bool = False
     each: bool = False
+    alike: int = 0  # of one number are those whose trees have the same shapes
 
     @classmethod
     def of(
@@ -423,11 +443,11 @@ class PackedTrees(Packed):
     def structure(self) -> ForestShape:
         shapes = [plan.room for plan in self._plans]
         if not self.each:
-            return replace(shapes[0], shared=self.batch)
+            return replace(shapes[0], shared=self.batch, alike=self.alike)
         if not shapes:
             constructors = Constructors.of(self.type, self.declarations)
             shapes = [replace(Plan(constructors, (), self.declarations).room, trees=1)]
-        return common_shape(shapes)
+        return replace(common_shape(shapes), alike=self.alike)
 
     def arrays(self, number: Callable[[Array, str], Array]) -> Iterator[Array]:
         """In the order of `forest_layout`; with one forest for each, over all trees."""
@@ -442,9 +462,41 @@ class PackedTrees(Packed):
             else:
                 yield number(numpy.zeros((0, *array.shape)), array.kind)
 
+    def alike_with(self, others: Sequence[PackedTrees]) -> PackedTrees:
+        """The same, with the number of the first whose trees have its trees' shapes."""
+        mine = [flat for plan in self._plans for flat in plan.flats]
+        for other in others:
+            theirs = [flat for plan in other._plans for flat in plan.flats]
+            if len(mine) == len(theirs) and all(map(Flat.same_shape, mine, theirs)):
+                return self._numbered(other.alike)
+        return self._numbered(1 + max(other.alike for other in others)) if others else self
+
+    def _numbered(self, alike: int) -> PackedTrees:
+        again = replace(self, alike=alike)
+        again.__dict__["_plans"] = self._plans
+        return again
+
+    def planted(self, type: t.Named, k: int, arrays: Sequence[Array]) -> DataValue:
+        """A tree of the shape of the k-th, of `type`, with this payload."""
+        plan = self._plans[k if self.each else 0].of_type(type)
+        return plan.trees(arrays, self.structure, fresh=True)[0 if self.each else k]
+
+    def payload_of(
+        self, type: t.Named, k: int, tree: Any, number: Callable[[Array, str], Array]
+    ) -> list[Array]:
+        """The payload of a tree of that shape, a cotangent of one that was planted."""
+        plan = self._plans[k if self.each else 0].of_type(type)
+        one = replace(self, trees=(self.trees[k],), type=type, batch=False, each=False)
+        one.__dict__.update(_plans=[plan], structure=replace(self.structure, shared=False))
+        moved = one.tangent(tree)
+        arrays = list(moved.arrays(number))
+        own = payload_layout(plan.constructors, self.structure, self.declarations).values()
+        return arrays[len(arrays) - sum(map(len, own)) :]
+
     def tangent(self, tree: Any) -> PackedTrees:
         """A tangent of the one tree: of its shape, with () in the place of what cannot move."""
-        ((own,),) = [plan.flats for plan in self._plans]
+        (plan,) = self._plans
+        own = plan.flats[0]
         moved = replace(self, trees=(tree,))
         try:
             constructors = Constructors.of(self.type, self.declarations)
@@ -454,7 +506,8 @@ class PackedTrees(Packed):
             raise Misfit(
                 describe(tree), "a tree of the same shape", "the tangent of the tree"
             ) from None
-        moved.__dict__["_plans"] = moved._planned([flat])
+        moved.__dict__["_plans"] = [Plan(constructors, [flat], self.declarations, plan.frame)]
+        moved.__dict__["structure"] = replace(self.structure, shared=False)
         return moved
 
     def unpacked(self, arrays: Iterator[Array]) -> Any:
@@ -512,6 +565,47 @@ def packed(
             return value
         case _:
             return value
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A tree that a forest gave, before its shape is put to it: that of the trees of one of
+    the forests among the arguments."""
+
+    origin: int
+    type: t.Named
+    payload: tuple[Array, ...]
+
+
+def forests_in(value: Any) -> list[PackedTrees]:
+    """The packed trees in a value, in order."""
+    if isinstance(value, tuple | list):
+        return [found for part in value for found in forests_in(part)]
+    return [value] if isinstance(value, PackedTrees) else []
+
+
+def planted(value: Any, forests: Sequence[PackedTrees], k: int = 0) -> Any:
+    """An answer with its trees as trees."""
+    if isinstance(value, Planted):
+        return forests[value.origin].planted(value.type, k, value.payload)
+    if isinstance(value, tuple | list):
+        return type(value)(planted(part, forests, k) for part in value)
+    return value
+
+
+def numbered(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments in which packed trees of the same shapes are known to be alike."""
+    seen: list[PackedTrees] = []
+
+    def one(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(one, value))
+        if isinstance(value, PackedTrees):
+            value = value.alike_with(seen)
+            seen.append(value)
+        return value
+
+    return one(values) if len(forests_in(values)) > 1 else values
 
 
 def packed_like(value: Any, tangent: Any) -> Any:
@@ -809,14 +903,23 @@ class Plan:
 
     # --- trees again ------------------------------------------------------------------------
 
-    def trees(self, payload: Sequence[Array], shape: ForestShape) -> list[DataValue]:
-        """The trees again with other payload: its arrays as `arrays` gives them."""
+    def of_type(self, type: t.Named) -> Plan:
+        """The same for trees of these shapes with payload of another type."""
+        made = copy.copy(self)
+        made.constructors = Constructors.of(type, self.declarations)
+        return made
+
+    def trees(
+        self, payload: Sequence[Array], shape: ForestShape, *, fresh: bool = False
+    ) -> list[DataValue]:
+        """The trees again with other payload: its arrays as `arrays` gives them. It is a
+        gradient, in the form of theirs, or `fresh`, values of its own."""
         supply = iter(payload)
         given: dict[Kind | str, list[Array]] = {
             key: [next(supply) for _ in arrays]
             for key, arrays in payload_layout(self.constructors, shape, self.declarations).items()
         }
-        rows = [_Rows(self, self._payload(k), given, shape) for k in range(len(self.names))]
+        rows = [_Rows(self, self._payload(k), given, shape, fresh) for k in range(len(self.names))]
         start, made = 0, []
         for flat in self.flats:
             children: list[list[DataValue]] = [[] for _ in flat.nodes]
@@ -847,10 +950,14 @@ class _Joined:
             if part.type != plan.constructors.type
             for array in plan.declarations.layout(part.type)
         ]
-        self.columns = [[one.columns[j] for one in payload] for j in range(len(self.parts))]
+        self.payload = payload
         count = len(plan.constructors.sequences(name))
         lengths = [one.lengths for one in payload]
         self.lengths = numpy.concatenate(lengths) if lengths else numpy.zeros((0, count), int)
+
+    @property
+    def columns(self) -> list[list[Column]]:
+        return [[one.columns[j] for one in self.payload] for j in range(len(self.parts))]
 
     @cached_property
     def starts(self) -> Indices:
@@ -904,8 +1011,9 @@ class _Rows:
         joined: _Joined,
         given: Mapping[Kind | str, Sequence[Array]],
         shape: ForestShape,
+        fresh: bool,
     ) -> None:
-        self.plan, self.joined, self.shape = plan, joined, shape
+        self.plan, self.joined, self.shape, self.fresh = plan, joined, shape, fresh
         self.constructors = plan.constructors
         self.fields = self.constructors.fields[joined.name]
         self.full = self.constructors.sequences(joined.name)
@@ -973,12 +1081,17 @@ class _Rows:
         row, sequences = self.joined.number[place], itertools.count()
         declarations = self.plan.declarations
 
+        def made(type: t.Type, value: Any, own: list[Array]) -> Any:
+            if self.fresh:
+                return rebuild(type, iter(own), declarations)
+            return _moved(value, type, iter(own), declarations)
+
         def field(type: t.Type, value: Any, parts: Iterator[list[Array]], at: Any) -> Any:
             if type == self.constructors.type:
                 return children.pop()
             if self.constructors.whole(type):
                 own = [array if isinstance(array, tuple) else array[at] for array in next(parts)]
-                return _moved(value, type, iter(own), declarations)
+                return made(type, value, own)
             match type:
                 case t.Product(items=items):
                     pairs = zip(items, value, strict=True)
@@ -992,7 +1105,7 @@ class _Rows:
                         whole = t.Array(element, constant(count))
                         run = slice(start, start + count)
                         own = [a if isinstance(a, tuple) else a[run] for a in inside[0]]
-                        return _moved(value, whole, iter(own), declarations)
+                        return made(whole, value, own)
                     each = enumerate(value, start)
                     return [field(element, one, iter(inside), k) for k, one in each]
                 case t.Array(element=element):

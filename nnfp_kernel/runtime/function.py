@@ -43,7 +43,15 @@ from .exchange import (
     rebuild,
     unflatten_paths,
 )
-from .forest import packed, packed_like
+from .forest import (
+    PackedTrees,
+    Planted,
+    forests_in,
+    numbered,
+    packed,
+    packed_like,
+    planted,
+)
 from .lower import DTYPES, lower
 from .program import (
     Program,
@@ -326,7 +334,7 @@ class Function:
         """
         call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
-        return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)))
+        return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)), inputs)
 
     def __call__(self, *inputs: Any, key: Array = None, train: bool = False) -> Any:
         """The value with the session's current weights.
@@ -360,19 +368,32 @@ class Function:
         if self._are_lists(inputs):
             return lists.answers(self, weights, inputs, key, train)
         try:
-            call, inputs, _ = self._prepared_batch(inputs, train)
+            call, inputs, count = self._prepared_batch(inputs, train)
         except NoForest:
             answers = self._each(inputs, key, lambda example, own: self.apply(
                 weights, *example, key=own, train=train
             ))  # fmt: skip
             return stacked(answers)
         arrays = self._arrays(call, weights, inputs, key)
-        return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)))
+        results = call.traced.checked(call.traced.run(*arrays))
+        return self._rebuilt(call, results, inputs, count)
 
-    def _rebuilt(self, call: Call, arrays: Iterable[Array]) -> Any:
+    def _rebuilt(
+        self,
+        call: Call,
+        arrays: Iterable[Array],
+        inputs: Sequence[Any],
+        batch: int | None = None,
+    ) -> Any:
         """The answer that these arrays make up, in the form Python people expect."""
         try:
-            return call.traced.answer.rebuild(iter(arrays))
+            answer = call.traced.answer.rebuild(iter(arrays))
+            forests = forests_in(inputs)
+            if not forests:
+                return answer
+            if batch is None or not isinstance(answer, list):
+                return planted(answer, forests)
+            return [planted(one, forests, k) for k, one in enumerate(answer)]
         except NotConcrete:
             raise misfits.constructor_not_known(self) from None
 
@@ -395,10 +416,10 @@ class Function:
         forward, backward, count = call.split
         results = forward(*arrays)
         outputs, kept = call.traced.checked(results[:count]), results[count:]
-        value = self._rebuilt(call, outputs)
+        value = self._rebuilt(call, outputs, inputs)
 
         def pullback(cotangent: Any) -> tuple[Any, ...]:
-            given = self._cotangents(call, cotangent, outputs)
+            given = self._cotangents(call, cotangent, outputs, inputs)
             return self._gradients(call, weights, inputs, backward(*kept, *given))
 
         return value, pullback
@@ -425,7 +446,7 @@ class Function:
             next(moves) if wire.type.differentiable else value if k in answer.tags else ()
             for k, (wire, value) in enumerate(zip(wires, values, strict=True))
         ]
-        return self._rebuilt(call, values), self._rebuilt(call, tangents)
+        return self._rebuilt(call, values, inputs), self._rebuilt(call, tangents, inputs)
 
     def _check_tangents(self, call: Call, inputs: Sequence[Any], tangents: Sequence[Any]) -> None:
         """A tangent has the type of what it moves; in the place of what cannot move
@@ -621,7 +642,7 @@ class Function:
                 whole.append(packed(domain, value, self.program.declarations, where, **how))
             except Misfit as misfit:
                 raise misfits.input_misfit(self, misfit, k - 1) from None
-        return tuple(whole)
+        return numbered(tuple(whole))
 
     def _packed_tangents(self, inputs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         moved = list(tangents)
@@ -826,8 +847,15 @@ class Function:
             found.append(shaped(type, value, iter(parts), declarations))
         return self.weight_gradients(call, weights, supply), *found
 
-    def _cotangents(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
+    def _cotangents(
+        self, call: Call, cotangent: Any, outputs: Sequence[Array], inputs: Sequence[Any]
+    ) -> list[Array]:
         number = numbers(self.program.precision)
+        forests = forests_in(inputs)
+        if forests:
+            cotangent = self._uprooted(
+                call.traced.answer.rebuild(iter(outputs)), cotangent, forests
+            )
         flat = self._tagged(call, cotangent, outputs) or list(_leaves(cotangent))
         lengths = call.traced.answer.lengths
         wires = [wire for k, wire in enumerate(call.traced.answers) if k not in lengths]
@@ -859,6 +887,22 @@ class Function:
                 whole[index] = leaf
         pairs = zip(own, columns, strict=True)
         return [column for wire, column in pairs if wire.type.differentiable]
+
+    def _uprooted(self, answer: Any, cotangent: Any, forests: Sequence[PackedTrees]) -> Any:
+        """A cotangent in which there is the payload of a tree where a forest gave one."""
+        if isinstance(answer, Planted):
+            number = numbers(self.program.precision)
+            try:
+                payload = forests[answer.origin].payload_of(answer.type, 0, cotangent, number)
+            except Misfit as misfit:
+                raise misfits.cotangent_misfit(self, cotangent, misfit.expected) from None
+            return tuple(payload)
+        if isinstance(answer, tuple | list) and isinstance(cotangent, tuple | list):
+            if len(answer) != len(cotangent):
+                raise misfits.cotangent_misfit(self, cotangent)
+            pairs = zip(answer, cotangent, strict=True)
+            return tuple(self._uprooted(part, other, forests) for part, other in pairs)
+        return cotangent
 
     def _tagged(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         """The cotangent of data whose constructors are only known by their tags, laid out as

@@ -7,6 +7,7 @@ argument, a weight, a weight held constant, or the random key.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from ..graph.forest import Forest, ForestShape, NoForest, Own
+from ..graph.forest import Constructors, Forest, ForestShape, Kind, NoForest, Own
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
@@ -58,6 +59,7 @@ from .exchange import (
     tags_of,
     with_tags,
 )
+from .forest import Planted
 from .lower import DTYPES, Compiled, Precision, lower
 
 Array = Any
@@ -241,6 +243,7 @@ def trace_application(
         present=sources[1],
         extents=extents,
     )
+    values = _with_origins(values)
     tracer.forests = any(map(holds_forest, values.values()))
     environment = Environment(Scope(sources[0]))
     try:
@@ -515,6 +518,18 @@ def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
     return place[value]
 
 
+def _with_origins(values: dict[str, Value]) -> dict[str, Value]:
+    """Arguments in which each forest knows which one it is."""
+    number = itertools.count()
+
+    def one(value: Value) -> Value:
+        if isinstance(value, tuple):
+            return tuple(map(one, value))
+        return replace(value, origin=next(number)) if isinstance(value, Forest) else value
+
+    return {name: one(value) for name, value in values.items()}
+
+
 def holds_forest(value: Value) -> bool:
     return any(map(holds_forest, value)) if isinstance(value, tuple) else isinstance(value, Forest)
 
@@ -556,7 +571,7 @@ def _rebuilder(
 ) -> Callable[[Iterator[Array]], Any]:
     declarations = tracer.declarations
     if isinstance(value, Forest):
-        raise NoForest(type)
+        return _forest_rebuilder(value, tracer, made)
     if isinstance(value, Variant) and value.constructor is not None:
         # The constructor is known, so only its own fields are there: trees come out too.
         fields = declarations.constructors(value.type)[value.constructor]
@@ -597,6 +612,29 @@ def _rebuilder(
             )
         ) from None
     return lambda arrays: rebuild(type, arrays, declarations, like=value)
+
+
+def _forest_rebuilder(
+    forest: Forest, tracer: Tracer, made: list[tuple[Wire, bool]]
+) -> Callable[[Iterator[Array]], Any]:
+    """Trees by their payload: the shape is that of an argument, which a call knows."""
+    if forest.shape.shared:  # each example needs a forest of its own
+        raise NoForest(forest.type)
+    constructors = Constructors.of(forest.type, tracer.declarations)
+    for key, wires in forest.payload.items():
+        kind = key if isinstance(key, Kind) else Kind(key)
+        tags = [
+            tag
+            for part in constructors.parts(kind.constructor)
+            if part.type != forest.type and not constructors.missing(kind, part)
+            for tag in tags_of(part.type, tracer.declarations)
+        ]
+        lengths = [False] * (len(wires) - len(tags))
+        made.extend(zip(wires, [*lengths, *tags], strict=True))
+    count = len(forest.wires)
+    return lambda arrays: Planted(
+        forest.origin, forest.type, tuple(next(arrays) for _ in range(count))
+    )
 
 
 def _grown_rebuilder(

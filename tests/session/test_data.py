@@ -210,11 +210,14 @@ def test_a_tree_may_be_ten_thousand_nodes_deep(session: nnfp.Session) -> None:
 
 
 def test_a_tree_too_deep_to_be_traced_is_told(session: nnfp.Session) -> None:
-    session.run("deeper : Tree R -> Tree R\ndeeper = mapData square")
-    text = "(Node (Leaf 1) " * 100 + "(Leaf 2)" + ")" * 100
+    session.run(
+        "deeper : Tree R -> Tree R\ndeeper = mapData square\n"
+        "turned : Tree R -> Tree R\nturned = cata { Leaf x -> Leaf x; Node l r -> Node r l }"
+    )
+    text = "(Node (Leaf 1) " * 3000 + "(Leaf 2)" + ")" * 3000
     assert session["deeper"](nnfp.tree(text)) == nnfp.tree(text.replace("2", "4"))
     with pytest.raises(nnfp.NnfpError, match="too deep to be traced"):
-        session["deeper"](nnfp.tree("(Node (Leaf 1) " * 3000 + "(Leaf 2)" + ")" * 3000))
+        session["turned"](nnfp.tree(text))
 
 
 @pytest.mark.parametrize(

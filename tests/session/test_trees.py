@@ -387,6 +387,81 @@ def test_what_cannot_move_has_the_tangent_zero(tangents: nnfp.Session) -> None:
     assert found == nnfp.tree("(Mixed 12 0 [8, 10])")
 
 
+# --- as forests: no shape is compiled again ------------------------------------------------------
+
+FORESTS = """
+data Rose a = Rose a [Rose a]
+leaves = cata { Leaf x -> 1; Node l r -> l + r }
+height = cata { Leaf x -> 0; Node l r -> 1 + max l r }
+paired layer = case layer of
+  { LeafF x -> x * x; NodeF (a, x) (b, y) -> x * leaves a + y * leaves b + height b }
+para2 : Tree R -> R
+para2 = para paired
+stepped : Tree R -> Tree R
+stepped t = zipTreeWith (\\(x, g) -> x - 0.1 * g) (t, grad total (mapData sin t))
+product : (Tree R, Tree R) -> R
+product p = total (zipTreeWith (\\(x, y) -> x * y) p)
+pairs : Rose R -> Rose (R, R)
+pairs = mapData (\\x -> (x, x * x))
+known layer = case layer of
+  { LeafF x -> x; NodeF (a, x) (b, y) -> (cata { Leaf z -> z * x; Node l r -> l + r }) a + y }
+knowing : Tree R -> R
+knowing = para known
+"""
+
+SHAPES = [
+    "(Node (Leaf 1) (Node (Leaf 2) (Node (Leaf 3) (Leaf 4))))",
+    "(Node (Node (Node (Leaf 1) (Leaf 2)) (Leaf 3)) (Leaf 4))",
+    "(Node (Leaf 3) (Node (Node (Leaf 1) (Leaf 2)) (Leaf 4)))",
+]
+
+
+def test_what_is_made_of_a_tree_by_its_shape_compiles_once(session: nnfp.Session) -> None:
+    session.run(FORESTS)
+    trees = [nnfp.tree(text) for text in SHAPES]
+
+    def paired(t: Any) -> float:
+        if t.constructor == "Leaf":
+            return float(t.fields[0]) ** 2
+        a, b = t.fields
+        return paired(a) * len(numbers(a)) + paired(b) * len(numbers(b)) + depth(b)
+
+    def depth(t: Any) -> int:
+        return 0 if t.constructor == "Leaf" else 1 + max(map(depth, t.fields))
+
+    assert [float(session["para2"](t)) for t in trees] == [paired(t) for t in trees]
+    for t in trees:
+        moved = [x - 0.1 for x in numbers(t)]
+        assert numbers(session["stepped"](t)) == pytest.approx(moved)
+        assert float(session["product"]((t, t))) == sum(x * x for x in numbers(t))
+    for name in ("para2", "stepped", "product"):
+        assert session[name].compilations == 1
+    assert [numbers(t) for t in session["stepped"](trees)] == [
+        pytest.approx([x - 0.1 for x in numbers(t)]) for t in trees
+    ]
+    with pytest.raises(nnfp.NnfpError, match="example 1 of the batch"):
+        session["product"]([(trees[0], trees[0]), (trees[0], trees[1])])
+    # What is asked of a child knows of the node: one shape after the other, and right.
+    assert float(session["knowing"](nnfp.tree("(Node (Leaf 2) (Leaf 3))"))) == 2 * 2 + 3
+
+
+def test_a_tree_that_a_forest_gives_has_its_derivatives(session: nnfp.Session) -> None:
+    if "pairs" not in session.names:
+        session.run(FORESTS)
+    rose = nnfp.tree("(Rose 1 [(Rose 2 [(Rose 3 [])]) (Rose 4 [])])")
+    value, pullback = session["pairs"].vjp({}, rose)
+    text = "(Rose (1, 1) [(Rose (2, 4) [(Rose (3, 9) [])]) (Rose (4, 16) [])])"
+    assert value == nnfp.tree(text)
+    # x + 2 x · x² for the cotangent (x, x²)
+    assert pullback(value)[1] == nnfp.tree("(Rose 3 [(Rose 18 [(Rose 57 [])]) (Rose 132 [])])")
+    _, tangent = session["pairs"].jvp(({}, rose), ({}, rose))
+    assert tangent == nnfp.tree(
+        "(Rose (1, 2) [(Rose (2, 8) [(Rose (3, 18) [])]) (Rose (4, 32) [])])"
+    )
+    with pytest.raises(nnfp.NnfpError, match="the same shape"):
+        pullback(nnfp.tree("(Rose (1, 1) [])"))
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
