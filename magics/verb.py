@@ -41,18 +41,19 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Something to see: its text, its HTML, and the Python value behind it."""
+    """Something to see: its text, its HTML, its LaTeX, and the Python value behind it."""
 
     text: str
     html: str = ""
     value: Any = field(default=None, repr=False)
+    latex: str = ""
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
-        bundle = {"text/plain": self.text}
-        return {**bundle, "text/html": self.html} if self.html else bundle
+        forms = {"text/html": self.html, "text/latex": self.latex}
+        return {"text/plain": self.text} | {kind: form for kind, form in forms.items() if form}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .primitive import Parameters, Primitive
 Primitives: TypeAlias = Mapping[str, Primitive]
 Law: TypeAlias = Callable[["Simplifier", Parameters, tuple[Wire, ...]], Wire | None]
 Labels: TypeAlias = tuple[int, ...]
+Fired: TypeAlias = "Counter[tuple[str, str]]"  # laws by name and statement: how often
 
 
 class Simplifier(Builder):
@@ -29,6 +30,8 @@ class Simplifier(Builder):
 
     def __init__(self, primitives: Primitives, parent: Builder | None = None):
         super().__init__(primitives, parent)
+        # What fires is told where somebody asks (views/steps.py), at no cost otherwise.
+        self.fired: Fired | None = parent.fired if isinstance(parent, Simplifier) else None
         self._known: dict[Any, Wire] = {}
         self.uses: Counter[Wire] = Counter()  # as far as they are known beforehand
 
@@ -46,11 +49,20 @@ class Simplifier(Builder):
             for law in self.laws(name):
                 wire = law(self, operation.parameters, own)
                 if wire is not None:
+                    if self.fired is not None:
+                        self.tell(law.__name__, law.__doc__ or "")
                     break
             else:
                 (wire,) = super().add(operation, own)
             self._known[key] = wire
+        elif self.fired is not None:
+            self.tell("common_subexpression", "equal nodes are made once (CSE)")
         return (wire,)
+
+    def tell(self, name: str, statement: str) -> None:
+        """A law fired: where that is asked for, it is counted."""
+        if self.fired is not None:
+            self.fired[name.replace("_", " "), " ".join(statement.split())] += 1
 
     def laws(self, name: str) -> Sequence[Law]:
         """The laws of the primitive `name`, in the order in which they are tried."""

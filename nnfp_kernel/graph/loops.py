@@ -94,6 +94,10 @@ class _Split:
     def put(self) -> list[Wire]:
         self._before_loop()
         sums, late = self._plan()
+        if sums:
+            self.builder.tell("accumulate", "a sum over all steps is one product of all steps")
+        if late:
+            self.builder.tell("after the loop", "what no later step needs is made after the loop")
         wanted = [*self.outputs, *sums.values()]
         tail = [wire for wire in dict.fromkeys(wanted) if wire in late]
         following = self._part(tail, lambda wire: wire in self.varying and wire not in late)
@@ -121,6 +125,7 @@ class _Split:
             and node.outputs[0] not in moving
         ]
         if early:
+            self.builder.tell("before the loop", "W @ x_t is one product for all steps")
             self._outside(self._part(early), early)
 
     def _fixed_operand(self, node: Node) -> int:

@@ -14,25 +14,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .graph import Graph, Map
-from .laws import LAWS, Law, Primitives, Simplifier
+from .laws import LAWS, Fired, Law, Primitives, Simplifier
 from .loops import put_loop, put_tree_loop
 from .vectorise import Rebuild
 
 __all__ = ["LAWS", "Simplifier", "optimise", "tidy", "vectorise"]
 
 
-def vectorise(primitives: Primitives, graph: Graph) -> Graph:
+def vectorise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:
     """The graph with its maps turned into primitives over one more axis, simplified.
 
     Done before differentiation: so the gradient of a weight over a batch is one product,
     and that of a convolution is convolutions. A choice whose selector differs between
     elements stays a Map of that choice alone, so that its derivative is the derivative
-    of the branch taken; `optimise` resolves it. Otherwise no Map remains.
+    of the branch taken; `optimise` resolves it. Otherwise no Map remains. `fired` counts
+    the laws that were applied, by name and statement.
     """
-    return Rebuild(primitives).graph(graph)
+    rebuild = Rebuild(primitives)
+    rebuild.fired = fired
+    return rebuild.graph(graph)
 
 
-def optimise(primitives: Primitives, graph: Graph) -> Graph:
+def optimise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:
     """The graph as it is lowered. Differentiate before, not after.
 
     >>> from nnfp_kernel.primitives import PRIMITIVES
@@ -44,6 +47,7 @@ def optimise(primitives: Primitives, graph: Graph) -> Graph:
     0
     """
     rebuild = Rebuild(primitives, True, put_loop, put_tree_loop)
+    rebuild.fired = fired
     return rebuild.graph(graph)
 
 

@@ -33,7 +33,7 @@ from .graph import (
     subgraphs,
     subgraphs_together,
 )
-from .laws import Primitives, Simplifier
+from .laws import Fired, Primitives, Simplifier
 
 Flags: TypeAlias = Sequence[bool]
 Place: TypeAlias = dict[Wire, Wire]
@@ -61,10 +61,13 @@ class Rebuild:
         self.put_tree_loop = put_tree_loop or _tree_loop_as_it_is
         self.alive: set[Wire] = set()
         self.uses: Counter[Wire] = Counter()
+        self.fired: Fired | None = None  # where the laws that fire are counted, if anywhere
 
     def start(self) -> Simplifier:
         """A builder for a graph of its own."""
-        return Simplifier(self.primitives)
+        builder = Simplifier(self.primitives)
+        builder.fired = self.fired
+        return builder
 
     def graph(self, graph: Graph, wanted: Flags | None = None) -> Graph:
         """The graph again, with the same inputs and the outputs wanted."""
@@ -115,6 +118,9 @@ class Rebuild:
         flags = [k >= each.shared for k in range(len(operands))]
         if self._irreducible(each):
             return self._left(builder, each.body, operands, flags, each.length)
+        builder.tell(
+            "vectorise", "map (f >> g) = map f >> map g, each a primitive with an axis more"
+        )
         made, mapped = self.batch(builder, each.body, operands, flags, each.length)
         return self._repeated(builder, node.outputs, made, mapped, each.length)
 

@@ -368,7 +368,7 @@ def _parts(
     primitive = call.primitive
 
     def part(map: LinearMap, *inputs: Variable) -> None:
-        parts.append(Part(map, inputs, (result,), builder.origin))
+        parts.append(Part(map, inputs, (result,), builder.origin, primitive.name, primitive.kind))
 
     match primitive.kind:
         case "elementwise":
@@ -513,7 +513,7 @@ def _map(
         map = MapL(kept.cell(network), each.length, kept.shared, kept.found(made), flags, summed)
         given = tuple(trace.variable[wire] for wire in node.inputs if wire in trace.variable)
         results = _results(trace, [node.outputs[k] for k in reached])
-        trace.parts.append(Part(map, given, results, builder.origin))
+        trace.parts.append(Part(map, given, results, builder.origin, "map", "map"))
     return made[: len(outputs)]
 
 
@@ -564,7 +564,7 @@ def _loop(
         wires = [node.inputs[k] for k in order]
         given = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
         results = _results(trace, [node.outputs[k] for k in (*states, *stacks)])
-        trace.parts.append(Part(map, given, results, builder.origin))
+        trace.parts.append(Part(map, given, results, builder.origin, "loop", "loop"))
     return made[: len(outputs)]
 
 
@@ -597,7 +597,7 @@ def _while(
     wires = [*(node.inputs[first + k] for k in states), *(node.inputs[k] for k in shared)]
     into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
     out_of = _results(trace, [node.outputs[1 + k] for k in states])
-    trace.parts.append(Part(map, into, out_of, builder.origin))
+    trace.parts.append(Part(map, into, out_of, builder.origin, "while", "while"))
     return made
 
 
@@ -624,9 +624,9 @@ def _fixpoint(
     solve = SolveL(inverted, fixpoint.positive, fixpoint.tolerance)
     moved = tuple(Variable(type) for type in direct.codomain)
     into = tuple(trace.variable[node.inputs[k]] for k in shared)
-    trace.parts.append(Part(direct, into, moved, builder.origin))
+    trace.parts.append(Part(direct, into, moved, builder.origin, "equation", "fixpoint"))
     out_of = _results(trace, [node.outputs[k] for k in states])
-    trace.parts.append(Part(solve, moved, out_of, builder.origin))
+    trace.parts.append(Part(solve, moved, out_of, builder.origin, "fixpoint", "fixpoint"))
     return made
 
 
@@ -682,7 +682,7 @@ def _tree_loop(
         into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
         places = [*moving, *(tree.rows + k - made for k in stacks)]
         out_of = _results(trace, [node.outputs[k] for k in places])
-        trace.parts.append(Part(map, into, out_of, builder.origin))
+        trace.parts.append(Part(map, into, out_of, builder.origin, "cata", "tree"))
     return results[: tree.rows + len(outputs) - made]
 
 
@@ -736,7 +736,7 @@ def _choose(
         map = ChooseL(selector, cells, tuple(residuals))
         into = tuple(trace.variable[wire] for wire in node.inputs[1:] if wire in trace.variable)
         out_of = _results(trace, [node.outputs[k] for k in reached])
-        trace.parts.append(Part(map, into, out_of, builder.origin))
+        trace.parts.append(Part(map, into, out_of, builder.origin, "if", "choice"))
     return made[: len(wanted)]
 
 

@@ -704,6 +704,8 @@ class Part:
     inputs: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     origin: Span | None = None
+    function: str = ""  # what it is the derivative of: a primitive, `map`, `loop`
+    kind: str = ""  # by which rule
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -751,7 +753,7 @@ class Network(LinearMap):
 
     def adjoint(self) -> Network:
         parts = tuple(
-            Part(part.map.adjoint(), part.outputs, part.inputs, part.origin)
+            replace(part, map=part.map.adjoint(), inputs=part.outputs, outputs=part.inputs)
             for part in reversed(self.parts)
         )
         return Network(self.outputs, parts, self.inputs)
@@ -769,10 +771,7 @@ class Network(LinearMap):
         return _fixed(part.map for part in self.parts)
 
     def substitute(self, renaming: Renaming) -> Network:
-        parts = tuple(
-            Part(part.map.substitute(renaming), part.inputs, part.outputs, part.origin)
-            for part in self.parts
-        )
+        parts = tuple(replace(part, map=part.map.substitute(renaming)) for part in self.parts)
         return Network(self.inputs, parts, self.outputs)
 
     def useful(self) -> Network:

@@ -551,7 +551,7 @@ class Function:
 
         `.adjoint()` is its adjoint. Inputs only tell the shapes, where the type does not.
         """
-        return (self._prepared(inputs, False)[0] if inputs else self.sample()).derivative
+        return self.call_for(*inputs).derivative
 
     def cost(self, *inputs: Any) -> Cost:
         """How many operations and bytes the value and its adjoint take, and the memory

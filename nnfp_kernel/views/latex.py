@@ -49,7 +49,8 @@ _SIGNS = {
     ":": ":", "?": "?", "′": "′", r"\partial": "∂", r"\gets": "←", r"\to": "→", "/": "/", "*": "*",
 }  # fmt: skip
 _LATEX = {sign: latex for latex, sign in _SIGNS.items()} | {
-    "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}",
+    "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}", ">>": r"\mathbin{\gg}", "@": "@",
+    "&&&": r"\mathbin{\&\&\&}", "|||": r"\mathbin{|||}", "***": r"\mathbin{{*}{*}{*}}",
 }  # fmt: skip
 _RELATIONS = frozenset("=<>≤≥≠∼∧∨↦≶,:?←∈")
 _SUMS = frozenset("+−⧺")
@@ -59,7 +60,7 @@ _FENCE_GLYPHS = {
     r"\lVert": "‖", r"\rVert": "‖", r"\lvert": "|", r"\rvert": "|", r"\langle": "⟨",
     r"\rangle": "⟩",
 }  # fmt: skip
-_SCRIPT_LETTERS = {"N": "𝒩", "U": "𝒰", "B": "ℬ"}
+_SCRIPT_LETTERS = {"N": "𝒩", "U": "𝒰", "B": "ℬ", "F": "ℱ"}
 _FUNCTIONS = frozenset(["tanh", "sin", "cos", "tan", "log", "exp", "max", "min", "det"])
 _TOKEN = re.compile(r"\x01\d+\x02|\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S")
 
@@ -161,7 +162,8 @@ class _Reader:
             case r"\operatorname" | r"\mathrm":
                 return Letter(self.word())
             case r"\mathcal":
-                return Letter(_SCRIPT_LETTERS[self.word()])
+                word = self.word()
+                return Letter(_SCRIPT_LETTERS.get(word, word))
             case r"\mathbin":
                 self.word()
                 return Sign("⧺")
@@ -217,6 +219,7 @@ def _as_row(items: list[Formula]) -> Formula:
 _LATEX_LETTERS = {glyph: rf"\{name}" for name, glyph in GREEK.items()} | {
     "𝟏": r"\mathbf{1}",
     "Γ": r"\Gamma", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℬ": r"\mathcal{B}",
+    "ℱ": r"\mathcal{F}",
 }  # fmt: skip
 _LATEX_FENCES = {"‖": r"\Vert", "|": r"\vert", "⟨": r"\langle", "⟩": r"\rangle"}
 TALL = (Fraction, Cases, Root)  # what brackets grow around

@@ -38,6 +38,8 @@ class Mathematics:
     at: Formula  # its argument
     sections: tuple[Section, ...]
     folded: tuple[str, ...] = ()
+    inputs: tuple[Formula, ...] = ()  # the names of its inputs, and of what it gives
+    results: tuple[Formula, ...] = ()
 
     def section(self, title: str) -> tuple[Line, ...]:
         """The lines of one section; none where there is nothing to say."""
@@ -89,7 +91,11 @@ def mathematics(program: Program, name: str) -> Mathematics:
         else m.Words("")
     )
     kept = tuple(section for section in sections if section.lines)
-    return Mathematics(name, at, kept, tuple(reader.folded))
+    return Mathematics(
+        name, at, kept, tuple(reader.folded),
+        tuple(quantity.shown() for quantity in reader.inputs),
+        tuple(quantity.shown() for quantity in reader.results),
+    )  # fmt: skip
 
 
 def _worth_a_name(quantity: Quantity) -> bool:

@@ -26,8 +26,8 @@ from .latex import TALL
 
 
 def to_mathml(formula: Formula, display: bool = True) -> str:
-    """The MathML of a formula, which browsers draw by themselves, online or not."""
-    kind = ' display="block"' if display else ""
+    """The MathML of a formula on a line of its own, or within a line of text."""
+    kind = ' displaystyle="true"' if display else ""
     return f"<math{kind}>{_mathml(formula)}</math>"
 
 
@@ -57,8 +57,8 @@ def _mathml(formula: Formula) -> str:
                 return f"<msup>{_mathml(base)}{_mathml(sup)}</msup>"
             return f"<msubsup>{_mathml(base)}{_mathml(sub)}{_mathml(sup)}</msubsup>"
         case Bar(inside=inside):
-            line = f'<mo stretchy="{_wide(inside)}">¯</mo>'
-            return f'<mover accent="true">{_mathml(inside)}{line}</mover>'
+            bar = f'<mo stretchy="{_wide(inside)}">¯</mo>'
+            return f"<mover>{_mathml(inside)}{bar}</mover>"  # no accent: it would touch the letter
         case Fraction(top=top, bottom=bottom):
             return f"<mfrac>{_mathml(top)}{_mathml(bottom)}</mfrac>"
         case Root(inside=inside):

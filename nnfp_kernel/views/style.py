@@ -60,6 +60,34 @@ font:12px/18px var(--nn-ui);font-variant-numeric:tabular-nums}
 .nnfp .stats div{line-height:16px;font-size:11px;color:var(--nn-ink2)}
 .nnfp .stats b{display:block;font-size:13px;font-weight:600;color:var(--nn-ink);
 font-variant-numeric:tabular-nums}
+.nnfp .head{padding:2px 0 8px;white-space:pre-wrap}
+.nnfp .readings{display:flex;border:solid var(--nn-line);border-width:1px 0}
+.nnfp .readings section{flex:1 1 auto;min-width:0;padding:8px 16px 12px;
+border-left:1px solid var(--nn-hair);overflow-x:auto}
+.nnfp .readings section:first-child{padding-left:0;border-left:0}
+.nnfp .readings.rows-only{display:block}
+.nnfp .readings.rows-only section{padding-left:0;border-left:0;
+border-top:1px solid var(--nn-hair)}
+.nnfp .readings.rows-only section:first-child{border-top:0}
+.nnfp .readings.rows-only .maths{display:grid;gap:2px 36px;
+grid-template-columns:repeat(auto-fit,minmax(320px,max-content))}
+.nnfp .readings .title{font-weight:600;margin-bottom:6px}
+.nnfp .readings pre{margin:0 0 12px;padding:0;background:none;color:inherit;
+font:12px/18px var(--nn-code);white-space:pre}
+.nnfp .readings math{font-size:15px}.nnfp .readings .small math{font-size:12px}
+.nnfp .readings .formulas{margin:1px 0 9px}
+.nnfp .readings .formulas>div{display:flex;align-items:baseline;gap:18px;padding:2px 0;
+white-space:nowrap}
+.nnfp .readings .folded{margin:10px 0 4px;padding-top:8px;border-top:1px solid var(--nn-hair);
+font-weight:600}
+.nnfp .structure{display:flex;align-items:center;gap:26px;padding-top:10px}
+.nnfp .structure .patterns{display:flex;align-items:center;gap:10px}
+.nnfp .structure svg rect{fill:var(--nn-ink2)}
+.nnfp .structure svg rect.frame{fill:none;stroke:var(--nn-line)}
+.nnfp .structure .patterns:empty{display:none}
+.nnfp table.rows.steps td:first-child{min-width:230px;width:230px;
+font-family:var(--nn-ui);white-space:normal}
+.nnfp table.rows.steps td{font-family:var(--nn-ui)}
 """
 
 

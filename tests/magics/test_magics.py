@@ -11,6 +11,7 @@ import numpy
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 from nnfp_kernel import NnfpError
 from nnfp_kernel.magics.terminal import Printed
@@ -517,3 +518,16 @@ def test_time_measures_the_value_and_its_gradient(
     assert rows[1].startswith("forward")
     assert rows[2].startswith("with gradient")
     assert "For an input R[6]." in text
+
+
+def test_a_derivative_is_text_html_and_latex(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp -q\nlayer : R[2] ~> R[3]\nlayer x = tanh (?W @ x + ?b)")
+    with capture_output() as captured:
+        shell.run_line_magic("nnfp", "derivative layer")
+    (shown,) = captured.outputs
+    assert set(shown.data) == {"text/plain", "text/html", "text/latex"}
+    assert r"dy &= (1 - y^2) \odot W\,dx" in shown.data["text/latex"]
+    steps = told(shell, "%nnfp derivative layer --adjoint --steps", capsys)
+    assert "adjoint of a composition: (L >> M)† = M† >> L†" in steps

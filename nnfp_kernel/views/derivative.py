@@ -1,0 +1,381 @@
+"""A derivative in three readings: as a program, as linear maps, as mathematics.
+
+The readings are data; this module lays them out as text, as HTML in the house's style (the
+mathematics as MathML, which needs no network), and as LaTeX. `--steps` is the second one
+as it came about, law by law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy
+
+from ..language import types as t
+from ..language.diagnostics import NnfpError
+from ..language.palette import underlined
+from ..language.printer import show
+from ..language.syntax import Program
+from ..runtime.function import Function
+from . import formula as m
+from .formula import Formula
+from .latex import to_latex
+from .mathematics import Mathematics, mathematics
+from .mathml import to_mathml
+from .plain import to_plain
+from .steps import Derivation, Derivations, derivations
+from .structure import Structure, structure
+from .style import escape, page
+from .tape import Line
+from .terms import Derivative, derivative_definition
+
+T = TypeVar("T")
+TITLES = {
+    "value": "value",
+    "derivative": "derivative at",
+    "adjoint": "adjoint",
+    "weights": "for the weights",
+}
+NARROW = 34  # columns of a text that stands beside others
+CELL = 5  # pixels of an entry in a pattern
+FOLDED = 6  # definitions that stay names are shown below, so many at most
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What there is to show of a derivative; an empty reading is left out.
+
+    `program` are pieces of text, each under a heading in small print; `maps` is the
+    derivative in combinators, worked out; `folded` is the mathematics of the definitions
+    that stay names in that of this one.
+    """
+
+    name: str
+    type: str
+    derivative: str  # its type
+    program: tuple[tuple[str, Program], ...]
+    combined: tuple[tuple[str, Program], ...]  # the same with the map made of combinators
+    maps: Derivations | None
+    mathematics: Mathematics
+    folded: tuple[Mathematics, ...] = ()
+    structure: Structure | None = None
+    reps: tuple[str, ...] = ()
+    at: str = ""  # the value at a point that was asked for
+
+    @property
+    def results(self) -> tuple[tuple[str, Derivation], ...]:
+        """The derivative and its adjoint, in combinators."""
+        if self.maps is None:
+            return ()
+        return ("derivative", self.maps.derivative), ("adjoint", self.maps.adjoint)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a reading is too wide to stand beside the others, or alone."""
+        if not self.program:
+            return True
+        texts = [show(tree, width=NARROW) for _, tree in self.program]
+        texts += [to_plain(each.result) for _, each in self.results]
+        sizes = [m.size_of(line.right) for s in self.mathematics.sections for line in s.lines]
+        lines = [line for text in texts for line in text.split("\n")]
+        tall = any(text.count("\n") > 9 for text in texts)
+        return tall or max(map(len, lines), default=0) > NARROW or max(sizes, default=0) > 9
+
+
+def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] = ()) -> Readings:
+    """The readings of a function's derivative, `inputs` being a point for it.
+
+    What cannot be said in one of them, because a size is open or the language has no words
+    for it, is missing there.
+    """
+    program = function.program
+    found = mathematics(program, function.name)
+    written = {
+        combined: [
+            (said, made)
+            for said, adjoint in (("weights held constant", False), ("adjoint", True))
+            if (made := _written(function, adjoint, inputs, combined)) is not None
+        ]
+        for combined in (False, True)
+    }
+    types = [show(made.signature.type) for _, made in written[False][:1]]
+    return Readings(
+        function.name,
+        function.type,
+        types[0] if types else _type(function),
+        tuple((said, made.program) for said, made in written[False]),
+        tuple((said, made.program) for said, made in written[True]),
+        _tried(lambda: derivations(function, found, inputs)),
+        found,
+        tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
+        _tried(lambda: structure(function)),
+        tuple(reps),
+        _at(function, found, inputs) if inputs else "",
+    )
+
+
+def _at(function: Function, found: Mathematics, inputs: Sequence[Any]) -> str:
+    """The value at a point, and the gradient of a single number."""
+    value = numpy.asarray(function(*inputs))
+    names = to_plain(m.listed(found.inputs))
+    said = f"at {names} = {_numbers(inputs)}: {_numbers([value])}"
+    if value.shape == ():
+        _, pullback = function.vjp(function.session_weights(), *inputs)
+        _, *gradient = pullback(numpy.ones_like(value))
+        said += f", gradient {_numbers(gradient)}"
+    return said
+
+
+def _numbers(values: Any) -> str:
+    """Numbers as people read them."""
+    if isinstance(values, Sequence):
+        shown = [_numbers(each) for each in values]
+        return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
+    return numpy.array2string(numpy.asarray(values), precision=5, separator=", ", threshold=12)
+
+
+def _written(
+    function: Function, adjoint: bool, inputs: Sequence[Any], combined: bool
+) -> Derivative | None:
+    return _tried(lambda: derivative_definition(function, adjoint, inputs, combined=combined))
+
+
+def _tried(make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except NnfpError:
+        return None
+
+
+def _type(function: Function) -> str:
+    """a -> (a -o b), as far as the type is known."""
+    domains, result = t.uncurried(function.definition.scheme.type)
+    shown = [t.show(domain) for domain in domains]
+    given = shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
+    return " -> ".join([*shown, f"({given} -o {t.show(result)})"])
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def to_text(readings: Readings, adjoint: bool = False) -> str:
+    """Program and linear maps, as a terminal shows them; with `adjoint` only the adjoint."""
+    texts = _programs(readings.program, adjoint, 88)
+    texts += [
+        (f"{said}, as linear maps", text)
+        for said, text in _programs(readings.combined, adjoint, 88)
+    ]
+    if not texts:
+        lines = [line for section in _sections(readings.mathematics, adjoint) for line in section]
+        texts = [("as mathematics", "\n".join(to_plain(line.formula) for line in lines))]
+    parts = [f"-- {said}\n{text}" for said, text in texts]
+    if readings.structure is not None:
+        parts.append(f"-- structure: {readings.structure.words}; holds {readings.structure.holds}")
+    if readings.at:
+        parts.append(f"-- {readings.at}")
+    return "\n\n".join(parts)
+
+
+def _programs(
+    programs: Sequence[tuple[str, Program]], adjoint: bool, width: int
+) -> list[tuple[str, str]]:
+    kept = [each for each in programs if each[0] == "adjoint" or not adjoint]
+    return [(said, show(tree, width=width).strip()) for said, tree in kept]
+
+
+def _sections(found: Mathematics, adjoint: bool) -> list[tuple[Line, ...]]:
+    wanted = ("adjoint", "weights") if adjoint else tuple(TITLES)
+    return [section.lines for section in found.sections if section.title in wanted]
+
+
+def steps_to_text(readings: Readings, adjoint: bool = False) -> str:
+    """Law by law, as a terminal shows it."""
+    if readings.maps is None:
+        return f"The derivative of {readings.name} is too large to be followed law by law."
+    out = []
+    for said, found in readings.results:
+        if adjoint and said != "adjoint":
+            continue
+        out.append(f"-- {said}\n{to_plain(found.start)}")
+        for step in found.steps:
+            out.append(f"  {step.law}: {step.statement}")
+            if step.changes:
+                out += [f"    {to_plain(a)}  becomes  {to_plain(b)}" for a, b in step.changes]
+            else:
+                out.append(f"  = {to_plain(step.formula)}")
+        out += [f"  where {to_plain(a)} = {to_plain(b)}" for a, b in found.where]
+    out.append("-- laws of the graph that runs")
+    out += [f"  {count} x {name}: {statement}" for name, statement, count in readings.maps.graph]
+    return "\n".join(out)
+
+
+# --- HTML ---------------------------------------------------------------------------------------
+
+
+def to_html(readings: Readings, adjoint: bool = False) -> str:
+    """Three columns under the types; rows, where a reading is wide."""
+    columns = []
+    texts = _programs(readings.program, adjoint, 88 if readings.wide else NARROW)
+    if texts:
+        columns.append(_column("As a program", _texts(texts, readings.reps)))
+    results = [(s, each) for s, each in readings.results if s == "adjoint" or not adjoint]
+    if results:
+        columns.append(_column("As linear maps", _maps(results)))
+    formulas = _mathematics(readings.mathematics, adjoint)
+    for folded in readings.folded:
+        title = f'<div class="folded"><span class="code">{escape(folded.name)}</span></div>'
+        formulas += title + _mathematics(folded, adjoint)
+    columns.append(_column("As mathematics", formulas))
+    kind = "readings rows-only" if readings.wide else "readings"
+    body = f'{_head(readings)}<div class="{kind}">{"".join(columns)}</div>'
+    point = f'<div class="small code">{escape(readings.at)}</div>' if readings.at else ""
+    return page(body + point + _structure(readings.structure))
+
+
+def steps_to_html(readings: Readings, adjoint: bool = False) -> str:
+    """Law by law: the law's name and what it says on the left, the map on the right."""
+    if readings.maps is None:
+        said = steps_to_text(readings)
+        return page(f"<div>{escape(said)}</div>")
+    parts = []
+    for said, found in readings.results:
+        if adjoint and said != "adjoint":
+            continue
+        rows = _step("", "", [to_mathml(found.start)])
+        for step in found.steps:
+            if step.changes:
+                arrow = '<span class="small"> becomes </span>'
+                shown = [to_mathml(a, False) + arrow + to_mathml(b, False) for a, b in step.changes]
+            else:
+                shown = [to_mathml(step.formula)]
+            rows += _step(step.law, step.statement, shown)
+        for letter, stands in found.where:
+            rows += _step("where", "", [to_mathml(m.equation(letter, stands), False)])
+        parts.append(_column(said.capitalize(), f'<table class="rows steps">{rows}</table>'))
+    rows = "".join(
+        _step(name, f"{count} times" if count > 1 else "", [escape(statement)])
+        for name, statement, count in readings.maps.graph
+    )
+    if rows:
+        table = f'<table class="rows steps">{rows}</table>'
+        parts.append(_column("Laws of the graph that runs", table))
+    return page(_head(readings) + f'<div class="readings rows-only">{"".join(parts)}</div>')
+
+
+def _step(law: str, statement: str, shown: Sequence[str]) -> str:
+    said = f'<div>{escape(law)}</div><div class="small">{escape(statement)}</div>'
+    return f"<tr><td>{said}</td><td>{'<br/>'.join(shown)}</td></tr>"
+
+
+def _head(readings: Readings) -> str:
+    return (
+        f'<div class="code head">{escape(readings.name)} '
+        f"{underlined(readings.type, readings.reps)}"
+        f'<span class="small"> derivative </span>'
+        f"{underlined(readings.derivative, readings.reps)}</div>"
+    )
+
+
+def _maps(results: Sequence[tuple[str, Derivation]]) -> str:
+    parts = []
+    for said, found in results:
+        shown = [found.result] if said == "derivative" else [found.result, *_where(found)]
+        lines = "".join(f"<div><span>{to_mathml(each)}</span></div>" for each in shown)
+        parts.append(f'<div class="small">{said}</div><div class="formulas">{lines}</div>')
+    return "".join(parts)
+
+
+def _where(found: Derivation) -> list[Formula]:
+    return [m.equation(letter, stands) for letter, stands in found.where]
+
+
+def _structure(found: Structure | None) -> str:
+    """What the map was found to be, with the pattern of its parts."""
+    if found is None:
+        return ""
+    between = f'<span class="code">{escape(found.joined)}</span>'
+    pictures = between.join(_pattern(part.cells) for part in found.parts[:4])
+    size = f"{found.rows}×{found.columns}"
+    use = (
+        '<span class="code">diagonal</span>, <span class="code">trace</span> and '
+        '<span class="code">solve</span> use it; '
+        if found.rows == found.columns
+        else ""
+    )
+    said = (
+        f"<div>Structure: {escape(found.words)}.</div>"
+        f'<div class="small">Holds {escape(found.holds)}. {use}'
+        f'No {size} matrix is formed until <span class="code">matrix</span>.</div>'
+    )
+    return f'<div class="structure"><div class="patterns">{pictures}</div><div>{said}</div></div>'
+
+
+def _pattern(cells: Sequence[Sequence[bool]]) -> str:
+    """Where a matrix has entries, as a drawing."""
+    if not cells or not cells[0]:
+        return ""
+    side = f'width="{CELL - 1}" height="{CELL - 1}"'
+    squares = "".join(
+        f'<rect x="{CELL * k + 0.5}" y="{CELL * row + 0.5}" {side}/>'
+        for row, flags in enumerate(cells)
+        for k, flag in enumerate(flags)
+        if flag
+    )
+    width, height = CELL * len(cells[0]), CELL * len(cells)
+    frame = f'<rect class="frame" width="{width}" height="{height}"/>'
+    return (
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-label="pattern">{frame}{squares}</svg>'
+    )
+
+
+def _column(title: str, body: str) -> str:
+    return f'<section><div class="title">{title}</div>{body}</section>'
+
+
+def _texts(pieces: Sequence[tuple[str, str]], reps: Sequence[str]) -> str:
+    return "".join(
+        f'<div class="small">{escape(said)}</div><pre>{underlined(text, tuple(reps))}</pre>'
+        for said, text in pieces
+        if text
+    )
+
+
+def _mathematics(found: Mathematics, adjoint: bool = False) -> str:
+    parts = []
+    for section in found.sections:
+        if adjoint and section.title not in ("adjoint", "weights"):
+            continue
+        said = escape(TITLES[section.title])
+        if section.title == "derivative" and found.at != m.Words(""):
+            said = f"{said} {to_mathml(found.at, False)}"
+        lines = "".join(map(_line, section.lines))
+        formulas = f'<div class="formulas">{lines}</div>'
+        parts.append(f'<div><div class="small">{said}</div>{formulas}</div>')
+    return f'<div class="maths">{"".join(parts)}</div>'
+
+
+def _line(line: Line) -> str:
+    formula = to_mathml(line.formula)
+    where = ""
+    if line.range is not None:
+        where = f'<span class="small">{to_mathml(line.range, False)}</span>'
+    return f"<div><span>{formula}</span>{where}</div>"
+
+
+# --- LaTeX --------------------------------------------------------------------------------------
+
+
+def to_latex_display(readings: Readings, adjoint: bool = False) -> str:
+    """The mathematics as one display, for text/latex."""
+    every = [readings.mathematics, *readings.folded]
+    lines = [line for each in every for group in _sections(each, adjoint) for line in group]
+    return "$$\\begin{aligned}\n" + " \\\\\n".join(map(_aligned, lines)) + "\n\\end{aligned}$$"
+
+
+def _aligned(line: Line) -> str:
+    sign = to_latex(m.Sign(line.sign))
+    text = f"{to_latex(line.left)} &{sign} {to_latex(line.right)}"
+    return text if line.range is None else rf"{text} \qquad {to_latex(line.range)}"

@@ -1,0 +1,464 @@
+"""A derivative worked out law by law, and linear maps as formulas of combinators.
+
+    D layer x
+      chain rule                     D (W @ ·) >> D (+) >> D tanh
+      bilinear function              W · >> D (+) >> D tanh
+      elementwise function           W · >> D (+) >> diag(1 - y^2)
+      constant summand, identity     W · >> diag(1 - y^2)
+
+What a linear map refers to is written in the names of the program; the answer is `y`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..graph.graph import ArrayType, Builder, Call, Constant, Graph, Loop, Map, Node, Wire
+from ..graph.laws import Fired
+from ..graph.rewrite import optimise, vectorise
+from ..linear import laws
+from ..linear.differentiate import linearize
+from ..linear.laws import Adjoint, Differential
+from ..linear.maps import (
+    Add,
+    ChooseL,
+    Compose,
+    Copair,
+    DirectSum,
+    Dup,
+    Identity,
+    Inject,
+    LinearMap,
+    MapL,
+    Network,
+    Pair,
+    Project,
+    Recurrence,
+    Scale,
+    Section,
+    SolveL,
+    Sum,
+    TreeRecurrence,
+    WhileL,
+    Zero,
+)
+from ..runtime.function import Call as Traced
+from ..runtime.function import Function
+from . import formula as m
+from .formula import Formula
+from .latex import template
+from .mathematics import Mathematics
+
+_JOIN = {Compose: ">>", Sum: "+", Pair: "&&&", Copair: "|||", DirectSum: "***"}
+_SIGNS = {"add": "+", "subtract": "−", "contract": "@", "mul": "*", "divide": "/"}
+
+
+class Naming:
+    """What wires are called: a formula of the program's names, or a letter of its own.
+
+    `where` are the letters given to what would be long, with what they stand for.
+    """
+
+    LONG = 8
+
+    def __init__(self, names: Mapping[Wire, Formula], producers: Sequence[Builder]) -> None:
+        self.known = dict(names)
+        self.producers = producers
+        self.where: list[tuple[Formula, Formula]] = []
+        self.taken = set(names.values())
+
+    def of(self, wire: Wire) -> Formula:
+        if wire not in self.known:
+            self.known[wire] = self._made(wire)
+        return self.known[wire]
+
+    def _node(self, wire: Wire) -> Node | None:
+        for builder in self.producers:
+            if builder.owns(wire):
+                return builder.producer(wire)
+        return None
+
+    def _made(self, wire: Wire) -> Formula:
+        node = self._node(wire)
+        if node is None:
+            return m.symbol(wire.name.split(".")[-1]) if wire.name else self._letter()
+        found = self.formula(node)
+        if found is None:
+            return self._letter()
+        if m.size_of(found) > self.LONG:
+            letter = self._letter()
+            self.where.append((letter, found))
+            return letter
+        return found
+
+    def element(self, wire: Wire, index: Formula) -> Formula:
+        """The element of a wire at an index; of what a loop stacks, what one step computes."""
+        node = None if wire in self.known else self._node(wire)
+        if node is None or not isinstance(node.operation, Loop | Map):
+            return m.indexed(self.of(wire), index)
+        operation = node.operation
+        body, shared = operation.body, operation.shared
+        carried = operation.carried if isinstance(operation, Loop) else 0
+        names = {w: self.of(o) for w, o in zip(body.inputs[:shared], node.inputs, strict=False)}
+        after = m.plus if isinstance(operation, Loop) and operation.reverse else m.minus
+        letters = [m.symbol(name) for name in ("s", "c", "q", "p", "r")]
+        for k in range(carried):
+            state = letters[k % len(letters)]
+            names[body.inputs[shared + k]] = m.indexed(state, after(index, m.ONE))
+            names[body.outputs[k]] = m.indexed(state, index)
+        for inner, outer in zip(
+            body.inputs[shared + carried :], node.inputs[shared + carried :], strict=False
+        ):
+            names[inner] = m.indexed(self.of(outer), index)
+        inside = _Inside(names, body, self)
+        return inside.of(body.outputs[node.outputs.index(wire)])
+
+    def _letter(self) -> Formula:
+        names = ("h", "u", "v", "p", "q", "r", *(f"h{k}" for k in range(1, 1000)))
+        letter = next(s for s in map(m.symbol, names) if s not in self.taken)
+        self.taken.add(letter)
+        return letter
+
+    def formula(self, node: Node) -> Formula | None:
+        """What a node computes; None for a loop."""
+        if isinstance(node.operation, Constant):
+            value = node.operation.value
+            return m.Digits(f"{value.item():.4g}") if value.size == 1 else None
+        if not isinstance(node.operation, Call):
+            return None
+        operands = [self.of(wire) for wire in node.inputs]
+        wide = node.outputs[0].type.rank > 0
+        return called(node.operation.primitive, node.operation.parameters, operands, wide)
+
+
+def called(
+    primitive: Any, parameters: Mapping[str, Any], operands: Sequence[Formula], wide: bool
+) -> Formula:
+    """A primitive at its operands."""
+    match primitive.name:
+        case "add":
+            return m.plus(*operands)
+        case "subtract":
+            return m.minus(*operands)
+        case "negate":
+            return m.negative(operands[0])
+        case "mul":
+            a, b = operands
+            if a == b:
+                return m.power(a, m.Digits("2"))
+            if isinstance(b, m.Digits):
+                a, b = b, a
+            return m.entrywise(a, b) if wide and not isinstance(a, m.Digits) else m.product(a, b)
+        case "contract":
+            return contracted(parameters, *operands)
+        case "broadcast" | "convert" | "reshape" | "hold":
+            return operands[0]
+        case "power":
+            return m.power(operands[0], m.Digits(str(parameters["exponent"])))
+        case "compare":
+            sign = {"eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
+            said = m.Row((operands[0], m.Sign(sign[parameters["how"]]), operands[1]), m.RELATION)
+            return m.Fenced("[", said, "]")
+        case name if name in ("slice", "gather", "clamp", "pad", "concat", "select"):
+            return m.applied(m.Letter(name), list(operands))
+        case _ if primitive.latex and primitive.kind != "linear":
+            return template(primitive.latex, *operands)
+        case name:
+            return m.applied(m.Letter(name), list(operands))
+
+
+def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula:
+    """A contraction as mathematics has it: W x, Wᵀ x, a ⊗ b, ⟨a, b⟩."""
+    left, right, out = (tuple(parameters[key]) for key in ("left", "right", "out"))
+    inner = [label for label in left if label in right and label not in out]
+    if not inner and not set(left) & set(right):
+        return m.outer(a, b) if out == left + right else m.outer(b, a)
+    if (
+        len(inner) == 1
+        and len(left) <= 2
+        and len(right) <= 2
+        and not set(left) & set(right) & set(out)
+    ):
+        (label,) = inner
+        if left == right == (label,):
+            return template(r"\langle {0}, {1} \rangle", a, b)
+        if len(left) == 1 or (
+            len(right) == 2 and out == (*_rest(right, label), *_rest(left, label))
+        ):
+            a, b, left, right = b, a, right, left
+        first = m.transposed(a) if left[0] == label and len(left) == 2 else a
+        second = m.transposed(b) if len(right) == 2 and right[-1] == label else b
+        return m.product(first, second)
+    return m.applied(m.Letter("contract"), [a, b])
+
+
+def _rest(labels: tuple[int, ...], label: int) -> tuple[int, ...]:
+    return tuple(each for each in labels if each != label)
+
+
+# --- linear maps --------------------------------------------------------------------------
+
+
+def map_formula(map: LinearMap, naming: Naming, inputs: Sequence[Formula] = ()) -> Formula:
+    """A linear map in combinators; `inputs` are the names of a product's parts."""
+
+    def of(each: LinearMap) -> Formula:
+        return map_formula(each, naming, inputs)
+
+    match map:
+        case Zero():
+            return m.Digits("0")
+        case Identity():
+            return m.Letter("id")
+        case Differential(function=function, kind=kind):
+            sign = _SIGNS.get(function)
+            said = m.Fenced("(", m.Sign(sign), ")") if sign else m.symbol(function)
+            if kind == "bilinear" and isinstance(map.map, Section):
+                own = _section(map.map, naming)
+                if function == "mul":  # x · and not yet diag x
+                    (other,) = [w for w in map.map.operands if isinstance(w, Wire)]
+                    own = m.Row((m.fitted(naming.of(other), m.PRODUCT), m.Sign("·")), m.PRODUCT)
+                said = m.Fenced("(", own, ")")
+            return m.Row((m.Letter("D"), m.Space(), said), m.FUNCTION)
+        case Adjoint(map=inner):
+            return m.transposed(of(inner), "†")
+        case (
+            Compose(maps=maps)
+            | Sum(maps=maps)
+            | Pair(maps=maps)
+            | Copair(maps=maps)
+            | DirectSum(maps=maps)
+        ):
+            items: list[Formula] = []
+            for each in maps:
+                items += [m.Sign(_JOIN[type(map)])] if items else []
+                joined = isinstance(each, Compose | Sum | Pair | Copair | DirectSum)
+                tight = joined or (isinstance(each, Section) and m.binding(of(each)) < m.PRODUCT)
+                items.append(m.Fenced("(", of(each), ")") if tight else of(each))
+            return m.Row(tuple(items), m.SUM)
+        case Section():
+            return _section(map, naming)
+        case Scale(factor=factor):
+            return m.applied(m.Letter("scale"), [naming.of(factor)])
+        case Project(start=start, stop=stop, domain=whole):
+            return _part("proj", start, stop, len(whole), inputs)
+        case Inject(start=start, stop=stop, codomain=whole):
+            return _part("inj", start, stop, len(whole), inputs)
+        case Dup():
+            return m.Letter("dup")
+        case Add():
+            return m.Letter("add")
+        case Network():
+            return _network(map, naming)
+        case MapL(length=length):
+            return _cell("mapL", length, map, naming)
+        case Recurrence(length=length, reverse=reverse):
+            return _cell("recurrence", length, map, naming, reverse)
+        case TreeRecurrence():
+            return _cell("treeRecurrence", None, map, naming, map.like.reverse)
+        case ChooseL(selector=selector, cells=cells, residuals=residuals):
+            branches = [_inner(cell, [naming.of(w) for w in residuals], naming) for cell in cells]
+            return m.applied(m.Letter("choose"), [naming.of(selector), *branches[::-1]])
+        case WhileL():
+            return m.Letter("recurrence")
+        case SolveL(map=inner):
+            return m.Script(m.fitted(of(inner), m.ATOM), None, m.negative(m.ONE))
+        case other:
+            raise AssertionError(f"no formula for {type(other).__name__}")
+
+
+def _part(name: str, start: int, stop: int, count: int, inputs: Sequence[Formula]) -> Formula:
+    if count == 2 and name == "proj":
+        return m.Letter("snd" if start else "fst")
+    if stop == start + 1 and len(inputs) == count:
+        return m.indexed(m.Letter(name), inputs[start])
+    places = [m.Digits(str(k + 1)) for k in range(start, stop)]
+    return m.indexed(m.Letter(name), m.listed(places))
+
+
+def _section(map: Section, naming: Naming) -> Formula:
+    """b(x, ·): the open place is a dot; u ↦ d u is diag d."""
+    dot = m.Sign("·")
+    operands = [
+        dot if k in map.open
+        else m.ZERO if isinstance(operand, ArrayType)
+        else naming.of(operand)
+        for k, operand in enumerate(map.operands)
+    ]  # fmt: skip
+    name = map.primitive.name
+    if name == "mul" and len(map.open) == 1:
+        return m.applied(m.Letter("diag"), [operands[1 - map.open[0]]])
+    if name == "contract":
+        return contracted(map.parameters, operands[0], operands[1])
+    if len(map.open) == 1 and name in ("add", "subtract") and m.ZERO in operands:
+        between = m.Sign("+" if name == "add" else "−")
+        return m.Fenced("(", m.Row((operands[0], between, operands[1]), m.SUM), ")")
+    if len(operands) == 1 or all(operand == dot for operand in operands):
+        return m.Letter(name)
+    if name == "convolve":
+        if map.parameters["flip"]:
+            operands = [
+                each if each == dot else m.applied(m.Letter("flip"), [each]) for each in operands
+            ]
+        return template(r"{0} \star {1}", *operands)
+    return m.applied(m.Letter(name), operands)
+
+
+def _cell(
+    name: str, length: int | None, map: Any, naming: Naming, backwards: bool = False
+) -> Formula:
+    """mapL, recurrence: the map of one step, of what was kept for it."""
+    step = m.Letter("t")
+    kept = [naming.of(wire) for wire in map.shared]
+    kept += [naming.element(wire, step) for wire in map.stacked]
+    inner = _inner(map.cell, kept, naming)
+    letter: Formula = m.Letter(name if length is None else f"{name}[{length}]")
+    if backwards:
+        letter = m.Script(letter, None, m.Sign("←"))
+    return m.Row((letter, m.Fenced("(", inner, ")")), m.POWER)
+
+
+def _inner(cell: Any, kept: Sequence[Formula], naming: Naming) -> Formula:
+    """A cell's network, its residuals by the names they have outside."""
+    names = dict(zip(cell.prologue.inputs, kept, strict=True))
+    inside = _Inside(names, cell.prologue, naming)
+    known = {w: inside.of(out) for w, out in zip(cell.made, cell.prologue.outputs, strict=True)}
+    return _network(cell.network, Naming({**naming.known, **known}, naming.producers))
+
+
+class _Inside(Naming):
+    """Names within a prologue, a graph of its own."""
+
+    def __init__(self, names: Mapping[Wire, Formula], graph: Graph, outer: Naming) -> None:
+        super().__init__(names, ())
+        self.taken |= outer.taken
+        self.nodes = {wire: node for node in graph.nodes for wire in node.outputs}
+
+    def _node(self, wire: Wire) -> Node | None:
+        return self.nodes.get(wire)
+
+
+def _network(network: Network, naming: Naming) -> Formula:
+    found = laws.expression(network, kinds=False)
+    if found is None:
+        return m.Sign("…")
+    builder = Builder(_primitives(naming))
+    simple = found
+    for step in laws.steps(builder, found, tidy=True):
+        simple = step.map
+    return map_formula(simple, naming)
+
+
+def _primitives(naming: Naming) -> Mapping[str, Any]:
+    return naming.producers[0].primitives if naming.producers else {}
+
+
+# --- steps --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One law that fired: its name, what it says, and the map after it, or only what
+    changed where the map is long."""
+
+    law: str
+    statement: str
+    formula: Formula
+    changes: tuple[tuple[Formula, Formula], ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A map, the laws that were applied to it, and the letters its formulas use."""
+
+    start: Formula
+    steps: tuple[Shown, ...]
+    where: tuple[tuple[Formula, Formula], ...]
+
+    @property
+    def result(self) -> Formula:
+        return self.steps[-1].formula if self.steps else self.start
+
+
+LONG = 16  # atoms of a formula that is shown whole at every step
+
+
+def derivation(
+    builder: Builder, start: LinearMap, said: Formula, naming: Naming, inputs: Sequence[Formula]
+) -> tuple[Derivation, LinearMap]:
+    """The laws applied to a map one after the other, and the map they end in."""
+    shown: list[Shown] = []
+    map = start
+    for step in laws.steps(builder, start):
+        map = step.map
+        formula = map_formula(map, naming, inputs)
+        changes: tuple[tuple[Formula, Formula], ...] = ()
+        if m.size_of(formula) > LONG:
+            pairs = [
+                (map_formula(a, naming, inputs), map_formula(b, naming, inputs))
+                for a, b in step.changes
+            ]
+            changes = tuple(dict.fromkeys(pairs))
+        shown.append(Shown(step.law.name, step.law.statement, formula, changes))
+    return Derivation(said, tuple(shown), tuple(naming.where)), map
+
+
+@dataclass(frozen=True)
+class Derivations:
+    """The derivative in the inputs, from the chain rule on, and its adjoint from there.
+
+    `graph` are the laws that rewrite the graph which runs, each with how often it fires.
+    """
+
+    derivative: Derivation
+    adjoint: Derivation
+    graph: tuple[tuple[str, str, int], ...] = ()
+
+
+def derivations(
+    function: Function, found: Mathematics, given: Sequence[Any] = ()
+) -> Derivations | None:
+    """The derivative of a function worked out; None where a person would not follow it.
+
+    It starts from the graph that is differentiated: maps are vectorised by then, and a
+    window of a linear map is a convolution. `given` tell the sizes that its type leaves open.
+    """
+    call = function.call_for(*given)
+    graph = call.traced.vectorised
+    builder = Builder(call.traced.program.primitives)
+    wires = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+    active = [
+        k < call.traced.arguments and wire.type.differentiable for k, wire in enumerate(wires)
+    ]
+    outputs, network = linearize(builder, graph, wires, active)
+    whole = laws.expression(network)
+    if whole is None:
+        return None
+    inputs = [wire for wire, flag in zip(wires, active, strict=True) if flag]
+    own = found.inputs if len(found.inputs) == call.traced.arguments else ()
+    names = dict(zip(wires, own, strict=False))
+    results = [wire for wire in outputs if wire.type.differentiable]
+    if len(results) == len(found.results):
+        names |= dict(zip(results, found.results, strict=True))
+    naming = Naming(names, [builder])
+    symbols = [naming.of(wire) for wire in inputs]
+    said = m.Row((m.Letter("D"), m.Space(), m.symbol(function.name)), m.FUNCTION)
+    start = Differential(function.name, "program", whole)
+    first, worked = derivation(builder, start, said, naming, symbols)
+    turned = m.transposed(map_formula(worked, naming, symbols), "†")
+    second, _ = derivation(builder, Adjoint(worked), turned, naming, symbols)
+    return Derivations(first, replace(second, where=tuple(naming.where)), graph_laws(call))
+
+
+def graph_laws(call: Traced) -> tuple[tuple[str, str, int], ...]:
+    """The laws of graphs that fire on the way to what runs: for the program before it is
+    differentiated, and for its derivative and adjoint after."""
+    fired: Fired = Counter()
+    primitives = call.traced.program.primitives
+    vectorise(primitives, call.traced.graph, fired)
+    for graph in (call.pushforward_graph, call.pullback_graph):
+        optimise(primitives, graph, fired)
+    return tuple((name, said, count) for (name, said), count in sorted(fired.items()))

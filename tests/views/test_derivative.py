@@ -1,0 +1,161 @@
+"""A derivative in three readings, and law by law: what is shown, and that it is safe."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree
+
+import numpy
+import pytest
+
+from nnfp_kernel import Session
+from nnfp_kernel.views.derivative import (
+    read,
+    steps_to_html,
+    steps_to_text,
+    to_html,
+    to_latex_display,
+    to_text,
+)
+from nnfp_kernel.views.plain import to_plain
+
+PROGRAM = r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+
+layer : R[8] ~> R[12]
+layer x = tanh (?W @ x + ?b)
+net : R[8] ~> R[2]
+net x = let h = layer x in sigmoid (?V @ h)
+griewank : (R, R) -> R
+griewank (x1, x2) = log x1 + x1 * x2 - sin x2
+lnSin : R -> R
+lnSin x = log (sin x)
+lnCos : (R, R) -> R
+lnCos (x1, x2) = log (x1 * cos x2)
+encode : R[5,2] ~> R[3]
+encode xs = fold (\(h, x) -> tanh (?W @ h + ?U @ x + ?b)) zero xs
+convolution : R[6] ~> R[4]
+convolution = window[3] (dot ?k)
+summary : Tree R[2] ~> R[3]
+summary = cata { Leaf x -> ?E @ x ; Node l r -> tanh (?L @ l + ?R @ r + ?b) }
+open xs = sum (map sin xs)
+"""
+PROGRAM = PROGRAM.replace("open xs", "unsized xs")
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    session = Session(precision=64)
+    session.run(PROGRAM)
+    return session
+
+
+# --- linear maps --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "derivative", "adjoint"),
+    [
+        ("layer", "W · >> diag(1 - y^2)", "diag(1 - y^2) >> Wᵀ ·"),
+        (
+            "griewank",
+            "(fst >> diag(1/x1 + x2)) + (snd >> diag(x1 - cos x2))",
+            "diag(1/x1 + x2) &&& diag(x1 - cos x2)",
+        ),
+        ("lnSin", "diag(cos x/sin x)", "diag(cos x/sin x)"),
+        ("convolution", "· ⋆ k", "· ⋆ flip(k)"),
+        (
+            "encode",
+            "(0 &&& id) >> recurrence[5](((fst >> W ·) + (snd >> U ·)) >> diag(1 - s_t^2))",
+            "recurrence[5]←((diag(1 - s_t^2) >> Wᵀ ·) &&& (diag(1 - s_t^2) >> Uᵀ ·)) >> (0 ||| id)",
+        ),
+    ],
+)
+def test_a_derivative_reads_in_combinators(
+    session: Session, name: str, derivative: str, adjoint: str
+) -> None:
+    found = read(session[name])
+    assert [to_plain(each.result) for _, each in found.results] == [derivative, adjoint]
+
+
+def test_the_steps_name_each_law(session: Session) -> None:
+    text = steps_to_text(read(session["layer"]))
+    assert text.startswith(
+        "-- derivative\nD layer\n"
+        "  chain rule: D (f >> g) x = D f x >> D g (f x), D (f + g) x = D f x + D g x\n"
+        "  = D (W ·) >> D (+) >> D tanh\n"
+    )
+    laws = re.findall(r"^  ([a-z ]+): ", text, re.M)
+    assert laws == [
+        "chain rule", "linear function", "bilinear function", "elementwise function",
+        "constant summand", "identity", "adjoint of a composition",
+        "a diagonal is its own adjoint", "adjoint of a section",
+    ]  # fmt: skip
+
+
+def test_a_long_step_shows_only_what_changed(session: Session) -> None:
+    text = steps_to_text(read(session["griewank"]))
+    assert "    D log  becomes  diag(1/x1)\n" in text
+
+
+def test_the_steps_of_a_convolution_tell_the_law_of_windows(session: Session) -> None:
+    text = steps_to_text(read(session["convolution"]))
+    assert "contract of windows" in text
+    assert "vectorise" in text
+
+
+def test_the_steps_of_the_adjoint_are_shown_alone(session: Session) -> None:
+    text = steps_to_text(read(session["layer"]), adjoint=True)
+    assert text.startswith("-- adjoint\n(W · >> diag(1 - y^2))†\n")
+
+
+# --- all of it ------------------------------------------------------------------------------------
+
+NAMES = ["layer", "net", "griewank", "lnCos", "encode", "convolution", "summary", "unsized"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("adjoint", [False, True])
+def test_every_reading_is_text_html_and_latex(session: Session, name: str, adjoint: bool) -> None:
+    found = read(session[name])
+    assert to_text(found, adjoint).strip()
+    latex = to_latex_display(found, adjoint)
+    assert latex.startswith("$$\\begin{aligned}")
+    assert latex.count("{") == latex.count("}")
+    for page in (to_html(found, adjoint), steps_to_html(found, adjoint)):
+        body = page.partition("</style>")[2]
+        xml.etree.ElementTree.fromstring(body.replace("&nbsp;", " "))
+
+
+def test_a_definition_used_by_name_has_lines_of_its_own(session: Session) -> None:
+    found = read(session["net"])
+    assert [each.name for each in found.folded] == ["layer"]
+    html = to_html(found)
+    assert html.count('<div class="folded">') == 1
+    assert r"y &= \tanh(W x + b)" in to_latex_display(found)
+
+
+def test_program_maps_and_structure_stand_beside_the_mathematics(session: Session) -> None:
+    found = read(session["layer"])
+    assert found.derivative == "R[8] -> (R[8] -o R[12])"
+    html = to_html(found)
+    for title in ("As a program", "As linear maps", "As mathematics"):
+        assert html.count(title) == 1
+    assert "Structure: dense, then diagonal." in html
+    assert "layerAdjoint" in to_html(found, adjoint=True)
+    assert "layerDerivative" not in to_html(found, adjoint=True)
+
+
+def test_a_point_settles_sizes_and_shows_the_gradient(session: Session) -> None:
+    found = read(session["unsized"], inputs=(numpy.array([0.0, 1.0]),))
+    assert found.at.startswith("at x = [0., 1.]: 0.8414")
+    assert found.program
+    assert found.at in to_text(found)
+
+
+def test_names_are_shown_as_text(session: Session) -> None:
+    session = Session()
+    session.run("f : R -> R\nf x' = if x' < 2 && x' > 1 then x' else sin x'")
+    html = to_html(read(session["f"]))
+    assert "&lt;" in html
+    assert "<script" not in html
