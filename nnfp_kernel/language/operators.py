@@ -38,6 +38,10 @@ class Operators(References):
         self, tree: syntax.Binary, wanted: Type, scope: Scope, role: str
     ) -> typed.Expression:
         operator = tree.operator
+        if self._gives_matrix(tree, wanted):
+            made = self.solver.fresh("a", self.place(tree.span))
+            node = self._binary(tree, made, scope, role)
+            return self.coerce(node, made, wanted, tree.span, role)
         if operator in COMPOSITIONS:
             return self._compose(tree, wanted, scope, role)
         if operator in ("&&&", "***"):
@@ -90,6 +94,16 @@ class Operators(References):
                 role,
             )
         return self._operated(operator, left, left_type, right, right_type, wanted, span)
+
+    def _gives_matrix(self, tree: syntax.Binary, wanted: Type) -> bool:
+        """Whether a matrix may be what stands here for a linear map: a product of
+        matrices, or arithmetic other than sums, which linear maps have too."""
+        if not isinstance(self.solver.resolve(wanted), Linear):
+            return False
+        chain: syntax.Expression = tree
+        while isinstance(chain, syntax.Binary) and chain.operator in "+-":
+            chain = chain.left
+        return isinstance(chain, syntax.Binary) and chain.operator in ("@", "*", "/")
 
     def _operated(
         self,

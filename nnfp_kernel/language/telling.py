@@ -59,8 +59,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {candidate.lower(): candidate for candidate in known}
     if name.lower() in folded and folded[name.lower()] != name:
         return folded[name.lower()]
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    found += [other for other in known if _one_letter_apart(name, other)]
     return found[0] if found else None
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    return len(one) == len(other) > 2 and sum(map(str.__ne__, one, other)) == 1
 
 
 def a(text: str) -> str:

@@ -351,3 +351,27 @@ def test_a_length_known_only_at_run_time_is_refused(session: nnfp.Session) -> No
     with pytest.raises(nnfp.NnfpError, match="length is known") as told:
         session.run("fft (unfoldWhile[5] grow 3)")
     assert "`fft` needs a sequence" in told.value.render()
+
+
+A, B = numpy.array([[2.0, 1.0], [0.0, 3.0]]), numpy.array([[1.0, 0.5], [-1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("written", "matrix"),
+    [
+        ("a @ b", A @ B),
+        ("2 * a", 2 * A),
+        ("a * b / 3", A * B / 3),
+        ("a @ b + 2 * a", A @ B + 2 * A),
+        ("- (b @ a)", -B @ A),
+    ],
+)
+def test_a_matrix_made_by_an_operator_stands_for_a_linear_map(
+    written: str, matrix: numpy.ndarray
+) -> None:
+    made = nnfp.Session(precision=64)
+    made.bind("a", A)
+    made.bind("b", B)
+    assert made.evaluate(f"logdet ({written})") == pytest.approx(numpy.linalg.slogdet(matrix)[1])
+    solved = made.evaluate(f"solve ({written}) [1, 2]")
+    numpy.testing.assert_allclose(matrix @ solved, [1, 2], atol=1e-12)
