@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from . import number_mistakes
-from .constraints import Constraint, array, is_rigid
+from . import number_mistakes, type_mistakes
+from .constraints import Class, Constraint, array, is_rigid
 from .diagnostics import Diagnostic, Label
 from .sizes import ONE, Size, as_size, at_least, constant
 from .solve import Clash, Mistake, Solver
@@ -19,6 +19,7 @@ from .types import (
     Array,
     C,
     Fin,
+    Linear,
     Named,
     Product,
     R,
@@ -134,6 +135,41 @@ def kinds_of(solver: Solver, type_: Type) -> frozenset[Type] | None:
 def field_of(*kinds: frozenset[Type]) -> Type:
     """C where all numbers are complex, else R."""
     return C if frozenset().union(*kinds) == {C} else R
+
+
+@dataclass(kw_only=True, eq=False)
+class InverseOf(Constraint):
+    """`inverse` goes the other way than the linear map `map`; of a matrix it is a matrix."""
+
+    map: Type
+    inverse: Type
+    kind: ClassVar[str] = "map"
+
+    def attempt(self, solver: Solver) -> bool:
+        found = solver.resolve(self.map)
+        match found:
+            case TypeVariable():
+                return False
+            case Linear(domain, codomain):
+                self.unify(solver, Linear(codomain, domain), self.inverse)
+            case Array():
+                self._matrix(solver)
+            case _:
+                raise Mistake(type_mistakes.not_linear(solver, found, self.place))
+        return True
+
+    def _matrix(self, solver: Solver) -> None:
+        scalar, size = solver.fresh_scalar(), solver.fresh_size("n")
+        solver.add(Class(name="field", type=scalar, place=self.place, owner=self.owner))
+        self.unify(solver, self.map, array(scalar, [size, size]))
+        self.unify(solver, self.map, self.inverse)
+
+    def default(self, solver: Solver) -> bool:
+        self._matrix(solver)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.inverse)} = inverse {show(self.map)}"
 
 
 @dataclass(kw_only=True, eq=False)

@@ -18,6 +18,7 @@ After `where`, separated by commas:
     b = reshape a     the axes of the brackets, as many entries
     m = matrix a b    the axes of b, then those of a; `realMatrix`: of R in any case
     c = scalar a      C for a complex space, else R
+    b = inverse a     the other way: of a linear map, or of a matrix
     b = bools a       the same axes, of Bool
     b = reals a       the same axes, of R
     index i n         i is Fin[n] or Int
@@ -40,7 +41,7 @@ from typing import Protocol
 
 from . import syntax
 from .constraints import Class, Constraint
-from .counting import FieldOf, Flatten, Index, MatrixOf, Reshape, SizeAtLeast, SizeLeast
+from .counting import FieldOf, Flatten, Index, InverseOf, MatrixOf, Reshape, SizeAtLeast, SizeLeast
 from .declarations import Declarations, Reader, rigid_reader
 from .functors import Layer, Payload
 from .lifting import Lift, MatMul, SameAxes
@@ -134,6 +135,8 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
             )  # fmt: skip
         case [result, "=", "scalar", operand]:
             return FieldOf(type=named(operand), field=named(result))
+        case [result, "=", "inverse", operand]:
+            return InverseOf(map=named(operand), inverse=named(result))
         case [result, "=", "reshape", operand]:
             return Reshape(type=named(operand), shaped=named(result))
         case [result, "=", "bools", operand]:

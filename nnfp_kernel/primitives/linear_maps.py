@@ -38,6 +38,7 @@ class LinearValue:
     # nothing from it and leaves 0 there.
     source: Value = None
     target: Value = None
+    self_adjoint: bool = False  # said, or known by a theorem
 
     def __call__(self, argument: Value) -> Value:
         builder = self.context.builder
@@ -71,7 +72,7 @@ class LinearValue:
         _same_space(self.context, self.target, other.source)
         return replace(
             self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain,
-            target=other.target,
+            target=other.target, self_adjoint=False,
         )  # fmt: skip
 
     def without_trees(self) -> None:
@@ -90,7 +91,8 @@ class LinearValue:
         self.without_trees()
         other.without_trees()
         pair = maps.Pair((self.linear_map, other.linear_map))
-        return replace(self, linear_map=pair, codomain=t.Product((self.codomain, other.codomain)))
+        codomain = t.Product((self.codomain, other.codomain))
+        return replace(self, linear_map=pair, codomain=codomain, self_adjoint=False)
 
     def beside(self, other: LinearValue) -> LinearValue:
         self.without_trees()
@@ -104,11 +106,13 @@ class LinearValue:
 
     def plus(self, other: LinearValue) -> LinearValue:
         _same_space(self.context, (self.source, self.target), (other.source, other.target))
-        return replace(self, linear_map=self.linear_map + other.linear_map)
+        both = self.self_adjoint and other.self_adjoint
+        return replace(self, linear_map=self.linear_map + other.linear_map, self_adjoint=both)
 
     def scaled(self, factor: Wire) -> LinearValue:
         scale = maps.Scale(factor, self.linear_map.codomain)
-        return replace(self, linear_map=self.linear_map >> scale)
+        kept = self.self_adjoint and factor.type.kind == "R"
+        return replace(self, linear_map=self.linear_map >> scale, self_adjoint=kept)
 
     def arithmetic(self, operation: str, *operands: Value) -> LinearValue:
         """`+ - * /` and negation of linear maps, this one among the operands."""
@@ -126,13 +130,20 @@ class LinearValue:
             case _:
                 raise ValueError(f"{operation} has no meaning for linear maps")
 
+    def norm(self) -> Wire:
+        """Frobenius's."""
+        self.without_trees()
+        return structure.norm(self.context.builder, self.linear_map)
+
     def choose(self, condition: Wire, otherwise: LinearValue) -> LinearValue:
         """This map where the condition holds, else the other one."""
         _same_space(self.context, (self.source, self.target), (otherwise.source, otherwise.target))
         both = (otherwise.linear_map, self.linear_map)  # branches[int(condition)]
         residuals = tuple(dict.fromkeys(wire for each in both for wire in each.fixed))
         cells = tuple(_cell(each, residuals) for each in both)
-        return replace(self, linear_map=maps.ChooseL(condition, cells, residuals))
+        known = self.self_adjoint and otherwise.self_adjoint
+        chosen = maps.ChooseL(condition, cells, residuals)
+        return replace(self, linear_map=chosen, self_adjoint=known)
 
 
 class Promised(LinearValue):
@@ -353,6 +364,46 @@ def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
     return made
 
 
+def _inverse(context: Tracer, use: Occurrence, value: Value) -> Value:
+    type = use.domains()[0]
+    if not isinstance(type, t.Linear):
+        return context.builder.emit("inverse", value)
+    linear = _linear(context, value, type)
+    linear.without_trees()
+    return LinearValue(
+        context, structure.Inverse(linear.linear_map), linear.codomain, linear.domain
+    )
+
+
+def _operator_norm(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
+    return structure.operator_norm(context.builder, linear.linear_map)
+
+
+def _self_adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    return LinearValue(
+        context, linear.linear_map, linear.domain, linear.codomain, linear.source, linear.target,
+        self_adjoint=True,
+    )  # fmt: skip
+
+
+def _eigenvalues(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
+    try:
+        return structure.eigenvalues(context.builder, linear.linear_map, linear.self_adjoint)
+    except ValueError as problem:
+        context.fail(
+            "not-self-adjoint",
+            str(problem),
+            "Its eigenvalues may not be real. It is known of a map that is made to be so, such "
+            "as `l >> adjoint l` or `hessian f x`. If you know it, say so:",
+            suggestion="eigenvalues (selfAdjoint l)",
+        )
+
+
 def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
@@ -518,6 +569,43 @@ builtin(
         doc="The same value, or the same linear map, held constant: no derivative goes through "
         "it.",
         example="derivative (\\x -> held x * x) 3 1",
+        ragged=True,
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "inverse", "a -> b where b = inverse a", 1, _inverse,
+        doc="The inverse of a linear map, a linear map that solves by the structure of the first "
+        "when it is applied; of a square matrix, its inverse as a matrix.",
+        latex=r"{0}^{-1}",
+        example="inverse [[2, 1], [0, 4]]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "operatorNorm", "(a -o b) -> R", 1, _operator_norm,
+        doc="How much longer a linear map, or a matrix, makes a vector at most: its largest "
+        "singular value. `norm` is Frobenius's.",
+        latex=r"\lVert {0} \rVert_2",
+        example="operatorNorm [[3, 0], [0, -4]]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "eigenvalues", "(a -o a) -> b where c = flatten a, b = reals c", 1, _eigenvalues,
+        doc="The eigenvalues of a linear map that is known to be its own adjoint, from the "
+        "least: a diagonal, `l >> adjoint l`, sums of such, `hessian f x`.",
+        latex=r"\lambda({0})",
+        example="eigenvalues (derivative (\\x -> x * x) [3, 1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "selfAdjoint", "(a -o a) -> (a -o a)", 1, _self_adjoint,
+        doc="The same linear map, said to be its own adjoint, as one knows of a symmetric matrix "
+        "or, by Schwarz's theorem, of a Hessian. It is not checked.",
+        latex="{0}",
+        example="eigenvalues (selfAdjoint [[2, 1], [1, 2]])",
         ragged=True,
     )
 )  # fmt: skip

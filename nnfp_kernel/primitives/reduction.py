@@ -334,6 +334,8 @@ def _top_entries(context: Context, occurrence: Occurrence, xs: Value) -> Value:
 
 
 def _norm(context: Context, _occurrence: Occurrence, value: Value) -> Value:
+    if hasattr(value, "linear_map"):  # an element of a space of maps knows its own
+        return value.norm()
     return context.builder.emit("magnitude", inner_product(context, value, value))
 
 
@@ -389,7 +391,8 @@ builtin(
 builtin(
     Builtin(
         "norm", "a -> R where vector a", 1, _norm, latex=r"\lVert {0} \rVert",
-        doc="The Euclidean norm. Its derivative at zero is zero.", example="norm [3, 4]",
+        doc="The Euclidean norm, of a matrix or a linear map that of all its entries "
+        "(Frobenius). Its derivative at zero is zero.", example="norm [3, 4]",
         ragged=sequences.norm,
     )
 )  # fmt: skip

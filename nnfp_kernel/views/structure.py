@@ -16,6 +16,7 @@ from ..linear.structure import Form, cost, recognise
 from ..linear.structure.forms import (
     Blocks,
     Dense,
+    Inverted,
     Kronecker,
     Opaque,
     Product,
@@ -131,6 +132,8 @@ def words(form: Form) -> str:
             return "side by side: " + "; ".join(map(words, parts))
         case Steps(recurrence=recurrence):
             return f"a recurrence of {recurrence.length} steps (block bidiagonal)"
+        case Inverted(inner=inner):
+            return f"the inverse of ({words(inner)})"
         case Opaque():
             return "without a structure that is known"
         case other:
@@ -187,6 +190,8 @@ def _way(form: Form, solving: bool) -> str:
             return "part by part"
         case Steps():
             return "step by step"
+        case Inverted():
+            return "applying what it inverts" if solving else "that of what it inverts"
         case _ if solving and cost.iterative(form):
             return "iteration, without a matrix"
         case _:

@@ -172,7 +172,7 @@ kinds = st.sampled_from(["R", "C"])
 seeds = st.integers(0, 1000)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(recipe=recipes, kind=kinds, seed=seeds)
 def test_every_operation_is_the_one_on_the_dense_matrix(recipe: Any, kind: str, seed: int) -> None:
     case = Case(recipe, kind, seed)
@@ -206,7 +206,7 @@ def _base_regular(recipe: Any) -> bool:
     return not ("plus" in text and "thin" in text and ("band" in text or text.count("thin") > 1))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(recipe=recipes, kind=kinds, seed=seeds)
 def test_every_operation_has_its_derivative(recipe: Any, kind: str, seed: int) -> None:
     """Of Re(what is found · weights), along a random direction, by finite differences."""

@@ -6,6 +6,7 @@
     bands        the diagonals of a banded map
     trace        the sum of the diagonal
     logdet       log |det L|
+    norm         Frobenius's; operator_norm; eigenvalues of a self-adjoint map
     solve        the u with L u = b
 
 A map is asked through these functions. Each emits ordinary nodes into a graph: what
@@ -26,14 +27,17 @@ from collections.abc import Sequence
 
 from ...graph.graph import Builder, Wire
 from ..maps import LinearMap, Types
-from . import banded, operations
+from . import banded, operations, spectra
 from .forms import Form, Scaling, Sparse, Zero, as_real
+from .inverse import Inverse
 from .operations import Iteration
 from .probes import flat, parts
+from .proofs import self_adjoint
 from .recognise import recognise
 
 __all__ = [
-    "Form", "Iteration", "bands", "diagonal", "logdet", "matrix", "recognise", "solve", "trace",
+    "Form", "Inverse", "Iteration", "bands", "diagonal", "eigenvalues", "logdet", "matrix",
+    "norm", "operator_norm", "recognise", "solve", "trace",
 ]  # fmt: skip
 
 
@@ -117,6 +121,27 @@ def solve(
         raise ValueError(f"no solution: the map goes {_way(map)}")
     answer = operations.solve(builder, form, flat(builder, image, form.kind), iteration)
     return parts(builder, answer, map.domain)
+
+
+def norm(builder: Builder, map: LinearMap) -> Wire:
+    """Frobenius's norm: the root of the sum of the squares of all entries."""
+    return spectra.frobenius(builder, recognise(map))
+
+
+def operator_norm(builder: Builder, map: LinearMap) -> Wire:
+    """The largest singular value: how much longer a vector can get."""
+    return spectra.operator_norm(builder, recognise(map))
+
+
+def eigenvalues(builder: Builder, map: LinearMap, known: bool = False) -> Wire:
+    """The eigenvalues of a self-adjoint map, from the least, in one axis.
+
+    Raises ValueError where it is not `known`, nor proved, that the map is its own adjoint.
+    """
+    form = recognise(map)
+    if not known and not self_adjoint(builder, form):
+        raise ValueError("the map is not known to be its own adjoint")
+    return spectra.eigenvalues(builder, form)
 
 
 def _axes(types: Types, form: Form) -> tuple[int, ...]:

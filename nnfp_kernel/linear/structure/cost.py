@@ -13,6 +13,7 @@ from .forms import (
     Blocks,
     Dense,
     Form,
+    Inverted,
     Kronecker,
     Opaque,
     Product,
@@ -42,6 +43,8 @@ def held(form: Form) -> int:
         case Steps() | Opaque():
             assert form.map is not None
             return sum(wire.type.size for wire in form.map.fixed)
+        case Inverted(inner=inner):
+            return held(inner)
         case other:
             raise AssertionError(f"no cost of {other}")
 
@@ -61,6 +64,8 @@ def apply(form: Form) -> int:
             return sum(map(apply, parts))
         case Dense() | Steps() | Opaque():
             return 2 * held(form)
+        case Inverted(inner=inner):
+            return solve(inner)
         case other:
             raise AssertionError(f"no cost of {other}")
 
@@ -84,6 +89,8 @@ def matrix(form: Form) -> int:
             return sum(map(matrix, parts))
         case Steps() | Opaque():
             return apply(form) * min(form.rows, form.columns)
+        case Inverted(inner=inner):
+            return solve(inner) * form.columns
         case other:
             raise AssertionError(f"no cost of {other}")
 
@@ -106,6 +113,10 @@ def diagonal(form: Form) -> int:
         case Steps(recurrence=steps):
             return apply(form) * (form.rows // max(steps.length, 1))
         case Opaque():
+            return matrix(form)
+        case Inverted(inner=Scaling() | Sparse(shape="diagonal")):
+            return form.rows
+        case Inverted():
             return matrix(form)
         case other:
             raise AssertionError(f"no cost of {other}")
@@ -154,6 +165,8 @@ def _factored(form: Form, again: Callable[[Form], int]) -> int:
         case Steps(recurrence=steps):
             block = size // max(steps.length, 1)
             return apply(form) * block + 2 * steps.length * block**3 // 3
+        case Inverted(inner=inner):
+            return again(inner)
         case other:
             raise AssertionError(f"no cost of {other}")
 
@@ -166,6 +179,8 @@ def logdet(form: Form) -> int:
 def solve(form: Form) -> int:
     """Of the solution for one right side."""
     match form:
+        case Inverted(inner=inner):
+            return apply(inner)
         case Kronecker(left=left, right=right) if left.square and right.square:
             return (
                 _factored(form, logdet)

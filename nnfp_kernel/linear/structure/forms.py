@@ -11,6 +11,7 @@ where they come from. Forms are read off the graph (recognise.py), never off num
     Sum               side by side
     Blocks            a direct sum
     Steps             a recurrence: block bidiagonal, as many blocks as steps
+    Inverted          the inverse of a form
     Opaque            nothing is known; its matrix is made by the map at a basis
 """
 
@@ -142,12 +143,19 @@ class Steps(_Form):
 
 
 @dataclass(frozen=True, eq=False)
+class Inverted(_Form):
+    """The inverse of a form."""
+
+    inner: Form
+
+
+@dataclass(frozen=True, eq=False)
 class Opaque(_Form):
     """A map of which nothing is known but how it is applied."""
 
 
 Form: TypeAlias = (
-    Zero | Scaling | Sparse | Dense | Kronecker | Product | Sum | Blocks | Steps | Opaque
+    Zero | Scaling | Sparse | Dense | Kronecker | Product | Sum | Blocks | Steps | Inverted | Opaque
 )
 
 

@@ -27,6 +27,7 @@ from .forms import (
     Blocks,
     Dense,
     Form,
+    Inverted,
     Kronecker,
     Opaque,
     Product,
@@ -143,7 +144,7 @@ def matrix(builder: Builder, form: Form) -> Wire:
             both = builder.emit("contract", a, b, left=(0, 1), right=(2, 3), out=(0, 2, 1, 3))
             return _reshape(builder, both, *shape)
         case Product(factors=factors):
-            return _chain(builder, factors)
+            return chain(builder, factors)
         case Sum(terms=terms):
             return _added(builder, [matrix(builder, term) for term in terms])
         case Blocks(parts=parts):
@@ -154,6 +155,10 @@ def matrix(builder: Builder, form: Form) -> Wire:
                 rows.append(builder.emit("pad", block, axis=1, low=start, high=after, interior=0))
                 start += part.columns
             return builder.emit("concat", *rows, axis=0)
+        case Inverted(inner=Dense() as inner):
+            return builder.emit("inverse", matrix(builder, inner))
+        case Inverted(inner=inner):
+            return solve(builder, inner, unit_matrix(builder, form.rows, form.kind))
         case Steps() | Opaque():
             assert form.map is not None
             return at_basis(builder, form.map, form.rows, form.columns, form.kind)
@@ -161,7 +166,7 @@ def matrix(builder: Builder, form: Form) -> Wire:
             raise AssertionError(f"no matrix of {other}")
 
 
-def _chain(builder: Builder, factors: Sequence[Form]) -> Wire:
+def chain(builder: Builder, factors: Sequence[Form]) -> Wire:
     """The matrix of a product, from its narrower side."""
     first, last = factors[0], factors[-1]
     if last.rows < first.columns:
@@ -213,6 +218,8 @@ def multiplied(builder: Builder, form: Form, columns: Wire) -> Wire:
             return _added(builder, [multiplied(builder, term, columns) for term in terms])
         case Kronecker(left=left, right=right):
             return _kronecker(builder, form, columns, multiplied, left.rows, right.rows)
+        case Inverted(inner=inner):
+            return solve(builder, inner, columns)
         case _ if form.map is None or isinstance(form, Dense):
             return _matmul(builder, matrix(builder, form), columns)
         case _:
@@ -266,7 +273,7 @@ def diagonal(builder: Builder, form: Form) -> Wire:
             return _reshape(builder, both, size)
         case Product():
             before, after = cost.halves(form)
-            v, u = _chain(builder, before), _chain(builder, after)
+            v, u = chain(builder, before), chain(builder, after)
             return builder.emit("contract", u, v, left=(0, 1), right=(1, 0), out=(0,))
         case Sum(terms=terms):
             return _added(builder, [diagonal(builder, term) for term in terms])
@@ -275,7 +282,10 @@ def diagonal(builder: Builder, form: Form) -> Wire:
         case Steps():
             blocks = recurrences.diagonal_blocks(builder, form)
             return _reshape(builder, _diagonals(builder, blocks), size)
-        case Dense() | Opaque() | Kronecker() | Blocks():
+        case Inverted(inner=(Scaling() | Sparse(shape="diagonal")) as inner):
+            ones = _all(builder, 1.0, ArrayType(form.kind, (size,)))
+            return solve(builder, inner, ones)
+        case Dense() | Opaque() | Kronecker() | Blocks() | Inverted():
             return _diagonals(builder, matrix(builder, form))
         case other:
             raise AssertionError(f"no diagonal of {other}")
@@ -301,7 +311,7 @@ def trace(builder: Builder, form: Form) -> Wire:
             return builder.emit("mul", trace(builder, left), trace(builder, right))
         case Product():
             before, after = cost.halves(form)
-            v, u = _chain(builder, before), _chain(builder, after)
+            v, u = chain(builder, before), chain(builder, after)
             return builder.emit("contract", u, v, left=(0, 1), right=(1, 0), out=())
         case Sum(terms=terms):
             return _added(builder, [trace(builder, term) for term in terms])
@@ -358,6 +368,8 @@ def logdet(builder: Builder, form: Form) -> Wire:
             return _added(builder, [logdet(builder, part) for part in parts])
         case Steps():
             return _sum(builder, builder.emit("logdet", recurrences.diagonal_blocks(builder, form)))
+        case Inverted(inner=inner):
+            return builder.emit("negate", logdet(builder, inner))
         case _:
             return builder.emit("logdet", matrix(builder, form))
 
@@ -367,8 +379,8 @@ def _thin(builder: Builder, narrow: Sequence[Product]) -> tuple[Wire, Wire]:
     lefts, rights = [], []
     for each in narrow:
         before, after = cost.halves(each)
-        lefts.append(_chain(builder, after))
-        rights.append(_chain(builder, before))
+        lefts.append(chain(builder, after))
+        rights.append(chain(builder, before))
     if len(narrow) == 1:
         return lefts[0], rights[0]
     return builder.emit("concat", *lefts, axis=1), builder.emit("concat", *rights, axis=0)
@@ -468,6 +480,8 @@ def solve(builder: Builder, form: Form, image: Wire, iteration: Iteration | None
             return recurrences.solve(builder, form, image)
         case Steps():
             return _each_column(builder, image, lambda child, b: recurrences.solve(child, form, b))
+        case Inverted(inner=inner):
+            return multiplied(builder, inner, image)
         case _:
             return builder.emit("solve", matrix(builder, form), image)
 

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from ...graph.graph import Builder, Call, Constant, Node, Wire
 from .. import maps as linear
 from ..maps import LinearMap, Section
-from .forms import Blocks, Dense, Form, Kronecker, Product, Scaling, Sparse, Sum, Zero
+from .forms import Blocks, Dense, Form, Inverted, Kronecker, Product, Scaling, Sparse, Sum, Zero
 
 # Never below zero; and those that keep that of all their operands.
 _ABOVE = frozenset({"exp", "abs", "sigmoid", "softplus", "relu", "sqrt", "square", "magnitude"})
@@ -27,7 +27,9 @@ _KEEPING = frozenset({
 def self_adjoint(builder: Builder, form: Form) -> bool:
     """Whether the map of a form is proved to be its own adjoint."""
     proof = _Proof(builder)
-    return form.square and proof.of(form, False) == proof.of(form, True)
+    if not form.square:
+        return False
+    return proof.of(form, False) == proof.of(form, True) or proof.positive(form)
 
 
 def positive(builder: Builder, form: Form) -> bool:
@@ -162,10 +164,16 @@ class _Proof:
             case Kronecker(left=left, right=right):
                 return self.number("kronecker", self.of(left, adjoint), self.of(right, adjoint))
             case Product(factors=factors):
-                keys = [self.of(each, adjoint) for each in factors]
-                return self.number("product", *(keys[::-1] if adjoint else keys))
+                # A multiple of the identity may stand anywhere among the factors.
+                scalings = [each for each in factors if isinstance(each, Scaling)]
+                others = [each for each in factors if not isinstance(each, Scaling)]
+                first = sorted(self.of(each, adjoint) for each in scalings)
+                keys = [self.of(each, adjoint) for each in others]
+                return self.number("product", *first, *(keys[::-1] if adjoint else keys))
             case Sum(terms=terms):
                 return self.number("sum", *sorted(self.of(each, adjoint) for each in terms))
+            case Inverted(inner=inner):
+                return self.number("inverted", self.of(inner, adjoint))
             case Blocks(parts=parts):
                 return self.number("blocks", *(self.of(each, adjoint) for each in parts))
             case _:
@@ -203,6 +211,8 @@ class _Proof:
                 return self.mirrored(factors)
             case Sum(terms=terms):
                 return all(self.positive(each) for each in terms)
+            case Inverted(inner=inner):
+                return self.positive(inner)
             case Blocks(parts=parts):
                 return all(self.positive(each) for each in parts)
             case _:

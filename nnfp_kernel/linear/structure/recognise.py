@@ -22,6 +22,7 @@ from .forms import (
     Blocks,
     Dense,
     Form,
+    Inverted,
     Kronecker,
     Opaque,
     Product,
@@ -99,6 +100,8 @@ def _made(map: LinearMap) -> Form:
             return recognise(maps[0])
         case Network():
             return _network(map)
+        case linear.SolveL(inner) if (found := recognise(inner)).square:
+            return Inverted(*size_of(map), found)
         case _:
             return Opaque(*size_of(map))
 

@@ -1,0 +1,135 @@
+"""The names of linear algebra in programs: on matrices, on linear maps, real and complex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+from numpy.testing import assert_allclose
+
+import nnfp_kernel as nnfp
+
+PROGRAM = """
+
+
+a : R[4,4] -> R[4] -> R[4]
+a m x = tanh (m @ x) + 2 * x
+
+complexes : C[3] -> C[3]
+complexes z = z * z * z
+
+parted : C[3] -> C[3]
+parted z = z + 2 * conj z
+
+on m x = (logdet l, trace l, norm l, operatorNorm l, matrix (inverse l))
+  where l = derivative (a m) x
+
+fields z = (logdet l, trace l, diagonal l, matrix l, norm l) where l = derivative complexes z
+real z = (logdet l, solve l z) where l = derivative parted z
+
+energy : R[4,4] -> R[4] -> R
+energy m x = sum (tanh (m @ x)) + x ! 0 * x ! 1
+
+curved m x = eigenvalues (hessian (energy m) x)
+squared m x = eigenvalues (l >> adjoint l) where l = derivative (a m) x
+thin : R[2,4] -> R
+thin m = norm (l >> adjoint l) where l = derivative (\\x -> m @ x) zero
+"""
+
+
+@pytest.fixture(scope="module")
+def session() -> nnfp.Session:
+    session = nnfp.Session(precision=64, seed=0)
+    session.run(PROGRAM)
+    return session
+
+
+def normal(seed: int, *shape: int) -> numpy.ndarray:
+    return numpy.random.default_rng(seed).normal(size=shape)
+
+
+def test_of_a_real_map(session: nnfp.Session) -> None:
+    m, x = normal(0, 4, 4), normal(1, 4)
+    jacobian = (1 - numpy.tanh(m @ x) ** 2)[:, None] * m + 2 * numpy.eye(4)
+    logdet, trace, norm, operator, inverse = session["on"](m, x)
+    assert_allclose(logdet, numpy.linalg.slogdet(jacobian)[1], rtol=1e-9)
+    assert_allclose(trace, numpy.trace(jacobian), rtol=1e-9)
+    assert_allclose(norm, numpy.linalg.norm(jacobian), rtol=1e-9)
+    assert_allclose(operator, numpy.linalg.norm(jacobian, 2), rtol=1e-9)
+    assert_allclose(inverse, numpy.linalg.inv(jacobian), rtol=1e-9)
+
+
+def test_of_a_complex_linear_map(session: nnfp.Session) -> None:
+    z = normal(2, 3) + 1j * normal(3, 3)
+    slopes = 3 * z**2
+    logdet, trace, diagonal, matrix, norm = session["fields"](z)
+    assert_allclose(logdet, numpy.log(abs(slopes)).sum(), rtol=1e-9)
+    assert_allclose(trace, slopes.sum(), rtol=1e-9)
+    assert_allclose(diagonal, slopes, rtol=1e-9)
+    assert_allclose(matrix, numpy.diag(slopes), rtol=1e-9)
+    assert_allclose(norm, numpy.linalg.norm(slopes), rtol=1e-9)
+
+
+def test_a_map_that_conjugates_has_the_determinant_and_solution_of_its_real_matrix(
+    session: nnfp.Session,
+) -> None:
+    z = normal(4, 3) + 1j * normal(5, 3)
+    logdet, solution = session["real"](z)
+    assert_allclose(logdet, 3 * numpy.log(3), rtol=1e-9)  # real parts by 3, imaginary by -1
+    assert_allclose(solution, z.real / 3 - 1j * z.imag, rtol=1e-9)
+
+
+def test_eigenvalues_are_ordered_and_real(session: nnfp.Session) -> None:
+    m, x = normal(6, 4, 4), normal(7, 4)
+    y = numpy.tanh(m @ x)
+    hessian = m.T @ numpy.diag(-2 * y * (1 - y**2)) @ m
+    hessian[0, 1] += 1
+    hessian[1, 0] += 1
+    assert_allclose(session["curved"](m, x), numpy.linalg.eigvalsh(hessian), rtol=1e-8)
+    jacobian = (1 - y**2)[:, None] * m + 2 * numpy.eye(4)
+    expected = numpy.linalg.eigvalsh(jacobian.T @ jacobian)
+    assert_allclose(session["squared"](m, x), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["curved", "thin"])
+def test_they_have_derivatives(session: nnfp.Session, name: str) -> None:
+    inputs: tuple[Any, ...] = (
+        (normal(8, 4, 4), normal(9, 4)) if name == "curved" else (normal(8, 2, 4),)
+    )
+    way = tuple(normal(10 + k, *each.shape) for k, each in enumerate(inputs))
+    _, tangent = session[name].jvp(({}, *inputs), ({}, *way))
+
+    def at(h: float) -> Any:
+        return numpy.asarray(session[name](*(x + h * v for x, v in zip(inputs, way, strict=True))))
+
+    assert_allclose(tangent, (at(1e-6) - at(-1e-6)) / 2e-6, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("program", "type"),
+    [
+        ("inverse [[2, 1], [0, 4]]", "R[2,2]"),
+        ("trace (derivative (\\z -> z * z) (complex [1, 2] [3, 4]))", "C"),
+        ("eigenvalues (derivative (\\x -> x * x) [[3, 1], [2, 4]])", "R[4]"),
+        ("bands[1,2] (derivative (\\x -> x * x) [3, 1, 2])", "R[3,4]"),
+    ],
+)
+def test_their_types(session: nnfp.Session, program: str, type: str) -> None:
+    assert str(session.run(program).outputs[-1].type) == type
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("trace (derivative conj (complex [1] [2]))", "linear over R only"),
+        ("eigenvalues [[1, 2], [3, 4]]", "not known to be its own adjoint"),
+        ("bands[1,0] (derivative reverse [1, 2, 3])", "2 diagonals below the main one"),
+        ("bands[1,1] (derivative softmax [1, 2, 3])", "diagonals below|not known to be banded"),
+        ("inverse (derivative (\\x -> x ! 0) [1, 2]) 1", "different sizes"),
+        ("solveWithin (sum [1]) [[1, 2], [3, 4]] [1, 1]", "the tolerance of `solveWithin`"),
+    ],
+)
+def test_what_cannot_be_is_told(session: nnfp.Session, program: str, told: str) -> None:
+    with pytest.raises(nnfp.NnfpError, match=told):
+        session.run(program)
