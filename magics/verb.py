@@ -41,18 +41,19 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Something to see: its text, its HTML, its LaTeX, and the Python value behind it."""
+    """Something to see: its text, HTML, LaTeX and SVG, and the Python value behind it."""
 
     text: str
     html: str = ""
     value: Any = field(default=None, repr=False)
     latex: str = ""
+    svg: str = field(default="", repr=False)
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
-        forms = {"text/html": self.html, "text/latex": self.latex}
+        forms = {"text/html": self.html, "text/latex": self.latex, "image/svg+xml": self.svg}
         return {"text/plain": self.text} | {kind: form for kind, form in forms.items() if form}
 
 

@@ -17,8 +17,8 @@ CHARACTER = 7.3
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """What does not fit: `before` gives a `gives`, `after` takes a `takes` (and gives a `result`); what is to be
-    said between them, if anything: `same numbers, different representation`."""
+    """What does not fit: `before` gives a `gives`, `after` takes a `takes` (and gives a
+    `result`). `remark` stands below: `same numbers, different representation`."""
 
     before: str
     gives: str

@@ -14,8 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from nnfp_kernel import NnfpError
-from nnfp_kernel.magics.terminal import Printed
+from nnfp_kernel.magics.terminal import Printed, TerminalHost
 from nnfp_kernel.magics.verb import NAMES, View, find
+from nnfp_kernel.magics.workspace import Workspace
 
 NET = """%%nnfp
 net : R[3] ~> R[2]
@@ -531,3 +532,39 @@ def test_a_derivative_is_text_html_and_latex(
     assert r"dy &= (1 - y^2) \odot W\,dx" in shown.data["text/latex"]
     steps = told(shell, "%nnfp derivative layer --adjoint --steps", capsys)
     assert "adjoint of a composition: (L >> M)† = M† >> L†" in steps
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace(TerminalHost(io.StringIO()))
+
+
+def seen(workspace: Workspace, line: str) -> View:
+    view = workspace.line(line)
+    assert view is not None
+    return view
+
+
+def test_graph_draws_the_wiring_and_tells_the_traced_graph(workspace: Workspace) -> None:
+    workspace.run("net : R[3] ~> R[2]\nnet = dense[4] >> tanh >> dense[2]")
+    view = seen(workspace, "graph net")
+    assert {"text/plain", "text/html", "image/svg+xml"} == set(view._repr_mimebundle_())
+    assert "[ dense[4] ○ ]" in str(view)
+    assert "<svg" in view.html
+    assert "contract" in str(seen(workspace, "graph net --dag"))
+    assert "adjoint" in seen(workspace, "graph net --adjoint").html
+    workspace.run("tag : R[n,3] ~> R[n,2]\ntag = map net")
+    assert "unrolled over 3 positions" in seen(workspace, "graph tag --unroll 3").html
+    with pytest.raises(UsageError, match="from 1 to"):
+        workspace.line("graph tag --unroll 0")
+
+
+def test_graph_draws_a_cata_over_a_tree_written_down_or_by_name(workspace: Workspace) -> None:
+    workspace.run(
+        "data Tree = Leaf R | Node Tree Tree\ntotal : Tree -> R\n"
+        "total = cata { Leaf x -> x; Node l r -> l + r }\nsmall = Node (Leaf 1) (Leaf 2)"
+    )
+    for tree in ('"Node (Leaf 1) (Leaf 2)"', "small"):
+        assert "over the tree" in seen(workspace, f"graph total --on {tree}").html
+    with pytest.raises(UsageError, match="a tree is wanted"):
+        workspace.line("graph total --on 3")

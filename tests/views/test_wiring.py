@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
@@ -10,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.views.wiring import Wiring, to_html, to_text, wiring
+from nnfp_kernel.views.wiring import Wiring, figure, to_html, to_svg, to_text, wiring
 from nnfp_kernel.views.wiring.derivative import factor
 from nnfp_kernel.views.wiring.diagram import Group, Node
-from nnfp_kernel.views.wiring.picture import Box, Path, Picture
+from nnfp_kernel.views.wiring.picture import Box, Path, Picture, Text
 from nnfp_kernel.views.wiring.read import read
 from nnfp_kernel.views.wiring.svg import svg
 
@@ -476,6 +477,57 @@ def test_derivatives_of_the_acceptance_programs_are_drawn_without_overlaps(
 def test_derivatives_of_std_are_drawn_without_overlaps(std: nnfp.Session) -> None:
     for name in std.program.definitions:
         check(wiring(std.program, name, "adjoint"))
+
+
+# --- its faces ---------------------------------------------------------------------------------------
+
+
+def test_matplotlib_draws_what_svg_draws(programs: dict[str, nnfp.Session]) -> None:
+    shown = wiring(programs["sequence_to_sequence"].program, "translate", unroll=4)
+    for _, picture in shown.pictures:
+        made = figure(picture)
+        (axes,) = made.axes
+        assert [text.get_text() for text in axes.texts] == [text.text for text in picture.texts]
+        assert [text.get_position() for text in axes.texts] == [(t.x, t.y) for t in picture.texts]
+        made.savefig(io.BytesIO(), format="png")
+
+
+def test_matplotlib_takes_no_text_for_mathematics() -> None:
+    made = figure(Picture(60, 20, texts=(Text(1, 10, "$\\frac$"),)))
+    made.savefig(io.BytesIO(), format="png")
+
+
+def test_a_file_of_its_own_has_all_colours_it_uses(programs: dict[str, nnfp.Session]) -> None:
+    text = to_svg(wiring(programs["sequence_to_sequence"].program, "translate", unroll=4))
+    ElementTree.fromstring(text)
+    used = set(re.findall(r"var\((--[\w-]+)[,)]", text)) - {"--nn-plain"}
+    used = {name for name in used if not name.startswith("--jp")}
+    assert all(f"{name}:" in text for name in used)
+
+
+def test_the_picture_of_the_readme_is_what_is_drawn() -> None:
+    place = File(__file__).parents[2] / "docs" / "images"
+    before = (place / "wiring.svg").read_text(encoding="utf-8")
+    program: dict[str, str] = {"__file__": str(place / "wiring.py")}
+    source = (place / "wiring.py").read_text(encoding="utf-8")
+    exec(compile(source.partition("place =")[0], "wiring.py", "exec"), program)
+    made = program["session"].program  # type: ignore[attr-defined]
+    assert before == to_svg(wiring(made, "translate", unroll=4)) + "\n"
+
+
+def test_text_tells_boxes_types_and_sharing() -> None:
+    made = session(
+        "rep A = R[2]\ncell (h, A x) = tanh (?W @ h + x)\nrun : [A] ~> A\nrun = fold cell zero >> A"
+    )
+    lines = to_text(wiring(made.program, "run")).split("\n")
+    assert lines == [
+        "run : [A] ~> A",
+        "  a : [A]",
+        "  a ══⟦ fold ⟧── R[2] ──( A ◗── b : A",
+        "      c : R[2]",
+        "      d : A",
+        "      c, d ──[ cell ○ ]── e : R[2]",
+    ]
 
 
 # --- that it stays the same ------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ..style import escape, page
 from . import svg
 from .derivative import with_derivative
 from .diagram import Diagram
+from .figure import figure
 from .layout import WIDTH, picture
 from .picture import Picture
 from .read import read
@@ -95,6 +96,11 @@ def to_text(wiring: Wiring) -> str:
     return "\n".join([f"{wiring.name} : {wiring.type}", *("  " + line for line in lines)])
 
 
+def to_svg(wiring: Wiring) -> str:
+    """The pictures as an SVG file of its own, for where there is no notebook around it."""
+    return svg.standalone([picture for _, picture in wiring.pictures])
+
+
 def to_html(wiring: Wiring) -> str:
     """The pictures as SVG under the definition's type."""
     title = f"{wiring.name} : {wiring.type}"
@@ -107,4 +113,4 @@ def to_html(wiring: Wiring) -> str:
     return page("\n".join(parts))
 
 
-__all__ = ["Wiring", "to_html", "to_text", "wiring"]
+__all__ = ["Wiring", "figure", "to_html", "to_svg", "to_text", "wiring"]

@@ -14,6 +14,8 @@ from typing import Any
 
 from .diagram import Wire
 
+SLIGHT = 4  # pixels that a wire may be off before it is seen
+
 
 @dataclass(eq=False)
 class Item:
@@ -259,6 +261,21 @@ def _heights(layers: Layers) -> None:
                     ]
                 wishes.append(wish or [(item.y, 1)])
             _settle(layers.columns[k], wishes)
+
+    for k in range(1, count):  # what is nearly straight is made so
+        column = layers.columns[k]
+        for number, item in enumerate(column):
+            bends = [link.start - link.end for link in entering.get(item, ())]
+            bend = min(bends, key=abs, default=0)
+            above = column[number - 1] if number else None
+            below = column[number + 1] if number + 1 < len(column) else None
+            if abs(bend) > SLIGHT:
+                continue
+            if above is not None and item.y + bend < above.y + above.height + item.gap - SLIGHT:
+                continue
+            if below is not None and item.y + bend + item.height > below.y - below.gap + SLIGHT:
+                continue
+            item.y += bend
 
 
 def _settle(column: Sequence[Item], wishes: Sequence[list[tuple[float, int]]]) -> None:

@@ -71,11 +71,18 @@ def sequences(diagram: Diagram) -> set[Wire]:
                     port.role == "element" or node.outputs[port.outer].type != inner.type
                 ):
                     found.add(node.outputs[port.outer])
-    for node in reversed(list(diagram.everywhere())):  # what is led into a group, too
-        if isinstance(node, Group):
-            for port, wire in zip(node.entering, node.body.inputs, strict=True):
-                if port.role == "plain" and port.outer is not None and wire in found:
-                    found.add(node.inputs[port.outer])
+    nodes = list(diagram.everywhere())
+    for node in (*reversed(nodes), *nodes):  # what is led in and out of a group, too
+        if not isinstance(node, Group):
+            continue
+        for ports, outside, inside in (
+            (node.entering, node.inputs, node.body.inputs),
+            (node.leaving, node.outputs, node.body.outputs),
+        ):
+            for port, wire in zip(ports, inside, strict=True):
+                if port.role == "plain" and port.outer is not None:
+                    pair = {wire, outside[port.outer]}
+                    found |= pair if pair & found else set()
     wires = {wire for node in diagram.everywhere() for wire in (*node.inputs, *node.outputs)}
     return found | {wire for wire in wires.union(diagram.inputs) if _runtime(wire.type)}
 

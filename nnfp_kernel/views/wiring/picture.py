@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from .diagram import Node, Wire
 
@@ -142,12 +143,21 @@ def moved(thing: Box | Path | Dot | Text, dx: float, dy: float) -> Box | Path | 
     return replace(thing, x=thing.x + dx, y=thing.y + dy)
 
 
+def wires(picture: Picture) -> list[Path]:
+    """The strokes of wires, those of one wire together: they join, and others cross them."""
+    found: dict[int, list[Path]] = {}
+    for path in picture.paths:
+        if path.style == "wire":
+            found.setdefault(id(path.wire) if path.wire is not None else id(path), []).append(path)
+    return [path for together in found.values() for path in together]
+
+
 def crossings(paths: Sequence[Path]) -> list[tuple[Path, Point, bool]]:
     """Where a wire passes over an earlier one: the later path, the point, and whether it
     is level there. There the earlier one gets a gap."""
     strokes = [
         (path, a, b) for path in paths if path.style == "wire"
-        for a, b in zip(path.points, path.points[1:], strict=False)
+        for a, b in pairwise(path.points)
     ]  # fmt: skip
     found = []
     for number, (path, a, b) in enumerate(strokes):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
+from ...language.palette import PAPER, theme
 from ..style import escape
-from .picture import Box, Dot, Path, Picture, Point, Text, crossings
+from .picture import Box, Dot, Path, Picture, Point, Text, crossings, wires
 
 RADIUS = 8
 
@@ -40,12 +42,27 @@ def svg(picture: Picture, title: str = "") -> str:
         f"<title>{escape(title)}</title>",
     ]
     parts += [_box(box) for box in picture.boxes if box.style == "group"]
-    parts += _wires([path for path in picture.paths if path.style == "wire"])
+    parts += _wires(wires(picture))
     parts += [_path(path) for path in picture.paths if path.style != "wire"]
     parts += [_box(box) for box in picture.boxes if box.style != "group"]
     parts += [_dot(dot) for dot in picture.dots]
     parts += [_text(text) for text in picture.texts]
     return "\n".join([*parts, "</svg>"])
+
+
+def standalone(pictures: Sequence[Picture]) -> str:
+    """Pictures one below the other as a file of its own, on light paper."""
+    width = number(max(picture.width for picture in pictures))
+    height, parts = 0.0, []
+    for picture in pictures:
+        parts.append(svg(picture).replace("<svg ", f'<svg y="{number(height)}" ', 1))
+        height += picture.height + 20
+    size = f'width="{width}" height="{number(height)}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="nnfp" {size}>'
+        f"<style>{theme('svg.nnfp')}</style>{STYLE}"
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>' + "\n".join(parts) + "</svg>"
+    )
 
 
 def stroke(colour: int | None) -> str:
@@ -61,21 +78,22 @@ def _wires(paths: Sequence[Path]) -> list[str]:
     for path, point, level in crossings(paths):
         gaps.setdefault(id(path), []).append((point, level))
     parts: list[str] = []
-    for path in paths:
-        for (x, y), level in gaps.get(id(path), ()):
-            dx, dy = (5, 0) if level else (0, 5)
-            ends = (x - dx, y - dy), (x + dx, y + dy)
-            parts.append(f'<path class="gap" d="{outline(ends)}"/>')
-        shape = outline(path.points)
-        dash = ' stroke-dasharray="6 3"' if path.colour is not None and path.colour >= 6 else ""
-        wide = ' style="stroke-width:4.6"' if path.double else ""
-        parts.append(f'<path d="{shape}" stroke="{stroke(path.colour)}"{wide}{dash}/>')
-    for path in paths:  # the middle of a double line, so that its parts join
-        if path.double:
-            parts.append(f'<path class="mid" d="{outline(path.points)}"/>')
-    for path in paths:
-        parts += [_head(path, *arrow) for arrow in path.arrows]
-    return parts
+    for _, together in groupby(paths, key=lambda path: path.wire):
+        middles = []
+        for path in together:
+            for (x, y), level in gaps.get(id(path), ()):
+                dx, dy = (5, 0) if level else (0, 5)
+                ends = (x - dx, y - dy), (x + dx, y + dy)
+                parts.append(f'<path class="gap" d="{outline(ends)}"/>')
+            shape = outline(path.points)
+            dashed = path.colour is not None and path.colour >= 6
+            dash = ' stroke-dasharray="6 3"' if dashed else ""
+            wide = ' style="stroke-width:4.6"' if path.double else ""
+            parts.append(f'<path d="{shape}" stroke="{stroke(path.colour)}"{wide}{dash}/>')
+            if path.double:  # the middle of all its parts at last, so that they join
+                middles.append(f'<path class="mid" d="{shape}"/>')
+        parts += middles
+    return parts + [_head(path, *arrow) for path in paths for arrow in path.arrows]
 
 
 def outline(points: Sequence[Point]) -> str:

@@ -37,6 +37,7 @@ def tie(drawing: Drawing, width: float, height: float) -> float:
         ordered = sorted(boxes, key=lambda box: (box.y, box.x))
         ways = [_way(a, b, drawing) for a, b in pairwise(ordered)]
         if all(way is not None for way in ways):
+            drawing.dots = [d for d in drawing.dots if not any(_on(d, box) for box in boxes)]
             for way in ways:
                 assert way is not None
                 drawing.put(Path(way, "tie"))
@@ -53,11 +54,16 @@ def tie(drawing: Drawing, width: float, height: float) -> float:
     return height
 
 
+def _on(dot: Dot, box: Box) -> bool:
+    """Whether a dot is the ring of a box."""
+    return dot.style == "ring" and dot.y == box.y and box.x < dot.x < box.right
+
+
 def _way(a: Box, b: Box, drawing: Drawing) -> tuple[Point, ...] | None:
     """Straight down from one box to another, or over the top of two side by side."""
     low, high = max(a.x, b.x) + 8, min(a.right, b.right) - 8
     if b.y > a.bottom and low <= high:
-        for x in (high, (low + high) / 2, low):
+        for x in ((low + high) / 2, high, low):
             down = ((x, a.bottom), (x, b.y))
             if free(down, drawing, (a, b)):
                 return down
