@@ -107,23 +107,31 @@ def _made(map: LinearMap) -> Form:
 
 
 def _factors(maps: Sequence[LinearMap]) -> Iterator[Form]:
-    """The forms of maps one after the other; a recurrence from one of its sequences to
-    another is told together with the choice of the two."""
+    """The forms of maps one after the other; a loop from one of its inputs to one of its
+    outputs is told together with the choice of the two."""
     k = 0
     while k < len(maps):
-        three = maps[k : k + 3]
-        match three:
-            case [linear.Inject() as inject, linear.Recurrence() as steps, linear.Project() as out]:
-                elements = range(steps.states, steps.states + steps.elements)
-                stacks = range(steps.states, steps.states + steps.stacks)
-                chosen = inject.start in elements and out.start in stacks
-                if chosen and inject.domain == out.codomain and len(out.codomain) == 1:
-                    whole = linear.Compose(tuple(three))
-                    yield Steps(*size_of(whole), steps, inject.start, out.start)
-                    k += 3
-                    continue
-        yield recognise(maps[k])
-        k += 1
+        match maps[k : k + 3]:
+            case [linear.Inject() as inject, inner, linear.Project() as out] if not isinstance(
+                inner, Section | Network
+            ):
+                yield _chosen(inject, inner, out)
+                k += 3
+            case _:
+                yield recognise(maps[k])
+                k += 1
+
+
+def _chosen(inject: linear.Inject, inner: LinearMap, out: linear.Project) -> Form:
+    """A map with several inputs and outputs in one of each."""
+    whole = linear.Compose((inject, inner, out))
+    if isinstance(inner, linear.Recurrence):
+        elements = range(inner.states, inner.states + inner.elements)
+        stacks = range(inner.states, inner.states + inner.stacks)
+        chosen = inject.start in elements and out.start in stacks
+        if chosen and inject.domain == out.codomain and len(out.codomain) == 1:
+            return Steps(*size_of(whole), inner, inject.start, out.start)
+    return _tangled(whole)
 
 
 # --- sections ----------------------------------------------------------------------------
@@ -214,8 +222,8 @@ def _network(map: Network) -> Form:
     return product(map, forms)
 
 
-def _tangled(map: Network) -> Form:
-    """A network with too many ways to tell them apart: sparse or opaque."""
+def _tangled(map: LinearMap) -> Form:
+    """A map with too many ways through it to tell them apart: sparse or opaque."""
     found = entries(map)
     return (found and _sparse(map, found.pattern)) or Opaque(*size_of(map))
 
