@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from nnfp_kernel.graph.graph import ArrayType, Builder, Graph, Wire
+from nnfp_kernel.graph.graph import ArrayType, Builder, Call, Graph, Wire
 from nnfp_kernel.graph.primitive import Step
 from nnfp_kernel.linear import structure
 from nnfp_kernel.linear.differentiate import gradient_graph
@@ -355,3 +355,24 @@ def test_a_band_is_solved_without_its_matrix() -> None:
     image = [builder.input(line)]
     graph = builder.finish([structure.logdet(builder, map), *structure.solve(builder, map, image)])
     assert largest(graph) <= 4 * size
+
+
+def test_the_trace_of_a_map_after_its_mirror_image_takes_half_of_it() -> None:
+    """tr (Lᵀ D L) is a sum of squares of L: L is multiplied out once, its mirror image not."""
+    builder = Builder(PRIMITIVES)
+    random = numpy.random.default_rng(0)
+    arrays = [random.normal(size=size) for size in ((5, 3), (7, 5), 7)]
+    first, second, entries = (builder.input(array("R", *each.shape)) for each in arrays)
+    half = compose(matmul(first), matmul(second))
+    map = compose(half, step("mul", array("R", 7), 0, (entries,)), half.adjoint())
+    graph = builder.finish([structure.trace(builder, map)])
+    products = [
+        node
+        for node in graph.nodes
+        if isinstance(node.operation, Call) and node.operation.primitive.name == "contract"
+        and all(wire.type.rank == 2 for wire in node.inputs)
+    ]  # fmt: skip
+    assert len(products) == 1
+    w, v, d = arrays
+    (found,) = lower(graph, 64)(*arrays)
+    assert_allclose(found, numpy.trace((v @ w).T @ numpy.diag(d) @ (v @ w)))

@@ -40,10 +40,12 @@ from .forms import (
 )
 from .probes import at_basis, at_colours, at_each, flat, unit_matrix
 from .probes import parts as parts_of
-from .proofs import positive
+from .proofs import mirrored, positive
 from .sparse import arranged, entries, taken
 
 Index = Any
+
+WAYS = 16  # a trace is taken apart into so many at most
 
 # --- numbers ------------------------------------------------------------------------------
 
@@ -309,6 +311,10 @@ def trace(builder: Builder, form: Form) -> Wire:
             return builder.emit("mul", number, _factor(builder, form))
         case Kronecker(left=left, right=right) if left.square and right.square:
             return builder.emit("mul", trace(builder, left), trace(builder, right))
+        case Product() if (apart := _distributed(form)) is not None:
+            return _added(builder, [trace(builder, product) for product in apart])
+        case Product() if mirrored(builder, form):
+            return _mirrored_trace(builder, form)
         case Product():
             before, after = cost.halves(form)
             v, u = chain(builder, before), chain(builder, after)
@@ -317,6 +323,37 @@ def trace(builder: Builder, form: Form) -> Wire:
             return _added(builder, [trace(builder, term) for term in terms])
         case _:
             return _sum(builder, diagonal(builder, form))
+
+
+def _distributed(form: Product) -> list[Product] | None:
+    """A product with a sum among its factors as the sum of products, if those are few."""
+    sums = [len(each.terms) for each in form.factors if isinstance(each, Sum)]
+    place = next((k for k, each in enumerate(form.factors) if isinstance(each, Sum)), None)
+    if place is None or numpy.prod(sums) > WAYS:
+        return None
+    before, after = form.factors[:place], form.factors[place + 1 :]
+    found = []
+    for term in form.factors[place].terms:  # type: ignore[union-attr]
+        inside = term.factors if isinstance(term, Product) else (term,)
+        factors = tuple(
+            each
+            for each in (*before, *inside, *after)
+            if not (isinstance(each, Scaling) and each.factor is None)
+        )
+        found.append(Product(form.rows, form.columns, form.kind, None, factors))
+    return found
+
+
+def _mirrored_trace(builder: Builder, form: Product) -> Wire:
+    """tr (Lᴴ D L), the sum of d |y|² over the rows y of L; or tr (Lᴴ L)."""
+    half = len(form.factors) // 2
+    rows = chain(builder, form.factors[:half])
+    squares = builder.emit("mul", rows, builder.emit("conj", rows))
+    lengths = builder.emit("sum", squares, axes=(1,))
+    if len(form.factors) % 2 == 0:
+        return _sum(builder, lengths)
+    middle = diagonal(builder, form.factors[half])
+    return builder.emit("contract", middle, lengths, left=(0,), right=(0,), out=())
 
 
 # --- determinant ------------------------------------------------------------------------------

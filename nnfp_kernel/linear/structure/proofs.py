@@ -38,6 +38,20 @@ def positive(builder: Builder, form: Form) -> bool:
     return form.square and proof.positive(form)
 
 
+def mirrored(builder: Builder, form: Product) -> bool:
+    """Whether a product is L >> L†, or L >> D >> L† with a diagonal D, for a proved L†."""
+    half = len(form.factors) // 2
+    if half == 0 or (len(form.factors) % 2 and not _diagonal(form.factors[half])):
+        return False
+    proof = _Proof(builder)
+    pairs = zip(form.factors[:half], form.factors[::-1][:half], strict=True)
+    return all(proof.of(one, False) == proof.of(other, True) for one, other in pairs)
+
+
+def _diagonal(form: Form) -> bool:
+    return isinstance(form, Scaling) or (isinstance(form, Sparse) and form.shape == "diagonal")
+
+
 class _Proof:
     """Equal things have equal numbers."""
 
