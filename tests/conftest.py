@@ -38,7 +38,7 @@ def chromium() -> str | None:
 # Laws over all primitives, random graphs and programs, and the whole library take minutes
 # together: `make test` has them, `make check` not.
 LAWS = (
-    "graph/test_random_graphs.py", "linear/test_maps.py", "primitives/test_laws.py",
+    "graph/test_random_graphs.py", "linear/test_jets.py", "linear/test_maps.py", "primitives/test_laws.py",
     "programs/", "std/",
 )  # fmt: skip
 

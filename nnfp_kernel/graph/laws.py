@@ -297,6 +297,8 @@ def last_of_loop(
     if node is None or not isinstance(node.operation, Loop) or parameters["axis"] != 0:
         return None
     loop = node.operation
+    if loop.counted:  # its last step may not be made
+        return None
     place = 0 if loop.reverse else loop.length - 1
     if (parameters["start"], parameters["stop"]) != (place, place + 1):
         return None

@@ -17,6 +17,7 @@ from . import (
     factorisations,
     fourier,
     indexing,
+    jets,
     linear_maps,
     linear_names,
     machines,
@@ -34,6 +35,6 @@ from .table import BUILTINS, PRIMITIVES
 __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "complex_numbers", "contraction", "elementwise",
-    "factorisations", "fourier", "indexing", "linear_maps", "linear_names", "machines", "matrix",
-    "matrix_functions", "movement", "random", "reduction", "trees", "whiles", "windows",
+    "factorisations", "fourier", "indexing", "jets", "linear_maps", "linear_names", "machines",
+    "matrix", "matrix_functions", "movement", "random", "reduction", "trees", "whiles", "windows",
 ]  # fmt: skip

@@ -125,7 +125,7 @@ def _factors(maps: Sequence[LinearMap]) -> Iterator[Form]:
 def _chosen(inject: linear.Inject, inner: LinearMap, out: linear.Project) -> Form:
     """A map with several inputs and outputs in one of each."""
     whole = linear.Compose((inject, inner, out))
-    if isinstance(inner, linear.Recurrence):
+    if isinstance(inner, linear.Recurrence) and inner.rounds is None:
         elements = range(inner.states, inner.states + inner.elements)
         stacks = range(inner.states, inner.states + inner.stacks)
         chosen = inject.start in elements and out.start in stacks

@@ -115,7 +115,7 @@ class _Propagation:
                 return self._network(map)
             case MapL() if self.builder is None:
                 return _elements(map)
-            case Recurrence() if self.builder is None:
+            case Recurrence(rounds=None) if self.builder is None:
                 return _steps(map)
             case ChooseL(cells=cells) if self.builder is None:
                 cases = [self.map(cell.network) for cell in cells]
