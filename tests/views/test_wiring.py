@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -477,6 +478,39 @@ def test_derivatives_of_the_acceptance_programs_are_drawn_without_overlaps(
 def test_derivatives_of_std_are_drawn_without_overlaps(std: nnfp.Session) -> None:
     for name in std.program.definitions:
         check(wiring(std.program, name, "adjoint"))
+
+
+TANGLED = """
+data Tree = Leaf R[2] | Node Tree Tree | Named Fin[3] Tree
+pair : Tree ~> (R[2], R)
+pair = cata {
+  Leaf x -> (?E @ x, sum x);
+  Node (l, m) (r, n) -> (tanh (l + r), m * n);
+  Named i (x, n) -> (x + (?N ! i), n)
+}
+second : Tree ~> R
+second t = snd (pair t)
+pick : (R[3], Fin[2]) ~> R[3]
+pick (h, bit) = tanh (?U @ h + ?E ! bit)
+surface : R[n] -> R[n]
+surface xs = zipWith (\\(a, b) -> min a b) (ys, zs)
+  where
+    ys = scan (\\(h, x) -> max h x) zero xs
+    zs = reverse (scan (\\(h, x) -> max h x) zero (reverse xs))
+swapped : R[n,2] -> (R[2], R[2])[n]
+swapped xs = map (\\(a, b) -> (b, a)) (bidirectional keep keep zero zero (reverse xs))
+  where keep (h, x) = (x, h)
+held : R -> R -> R
+held p x = if p > x then 2 else x
+"""
+
+
+@pytest.mark.parametrize("options", [{}, {"of": "adjoint"}, {"unroll": 3}])
+def test_tangled_programs_are_drawn_without_overlaps(options: dict[str, Any]) -> None:
+    made = session(TANGLED)
+    for name in made.names:
+        if name in made.program.definitions:
+            check(wiring(made.program, name, **options))
 
 
 # --- its faces ---------------------------------------------------------------------------------------

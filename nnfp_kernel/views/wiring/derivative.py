@@ -271,7 +271,7 @@ def _row(
     begins = {wire: "y" for wire in diagram.outputs if wire not in ends}
     left = min((path.points[0][0] for path in value.paths), default=0)
     for box in value.boxes:
-        row.put(*_box(box, live, rules, forward))
+        row.put(*_box(box, live, rules, forward, value.paths))
     for path in value.paths:
         if path.wire is None or path.wire not in live:
             continue
@@ -312,7 +312,11 @@ def _drawn(node: Node, rules: Mapping[Node, Linear | None]) -> bool:
 
 
 def _box(
-    box: Box, live: set[Wire], rules: Mapping[Node, Linear | None], forward: bool
+    box: Box,
+    live: set[Wire],
+    rules: Mapping[Node, Linear | None],
+    forward: bool,
+    paths: Sequence[Path],
 ) -> Iterator[Box | Path | Dot | Text]:
     node = box.node
     if node is None or isinstance(node, Group):
@@ -329,12 +333,15 @@ def _box(
     label = rule.forward if forward else rule.backward
     middle = box.y + box.height / 2
     colour = box.colour
+    if label is None and len(node.inputs) > 1:
+        yield from _fan(box, node, live, paths)
+        return
     if label is None:
         wire = node.outputs[0]
         yield Path(((box.x, middle), (box.right, middle)), "wire", colour, False, (), wire)
         return
     if node.shape == "circle" and label == "+" and not forward:  # its adjoint copies
-        yield from _fan(box, node, live)
+        yield from _fan(box, node, live, paths)
         yield Dot(box.x + box.width / 2, middle, wire=node.outputs[0])
         return
     half = box.style in ("enter", "leave")
@@ -344,15 +351,18 @@ def _box(
         yield Text(box.x + box.width / 2, middle + 4, label, "box", "middle", node)
 
 
-def _fan(box: Box, node: Node, live: set[Wire]) -> Iterator[Path]:
-    """The inside of an adder turned into a copy: from the dot to where its wires were."""
+def _fan(box: Box, node: Node, live: set[Wire], paths: Sequence[Path]) -> Iterator[Path]:
+    """The inside of an adder that is one no more: from its middle to where its wires were."""
     x, middle = box.x + box.width / 2, box.y + box.height / 2
-    count = len(node.inputs)
-    for k, wire in enumerate(node.inputs):
-        if wire in live:
-            y = middle + 13 * (k - (count - 1) / 2)
-            yield Path(((x, middle), (x, y), (box.x + 8, y)), "wire", None, False, (), wire)
-    yield Path(((x, middle), (box.right - 8, middle)), "wire", None, False, (), node.outputs[0])
+    for path in paths:
+        end = path.points[-1]
+        if path.wire not in live or path.wire not in node.inputs:
+            continue
+        if box.x <= end[0] <= x and box.y <= end[1] <= box.bottom:
+            bent = ((x, middle), (x, end[1]), end)
+            yield Path(bent, "wire", path.colour, path.double, (), path.wire)
+    wire = node.outputs[0]
+    yield Path(((x, middle), (box.right - 8, middle)), "wire", box.colour, False, (), wire)
 
 
 def _values(

@@ -261,9 +261,10 @@ class Layout:
         outer = [k for k in states if k not in started]
         glyph = 44 if group.kind == "window" else 0
         left = 26 + glyph + sum(self._start_width(group, k) + 24 for k in started) + 14 * len(outer)
-        right = 26 + 12 * len(states)
+        back = len(group.body.outputs) if group.kind == "cata" else 0
+        right = 26 + 12 * (len(states) + back)
         inner = self.block(group.body, max(limit - left - right, 120), group)
-        loops = len(states) + (group.kind == "cata")
+        loops = len(states) + back
         top = TITLE + 14 + 13 * loops
         drawing = Drawing()
         width = left + inner.width + right
@@ -389,17 +390,19 @@ class Layout:
     ) -> None:
         """The result of a tree is what its parent sees in its place."""
         cases = [box for box in drawing.boxes if box.node is group.body.nodes[0]]
-        if not cases or not inner.leaving or not group.leaving:
+        if not cases:
             return
-        wire, case = group.body.outputs[0], cases[0]
-        y, over, x = top + inner.leaving[0], top - 12, left + inner.width + 12
-        middle = case.x + case.width / 2
-        drawing.put(
-            self.path(
-                wire, (x, y), (x, over), (middle, over), (middle, case.y), arrows=((1, 0.5),)
-            ),
-            Dot(x, y, self.colour(wire), "copy", wire),
-        )
+        case = cases[0]
+        for k, (wire, leaving) in enumerate(zip(group.body.outputs, inner.leaving, strict=True)):
+            y, over, x = top + leaving, top - 12 - 13 * k, left + inner.width + 12 + 12 * k
+            middle = case.x + case.width / 2 - 10 * k
+            drawing.put(
+                self.path(wire, (left + inner.width, y), (x, y)),
+                self.path(
+                    wire, (x, y), (x, over), (middle, over), (middle, case.y), arrows=((1, 0.5),)
+                ),
+                Dot(x, y, self.colour(wire), "copy", wire),
+            )
 
 
 # --- columns, channels and rows -------------------------------------------------------------

@@ -319,7 +319,15 @@ class _Stack:
                 if start is not None and not row.group.reverse:
                     wide = 16 if start.shape == "zero" else len(start.label) * IN_BOX + 16
                     room = max(room, wide + 22)
-        return room
+        return room + (16 if any(self._shared(wire) for wire in self.coming) else 0)
+
+    def _last_start(self, row: _Row) -> float:
+        """How far on the right the start of a row reaches that runs from there."""
+        if not row.group.reverse:
+            return 0
+        starts = [row.group.entering[k].start for k in row.states]
+        wide = [16 if s.shape == "zero" else len(s.label) * IN_BOX + 16 for s in starts if s]
+        return row.centres[-1] + row.width / 2 + 24 + max(wide, default=0)
 
     def _draw(self) -> tuple[float, float]:
         """From the top down, as pictures are measured."""
@@ -337,7 +345,7 @@ class _Stack:
         bottom = y
         right = max(x + row.width / 2 for row in self.rows for x in row.centres)
         for row in self.rows:
-            right = max(right, self._boxes(row))
+            right = max(right, self._boxes(row), self._last_start(row))
         right += 14
         for row in self.rows:
             self._states(row, right)
@@ -550,8 +558,13 @@ class _Stack:
     ) -> None:
         """From the left below the row: a branch to each box."""
         layout, drawing = self.layout, self.drawing
-        self.entering[wire] = y
-        drawing.put(layout.path(wire, (0, y), (targets[-1], y)))
+        if wire in self.entering:  # it goes to a further row
+            before = self.entering[wire]
+            drawing.put(layout.path(wire, (6, before), (6, y), (targets[-1], y)))
+            drawing.put(Dot(6, before, layout.colour(wire), "copy", wire))
+        else:
+            self.entering[wire] = y
+            drawing.put(layout.path(wire, (0, y), (targets[-1], y)))
         for x in targets:
             drawing.put(Path(((x, y), (x, base)), "wire", layout.colour(inner), False, (), inner))
             drawing.put(Dot(x, y, layout.colour(inner), "edge", wire))
