@@ -46,6 +46,7 @@ from .runtime.lower import DTYPES
 from .runtime.program import Program, trace_application
 from .runtime.weights import first_value
 from .std import FILES
+from .views.terms import derivative_text
 
 if TYPE_CHECKING:
     from .runtime.events import Event
@@ -468,6 +469,7 @@ class Session:
             specialise,
             lambda: self.weights,
             self.next_key,
+            derivative_text,
         )
 
     @property

@@ -31,7 +31,7 @@ Sources: Elliott 2018; Elsman, Henglein, Kaarsgaard, Mathiesen, Schenck 2022.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -721,6 +721,8 @@ class Network(LinearMap):
     inputs: tuple[Variable, ...]
     parts: tuple[Part, ...]
     outputs: tuple[Variable, ...]
+    # How it, or (True) its adjoint, is written in the words of the program it comes from.
+    written: Callable[[bool], str] | None = None
 
     @property
     def domain(self) -> Types:  # type: ignore[override]
@@ -756,7 +758,9 @@ class Network(LinearMap):
             replace(part, map=part.map.adjoint(), inputs=part.outputs, outputs=part.inputs)
             for part in reversed(self.parts)
         )
-        return Network(self.outputs, parts, self.inputs)
+        written = self.written
+        turned = None if written is None else lambda adjoint: written(not adjoint)
+        return Network(self.outputs, parts, self.inputs, turned)
 
     def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
         reached = {variable for variable, flag in zip(self.inputs, given, strict=True) if flag}
@@ -785,6 +789,10 @@ class Network(LinearMap):
         return Network(self.inputs, tuple(reversed(kept)), self.outputs)
 
     def __repr__(self) -> str:
+        return self.listing() if self.written is None else self.written(False)
+
+    def listing(self) -> str:
+        """The maps one by one, with the variables between them."""
         names: dict[Variable, str] = {}
 
         def name(variables: Sequence[Variable]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,7 +26,7 @@ from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
-from ..linear.maps import LinearMap
+from ..linear.maps import Network
 from ..linear.residuals import keep, prologue
 from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
@@ -200,7 +200,7 @@ class Call:
         return self.traced.compiled.function(lower(graph, program.precision))
 
     @cached_property
-    def derivative(self) -> LinearMap:
+    def derivative(self) -> Network:
         """The derivative in arguments and weights, as a network of linear maps."""
         graph = self.traced.vectorised
         builder = Builder(self.traced.program.primitives)
@@ -261,6 +261,7 @@ class Function:
     specialise: Callable[[Sequence[t.Type]], p.Expression]
     session_weights: Callable[[], NestedWeights]
     session_key: Callable[[], Array]
+    write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
     _calls: dict[Any, Call] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -546,12 +547,18 @@ class Function:
             case "adjoint":
                 return call.pullback_graph
 
-    def derivative(self, *inputs: Any) -> LinearMap:
-        """The derivative in inputs and weights: a linear map, printed as its combinators.
+    def derivative(self, *inputs: Any) -> Network:
+        """The derivative in inputs and weights: a linear map.
 
-        `.adjoint()` is its adjoint. Inputs only tell the shapes, where the type does not.
+        Printed, it is a program of the language and the same in combinators, in the inputs,
+        with the weights held constant. `.adjoint()` is its adjoint. Inputs only tell the
+        shapes, where the type does not.
         """
-        return self.call_for(*inputs).derivative
+        network = self.call_for(*inputs).derivative
+        if self.write is None:
+            return network
+        write = self.write
+        return replace(network, written=lambda adjoint: write(self, adjoint, inputs))
 
     def cost(self, *inputs: Any) -> Cost:
         """How many operations and bytes the value and its adjoint take, and the memory

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import tidy
 from ..language import syntax as s
@@ -96,6 +98,67 @@ def derivative_definition(
                 ("`derivative`, `jvp` and `vjp` compute with it all the same.",),
             )
         ) from None
+
+
+def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[Any] = ()) -> str:
+    """The derivative as a program, and the same in combinators of linear maps.
+
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("f : R[3] -> R[3]\\nf x = tanh x")
+    >>> print(derivative_text(session["f"], adjoint=True))
+    fAdjoint : R[3] -> (R[3] -o R[3])
+    fAdjoint x = let y = tanh x in \\w -> (1 - y * y) * w
+    <BLANKLINE>
+    -- as linear maps
+    fAdjoint x = let y = tanh x in diag (1 - y * y)
+
+    What cannot be written in the language is listed map by map, and says so.
+    """
+    try:
+        program = derivative_definition(function, adjoint, inputs)
+        maps = derivative_definition(function, adjoint, inputs, combined=True)
+    except NnfpError as error:
+        (told, *_) = error.diagnostics
+        if told.code != "derivative-not-printed":
+            raise
+        network = function.call_for(*inputs).derivative
+        listed = (network.adjoint() if adjoint else network).listing()
+        return f"-- {told.title}: {told.primary.text}\n{listed}"
+    return f"{program}\n\n-- as linear maps\n{show(maps.definition)}"
+
+
+def matrix_at(function: Function, inputs: Sequence[Any]) -> Any:
+    """The matrix of the derivative in the inputs, at the inputs: a row for each number of
+    the answer, a column for each number of the inputs.
+
+    >>> import numpy
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("f : R[2] -> R[2]\\nf x = x * x")
+    >>> matrix_at(session["f"], [numpy.array([1.0, 3.0])]).tolist()
+    [[2.0, 0.0], [0.0, 6.0]]
+
+    One push forward for each column.
+    """
+    import jax
+
+    leaves, tree = jax.tree.flatten(tuple(inputs))
+    arrays = [numpy.asarray(leaf) for leaf in leaves]
+    weights = function.weights
+    still = jax.tree.map(numpy.zeros_like, weights)
+    columns = []
+    for place, array in enumerate(arrays):
+        if not numpy.issubdtype(array.dtype, numpy.inexact):
+            continue
+        for index in numpy.ndindex(*array.shape):
+            moved = [numpy.zeros(each.shape, each.dtype) for each in arrays]
+            moved[place][index] = 1
+            tangents = jax.tree.unflatten(tree, moved)
+            _, image = function.jvp((weights, *inputs), (still, *tangents))
+            parts = [numpy.ravel(part) for part in jax.tree.leaves(image)]
+            columns.append(numpy.concatenate(parts))
+    return numpy.stack(columns, axis=1)
 
 
 class _Definition:
@@ -504,4 +567,4 @@ def type_tree(type: t.Type) -> s.TypeTree:
     return item.type
 
 
-__all__ = ["Derivative", "derivative_definition"]
+__all__ = ["Derivative", "derivative_definition", "derivative_text", "matrix_at"]
