@@ -40,7 +40,7 @@ from .order import sorted_by_use
 from .parser import parse_expression
 from .schemes import Polytype, as_scheme, named_in_order
 from .signatures import BuiltinRecord, read_signature
-from .sizes import SizeVariable
+from .sizes import Size, SizeVariable
 from .solve import Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
@@ -264,12 +264,14 @@ class _Session:
         body = done.body if done is not None else None
         if body is None and entry.name in self.library.definitions:
             body = self.library.definitions[entry.name].body
-        for label, inner in _labelled(body) if body is not None else ():
+        for label, inner, count in _labelled(body) if body is not None else ():
             target = self.entries.get(inner.name) or self.library.entries.get(inner.name)
             if label == parts[0] and target is not None:
                 found = self._weight_below(target, parts[1:])
                 if found is not None:
-                    return substitute(found, inner.instance.types, inner.instance.sizes)
+                    known = self.solver.closed(found)
+                    own = substitute(known, inner.instance.types, inner.instance.sizes)
+                    return own if count is None else Array(own, count)
         return None
 
     # --- the whole -------------------------------------------------------------------------
@@ -696,14 +698,21 @@ def _unsettled(definitions: Iterable[typed.Definition]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _labelled(body: typed.Expression) -> Iterator[tuple[str, typed.Global]]:
-    """The places in a definition that have weights of their own, each with its label."""
+def _labelled(body: typed.Expression) -> Iterator[tuple[str, typed.Global, Size | None]]:
+    """The places in a definition that have weights of their own, each with its label; of
+    the layers of a stack, how many they are."""
+    layers = {
+        id(inner): node.count
+        for node in typed.nodes(body)
+        if isinstance(node, typed.Stack)
+        for inner in typed.nodes(node.expression)
+    }
     for node in typed.nodes(body):
         if isinstance(node, typed.Global) and node.label is not None:
-            yield node.label, node
+            yield node.label, node, layers.get(id(node))
         elif (
             isinstance(node, typed.Fresh | typed.Stack)
             and node.label is not None
             and isinstance(node.expression, typed.Global)
         ):
-            yield node.label, node.expression
+            yield node.label, node.expression, layers.get(id(node.expression))

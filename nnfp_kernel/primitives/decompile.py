@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, Wire
+from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
 from ..language import syntax as s
 from ..language.layout import KEYWORDS
 from .spelling import (
@@ -127,8 +127,11 @@ class _Writer:
                 return self._loop(node, loop)
             case Choose() as choose:
                 return self._choose(node, choose)
+            case While() as loop:
+                return self._while(node, loop)
             case _:
-                raise Unspeakable("a loop over a forest")
+                forest = isinstance(node.operation, TreeLoop)
+                raise Unspeakable("a loop over a forest" if forest else "an equation to be solved")
 
     def _body(
         self,
@@ -274,6 +277,28 @@ class _Writer:
         self.block(wires[0]).bind(_pattern(names), tree)
         return [term(s.Name(n), w.type) for n, w in zip(names, wires, strict=True)]
 
+    def _while(self, node: Node, loop: While) -> Sequence[Term | None]:
+        shared, states = loop.shared, loop.body.inputs[loop.shared + 1 :]
+        if self.uses[node.outputs[0]] or any(
+            loop.body.inputs[shared] in each.inputs for each in loop.body.nodes
+        ):
+            raise Unspeakable("a loop that counts its rounds")
+        names = self._parameters(states, "s")
+        functions = []
+        for graph in (loop.condition, loop.body):
+            given = self._captured(node.inputs[:shared], graph.inputs[:shared])
+            own = graph.inputs[shared + 1 :]
+            given += [(w, term(s.Name(name), w.type)) for w, name in zip(own, names, strict=True)]
+            given.append((graph.inputs[shared], None))
+            outer = (*node.inputs[:shared], graph.inputs[shared], *node.inputs[shared:])
+            body = self._body(
+                graph, outer, given, lambda terms: _tuple([whole(each) for each in terms])
+            )
+            functions.append(s.Lambda((_pattern(names),), body))
+        start = _tuple([whole(self.terms[wire]) for wire in node.inputs[shared:]])
+        name = s.Name("while") if loop.most is None else sized("while", loop.most)
+        return [None, *self._states(node.outputs[1:], apply(name, *functions, start))]
+
     def _choose(self, node: Node, choose: Choose) -> Sequence[Term]:
         selector, *operands = node.inputs
         if selector.type.rank:
@@ -304,8 +329,8 @@ def _uses(graph: Graph, late: set[Wire]) -> Counter[Wire]:
     for node in graph.nodes:
         uses.update(node.inputs)
         match node.operation:
-            case Map(shared=shared) | Loop(shared=shared):
-                uses.update(node.inputs[:shared])
+            case Map(shared=shared) | Loop(shared=shared) | While(shared=shared):
+                uses.update((*node.inputs[:shared], *node.inputs[:shared]))
             case Choose(branches=branches):
                 uses.update(node.inputs if len(branches) > 2 else node.inputs[1:])
             case Call(primitive, parameters) if primitive.name == "contract":

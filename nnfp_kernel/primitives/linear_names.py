@@ -209,7 +209,7 @@ for _record in (
         example="choose (2 > 1) (diag [1, 2]) (scale 0) [1, 1]",
     ),
     Builtin(
-        "scatterAdd", "Fin[n][m] -> (a[m] -o a[n]) where vector a", 1, _scatter_add,
+        "scatterAdd", "i[m] -> (a[m] -o a[n]) where vector a, index i n", 1, _scatter_add,
         brackets=("n",),
         doc="Elements put at indices, those of one index added up, zero elsewhere: the adjoint "
         "of `gather`.",

@@ -542,11 +542,15 @@ def _concat(call: Call) -> Term:
 # --- indices -------------------------------------------------------------------------------------
 
 
-def indices(given: Term, size: int) -> s.Expression:
-    """Whole numbers as indices below `size`."""
-    if given.below == size or isinstance(given.tree, s.Sequence | s.Number):
-        return whole(given)
-    return apply(under(given.type.rank, sized("toFin", size)), whole(given))
+def _look_up(xs: s.Expression, index: Term, size: int, names: Names) -> s.Expression:
+    """`xs ! i`, or `gather` at several indices; an Int that may be none is moved by `!`."""
+    if index.type.rank == 0:
+        return s.Binary("!", xs, whole(index))
+    if index.below == size or isinstance(index.tree, s.Sequence):
+        return apply(under(index.type.rank - 1, apply("gather", xs)), whole(index))
+    name = names.fresh("i")
+    one = s.Lambda((s.PatternName(name),), s.Binary("!", xs, s.Name(name)))
+    return apply(under(index.type.rank, one), whole(index))
 
 
 @spelling("gather")
@@ -555,47 +559,27 @@ def _gather(call: Call) -> Term:
     if call.parameters.get("together", 0):
         raise Unspeakable("a look-up in each of several arrays")
     size = x.type.shape[axis]
-    if index.type.rank == 0:
-        place = whole(index)
-        if not axis:
-            return call.made(s.Binary("!", whole(x), place))
-        name = call.names.fresh("p")
-        look = lambda_((name,), s.Binary("!", s.Name(name), place))
-        return call.made(apply(under(axis, look), whole(x)))
-    if axis == 0 and index.type.rank == 1:
-        return call.made(apply("gather", whole(x), indices(index, size)))
+    if not axis:
+        return call.made(_look_up(whole(x), index, size, call.names))
     name = call.names.fresh("p")
-    look = under(index.type.rank - 1, apply("gather", s.Name(name)))
-    body = lambda_((name,), apply(look, indices(index, size)))
-    if axis == 0:
-        look = under(index.type.rank - 1, apply("gather", whole(x)))
-        return call.made(apply(look, indices(index, size)))
-    return call.made(apply(under(axis, body), whole(x)))
+    look = lambda_((name,), _look_up(s.Name(name), index, size, call.names))
+    return call.made(apply(under(axis, look), whole(x)))
 
 
 @spelling("scatterAdd")
 def _scatter(call: Call) -> Term:
     (u, index), axis = call.operands, call.parameters["axis"]
-    size = call.parameters["size"]
     if call.parameters.get("together", 0):
         raise Unspeakable("an addition at places in each of several arrays")
-    place, tree = indices(index, size), whole(u)
+    name = call.names.fresh("p") if axis else ""
+    inner: s.Expression = s.Name(name) if axis else whole(u)
+    place = whole(index)
     if index.type.rank == 0:
-        place = s.Sequence((place,))
-        if not axis:
-            tree = s.Sequence((tree,))
-            return call.made(apply(sized("scatterAdd", size), place, tree))
-        name = call.names.fresh("p")
-        put = apply(sized("scatterAdd", size), place, s.Sequence((s.Name(name),)))
-        return call.made(apply(under(axis, lambda_((name,), put)), tree))
-    if index.type.rank > 1:
-        name = call.names.fresh("p")
-        inner: s.Expression = s.Name(name) if axis else tree
-        for _ in range(index.type.rank - 1):
-            inner, place = apply("concat", inner), apply("concat", place)
-        put = apply(sized("scatterAdd", size), place, inner)
-        return call.made(apply(under(axis, lambda_((name,), put)), tree) if axis else put)
-    return call.made(apply(under(axis, apply(sized("scatterAdd", size), place)), tree))
+        place, inner = s.Sequence((place,)), s.Sequence((inner,))
+    for _ in range(index.type.rank - 1):
+        place, inner = apply("concat", place), apply("concat", inner)
+    put = apply(sized("scatterAdd", call.parameters["size"]), place, inner)
+    return call.made(apply(under(axis, lambda_((name,), put)), whole(u)) if axis else put)
 
 
 @spelling("iota")

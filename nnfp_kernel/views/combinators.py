@@ -77,7 +77,9 @@ def combinators(
     `terms` are those of the wires the network refers to. Raises Unspeakable.
     """
     writer = _Writer(primitives, terms, names)
-    source = source or nested(network.inputs)
+    if source is None:
+        network = _distinct(network)
+        source = nested(network.inputs)
     return writer.network(network, source, sink or nested(network.outputs))
 
 
@@ -338,6 +340,7 @@ class _Writer:
     def cell(
         self,
         cell: Cell,
+        network: Network,
         residuals: Sequence[Wire],
         stacked: Sequence[Wire],
         source: Nest,
@@ -359,7 +362,7 @@ class _Writer:
             else:
                 pattern = s.PatternTuple((pattern, s.PatternName(name)))
                 zipped = apply("zip", s.Tuple((zipped, whole(outside))))
-        network = Network(cell.network.inputs, cell.network.parts, _variables(sink)).useful()
+        network = Network(network.inputs, network.parts, _variables(sink)).useful()
         place = dict(zip(cell.made, cell.prologue.outputs, strict=True))
         needed = Graph(
             cell.prologue.inputs, cell.prologue.nodes, tuple(place[w] for w in network.fixed)
@@ -370,12 +373,12 @@ class _Writer:
         return pattern, block.around(body), zipped
 
     def each(self, map: MapL, live: Sequence[bool], gives: Sequence[bool]) -> Chain:
-        network = map.cell.network
+        network = _distinct(map.cell.network)
         given = [(v, map.shared_inputs[k]) for k, v in enumerate(network.inputs) if live[k]]
         made = [(v, map.summed_outputs[k]) for k, v in enumerate(network.outputs) if gives[k]]
         source = nested([v for v, _ in given])
         sink = nested([v for v, _ in made])
-        pattern, body, zipped = self.cell(map.cell, map.shared, map.stacked, source, sink)
+        pattern, body, zipped = self.cell(map.cell, network, map.shared, map.stacked, source, sink)
         if zipped is None:
             steps: Chain = (apply("mapL", body),)
         else:
@@ -426,7 +429,7 @@ class _Writer:
         return [*found, tree], block
 
     def recurrence(self, map: Recurrence, live: Sequence[bool], gives: Sequence[bool]) -> Chain:
-        network = map.cell.network
+        network = _distinct(map.cell.network)
         after = map.activity(live)
         states = [k for k in range(map.states) if after[k]]
         others = [k for k in range(map.states, len(live)) if live[k]]
@@ -439,7 +442,7 @@ class _Writer:
         source = (nested(state_in), nested([*(network.inputs[k] for k in others), *nothing]))
         results = [network.outputs[k] for k in stacks] or state_out
         sink = (nested(state_out), nested(results))
-        pattern, body, zipped = self.cell(map.cell, map.shared, map.stacked, source, sink)
+        pattern, body, zipped = self.cell(map.cell, network, map.shared, map.stacked, source, sink)
         name = "recurrenceRight" if map.reverse else "recurrence"
         zipped = zipped or sized("iota", map.length)
         step = apply(name, _function(pattern, body), zipped)
@@ -491,10 +494,10 @@ class _Writer:
     def choice(self, map: ChooseL, live: Sequence[bool], gives: Sequence[bool]) -> s.Expression:
         trees = []
         for cell in map.cells:
-            network = cell.network
+            network = _distinct(cell.network)
             source = nested([v for v, flag in zip(network.inputs, live, strict=True) if flag])
             sink = nested([v for v, flag in zip(network.outputs, gives, strict=True) if flag])
-            trees.append(self.cell(cell, map.residuals, (), source, sink)[1])
+            trees.append(self.cell(cell, network, map.residuals, (), source, sink)[1])
         which = self.terms[map.selector]
         if which.type.kind == "Bool":
             return apply("choose", which.tree, trees[1], trees[0])
@@ -637,6 +640,19 @@ def _stages(tree: s.Expression) -> list[s.Expression]:
 
 
 # --- small questions -----------------------------------------------------------------------------
+
+
+def _distinct(network: Network) -> Network:
+    """The network with an input variable of its own for each input; one that stood twice
+    is the sum of two."""
+    if len(set(network.inputs)) == len(network.inputs):
+        return network
+    inputs = tuple(Variable(variable.type, variable.name) for variable in network.inputs)
+    sums = tuple(
+        Part(Identity((new.type,)), (new,), (old,))
+        for new, old in zip(inputs, network.inputs, strict=True)
+    )
+    return Network(inputs, (*sums, *network.parts), network.outputs)
 
 
 def _needed(network: Network, sink: Nest) -> set[Variable]:
