@@ -23,7 +23,7 @@ from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath, reached
-from ..language.sizes import constant, variable
+from ..language.sizes import SizeVariable, constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import Network
@@ -614,6 +614,15 @@ class Function:
             except NnfpError as problem:
                 error = problem
         raise error
+
+    def at_sizes(self, sizes: Mapping[SizeVariable, int]) -> Call:
+        """The function traced for inputs with these sizes in its type; open types are R.
+        Raises NnfpError where its definition cannot do with them."""
+        domains, _ = t.uncurried(self.definition.scheme.type)
+        numbers = {variable: constant(size) for variable, size in sizes.items()}
+        reals = dict.fromkeys(t.free_variables(t.Product(tuple(domains)))[0], t.R)
+        types = tuple(t.substitute(domain, reals, numbers) for domain in domains)
+        return self._traced(types, (None,) * len(types), False, None)
 
     # --- between Python and the graph ---------------------------------------------------------
 

@@ -11,19 +11,21 @@ the text is as long as the program is; names are the program's. It is a syntax t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy
 
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import tidy
+from ..graph.values import NotFirstOrder
 from ..language import syntax as s
 from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.parser import parse
 from ..language.printer import show
+from ..language.sizes import as_size, variable
 from ..language.source import Source
 from ..linear.differentiate import linearize
 from ..linear.maps import Network, filled
@@ -84,9 +86,13 @@ def derivative_definition(
     `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
     language has no words for.
     """
-    call = function.call_for(*inputs)
     called = name or function.name + ("Adjoint" if adjoint else "Derivative")
     try:
+        if not inputs:
+            general = _in_general(function, adjoint, called, combined)
+            if general is not None:
+                return general
+        call = function.call_for(*inputs)
         return _Definition(function, call, adjoint, called).made(combined)
     except Unspeakable as problem:
         raise NnfpError(
@@ -128,6 +134,81 @@ def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[
     return f"{program}\n\n-- as linear maps\n{show(maps.definition)}"
 
 
+def _in_general(function: Function, adjoint: bool, name: str, combined: bool) -> Derivative | None:
+    """The derivative for sizes in general: the text at two sets of sizes is the same, or
+    differs in what is a size at both. None where it is not so, or where no size is open."""
+    domains, codomain = t.uncurried(function.definition.scheme.type)
+    given = t.Product(tuple(domains))
+    types, sizes = t.free_variables(given)
+    if not sizes or not set(t.free_variables(codomain)[1]) <= set(sizes):
+        return None
+    # A length known only at run time is any length here; the tangent has the same.
+    fixed = {
+        size: variable(f"n{k}" if k > 1 else "n") if size.runtime else as_size(size)
+        for k, size in enumerate(sizes, 1)
+    }
+    reals = dict.fromkeys(types, t.R)
+    domains = [t.substitute(domain, reals, fixed) for domain in domains]
+    codomain = t.substitute(codomain, reals, fixed)
+    counted = [t.Fin(fixed[size]) for size in sizes]
+    texts = t.show_together([*counted, *domains, codomain])
+    words = [text[len("Fin[") : -1] for text in texts[: len(sizes)]]
+    primes = (5, 7, 11, 13, 17, 19, 23, 29)
+    if len(set(words)) < len(words) or len(sizes) > len(primes):
+        return None
+    made: list[Derivative] = []
+    values = [dict(zip(words, (p + more for p in primes), strict=False)) for more in (0, 1)]
+    for numbers in values:
+        try:
+            call = function.at_sizes(dict(zip(sizes, numbers.values(), strict=True)))
+        except (NnfpError, NotFirstOrder):
+            return None
+        written = _Definition(function, call, adjoint, name, words)
+        made.append(written.made(combined))
+    try:
+        definition = _merged(made[0].definition, made[1].definition, *values)
+    except _Differs:
+        return None
+    space = _Definition(function, call, adjoint, name, words)
+    signature = space.signature(domains, codomain)
+    assert isinstance(definition, s.Definition)
+    return Derivative(signature, definition)
+
+
+class _Differs(Exception):
+    """Two texts differ in more than sizes."""
+
+
+def _merged(one: Any, other: Any, first: Mapping[str, int], second: Mapping[str, int]) -> Any:
+    """A tree of two that differ in sizes only: with the names of these."""
+    if isinstance(one, tuple):
+        if not isinstance(other, tuple) or len(one) != len(other):
+            raise _Differs
+        return tuple(_merged(*pair, first, second) for pair in zip(one, other, strict=True))
+    if not isinstance(one, s.Tree):
+        if one != other:
+            raise _Differs
+        return one
+    if type(one) is not type(other):
+        raise _Differs
+    if isinstance(one, s.SizeNumber | s.Number) and one != other:
+        pair = one.value, getattr(other, "value", None)
+        for word, value in first.items():
+            if pair == (value, second[word]):
+                return s.SizeName(word) if isinstance(one, s.SizeNumber) else s.Name(word)
+            if pair == (1 / value, 1 / second[word]):
+                return s.Binary("/", s.Number(1), s.Name(word))
+        raise _Differs
+    if one == other:
+        return one
+    parts = {
+        each.name: _merged(getattr(one, each.name), getattr(other, each.name), first, second)
+        for each in fields(one)
+        if each.compare
+    }
+    return replace(one, **parts)
+
+
 def matrix_at(function: Function, inputs: Sequence[Any]) -> Any:
     """The matrix of the derivative in the inputs, at the inputs: a row for each number of
     the answer, a column for each number of the inputs.
@@ -162,11 +243,20 @@ def matrix_at(function: Function, inputs: Sequence[Any]) -> Any:
 
 
 class _Definition:
-    def __init__(self, function: Function, call: Call, adjoint: bool, name: str) -> None:
+    def __init__(
+        self,
+        function: Function,
+        call: Call,
+        adjoint: bool,
+        name: str,
+        sizes: Sequence[str] = (),
+    ) -> None:
         self.function, self.call, self.adjoint, self.name = function, call, adjoint, name
         self.declarations = function.program.declarations
         program = function.program
-        self.names = names_of((*program.definitions, *program.builtins, *program.externals, name))
+        self.names = names_of(
+            (*program.definitions, *program.builtins, *program.externals, name, *sizes)
+        )
         self.outer = Block()
 
     def made(self, combined: bool) -> Derivative:
@@ -187,25 +277,34 @@ class _Definition:
         if not network.domain or not network.codomain:
             raise Unspeakable("no real numbers to move")
         domains, codomain = self.call.types, self.codomain()
-        spaces = tuple(map(self.tangent, domains))
-        source = spaces[0] if len(spaces) == 1 else t.Product(spaces)
-        target = self.tangent(codomain)
-        if self.adjoint:
-            source, target = target, source
+        source, target = self.spaces(domains, codomain)
         patterns, terms = self._parameters(inputs)
         terms |= self._held(inputs)
         if combined:
             body = self._combined(builder, network, terms, source, target)
         else:
             body = self._function(builder, network, terms, source, target)
-        linear = s.TypeArrow("-o", type_tree(source), type_tree(target))
-        signature: s.TypeTree = linear
-        for domain in reversed(domains):
-            signature = s.TypeArrow("->", type_tree(domain), signature)
         return Derivative(
-            s.Signature(self.name, None, signature),
+            self.signature(domains, codomain),
             s.Definition(self.name, None, tuple(patterns), body),
         )
+
+    def signature(self, domains: Sequence[t.Type], codomain: t.Type) -> s.Signature:
+        """`name : a -> (a -o b)`, or of the adjoint `a -> (b -o a)`."""
+        source, target = self.spaces(domains, codomain)
+        texts = iter(t.show_together([*domains, source, target]))
+        written = [type_tree(next(texts)) for _ in domains]
+        signature: s.TypeTree = s.TypeArrow("-o", *(type_tree(text) for text in texts))
+        for domain in reversed(written):
+            signature = s.TypeArrow("->", domain, signature)
+        return s.Signature(self.name, None, signature)
+
+    def spaces(self, domains: Sequence[t.Type], codomain: t.Type) -> tuple[t.Type, t.Type]:
+        """Where the linear map takes what moves from, and to."""
+        moving = tuple(map(self.tangent, domains))
+        source = moving[0] if len(moving) == 1 else t.Product(moving)
+        target = self.tangent(codomain)
+        return (target, source) if self.adjoint else (source, target)
 
     def _function(
         self,
@@ -560,9 +659,9 @@ def _stem(tree: s.Expression) -> str:
     return name if name[-1:].isalpha() else f"{name}_"
 
 
-def type_tree(type: t.Type) -> s.TypeTree:
-    """A type as it is written."""
-    (item,) = parse(Source(f"x : {t.show(type)}", "type")).program.items
+def type_tree(text: str) -> s.TypeTree:
+    """A type as a tree."""
+    (item,) = parse(Source(f"x : {text}", "type")).program.items
     assert isinstance(item, s.Signature)
     return item.type
 

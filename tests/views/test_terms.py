@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from views.roundtrip import check
 
-from nnfp_kernel import Session
+from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.language.syntax import walk
 from nnfp_kernel.views.terms import derivative_definition
 
@@ -34,6 +34,9 @@ PROGRAMS = {
         "step (s, x) = let t = tanh (s + x) in (t, t * x)\n"
         "f : R[4] -> (R, R)[4]\nf xs = bidirectional step step 0 1 xs"
     ),
+    "stack": "f : R[3] ~> R[3]\nf = stack[2] (dense[_] >> tanh)",
+    "families": "f : R[3] ~> R[2]\nf = mlp[4, 2]",
+    "same twice": "f : R[3] -> (R[3], R[3])\nf x = let y = sin x in (y, y)",
     "nested": "f : R[3] -> R[3]\nf x = grad (\\y -> sum (y * y * sin y)) x",
     "softmax": "f : R[4] -> R[4]\nf x = softmax x",
 }
@@ -133,3 +136,55 @@ def test_a_printed_derivative_grows_as_the_program_does(
         sizes.append(sum(1 for _ in walk(made.program)))
     # Twice the program is at most twice the text.
     assert sizes[2] - sizes[1] <= 2.2 * (sizes[1] - sizes[0])
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("f : R[n,m] -> R[m]\nf x = mean x", "f_ : R[n,m] -> (R[n,m] -o R[m])\n"
+         "f_ x = \\dx -> 1 / n * sum dx"),
+        ("f : R[n] -> R[m] -> R[n,m]\nf x y = outer x y",
+         "f_ : R[n] -> R[m] -> ((R[n], R[m]) -o R[n,m])\n"
+         "f_ x y = \\(dx, dy) -> outer dx y + outer x dy"),
+        ("f xs = window[3] sum xs", "f_ : R[n] -> (R[n] -o R[n-2])\n"
+         "f_ xs = \\dxs -> map sum (window[3] id dxs)"),
+    ],
+)  # fmt: skip
+def test_open_sizes_stay_open(program: str, text: str) -> None:
+    session = Session(precision=64)
+    session.run(program)
+    made = derivative_definition(session["f"], name="f_")
+    assert str(made) == text
+    session.run(text)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
+         "f = cata { Leaf x -> tanh x; Node l r -> l * r }", "values of type Tree"),
+        ("f : R -> R\nf x = fixpoint (\\y -> cos (x * y)) 0.5", "an equation to be solved"),
+        ("f : R -> Bool\nf x = x > 0", "no real numbers to move"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_written_is_refused_with_the_reason(program: str, reason: str) -> None:
+    session = Session(precision=64)
+    session.run(program)
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"])
+    assert caught.value.diagnostics[0].code == "derivative-not-printed"
+    assert reason in caught.value.diagnostics[0].primary.text
+
+
+def test_a_derivative_from_python_reads_as_a_program_and_as_maps() -> None:
+    session = Session(precision=64)
+    session.run("f : R[3] -> R[3]\nf x = tanh x")
+    linear = session["f"].derivative()
+    assert str(linear) == (
+        "fDerivative : R[3] -> (R[3] -o R[3])\n"
+        "fDerivative x = let y = tanh x in \\dx -> (1 - y * y) * dx\n\n"
+        "-- as linear maps\n"
+        "fDerivative x = let y = tanh x in diag (1 - y * y)"
+    )
+    assert "fAdjoint x = let y = tanh x in \\w -> (1 - y * y) * w" in str(linear.adjoint())
+    assert str(linear.adjoint().adjoint()) == str(linear)
