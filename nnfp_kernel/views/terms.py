@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy
-
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import tidy
 from ..graph.values import NotFirstOrder
@@ -207,39 +205,6 @@ def _merged(one: Any, other: Any, first: Mapping[str, int], second: Mapping[str,
         if each.compare
     }
     return replace(one, **parts)
-
-
-def matrix_at(function: Function, inputs: Sequence[Any]) -> Any:
-    """The matrix of the derivative in the inputs, at the inputs: a row for each number of
-    the answer, a column for each number of the inputs.
-
-    >>> import numpy
-    >>> from nnfp_kernel import Session
-    >>> session = Session()
-    >>> _ = session.run("f : R[2] -> R[2]\\nf x = x * x")
-    >>> matrix_at(session["f"], [numpy.array([1.0, 3.0])]).tolist()
-    [[2.0, 0.0], [0.0, 6.0]]
-
-    One push forward for each column.
-    """
-    import jax
-
-    leaves, tree = jax.tree.flatten(tuple(inputs))
-    arrays = [numpy.asarray(leaf) for leaf in leaves]
-    weights = function.weights
-    still = jax.tree.map(numpy.zeros_like, weights)
-    columns = []
-    for place, array in enumerate(arrays):
-        if not numpy.issubdtype(array.dtype, numpy.inexact):
-            continue
-        for index in numpy.ndindex(*array.shape):
-            moved = [numpy.zeros(each.shape, each.dtype) for each in arrays]
-            moved[place][index] = 1
-            tangents = jax.tree.unflatten(tree, moved)
-            _, image = function.jvp((weights, *inputs), (still, *tangents))
-            parts = [numpy.ravel(part) for part in jax.tree.leaves(image)]
-            columns.append(numpy.concatenate(parts))
-    return numpy.stack(columns, axis=1)
 
 
 class _Definition:
@@ -666,4 +631,4 @@ def type_tree(text: str) -> s.TypeTree:
     return item.type
 
 
-__all__ = ["Derivative", "derivative_definition", "derivative_text", "matrix_at"]
+__all__ = ["Derivative", "derivative_definition", "derivative_text"]
