@@ -71,6 +71,34 @@ class Under(OfScalar):
 
 
 @dataclass(kw_only=True, eq=False)
+class MadeComplex(OfScalar):
+    """`result` is what meets a complex number, `type`: where that is real, the same axes of
+    complex numbers; where it is a tuple or a representation, itself."""
+
+    result: Type
+    kind: ClassVar[str] = "scale"
+
+    def attempt(self, solver: Solver) -> bool:
+        axes, tail = solver.spine(self.type)
+        if is_rigid(tail):
+            return False
+        if solver.is_open(tail):
+            made, of = solver.spine(self.result)
+            if not axes and of == C and made:
+                self.unify(solver, self.type, array(solver.fresh_scalar(), made))
+            return False
+        if tail in (R, C):
+            self.unify(solver, array(C, axes), self.result)
+            return True
+        self.unify(solver, self.type, self.result)
+        solver.add(Scale(type=self.result, scalar=self.scalar, place=self.place, owner=self.owner))
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.result)} = complexes {show(self.type)}"
+
+
+@dataclass(kw_only=True, eq=False)
 class SameAxes(Constraint):
     """`shaped` has the axes of `type`, with another scalar: `b = bools a`."""
 
@@ -247,6 +275,9 @@ class Lift(Constraint):
         if self.compares:
             solver.add(self._like(SameAxes(type=other, shaped=self.result, scalar=self.truth)))
             solver.add(self._like(Under(type=other, scalar=scalar)))
+            return True
+        if scalar == C and self.operator in _MIXING:
+            solver.add(self._like(MadeComplex(type=other, scalar=C, result=self.result)))
             return True
         self.unify(solver, other, self.result)
         if self.operator == "*" or (self.operator == "/" and not scalar_first):

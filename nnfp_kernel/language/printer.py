@@ -627,7 +627,8 @@ def _number(value: float | complex, text: str) -> str:
     if isinstance(value, complex):
         if value.real:
             raise ValueError(f"no literal is {value}: it is a sum")
-        imaginary = _number(value.imag, text.removesuffix("i"))
+        part = int(value.imag) if value.imag.is_integer() else value.imag
+        imaginary = _number(part, text.removesuffix("i"))
         return f"{imaginary[:-1]}i)" if imaginary.endswith(")") else f"{imaginary}i"
     if not math.isfinite(value):
         raise ValueError(f"no text means the number {value}")

@@ -36,7 +36,25 @@ from .spelling import (
 
 DEEPEST = 10  # operations inside each other in one expression
 _PLAIN = re.compile(r"[a-z][A-Za-z0-9_]*\Z")
-_COSTLY = {"contract", "solve"}
+_COSTLY = {
+    "contract",
+    "solve",
+    "inverse",
+    "logdet",
+    "cholesky",
+    "qrQ",
+    "qrR",
+    "eighValues",
+    "eighVectors",
+    "svdU",
+    "svdValues",
+    "svdV",
+    "expm",
+    "logm",
+    "sqrtm",
+    "frechet",
+    "fourier",
+}
 _SHARING = {"gather", "concat"}  # their operands may be written under a `map`
 
 

@@ -431,6 +431,14 @@ def _qr_name(context: Context, _occurrence: Occurrence, matrix: Wire) -> Value:
     return q, r
 
 
+def _leading_name(context: Context, _occurrence: Occurrence, matrix: Wire) -> Value:
+    return context.builder.emit("leading", matrix)
+
+
+def _hermitian_name(context: Context, _occurrence: Occurrence, matrix: Wire) -> Value:
+    return context.builder.emit("hermitian", matrix)
+
+
 def _eigh_name(context: Context, _occurrence: Occurrence, matrix: Wire) -> Value:
     builder = context.builder
     vectors = builder.emit("eighVectors", matrix)
@@ -483,5 +491,23 @@ builtin(
             "singular values have no derivative.",
         latex=r"\operatorname{{svd}} {0}",
         example="svd [[3, 0], [4, 5]]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "hermitian", "a[n,n] -> a[n,n] where field a", 1, _hermitian_name,
+        doc="The Hermitian part of a square matrix, half the sum of it and its adjoint: what "
+            "`cholesky` and `eigh` look at.",
+        latex=r"\operatorname{{herm}} {0}",
+        example="hermitian [[1, 2], [0, 3]]",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "leading", "a[m,n] -> b[m,n] where field a, b = reals a", 1, _leading_name,
+        doc="1 at the first entry of each column that is not small (at least the root of 1/8 of "
+            "the largest), 0 elsewhere: the entry that fixes the sign of an eigenvector.",
+        latex=r"\operatorname{{lead}} {0}",
+        example="leading [[0, 3], [1, 4]]",
     )
 )  # fmt: skip

@@ -127,7 +127,7 @@ def number(value: Any, kind: str = "R") -> s.Expression:
     value = value.item() if isinstance(value, numpy.generic) else value
     if isinstance(value, complex):
         if value.imag:
-            raise Unspeakable(f"the complex number {value}")
+            return _imaginary_number(value)
         value = value.real
     if not isfinite(value):
         infinite = s.Binary("/", s.Number(1), s.Number(0))
@@ -136,6 +136,14 @@ def number(value: Any, kind: str = "R") -> s.Expression:
         return infinite if value > 0 else s.Negate(infinite)
     plain = int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
     return s.Negate(s.Number(-plain)) if value < 0 else s.Number(plain)
+
+
+def _imaginary_number(value: complex) -> s.Expression:
+    """`2i`, `1 + 2i`."""
+    unit = s.Number(complex(0, abs(value.imag)))
+    if not value.real:
+        return unit if value.imag > 0 else s.Negate(unit)
+    return s.Binary("+" if value.imag > 0 else "-", number(value.real), unit)
 
 
 def constant(operation: Constant) -> Term:
@@ -232,14 +240,37 @@ def _function(name: str) -> Spelling:
 
 def _operator(operator: str) -> Spelling:
     return lambda call: call.lifted(
-        s.Binary(operator, call.operands[0].tree, call.operands[1].tree)
+        s.Binary(operator, *_mixed(call.operands[0].tree, call.operands[1].tree))
     )
+
+
+_COMPLEX = s.Number(0j)  # `x + 0i`, a real number as a complex one
+
+
+def _mixed(left: s.Expression, right: s.Expression) -> tuple[s.Expression, s.Expression]:
+    """Operands of arithmetic, where one that is real may stay so beside a complex one; a
+    number beside it would be real too."""
+    if _made_complex(left) and _is_complex(right):
+        return left.left, right  # type: ignore[attr-defined]
+    if _made_complex(right) and _is_complex(left):
+        return left, right.left  # type: ignore[attr-defined]
+    return left, right
+
+
+def _is_complex(tree: s.Expression) -> bool:
+    """Whether an expression of complex numbers is one by what it names, as it is written."""
+    names = any(isinstance(part, s.Name | s.Path) for part in s.walk(tree))
+    return names and not _made_complex(tree)
+
+
+def _made_complex(tree: s.Expression) -> bool:
+    return isinstance(tree, s.Binary) and tree.operator == "+" and tree.right is _COMPLEX
 
 
 for _name in (
     "tanh", "sigmoid", "relu", "gelu", "silu", "softplus", "exp", "log", "log1p", "expm1", "sin",
     "cos", "tan", "abs", "sign", "sqrt", "square", "erf", "erfc", "lgamma", "digamma", "max", "min",
-    "conj", "select", "not", "reciprocalOrZero",
+    "conj", "select", "not", "reciprocalOrZero", "imag", "angle",
 ):  # fmt: skip
     SPELLINGS[_name] = _function(_name)
 for _name, _sign in (
@@ -247,6 +278,7 @@ for _name, _sign in (
 ):  # fmt: skip
     SPELLINGS[_name] = _operator(_sign)
 SPELLINGS["magnitude"] = _function("sqrt")
+SPELLINGS["modulus"] = _function("abs")
 
 _COMPARISONS = {"eq": "==", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -281,8 +313,8 @@ def _polygamma(call: Call) -> Term:
 @spelling("mul")
 def _mul(call: Call) -> Term:
     left, right = call.operands
-    other = apply("conj", right.tree) if call.parameters.get("conjugate") else right.tree
-    return call.lifted(s.Binary("*", left.tree, other))
+    other = _conjugated(call, right, right.tree)
+    return call.lifted(s.Binary("*", *_mixed(left.tree, other)))
 
 
 @spelling("convert")
@@ -295,6 +327,10 @@ def _convert(call: Call) -> Term:
         return call.lifted(apply("toReal", given.tree))
     if kinds == ("C", "R"):
         return call.lifted(apply("real", given.tree))
+    if kinds == ("R", "C"):
+        return call.lifted(s.Binary("+", given.tree, _COMPLEX))
+    if kinds[1] == "C":
+        return call.lifted(s.Binary("+", apply("toReal", given.tree), _COMPLEX))
     raise Unspeakable(f"a conversion from {kinds[0]} to {kinds[1]}")
 
 
@@ -326,21 +362,38 @@ def _contract(call: Call) -> Term:
                 core = max(one.core, other.core, key=len)
                 return Term(s.Binary("*", *pair), call.type, core, **deeper(a, b))
     tree = _product(
-        whole(a), tuple(left), _conjugated(call, b, whole(b)), tuple(right), tuple(out), call.names
-    )
+        whole(a), tuple(left), _conjugated(call, b, whole(b)), tuple(right), tuple(out),
+        call.names, call.type.kind,
+    )  # fmt: skip
     return call.made(tree, heavy=True)
 
 
 def _conjugated(call: Call, operand: Term, tree: s.Expression) -> s.Expression:
+    """The second operand, conjugated where it is to be; a real one that stands for a
+    complex one is its own conjugate, and so is a conjugate's."""
     conjugate = call.parameters.get("conjugate") and operand.type.kind == "C"
-    return apply("conj", tree) if conjugate else tree
+    if not conjugate or _made_complex(tree):
+        return tree
+    return _undone("conj", tree) or apply("conj", tree)
+
+
+def _undone(name: str, tree: s.Expression) -> s.Expression | None:
+    """`x` for `f x`, where f undoes itself."""
+    applied = isinstance(tree, s.Apply) and tree.function == s.Name(name)
+    return tree.argument if applied else None  # type: ignore[attr-defined]
 
 
 Labels = tuple[int, ...]
 
 
 def _product(
-    a: s.Expression, left: Labels, b: s.Expression, right: Labels, out: Labels, names: Names
+    a: s.Expression,
+    left: Labels,
+    b: s.Expression,
+    right: Labels,
+    out: Labels,
+    names: Names,
+    kind: str,
 ) -> s.Expression:
     """The sum of products over the labels that `out` lacks."""
     for one, ours, other, theirs in ((a, left, b, right), (b, right, a, left)):
@@ -356,7 +409,7 @@ def _product(
         if not summed and len(ours) == len(theirs) == 1 and out == (*ours, *theirs):
             return apply("outer", one, other)
     if not out and set(left) == set(right):
-        return apply("dot", a, _ordered(b, right, left))
+        return _summed(a, _ordered(b, right, left), len(left), kind)
     # Two matrices, one of them the other way round.
     if len(left) == len(right) == len(out) == 2 and len({*left, *right}) == 3:
         (label,) = set(left) - set(out)
@@ -370,16 +423,25 @@ def _product(
     p, q = names.fresh("p"), names.fresh("q")
     if head in left and head in right:
         ours, theirs = (head, *_without(left, head)), (head, *_without(right, head))
-        body = _product(s.Name(p), ours[1:], s.Name(q), theirs[1:], rest, names)
+        body = _product(s.Name(p), ours[1:], s.Name(q), theirs[1:], rest, names, kind)
         pair = s.Tuple((_ordered(a, left, ours), _ordered(b, right, theirs)))
         return apply("zipWith", lambda_((p, q), body), pair)
     if head in left:
         ours = (head, *_without(left, head))
-        body = _product(s.Name(p), ours[1:], b, right, rest, names)
+        body = _product(s.Name(p), ours[1:], b, right, rest, names, kind)
         return apply("map", lambda_((p,), body), _ordered(a, left, ours))
     theirs = (head, *_without(right, head))
-    body = _product(a, left, s.Name(q), theirs[1:], rest, names)
+    body = _product(a, left, s.Name(q), theirs[1:], rest, names, kind)
     return apply("map", lambda_((q,), body), _ordered(b, right, theirs))
+
+
+def _summed(a: s.Expression, b: s.Expression, axes: int, kind: str) -> s.Expression:
+    """The sum of all products: `dot`, which over C would take the real part."""
+    if kind != "C":
+        return apply("dot", a, b)
+    if axes == 1:
+        return s.Binary("@", a, b)
+    return apply("sum", apply("flatten", s.Binary("*", a, b)))
 
 
 def _without(labels: Labels, label: int) -> Labels:
@@ -391,7 +453,8 @@ def _ordered(tree: s.Expression, labels: Labels, wanted: Labels) -> s.Expression
     order = list(labels)
     for place, label in enumerate(wanted):
         for k in range(order.index(label), place, -1):
-            tree = apply(under(k - 1, s.Name("transpose")), tree)
+            turned = _undone("transpose", tree) if k == 1 else None
+            tree = turned or apply(under(k - 1, s.Name("transpose")), tree)
             order[k - 1], order[k] = order[k], order[k - 1]
     return tree
 
@@ -670,6 +733,73 @@ def _solve(call: Call) -> Term:
         return call.made(apply("solve", matrix, whole(b)), heavy=True)
     columns = apply("map", apply("solve", matrix), apply("transpose", whole(b)))
     return call.made(apply("transpose", columns), heavy=True)
+
+
+def _of_matrices(function: s.Expression) -> Spelling:
+    """A function of a matrix, under the axes of a batch."""
+
+    def rule(call: Call) -> Term:
+        (matrix,) = call.operands
+        tree = apply(under(matrix.type.rank - 2, function), whole(matrix))
+        return call.made(tree, heavy=True)
+
+    return rule
+
+
+def _of_parts(name: str, *parts: str, give: s.Expression) -> Spelling:
+    """`\\(w, v) -> v` after a factorisation."""
+    pattern = s.PatternTuple(tuple(map(s.PatternName, parts)))
+    return _of_matrices(s.Binary(">>", s.Name(name), s.Lambda((pattern,), give)))
+
+
+for _name in ("expm", "logm", "sqrtm", "cholesky", "inverse", "logdet", "hermitian", "leading"):
+    SPELLINGS[_name] = _of_matrices(s.Name(_name))
+SPELLINGS |= {
+    "qrQ": _of_matrices(s.Binary(">>", s.Name("qr"), s.Name("fst"))),
+    "qrR": _of_matrices(s.Binary(">>", s.Name("qr"), s.Name("snd"))),
+    "eighValues": _of_matrices(s.Binary(">>", s.Name("eigh"), s.Name("fst"))),
+    # Of another phase, which what is made of them does not depend on.
+    "eighVectors": _of_matrices(s.Binary(">>", s.Name("eigh"), s.Name("snd"))),
+    "svdU": _of_parts("svd", "u", "s", "v", give=s.Name("u")),
+    "svdValues": _of_parts("svd", "u", "s", "v", give=s.Name("s")),
+    "svdV": _of_parts(
+        "svd", "u", "s", "v", give=apply("conj", apply("transpose", s.Name("v")))
+    ),
+}  # fmt: skip
+
+
+@spelling("frechet")
+def _frechet(call: Call) -> Term:
+    matrix, direction = call.operands
+    batch = matrix.type.rank - 2
+    function = apply("derivative", s.Name(call.parameters["function"]))
+    p, q = call.names.fresh("p"), call.names.fresh("q")
+    at: s.Expression = whole(matrix) if not batch else s.Name(p)
+    along = whole(direction) if not batch else s.Name(q)
+    if call.parameters.get("adjoint"):
+        at = apply("transpose", at)
+        at = apply("conj", at) if matrix.type.kind == "C" else at
+    tree = apply(function, at, along)
+    if batch == 1:
+        pair = s.Tuple((whole(matrix), whole(direction)))
+        tree = apply("zipWith", lambda_((p, q), tree), pair)
+    elif batch:
+        raise Unspeakable("the derivative of a matrix function under several axes")
+    return call.made(tree, heavy=True)
+
+
+@spelling("fourier")
+def _fourier(call: Call) -> Term:
+    size = call.type.shape[call.parameters["axis"]]
+    if not call.parameters["backward"]:
+        return call.axis_of(s.Name("fft"))
+    made = call.axis_of(s.Name("ifft"))
+    return call.made(s.Binary("*", s.Number(size), made.tree))
+
+
+@spelling("imaginary")
+def _imaginary(call: Call) -> Term:
+    return call.lifted(s.Binary("*", s.Number(1j), call.operands[0].tree))
 
 
 def _draw(name: str, *arguments: int) -> Spelling:

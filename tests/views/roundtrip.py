@@ -44,6 +44,8 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
             return numpy.array(rng.integers(0, 3))
         case t.Scalar(name="Bool"):
             return numpy.array(bool(rng.integers(0, 2)))
+        case t.Scalar(name="C"):
+            return numpy.array(rng.uniform(0.2, 1.2) + 1j * rng.uniform(-1, 1))
         case t.Scalar():
             return numpy.array(rng.uniform(0.2, 1.2))
     raise AssertionError(f"no random value of {t.show(type)}")
@@ -78,9 +80,11 @@ def check(session: Session, function: Function, seed: int = 0) -> None:
 
     def like(value: Any) -> Any:
         """A random tangent of a value, 0 where there are no real numbers."""
-        return jax.tree.map(
-            lambda x: rng.normal(size=numpy.shape(x)) if is_real(x) else numpy.zeros_like(x), value
-        )
+        return jax.tree.map(lambda x: noise(x) if is_real(x) else numpy.zeros_like(x), value)
+
+    def noise(x: Any) -> Any:
+        made = rng.normal(size=numpy.shape(x))
+        return made + 1j * rng.normal(size=made.shape) if numpy.iscomplexobj(x) else made
 
     def run(adjoint: bool, combined: bool, moved: Any) -> list[Any]:
         found = session[printed(adjoint, combined)].apply({}, *inputs, moved, key=KEY)
@@ -106,8 +110,8 @@ def printed(adjoint: bool, combined: bool) -> str:
 
 
 def is_real(array: Any) -> bool:
-    """Whether an array is of real numbers, which a tangent can move."""
-    return bool(numpy.issubdtype(jax.numpy.asarray(array).dtype, numpy.floating))
+    """Whether an array is of real or complex numbers, which a tangent can move."""
+    return bool(numpy.issubdtype(jax.numpy.asarray(array).dtype, numpy.inexact))
 
 
 def _compare(found: list[Any], expected: list[Any]) -> None:

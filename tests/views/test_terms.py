@@ -39,6 +39,14 @@ PROGRAMS = {
     "same twice": "f : R[3] -> (R[3], R[3])\nf x = let y = sin x in (y, y)",
     "nested": "f : R[3] -> R[3]\nf x = grad (\\y -> sum (y * y * sin y)) x",
     "softmax": "f : R[4] -> R[4]\nf x = softmax x",
+    "complex": "f : (R[3], C[3], C) -> (C[3], R)\nf (x, z, a) = (a * x / z + conj z, norm (z * x))",
+    "spectrum": "f : R[4,2] -> R[4,2]\nf x = abs (fft x) * angle (map fft x)",
+    "hermitian": "f : C[2,2] -> (C[2,2], (R[2], C[2,2]))\nf a = (cholesky (a @ adj), eigh a)\n"
+    "  where adj = conj (transpose a)",
+    "factors": "f : R[3,2] -> ((R[3,2], R[2,2]), (R[3,2], R[2], R[2,2]))\nf a = (qr a, svd a)",
+    "svd of complex matrices": "f : C[2,3] -> (C[2,2], R[2], C[2,3])\nf a = svd a",
+    "functions of matrices": "f : R[2,2] -> (R[2,2], R[2,2])\nf a = (sqrtm (expm a), expm a)",
+    "maps of matrices": "f : C[2,2,2] -> C[2,2,2]\nf = map expm",
 }
 
 
