@@ -250,21 +250,25 @@ _COMPLEX = s.Number(0j)  # `x + 0i`, a real number as a complex one
 def _mixed(left: s.Expression, right: s.Expression) -> tuple[s.Expression, s.Expression]:
     """Operands of arithmetic, where one that is real may stay so beside a complex one; a
     number beside it would be real too."""
-    if _made_complex(left) and _is_complex(right):
-        return left.left, right  # type: ignore[attr-defined]
-    if _made_complex(right) and _is_complex(left):
-        return left, right.left  # type: ignore[attr-defined]
+    if (real := _as_real(left)) is not None and _is_complex(right):
+        return real, right
+    if (real := _as_real(right)) is not None and _is_complex(left):
+        return left, real
     return left, right
+
+
+def _as_real(tree: s.Expression) -> s.Expression | None:
+    """`x` for `x + 0i`."""
+    match tree:
+        case s.Binary("+", real, zero) if zero is _COMPLEX:
+            return real
+    return None
 
 
 def _is_complex(tree: s.Expression) -> bool:
     """Whether an expression of complex numbers is one by what it names, as it is written."""
     names = any(isinstance(part, s.Name | s.Path) for part in s.walk(tree))
-    return names and not _made_complex(tree)
-
-
-def _made_complex(tree: s.Expression) -> bool:
-    return isinstance(tree, s.Binary) and tree.operator == "+" and tree.right is _COMPLEX
+    return names and _as_real(tree) is None
 
 
 for _name in (
@@ -372,15 +376,17 @@ def _conjugated(call: Call, operand: Term, tree: s.Expression) -> s.Expression:
     """The second operand, conjugated where it is to be; a real one that stands for a
     complex one is its own conjugate, and so is a conjugate's."""
     conjugate = call.parameters.get("conjugate") and operand.type.kind == "C"
-    if not conjugate or _made_complex(tree):
+    if not conjugate or _as_real(tree) is not None:
         return tree
     return _undone("conj", tree) or apply("conj", tree)
 
 
 def _undone(name: str, tree: s.Expression) -> s.Expression | None:
     """`x` for `f x`, where f undoes itself."""
-    applied = isinstance(tree, s.Apply) and tree.function == s.Name(name)
-    return tree.argument if applied else None  # type: ignore[attr-defined]
+    match tree:
+        case s.Apply(s.Name(applied), argument) if applied == name:
+            return argument
+    return None
 
 
 Labels = tuple[int, ...]
