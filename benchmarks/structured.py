@@ -178,10 +178,8 @@ LAPLACIAN = f"""
 potential : (R[{BROAD},{NARROW}], R[{BROAD},{BROAD}], R[{NARROW}]) -> R
 potential (a, b, x) = sum (tanh (b @ tanh (a @ x)))
 
-curved a b x = {{laplacian}}
+curved a b x = laplacian (\\y -> potential (a, b, y)) x
 """
-BY_HESSIAN = "trace (hessian (\\y -> potential (a, b, y)) x)"
-FORWARD = "laplacian (\\y -> potential (a, b, y)) x"
 
 
 def potential(a: Any, b: Any, x: Any) -> Any:
@@ -207,8 +205,6 @@ def rows(session: nnfp.Session) -> list[Row]:
     thin = 0.1 * normal(1, SIZE, RANK), 0.1 * normal(2, RANK, SIZE), x
     two = normal(3, SIDE, SIDE), normal(4, SIDE, SIDE), normal(5, SIDE, SIDE)
     curved = normal(6, BROAD, NARROW) / 8, normal(7, BROAD, BROAD) / 16, normal(8, NARROW)
-    known = nnfp.primitives.BUILTINS if hasattr(nnfp, "primitives") else {}
-    laplacian = FORWARD if "laplacian" in known else BY_HESSIAN
     return [
         Row("banded Jacobian", BANDED, "jacobian", (normal(10, BAND), x), bands_of_dense,
             bands_of_colours, {"expert": 2.5}),
@@ -221,7 +217,7 @@ def rows(session: nnfp.Session) -> list[Row]:
             {"naive": 70.0}),
         Row("NTK", KERNEL, "kernel", (normal(9, EXAMPLES, WIDE),), kernel_by_products,
             kernel_by_jacobian, {"naive": 12.0}),
-        Row("Laplacian", LAPLACIAN.format(laplacian=laplacian), "curved", curved,
+        Row("Laplacian", LAPLACIAN, "curved", curved,
             trace_of_hessian, second_derivatives, {"naive": 1.8}),
     ]  # fmt: skip
 
