@@ -172,6 +172,17 @@ def symbol(name: str) -> Formula:
     )
 
 
+def number(value: float) -> Formula:
+    """A number by its digits: 3, −0.25, 10⁻⁶."""
+    digits, _, exponent = f"{abs(value):.6g}".partition("e")
+    shown: Formula = Digits(digits)
+    if exponent:
+        power = Digits(str(abs(int(exponent))))
+        ten = Script(Digits("10"), None, power if int(exponent) > 0 else negative(power))
+        shown = ten if digits == "1" else Row((Digits(digits), Sign("·"), ten), PRODUCT)
+    return negative(shown) if value < 0 else shown
+
+
 def row(*items: Formula, binds: int = ATOM) -> Row:
     return Row(items, binds)
 

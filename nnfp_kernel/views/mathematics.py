@@ -62,6 +62,7 @@ def mathematics(program: Program, name: str) -> Mathematics:
     reader = Reader(program, name)
     results = [q for q in reader.results if q.role != "constant"]
     for _ in range(20):  # names are asked for until every formula is short
+        reader.named += 1
         wanted = reachable(reader.top, reader.results)
         counted = uses(reader.top, reader.results)
         asked = [q for q in counted if counted[q] > 1 and _worth_a_name(q)]

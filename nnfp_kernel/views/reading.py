@@ -56,6 +56,9 @@ class Environment:
         return replace(self, locals={**self.locals, **names})
 
 
+LONG_BODY = 12  # atoms of a function that is written out as an argument
+
+
 class Reader:
     """Reads one definition. `folded` are the definitions that stayed names."""
 
@@ -68,6 +71,7 @@ class Reader:
         self.weights: dict[tuple[str, ...], Quantity] = {}
         self.folded: list[str] = []
         self.rules = Rules(self)
+        self.named = 0  # how often names were given since the reading
         self.results: list[Quantity] = []
         self._read()
 
@@ -242,7 +246,7 @@ class Reader:
                     value = self.apply(function, self.evaluate(node.argument, env))
                 return value
             case p.Literal(value=number, type=type):
-                return self.constant(m.Digits(f"{number:g}".replace("-", "−")), type)
+                return self.constant(m.number(number), type)
             case p.SizeValue(size=size, type=type):
                 return self.constant(size_formula(size.substitute(env.sizes)), type)
             case p.Builtin():
@@ -255,7 +259,14 @@ class Reader:
                 call = lambda argument: self.evaluate(  # noqa: E731
                     body, env.bind(self.bindings(parameter, argument, True))
                 )
-                return Meaning(call, lambda: self._lambda(parameter, call))
+                memo: dict[int, Formula] = {}
+
+                def once() -> Formula:
+                    if not self.named or self.named not in memo:
+                        memo[self.named] = self._lambda(parameter, call)
+                    return memo[self.named]
+
+                return Meaning(call, once)
             case p.Let(bindings=bindings, body=body):
                 for pattern, bound in bindings:
                     env = env.bind(self.bindings(pattern, self.evaluate(bound, env), True))
@@ -332,10 +343,21 @@ class Reader:
                 raise AssertionError(f"no formula for {type_name(value)}")
 
     def _lambda(self, parameter: p.Pattern, call: Callable[[Value], Value]) -> Formula:
-        """x ↦ …, read apart: what it makes is not on the tape."""
-        with self.within(Block()):
+        """x ↦ …, read apart: what it makes is not on the tape, and a long body is left out."""
+        with self.apart():
             given = self._placeholder(parameter)
-            return m.Row((self.shown(given), m.Sign("↦"), self.shown(call(given))), m.RELATION)
+            body = self.shown(call(given))
+            if m.size_of(body) > LONG_BODY:
+                body = m.Sign("…")
+            return m.Row((self.shown(given), m.Sign("↦"), body), m.RELATION)
+
+    @contextmanager
+    def apart(self) -> Iterator[Block]:
+        """Where something is read that leaves no trace: no operation, and no name taken."""
+        taken = set(self.taken)
+        with self.within(Block()) as block:
+            yield block
+        self.taken = taken
 
     def _placeholder(self, pattern: p.Pattern) -> Value:
         match pattern:

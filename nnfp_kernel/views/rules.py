@@ -25,7 +25,7 @@ from .quantities import (
     size_of_loop,
     spread,
 )
-from .tape import Block, Change, Linear, Pass, Quantity, Rule
+from .tape import Change, Linear, Pass, Quantity, Rule
 
 if TYPE_CHECKING:
     from .reading import Reader
@@ -717,7 +717,7 @@ class Rules:
 
         if not isinstance(function, Meaning) or not isinstance(type, t.Function):
             return []
-        with self.reader.within(Block()) as block:
+        with self.reader.apart() as block:
             value: Value = function
             own: list[Quantity] = []
             while isinstance(value, Meaning) and isinstance(type, t.Function):
@@ -959,9 +959,7 @@ def _number(value: float) -> Formula:
     """A constant of a rule: 2, ½, 2/√π and its like by their digits."""
     if value == 0.5:
         return m.Fraction(m.ONE, m.Digits("2"))
-    if value < 0:
-        return m.negative(_number(-value))
-    return m.Digits(f"{value:.4g}")
+    return m.number(float(f"{value:.4g}"))
 
 
 __all__ = ["Rules", "rank"]

@@ -126,7 +126,7 @@ class Naming:
         """What a node computes; None for a loop."""
         if isinstance(node.operation, Constant):
             value = node.operation.value
-            return m.Digits(f"{value.item():.4g}") if value.size == 1 else None
+            return m.number(value.item()) if value.size == 1 and value.dtype.kind in "fiu" else None
         if not isinstance(node.operation, Call):
             return None
         operands = [self.of(wire) for wire in node.inputs]

@@ -554,6 +554,8 @@ class _Definition:
                 carrier = self.declarations.reps[name].carrier
                 return s.Apply(s.Name(name), self._rebuilt(carrier, supply))
             case t.Array(element=element):
+                if not self._count(element):
+                    raise Unspeakable("a sequence without real numbers")
                 return self._each(element, [next(supply) for _ in range(self._count(element))])
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")

@@ -299,3 +299,13 @@ def test_formulas_grow_no_faster_than_the_program() -> None:
         return sum(m.size_of(line.formula) for s in found.sections for line in s.lines)
 
     assert size(24) < 2.5 * size(12)
+
+
+def test_a_long_function_is_not_written_out_and_takes_no_names() -> None:
+    session = Session()
+    session.run(
+        "f : R[3] -> R[3]\n"
+        "f x = while[9] (\\y -> sum y < 9) (\\y -> y * y * y + y * y + y * sin y + tanh y) x"
+    )
+    found = mathematics(session.program, "f")
+    assert "'" not in "".join(map(str, shown(found).values()))
