@@ -172,8 +172,11 @@ def symbol(name: str) -> Formula:
     )
 
 
-def number(value: float) -> Formula:
-    """A number by its digits: 3, −0.25, 10⁻⁶."""
+def number(value: complex) -> Formula:
+    """A number by its digits: 3, −0.25, 10⁻⁶, 1 + 2i."""
+    if isinstance(value, complex):
+        imaginary = product(number(value.imag), Letter("i"))
+        return plus(number(value.real), imaginary)
     digits, _, exponent = f"{abs(value):.6g}".partition("e")
     shown: Formula = Digits(digits)
     if exponent:

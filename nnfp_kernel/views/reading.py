@@ -35,6 +35,7 @@ from .rules import Rules
 from .tape import (
     Block,
     Choice,
+    Equation,
     Operation,
     Quantity,
     Recurrence,
@@ -257,7 +258,7 @@ class Reader:
                 return self._weight((env.owner, name), name, self.concrete(type, env), env)
             case p.Lambda(parameter=parameter, body=body):
                 call = lambda argument: self.evaluate(  # noqa: E731
-                    body, env.bind(self.bindings(parameter, argument, True))
+                    body, env.bind(self.bindings(parameter, argument, not env.copied))
                 )
                 memo: dict[int, Formula] = {}
 
@@ -343,11 +344,13 @@ class Reader:
                 raise AssertionError(f"no formula for {type_name(value)}")
 
     def _lambda(self, parameter: p.Pattern, call: Callable[[Value], Value]) -> Formula:
-        """x ↦ …, read apart: what it makes is not on the tape, and a long body is left out."""
-        with self.apart():
+        """x ↦ …, read apart: nothing of it goes on the tape. A body that is long, or that
+        needs names, is left out."""
+        with self.apart() as block:
             given = self._placeholder(parameter)
             body = self.shown(call(given))
-            if m.size_of(body) > LONG_BODY:
+            made = [q for operation in block.everywhere() for q in operation.outputs]
+            if m.size_of(body) > LONG_BODY or any(q.name is not None for q in made):
                 body = m.Sign("…")
             return m.Row((self.shown(given), m.Sign("↦"), body), m.RELATION)
 
@@ -589,8 +592,10 @@ class Reader:
         outputs: Sequence[t.Type] | None = None,
         over: Callable[[t.Type], t.Type] = lambda type: type,
         letter: str = "s",
+        going: Value = None,
     ) -> tuple[Value, Value]:
-        """A block done for every index: `step(state, element) -> (state, output)`."""
+        """A block done for every index: `step(state, element) -> (state, output)`; with
+        `going`, as long as that holds of the state."""
         for quantity in flat(sequences):
             self.ensure_named(quantity, "u", "v", "w")
         starts = list(flat(initial))
@@ -615,6 +620,11 @@ class Reader:
         before = tuple(
             Quantity(q.type, m.indexed(name, there)) for q, name in zip(starts, names, strict=True)
         )
+        if going is not None:
+            with self.apart():
+                states = iter(before)
+                holds = self.shown(self.apply(going, rebuilt(initial, lambda _: next(states))))
+            range = m.Row((*m.parts(range), m.Words(" while "), holds), m.RELATION)
         with self.within(Block(i, range)) as block:
             at = here if window is None else window(here)
 
@@ -657,6 +667,28 @@ class Reader:
         self.add(operation)
         ends_supply, outs = iter(finals), iter(stacked)
         return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
+
+    def equation(self, function: Value, like: Value) -> Value:
+        """A state that a function leaves as it is."""
+        starts = list(flat(like))
+        letters = ("s", "h", "c", "r", "q", "p")
+        names = [self.within_loops(self.fresh(*letters)) for _ in starts]
+
+        def state() -> tuple[Quantity, ...]:
+            return tuple(Quantity(q.type, n) for q, n in zip(starts, names, strict=True))
+
+        before = state()
+        with self.within(Block()) as block:
+            supply = iter(before)
+            made = self.apply(function, rebuilt(like, lambda _: next(supply)))
+            pairs = zip(flat(made), names, strict=True)
+            after = tuple(self._as(quantity, name) for quantity, name in pairs)
+        operation = Equation((), block, before, after)
+        operation.inputs = tuple(q for q in block.outside() if q not in before)
+        operation.outputs = state()
+        self.add(operation)
+        supply = iter(operation.outputs)
+        return rebuilt(like, lambda _: next(supply))
 
     def _as(self, quantity: Quantity, name: Formula | None) -> Quantity:
         """A quantity made in the present block that may take a name of its own."""
@@ -758,7 +790,7 @@ def _end(quantity: Quantity) -> bool:
     maker = quantity.maker
     if isinstance(maker, Recurrence):
         return quantity.place < len(maker.initial)
-    return isinstance(maker, Recursion)
+    return isinstance(maker, Recursion | Equation)
 
 
 def _plain(name: Formula | None) -> bool:

@@ -52,6 +52,7 @@ _RULES = {
     "&&&": "both", "***": "beside", "map": "map_over", "zipWith": "map_over", "fold": "fold",
     "foldRight": "fold", "scan": "scan", "mapAccum": "accumulate", "mapAccumRight": "accumulate",
     "moore": "moore", "unfold": "unfold", "iterate": "iterate", "window": "window",
+    "while": "while", "fixpoint": "fixpoint",
     "pool": "window",
 }  # fmt: skip
 
@@ -606,6 +607,13 @@ class Rules:
         step = lambda s, _: (self.reader.apply(f, s), ())  # noqa: E731
         count = size_formula(use.brackets[0])
         return self.reader.loop(x, (), count, step, index=("k",), letter="h")[0]
+
+    def _while(self, use: p.Builtin, going: Value, f: Value, x: Value) -> Value:
+        step = lambda s, _: (self.reader.apply(f, s), ())  # noqa: E731
+        return self.reader.loop(x, (), m.Letter("T"), step, going=going)[0]
+
+    def _fixpoint(self, use: p.Builtin, f: Value, start: Value) -> Value:
+        return self.reader.equation(f, start)
 
     def _window(self, use: p.Builtin, f: Value, xs: Value) -> Value:
         """Every window is said by its first and last place: x_{i…i+k-1}."""

@@ -319,7 +319,7 @@ class Pass:
         total = self.change.get(quantity)
         if total is None or quantity not in self.varied:
             return None
-        if isinstance(quantity.maker, Element):
+        if isinstance(quantity.maker, Element | Equation):  # they say it in lines of their own
             return total
         if quantity.name is None:
             several = quantity.maker is not None and len(quantity.maker.inputs) > 1
@@ -465,6 +465,42 @@ class Recurrence(Operation):
 
 
 @dataclass(eq=False)
+class Equation(Operation):
+    """A state that its block leaves as it is: s = f(s, x), whose differential is the
+    solution of ds = D f (ds, dx), and whose cotangent that of s̄ = ȳ + D₁ f† s̄."""
+
+    inputs: tuple[Quantity, ...]  # what the block refers to
+    block: Block
+    before: tuple[Quantity, ...]  # the state, as the block is given it and as it leaves it
+    after: tuple[Quantity, ...]
+    outputs: tuple[Quantity, ...] = ()
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("what solves an equation has a name")
+
+    def values(self, walk: Pass) -> None:
+        walk.values(self.block)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        moved = [Linear.of(m.differential(q.name)) for q in self.before if q.name is not None]
+        walk.change |= dict(zip(self.before, moved, strict=True))
+        walk.forwards(self.block)
+        return list(moved)
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        for after in self.after:
+            walk.change[after] = Linear.of(after.bar)
+            walk.varied.add(after)
+        place = len(walk.lines)
+        outside = _outer(walk, self.block, ())
+        for state, bar in zip(reversed(self.before), reversed(bars), strict=True):
+            total = plus(bar, outside.get(state))
+            formula = m.ZERO if total is None else total.formula()
+            walk.lines.insert(place, Line(state.bar, formula, "=", walk.range))
+        return [outside.get(quantity) for quantity in self.inputs]
+
+
+@dataclass(eq=False)
 class Choice(Operation):
     """One of several blocks, by conditions of which one holds."""
 
@@ -594,7 +630,7 @@ class _within:
 
 def blocks_of(operation: Operation) -> tuple[Block, ...]:
     match operation:
-        case Recurrence(block=block):
+        case Recurrence(block=block) | Equation(block=block):
             return (block,)
         case Choice(branches=branches):
             return tuple(block for _, _, block, _ in branches)
@@ -634,6 +670,8 @@ def reachable(block: Block, results: Sequence[Quantity]) -> set[Quantity]:
         match operation:
             case Recurrence():
                 todo += [*operation.before, *operation.after, *operation.each, *operation.outputs]
+            case Equation():
+                todo += [*operation.before, *operation.after, *operation.outputs]
             case Choice(branches=branches):
                 todo += [q for *_, made in branches for q in made]
             case Recursion(cases=cases):
@@ -660,6 +698,9 @@ def varying(block: Block, sources: set[Quantity]) -> set[Quantity]:
                     stacked = operation.outputs[len(operation.before) :]
                     pairs = zip(operation.each, stacked, strict=True)
                     found |= {whole for one, whole in pairs if one in found}
+                case Equation():
+                    if not found.isdisjoint(operation.inputs):
+                        found |= {*operation.before, *operation.after, *operation.outputs}
                 case Choice(branches=branches):
                     for *_, made in branches:
                         pairs = zip(made, operation.outputs, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy
@@ -560,3 +561,16 @@ def test_a_choice_by_element_stays_a_map_until_it_is_optimised() -> None:
     expected = numpy.tanh(numpy.where(values > 0, numpy.cos(values), numpy.sin(values)))
     for made in (vectorised, optimised):
         assert_allclose(lower(made, 64)(values)[0], expected)
+
+
+def test_laws_that_fire_are_told_where_it_is_asked() -> None:
+    builder = Builder(PRIMITIVES)
+    x = builder.input(ArrayType("R", (2,)), "x")
+    twice = builder.emit("add", builder.emit("tanh", x), builder.zeros(x.type))
+    graph = builder.finish([twice, builder.emit("tanh", x)])
+    fired: Counter[tuple[str, str]] = Counter()
+    told = optimise(PRIMITIVES, graph, fired)
+    assert len(told.nodes) == len(optimise(PRIMITIVES, graph).nodes) == 1
+    assert {name: count for (name, _), count in fired.items()} == {
+        "plus zero": 1, "common subexpression": 1,
+    }  # fmt: skip
