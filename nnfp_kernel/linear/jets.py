@@ -381,7 +381,10 @@ class _Jets:
         made = body.inner.run(fixpoint.body, given)
         outputs, forms = body.leave(made, moving)
         graph = body.child.finish(outputs)
-        operation = replace(fixpoint, body=graph, shared=count, carried=len(outputs))
+        # A linear one stays so; but the coefficients depend on each other one way only.
+        operation = replace(
+            fixpoint, body=graph, shared=count, carried=len(outputs), positive=False
+        )
         *final, reached = self.builder.add(operation, body.operands)
         return [*body.results(forms, final), Series(reached.type, reached, still=True)]
 

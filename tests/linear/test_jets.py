@@ -11,9 +11,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.graph.graph import Builder, Graph, Wire
-from nnfp_kernel.graph.primitive import Primitive, Sample
+from nnfp_kernel.graph.graph import ArrayType, Builder, Graph, Wire
+from nnfp_kernel.graph.primitive import Primitive, Sample, Step
 from nnfp_kernel.linear import jets
+from nnfp_kernel.linear.maps import SolveL, Sum, section
 from nnfp_kernel.primitives import PRIMITIVES
 from nnfp_kernel.runtime.lower import lower
 
@@ -219,6 +220,28 @@ def test_series_go_through_loops_branches_and_fixpoints(session: nnfp.Session) -
     twice = jax.tree.leaves(session["loopLaplacian"](x))
     for series, second in zip(jax.tree.leaves(column), twice, strict=True):
         assert_allclose(2 * series[2], second, rtol=1e-12)
+
+
+def test_series_go_through_solutions_found_by_iteration() -> None:
+    """Of a self-adjoint map, by conjugate gradients; the coefficients' is not self-adjoint."""
+    vector = ArrayType("R", (4,))
+    builder = Builder(PRIMITIVES)
+    d, b = builder.input(vector), builder.input(vector)
+    ones = builder.constant(numpy.ones((4, 4)))
+    step = Step("contract", {"left": (0, 1), "right": (1,), "out": (0,)}, 1, (ones,))
+    whole = Sum((
+        section(PRIMITIVES, Step("mul", {}, 0, (d,)), vector), section(PRIMITIVES, step, vector),
+    ))  # fmt: skip
+    graph = builder.finish(SolveL(whole, positive=True).apply(builder, [b]))
+    random = numpy.random.default_rng(0)
+    at, moves = list(random.uniform(1, 2, (2, 4))), list(random.normal(size=(2, 4)))
+    found = lower(series_graph(graph, 3), 64)(*at, *moves)
+
+    def dense(d: Any, b: Any) -> Any:
+        return [jax.numpy.linalg.solve(jax.numpy.diag(d) + 1, b)]
+
+    for ours, theirs in zip(found, by_jax(along(graph, at, moves, dense), 3), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-10)
 
 
 def test_series_go_through_forests(session: nnfp.Session) -> None:
