@@ -38,7 +38,8 @@ def run(workspace: Workspace, text: str) -> View:
     try:
         shown = wiring(workspace.session.program, name, of, given.unroll, on)
     except ValueError as problem:
-        raise UsageError(f"--on {given.on}: {problem}") from None
+        asked = f"--on {given.on}: " if given.on else ""
+        raise UsageError(f"{asked}{problem}") from None
     return View(to_text(shown), to_html(shown), shown, svg=to_svg(shown))
 
 

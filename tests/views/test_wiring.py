@@ -263,6 +263,16 @@ def test_a_long_chain_goes_on_in_a_further_row() -> None:
     assert len(rows) >= 3
 
 
+def test_what_is_too_large_to_look_at_is_refused_in_words() -> None:
+    made = session(
+        "long : R -> R\nlong = " + " >> ".join(["tanh"] * 201) + "\n"
+        "wide : R -> R\nwide x = " + " + ".join(["sin x"] * 900)
+    )
+    for name in ("long", "wide"):
+        with pytest.raises(ValueError, match="more than 200 boxes: give names to its parts"):
+            wiring(made.program, name)
+
+
 def test_hostile_names_are_shown_as_text() -> None:
     node = Node("box", "<script>alert(1)</script>", (), ())
     shown = svg(Picture(10, 10, (Box("box", 0, 0, 1, 1, node),)), "<b>&")
@@ -500,6 +510,8 @@ surface xs = zipWith (\\(a, b) -> min a b) (ys, zs)
 swapped : R[n,2] -> (R[2], R[2])[n]
 swapped xs = map (\\(a, b) -> (b, a)) (bidirectional keep keep zero zero (reverse xs))
   where keep (h, x) = (x, h)
+ahead : (R[3], R[n,3]) -> R[3]
+ahead (s, xs) = foldRight (\\(h, x) -> tanh (h + x)) s xs
 held : R -> R -> R
 held p x = if p > x then 2 else x
 """

@@ -35,6 +35,8 @@ from .text import diagram_text
 from .tree import over_tree
 from .unroll import unrolled
 
+MOST = 200  # boxes that one can still look at
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -57,7 +59,8 @@ def wiring(
 ) -> Wiring:
     """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it;
     with `unroll` also its loops and maps laid out over so many positions, with `on` its
-    catamorphism over that tree. Raises ValueError for a tree that cannot be drawn.
+    catamorphism over that tree. Raises ValueError for what is too large to look at, and for
+    a tree that cannot be drawn.
 
     >>> from nnfp_kernel import Session
     >>> session = Session()
@@ -67,14 +70,14 @@ def wiring(
       x : R[8] ──[ ?W @ · ○ ]── R[12] ──[ + ?b ○ ]── R[12] ──[ tanh ]── a : R[12]
     """
     definition = program.definitions[name]
-    diagram = read(program, name)
+    diagram = _read(program, name)
     representations = tuple(program.reps)
     if of == "value":
         drawn = picture(diagram, representations, width)
     else:
         drawn = with_derivative(program, diagram, representations, width, of == "adjoint")
     pictures = [("", drawn)]
-    opened = read(program, name, loops=True) if unroll or on else diagram
+    opened = _read(program, name, loops=True) if unroll or on else diagram
     if on is not None:
         pictures.append(("over the tree", over_tree(opened, on, representations)))
     if unroll is not None:
@@ -88,6 +91,18 @@ def wiring(
         tuple(pictures),
         representations,
     )
+
+
+def _read(program: Program, name: str, loops: bool = False) -> Diagram:
+    """The diagram of a definition, if it can be looked at."""
+    try:
+        diagram = read(program, name, loops)
+        count = sum(1 for _ in diagram.everywhere())
+    except RecursionError:
+        count = MOST + 1
+    if count > MOST:
+        raise ValueError(f"{name} has more than {MOST} boxes: give names to its parts")
+    return diagram
 
 
 def to_text(wiring: Wiring) -> str:

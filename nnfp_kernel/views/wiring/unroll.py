@@ -340,7 +340,7 @@ class _Stack:
         for number, row in enumerate(reversed(self.rows)):
             if number:
                 y += 30
-            row.y = y + (30 if self._tied_above(row) else 0) + (16 if self._back(row) else 0)
+            row.y = y + (30 if self._tied_above(row) else 0) + self._over(row)
             y = row.y + row.height + self._under(row)
         bottom = y
         right = max(x + row.width / 2 for row in self.rows for x in row.centres)
@@ -368,12 +368,14 @@ class _Stack:
         """Ties stand on the side where no elements leave."""
         return not row.given
 
-    @staticmethod
-    def _back(row: _Row) -> bool:
-        """Whether a last state leaves on the left, and goes back over the row."""
-        return row.group.reverse and any(
-            port.role == "state" and port.outer is not None for port in row.group.leaving
-        )
+    def _over(self, row: _Row) -> float:
+        """Room for states that go back over a row that runs from the right: to where it
+        begins, or from where it ends."""
+        if not row.group.reverse:
+            return 0
+        ports = (*row.group.entering, *row.group.leaving)
+        count = sum(port.role == "state" and port.outer is not None for port in ports)
+        return 16 + TRACK * count + (0 if self._tied_above(row) else 20) if count else 0
 
     # --- boxes, states, ties --------------------------------------------------------------
 
@@ -457,8 +459,13 @@ class _Stack:
             else:
                 assert port.outer is not None
                 outer = group.inputs[port.outer]
-                self.entering[outer] = y
-                drawing.put(layout.path(wire, (0, y), (begin, y)))
+                if group.reverse:
+                    over, turn = row.y - 32 - TRACK * (number + 1), begin + 10
+                    self.entering[outer] = over
+                    drawing.put(layout.path(wire, (0, over), (turn, over), (turn, y), (begin, y)))
+                else:
+                    self.entering[outer] = y
+                    drawing.put(layout.path(wire, (0, y), (begin, y)))
             leaves = out.outer is not None
             if leaves and not _each(group.outputs[out.outer or 0], wire):
                 outer = group.outputs[out.outer or 0]
