@@ -39,6 +39,7 @@ TITLES = {
     "weights": "for the weights",
 }
 NARROW = 34  # columns of a text that stands beside others
+PICTURES = 6  # patterns that are drawn, at most
 CELL = 5  # pixels of an entry in a pattern
 FOLDED = 6  # definitions that stay names are shown below, so many at most
 
@@ -296,7 +297,7 @@ def _structure(found: Structure | None) -> str:
     if found is None:
         return ""
     between = f'<span class="code">{escape(found.joined)}</span>'
-    pictures = between.join(_pattern(part.cells) for part in found.parts[:4])
+    pictures = between.join(_pattern(part.cells) for part in found.parts[:PICTURES])
     size = f"{found.rows}×{found.columns}"
     use = (
         '<span class="code">diagonal</span>, <span class="code">trace</span> and '
@@ -370,9 +371,12 @@ def _line(line: Line) -> str:
 
 def to_latex_display(readings: Readings, adjoint: bool = False) -> str:
     """The mathematics as one display, for text/latex."""
-    every = [readings.mathematics, *readings.folded]
-    lines = [line for each in every for group in _sections(each, adjoint) for line in group]
-    return "$$\\begin{aligned}\n" + " \\\\\n".join(map(_aligned, lines)) + "\n\\end{aligned}$$"
+    lines = []
+    for each in (readings.mathematics, *readings.folded):
+        if each is not readings.mathematics:
+            lines.append("&" + to_latex(m.Words(f"{each.name}:")))
+        lines += [_aligned(line) for group in _sections(each, adjoint) for line in group]
+    return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
 
 def _aligned(line: Line) -> str:

@@ -297,7 +297,7 @@ def _section(map: Section, naming: Naming) -> Formula:
         between = m.Sign("+" if name == "add" else "−")
         return m.Fenced("(", m.Row((operands[0], between, operands[1]), m.SUM), ")")
     if len(operands) == 1 or all(operand == dot for operand in operands):
-        return m.Letter(name)
+        return m.Letter("replicate" if name == "broadcast" else name)
     if name == "convolve":
         if map.parameters["flip"]:
             operands = [
@@ -444,6 +444,7 @@ def derivations(
     if len(results) == len(found.results):
         names |= dict(zip(results, found.results, strict=True))
     naming = Naming(names, [builder])
+    naming.taken |= {line.left for section in found.sections for line in section.lines}
     symbols = [naming.of(wire) for wire in inputs]
     said = m.Row((m.Letter("D"), m.Space(), m.symbol(function.name)), m.FUNCTION)
     start = Differential(function.name, "program", whole)
