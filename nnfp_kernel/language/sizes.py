@@ -31,6 +31,11 @@ class SizeVariable:
     open: bool = False
     runtime: bool = False
 
+    @property
+    def of_example(self) -> bool:
+        """Whether it is the length of an example: each is looked at before it runs."""
+        return self.runtime and self.identity < 0
+
     def __str__(self) -> str:
         return f"_{self.name}" if self.open else self.name
 
@@ -547,6 +552,26 @@ def solve(left: Size, right: Size) -> tuple[SizeVariable, Size] | Contradiction 
             found[0],
         ),
     )
+
+
+def solve_for_examples(left: Size, right: Size) -> tuple[SizeVariable, Size] | None:
+    """The one open variable of `c * m = n`, where n is made of lengths of examples: n / c.
+
+    >>> n = as_size(SizeVariable("n", -1, False, True))
+    >>> solve_for_examples(2 * variable("m", open=True), n)
+    (SizeVariable(name='m', identity=0, open=True, runtime=False), <size n / 2>)
+
+    None for any other equation. That c divides n is for whoever looks at the examples.
+    """
+    difference = left - right
+    opened = [v for v in difference.variables() if v.open]
+    if len(opened) != 1 or not all(v.of_example for v in difference.variables() if not v.open):
+        return None
+    factor = dict(difference.terms).get((opened[0],))
+    rest = difference - as_size(opened[0]) * (factor or 0)
+    if factor is None or opened[0] in rest.variables():
+        return None
+    return opened[0], (-rest if factor > 0 else rest) // abs(factor)
 
 
 def _linear_unknowns(size: Size) -> list[tuple[Monomial, SizeVariable]]:

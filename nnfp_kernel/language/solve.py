@@ -26,6 +26,7 @@ from .sizes import (
     Size,
     SizeVariable,
     as_size,
+    solve_for_examples,
 )
 from .sizes import solve as solve_sizes
 from .source import Span
@@ -555,6 +556,8 @@ class Solver:
         solution = solve_sizes(found, wanted)
         if isinstance(solution, Contradiction):
             raise Clash("sizes", written, asked, solution.reason)
+        if solution is None:
+            solution = solve_for_examples(found, wanted)
         if solution is None:
             return None
         variable, size = solution

@@ -322,6 +322,15 @@ def mentions(type: Type, other: Type) -> bool:
             return False
 
 
+def lengths(type: Type) -> Iterator[Size]:
+    """The sizes in a type: lengths of arrays, and of Fin."""
+    for part in _parts(type):
+        if isinstance(part, Size):
+            yield part
+        else:
+            yield from lengths(part)
+
+
 def is_vector_space(
     type: Type, declarations: Mapping[str, RepDeclaration | DataDeclaration]
 ) -> bool | None:

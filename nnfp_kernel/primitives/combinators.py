@@ -6,12 +6,12 @@ merely led elsewhere. What a combinator hands to a function is a pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from ..graph.graph import ArrayType
-from ..graph.sequences import leading, over, where
+from ..graph.graph import ArrayType, Wire
+from ..graph.sequences import elements, leading, over, where
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Extent, Value, item_count, leaves, map_leaves
+from ..graph.values import Extent, Value, holds_sequence, item_count, leaves, map_leaves
 from ..language import types as t
 from ..language.sizes import constant
 from . import sequences
@@ -296,92 +296,127 @@ def _over_windows(
 def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     if leading(xs):
         return _sliding(context, use, function, xs)
-    sizes, rank = use.brackets, len(use.brackets)
-    strides = (_number(use.options.get("stride", 1)),) * rank
-    dilations = (_number(use.options.get("dilation", 1)),) * rank
-    result = use.result(2)
-    padding = use.options.get("pad", "valid")
-    lengths = leaves(xs)[0].type.shape[:rank]
-    reach = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
+    _known_inside(context, xs)
     domain = use.domains()[0]
     assert isinstance(domain, t.Function)
+    rank = len(use.brackets)
+    patches = map_leaves(lambda wire: _windows(context, use, wire, 0, use.brackets), xs)
+    return _over_windows(context, function, patches, rank, domain.domain, use.result(2))
+
+
+def _windows(context: Tracer, use: Occurrence, wire: Wire, axis: int, sizes: Sequence[int]) -> Wire:
+    """All windows of these sizes over the axes from this one on: first the positions."""
+    rank = len(sizes)
+    strides = (_number(use.options.get("stride", 1)),) * rank
+    dilations = (_number(use.options.get("dilation", 1)),) * rank
+    padding = use.options.get("pad", "valid")
+    before, lengths = wire.type.shape[:axis], wire.type.shape[axis : axis + rank]
+    reach = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
     if padding == "same" and 0 in lengths:  # of nothing there are no windows, padded or not
-        positions = tuple(-(-n // stride) for n, stride in zip(lengths, strides, strict=True))
-        none = map_leaves(
-            lambda wire: context.builder.zeros(
-                ArrayType(wire.type.kind, (*positions, *sizes, *wire.type.shape[rank:]))
-            ),
-            xs,
+        positions = (-(-n // stride) for n, stride in zip(lengths, strides, strict=True))
+        rest = wire.type.shape[axis + rank :]
+        return context.builder.zeros(
+            ArrayType(wire.type.kind, (*before, *positions, *sizes, *rest))
         )
-        return _over_windows(context, function, none, rank, domain.domain, result)
-    for axis in range(rank):
+    for k in range(rank):
         if padding == "same":
             # As many positions as there are strides in the axis, centred; the odd zero
             # goes to the end.
-            strided = -(-lengths[axis] // strides[axis])
-            total = max((strided - 1) * strides[axis] + reach[axis] - lengths[axis], 0)
+            strided = -(-lengths[k] // strides[k])
+            total = max((strided - 1) * strides[k] + reach[k] - lengths[k], 0)
             low, high = total // 2, total - total // 2
         else:
             low = high = 0 if padding == "valid" else _number(padding)
         if low or high:
-            xs = map_leaves(
-                lambda wire, axis=axis, low=low, high=high: context.builder.emit(
-                    "pad", wire, axis=axis, low=low, high=high, interior=0
-                ),
-                xs,
-            )
-    padded = leaves(xs)[0].type.shape[:rank]
-    for axis in range(rank):
-        if padded[axis] < reach[axis]:
-            raise ValueError(f"a window of {reach[axis]} does not fit into {padded[axis]} elements")
-    patches = map_leaves(
-        lambda wire: context.builder.emit(
-            "windows", wire, axis=0, sizes=sizes, strides=strides, dilations=dilations
-        ),
-        xs,
+            wire = context.builder.emit("pad", wire, axis=axis + k, low=low, high=high, interior=0)
+        padded = wire.type.shape[axis + k]
+        if padded < reach[k]:
+            raise ValueError(f"a window of {reach[k]} does not fit into {padded} elements")
+    return context.builder.emit(
+        "windows", wire, axis=axis, sizes=tuple(sizes), strides=strides, dilations=dilations
     )
-    return _over_windows(context, function, patches, rank, domain.domain, result)
+
+
+def _known_inside(context: Tracer, xs: Value) -> None:
+    """Required of what windows over several axes are taken of, behind the leading one."""
+    if holds_sequence(xs):
+        context.needs_length("a window over rows of different lengths")
 
 
 def _sliding(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     """Windows along a sequence of run-time length."""
-    if len(use.brackets) > 1:
-        context.needs_length("a window over several axes")
     stride, dilation = (_number(use.options.get(name, 1)) for name in ("stride", "dilation"))
     patches, extent = sequences.windows(
         context, xs, use.brackets[0], stride, dilation, use.options.get("pad", "valid")
     )
-    return _over_patches(context, use, function, patches, extent)
+    return _over_patches(
+        context, use, function, patches, extent,
+        lambda wire, sizes: _windows(context, use, wire, 1, sizes),
+    )  # fmt: skip
 
 
 def _over_patches(
-    context: Tracer, use: Occurrence, function: Value, patches: Value, extent: Extent
+    context: Tracer,
+    use: Occurrence,
+    function: Value,
+    patches: Value,
+    extent: Extent,
+    inside: Callable[[Wire, Sequence[int]], Wire],
 ) -> Value:
+    """`function` at each of the patches along a sequence, and in each along the axes behind
+    the leading one, where the patches are `inside`."""
     domain = use.domains()[0]
     assert isinstance(domain, t.Function)
-    return context.map(extent, patches, domain.domain, function, _element(use.result(2)))
+    element, patch, rank = _element(use.result(2)), domain.domain, len(use.brackets)
+    if rank == 1:
+        return context.map(extent, patches, patch, function, element)
+    _known_inside(context, elements(patches))
+    entry = patch
+    for _ in range(rank):
+        entry = _element(entry)
+    for size in leaves(patches)[0].type.shape[1 : rank + 1][::-1]:
+        entry = t.Array(entry, constant(size))
+
+    def along(stripe: Value) -> Value:
+        def one(wire: Wire) -> Wire:
+            # From the rows of the patch, positions and places in them, to positions first.
+            made = inside(wire, use.brackets[1:])
+            order = (*range(1, rank), 0, *range(rank, made.type.rank))
+            return context.builder.emit("transpose", made, permutation=order)
+
+        found = map_leaves(one, stripe)
+        return _over_windows(context, function, found, rank - 1, patch, element)
+
+    return context.map(extent, patches, entry, along, element)
 
 
 def _pool(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
     sizes, rank = use.brackets, len(use.brackets)
     if any(size < 1 for size in sizes):
         raise ValueError("a pool needs at least one element")
-    if leading(xs):
-        if rank > 1:
-            context.needs_length("a pool over several axes")
-        return _over_patches(context, use, function, *sequences.groups(context, xs, sizes[0]))
 
-    def split(wire: Value) -> Value:
+    def split(wire: Wire, sizes: Sequence[int] = sizes, first: int = 0) -> Wire:
+        """Windows that do not overlap, over the axes from `first` on: positions first."""
+        last = first + len(sizes)
         shape = wire.type.shape
-        for axis in range(rank):
-            kept = shape[axis] // sizes[axis] * sizes[axis]
+        for axis, size in enumerate(sizes, first):
+            kept = shape[axis] // size * size
             wire = context.builder.emit("slice", wire, axis=axis, start=0, stop=kept, stride=1)
-        parts = [part for n, k in zip(shape[:rank], sizes, strict=True) for part in (n // k, k)]
-        wire = context.builder.emit("reshape", wire, shape=(*parts, *shape[rank:]))
-        order = [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]
-        rest = range(2 * rank, wire.type.rank)
+        each = zip(shape[first:last], sizes, strict=True)
+        parts = [part for n, k in each for part in (n // k, k)]
+        shape = (*shape[:first], *parts, *shape[last:])
+        wire = context.builder.emit("reshape", wire, shape=shape)
+        after = first + 2 * len(sizes)
+        order = [*range(first), *range(first, after, 2), *range(first + 1, after, 2)]
+        rest = range(after, wire.type.rank)
         return context.builder.emit("transpose", wire, permutation=(*order, *rest))
 
+    if leading(xs):
+        patches, extent = sequences.groups(context, xs, sizes[0])
+        return _over_patches(
+            context, use, function, patches, extent, lambda wire, inner: split(wire, inner, 1)
+        )
+    _known_inside(context, xs)
     domain = use.domains()[0]
     assert isinstance(domain, t.Function)
     patches = map_leaves(split, xs)

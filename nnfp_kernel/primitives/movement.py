@@ -569,7 +569,7 @@ for _record in (
         "flatten", "a -> b where b = flatten a", 1, _reshape,
         latex=r"\operatorname{{vec}} {0}",
         doc="All entries in one axis, the last axis running fastest.",
-        example="flatten [[1, 2], [3, 4]]",
+        example="flatten [[1, 2], [3, 4]]", ragged=sequences.flatten,
     ),
     Builtin(
         "concat", "a[n,m] -> a[n*m]", 1, _each(_concat),

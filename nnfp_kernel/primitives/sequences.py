@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from math import prod
 from typing import Any
 
 from ..graph.graph import ArrayType, Wire
@@ -531,6 +532,16 @@ def concat(context: Tracer, occurrence: Occurrence, xss: Value) -> Value:
     return Sequence(_looked_up(context, Sequence(whole, count), places), count)
 
 
+def flatten(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
+    """All entries of rows of known shape in one axis."""
+    if not isinstance(xs, Sequence) or xs.axis or not isinstance(xs.elements, Wire):
+        context.needs_length("`flatten`")
+    count, *rest = xs.elements.type.shape
+    wire = context.builder.emit("reshape", xs.elements, shape=(count * prod(rest),))
+    length = context.builder.emit("mul", xs.length, _int(context, prod(rest)))
+    return Sequence(wire, length, xs.filled and prod(rest) == 1)
+
+
 def _each_wire(function: Callable[[Wire], Wire], value: Value) -> Value:
     """`function` on the arrays of a row's elements, lengths inside among them."""
     if isinstance(value, Sequence):
@@ -539,11 +550,16 @@ def _each_wire(function: Callable[[Wire], Wire], value: Value) -> Value:
 
 
 def split(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
-    """Groups, with nothing left over: the type says that the length is a multiple."""
+    """Groups, with nothing left over: the length has to be a multiple."""
     (size,) = occurrence.brackets
     if isinstance(size, Extent) or size == 0:
         context.needs_length("`split`")
-    patches, _ = groups(context, xs, size)
+    xs = _only(context, xs)
+    _, whole = context.together(xs)
+    patches, extent = groups(context, xs, size)
+    covered = context.builder.emit("mul", extent.length, _int(context, size))
+    same = context.builder.emit("compare", covered, whole.length, how="eq")
+    context.require(same, f"split[{size}] of a length that is no multiple of {size}")
     return patches
 
 
@@ -678,7 +694,8 @@ def _placed(
 
 
 __all__ = [
-    "append", "concat", "drop", "element", "elementwise", "groups", "index", "inner", "iota",
+    "append", "concat", "drop", "element", "elementwise", "flatten", "groups", "index", "inner",
+    "iota",
     "length", "lift", "lifted", "matmul", "mean", "norm", "reduction", "replicate", "reverse",
     "shift", "split", "take", "top", "transpose", "windows",
 ]  # fmt: skip

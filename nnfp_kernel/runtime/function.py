@@ -36,6 +36,7 @@ from .exchange import (
     Misfit,
     NotConcrete,
     flatten,
+    in_example,
     lookup,
     match,
     one_key,
@@ -263,6 +264,7 @@ class Function:
     session_key: Callable[[], Array]
     write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
     _calls: dict[Any, Call] = field(default_factory=dict)
+    _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
 
     def __post_init__(self) -> None:
         said = (str(self), self.definition.comment)  # what `encode?` shows in a notebook
@@ -753,6 +755,23 @@ class Function:
             )  # fmt: skip
             call = self._calls[cache_key] = Call(traced, types, (None,) * len(types))
         return call
+
+    def require_sizes_of(self, examples: Sequence[Sequence[Any]]) -> None:
+        """Raise NnfpError, which names the example, where a length is none that the sizes of
+        the type allow: `R[2*n]`. What is inferred once for all lengths cannot tell."""
+        scheme = self.definition.scheme
+        lengths = [length for domain in t.uncurried(scheme.type)[0] for length in t.lengths(domain)]
+        if not scheme.residual and all(n.lone_variable or n.value is not None for n in lengths):
+            return
+        for k, example in enumerate(examples):
+            types = self._types(example, None)
+            key = tuple(map(t.show, types))
+            if key not in self._fitting:
+                try:
+                    self.specialise(types)
+                except NnfpError as error:
+                    raise in_example(error, k) from None
+                self._fitting.add(key)
 
     @property
     def compilations(self) -> int:

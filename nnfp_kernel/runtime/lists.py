@@ -62,6 +62,8 @@ def form_of(function: Function, examples: Sequence[Example]) -> Form:
         raise OneByOne from None
     if any(map(declarations.has_data, found.types)):
         raise OneByOne
+    if found.ragged:
+        function.require_sizes_of(examples)
     return found
 
 

@@ -386,3 +386,58 @@ def test_the_pullback_of_a_list_of_trees_is_a_list_of_trees() -> None:
     assert [float(value) for value in values] == [4, 60]
     assert gradients == [tree("(Leaf 2)"), tree("(Node (Leaf 20) (Leaf 12))")]
     assert float(dweights["f"]["w"]) == 2 + 60
+
+
+# --- windows over several axes, and groups ----------------------------------------------------
+
+IMAGES = """
+slid : R[n,5,2] ~> R
+slid = window[2,3] (\\p -> tanh (sum (flatten (?k * p)))) >> map sum >> sum
+same : R[n,5] -> R
+same = window[3,2, pad=same, stride=2] (flatten >> maximum) >> map maximum >> sum
+wide : R[n,5] -> R
+wide = window[2,2, pad=1, dilation=2] (flatten >> sum >> square) >> flatten >> sum
+pooled : R[n,5,4] -> R
+pooled = pool[2,2,2] (flatten >> maximum) >> map (map sum) >> map sum >> sum
+groups : [R] -> R
+groups xs = sum (map (\\p -> maximum p * sum p) (split[2] xs))
+"""
+
+
+def test_windows_over_several_axes_and_groups_run_in_buckets() -> None:
+    session = Session(precision=64)
+    session.run(IMAGES)
+    random = numpy.random.default_rng(2)
+    weights = session.weights
+    for name, shape, lengths in (
+        ("slid", (5, 2), (4, 2, 7, 3)), ("same", (5,), (4, 1, 7, 3)),
+        ("wide", (5,), (4, 1, 7, 3)), ("pooled", (5, 4), (4, 2, 7, 3)),
+        ("groups", (), (4, 2, 8, 6)),
+    ):  # fmt: skip
+        function = session[name]
+        examples = [random.normal(size=(n, *shape)) for n in lengths]
+        values = function(examples)
+        _, pullback = function.vjp(weights, examples)
+        _, gradients = pullback([1.0] * 4)
+        assert function.compilations <= 2 * 3 + 3  # buckets of 1, 2, 4 and 8, there and back
+        for k in (0, 3):
+            value, back = function.vjp(weights, examples[k])
+            assert_allclose(values[k], value, rtol=1e-9)
+            assert_allclose(gradients[k], back(1.0)[1], rtol=1e-9, atol=1e-12)
+
+
+def test_a_length_that_the_sizes_do_not_allow_is_told_with_its_example() -> None:
+    session = Session(precision=64)
+    session.run(
+        "pairs xs = split[2] xs\n"
+        "half : R[2*n] -> R[2*n]\nhalf = map sin\n"
+        "groups : [R] -> R\ngroups xs = sum (map maximum (split[2] xs))"
+    )
+    xs = [numpy.arange(float(n)) for n in (4, 6, 2, 5, 8)]
+    for name in ("pairs", "half", "groups"):
+        with pytest.raises(NnfpError) as caught:
+            session[name](xs)
+        assert "example 3 of the batch" in caught.value.render()
+        assert len(session[name](xs[:3])) == 3
+    assert session["pairs"](xs[:3])[1].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert session["pairs"].compilations <= 3
