@@ -1,13 +1,8 @@
 """Reading a typed program as a string diagram: the program is run on wires.
 
 As in graph/trace.py, functions are Python callables while reading, and a combinator
-says how its wires go. But nothing is opened that has a name: a definition that is used
-is one box. Values:
-
-    Wire              something that flows
-    Term              a closed expression: a number, a hole; it is written into a box
-    tuple             a product: wires side by side
-    Closure           a function, by how it is written and what it does to wires
+says how its wires go (combinators.py). But nothing is opened that has a name: a
+definition that is used is one box. What flows is in values.py.
 
 An array of pairs is a pair of arrays, so `zip` and `unzip` are no boxes: they are how
 wires go. Functions of functions are opened where they are used, in a group.
@@ -25,37 +20,26 @@ from ...language import typed as p
 from ...language import types as t
 from ...language.sizes import Size, SizeVariable
 from ...runtime.program import Program
+from .combinators import REPEATING, RULES, Use
 from .diagram import Diagram, Group, Node, Owner, Port, Wire
-
-Value = Any  # Wire | Term | tuple[Value, ...] | Closure
-SYMBOLS = frozenset("+ - * / @ ^ ++ == /= < <= > >= && || !".split())  # noqa: SIM905
-REPEATING = frozenset(
-    (
-        "map", "zipWith", "fold", "foldRight", "scan", "mapAccum", "mapAccumRight", "moore",
-        "unfold", "iterate", "window", "pool",
-    )
-)  # fmt: skip
-LONGEST = 30  # of a label, in characters
-
-
-@dataclass(frozen=True)
-class Term:
-    """A value that nothing flows into, as text; `learns` where there is a hole in it."""
-
-    text: str
-    type: t.Type
-    learns: bool = False
-    atomic: bool = True  # needs no brackets as an operand
-
-    def operand(self) -> str:
-        return self.text if self.atomic else f"({self.text})"
-
-
-@dataclass(frozen=True, eq=False)
-class Closure:
-    text: str
-    type: t.Type
-    run: Callable[[Value], Value]
+from .values import (
+    SYMBOLS,
+    Closure,
+    Term,
+    Value,
+    applied,
+    brackets,
+    flat,
+    holds_function,
+    leaf_types,
+    made_from,
+    made_of,
+    parts,
+    plumbing,
+    section,
+    shortened,
+    written,
+)
 
 
 @dataclass
@@ -101,10 +85,10 @@ def read(program: Program, name: str, loops: bool = False) -> Diagram:
     Holes of its own are rings on boxes, definitions it uses are boxes with their names.
     With `loops`, definitions in which something is repeated are opened too, to unroll it.
     """
-    return _Reader(program, name, loops).definition()
+    return Reader(program, name, loops).definition()
 
 
-class _Reader:
+class Reader:
     def __init__(self, program: Program, name: str, loops: bool) -> None:
         self.program = program
         self.loops = loops
@@ -130,7 +114,8 @@ class _Reader:
             else:
                 argument = self.argument(type.domain, None, inputs, name)
             value, type = value.run(argument), type.codomain
-        return self.finish(inputs, self.flow(value))
+        outputs = self.flow(value)
+        return self.finish(self.sheet, inputs, outputs)
 
     def argument(
         self, type: t.Type, pattern: p.Pattern | None, inputs: list[Wire], name: str = ""
@@ -235,10 +220,10 @@ class _Reader:
         )  # fmt: skip
         return value
 
-    def finish(self, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Diagram:
+    def finish(self, sheet: _Sheet, inputs: Sequence[Wire], outputs: Sequence[Wire]) -> Diagram:
         """The sheet's diagram: what does not lead to an output is left out."""
         wanted, kept = set(outputs), []
-        for node in reversed(self.sheet.nodes):
+        for node in reversed(sheet.nodes):
             if wanted.intersection(node.outputs):
                 wanted.update(node.inputs)
                 kept.append(_without_unused(node, wanted))
@@ -269,90 +254,73 @@ class _Reader:
         """A group: states that go round, elements that come one by one.
 
         `run(*states, *elements)` reads the body and answers the states after it and what
-        leaves it. `state_leaves` is "plain" (the last one), "element" (each) or "". The
-        answer is the state that leaves and the sequence of `result`s.
+        leaves it. `state_leaves` is "plain" (the last one), "element" (each, then `more` has
+        its `length`) or "". The answer is the state that leaves and the `result`.
         """
+        one_by_one = "element" if kind in ("map", "loop", "window") else "plain"
+        length = more.pop("length", None)
         inputs: list[Wire] = []
-        entering: list[Port] = []
-        outer: list[Wire] = []
-        element_types = [type for _, type in elements]
 
-        def body() -> tuple[Diagram, int]:
-            arguments = []
-            for type in [*(type for _, type in states), *element_types]:
-                arguments.append(made_of(type, lambda leaf: self._input(leaf, inputs)))
+        def body() -> tuple[list[Wire], list[Wire]]:
+            arguments = [
+                made_of(type, lambda leaf: self._input(leaf, inputs))
+                for _, type in (*states, *elements)
+            ]
             after, out = run(*arguments)
-            state, left = self.flow(after), self.flow(out)
-            return self.finish(inputs, [*state, *left]), len(state)
+            return self.flow(after), self.flow(out)
 
-        sheet, (diagram, count) = self.inside(body)
+        sheet, (after, out) = self.inside(body)
+        diagram = self.finish(sheet, inputs, [*after, *out])
+        outer: list[Wire] = []
+        entering = [*self._begun(states, outer), *self._taken(elements, one_by_one, outer)]
+        used = {wire for node in diagram.nodes for wire in node.inputs} | {*after, *out}
+        for captured, here in sheet.led.items():
+            if here in used:
+                entering.append(Port("plain", len(outer)))
+                outer += self.flow(captured)
+                inputs.append(here)
+        left: list[Wire] = []  # the group's own outputs
+
+        def leave(type: t.Type) -> Wire:
+            left.append(self.wire(type))
+            return left[-1]
+
+        leaving = []
+        for place, wire in enumerate(after):
+            leaving.append(Port("state", place if state_leaves else None))
+            if state_leaves:
+                leave(wire.type if length is None else t.Array(wire.type, length))
+        state = made_from(left, states[0][1]) if states and state_leaves else ()
+        leaving += [Port(one_by_one, len(left) + place) for place in range(len(out))]
+        answer = made_of(result, leave) if out else ()
+        self.sheet.nodes.append(
+            Group(
+                "group", label, tuple(outer), tuple(left),
+                body=replace(diagram, inputs=tuple(inputs)), entering=tuple(entering),
+                leaving=tuple(leaving), kind=kind, **more,
+            )
+        )  # fmt: skip
+        return state, answer
+
+    def _begun(self, states: Sequence[tuple[Value, t.Type]], outer: list[Wire]) -> Iterator[Port]:
+        """What states begin with: a wire from outside, or what stands in the group."""
         for value, type in states:
             for part in parts(value, type):
                 if isinstance(part, Term):
-                    start = replace(self.source(part), operation="start")
-                    entering.append(Port("state", None, start))
+                    yield Port("state", None, replace(self.source(part), operation="start"))
                 else:
-                    entering.append(Port("state", len(outer)))
+                    yield Port("state", len(outer))
                     outer += self.flow(part)
+
+    def _taken(
+        self, elements: Sequence[tuple[Value, t.Type]], role: str, outer: list[Wire]
+    ) -> Iterator[Port]:
+        """Where elements come from. A tree of pairs is one wire, each of its pairs is two."""
         for value, type in elements:
-            flowing, inner = self.flow(value), leaf_types(type)
-            for number in range(len(inner)):  # a tree of pairs is one wire, its pairs are two
-                place = number if len(flowing) == len(inner) else 0
-                entering.append(Port("element", len(outer) + place))
+            flowing, count = self.flow(value), len(leaf_types(type))
+            for number in range(count):
+                yield Port(role, len(outer) + (number if len(flowing) == count else 0))
             outer += flowing
-        for captured, here in sheet.led.items():
-            if not any(here in node.inputs for node in diagram.nodes) and (
-                here not in diagram.outputs
-            ):
-                continue
-            entering.append(Port("plain", len(outer)))
-            outer += self.flow(captured)
-            inputs.append(here)
-        diagram = replace(diagram, inputs=tuple(inputs))
-        leaving: list[Port] = []
-        outputs: list[Wire] = []
-        kept: list[Wire] = []
-        for place, wire in enumerate(diagram.outputs):
-            state = place < count
-            role = "state" if state else "element" if kind in ("map", "loop", "window") else "plain"
-            if kind in ("plain", "cata"):
-                role = "plain"
-            leaves = not state or state_leaves
-            leaving.append(Port(role, len(outputs) if leaves else None))
-            if not leaves:
-                continue
-            if state:
-                of = wire.type
-                if state_leaves == "element":
-                    of = t.Array(wire.type, more.pop("length"))
-                made = self.wire(of)
-                kept.append(made)
-            else:
-                made = self.wire(wire.type)
-            outputs.append(made)
-        after_state = iter(kept)
-        state_value: Value = ()
-        if states and state_leaves:
-            state_type = states[0][1]
-            state_value = made_of(state_type, lambda _: next(after_state))
-        rest = outputs[len(kept) :]
-        pending = iter(range(len(rest)))
-
-        def leave(leaf: t.Type) -> Wire:
-            place = next(pending)
-            self.sheet.wires.discard(rest[place])
-            rest[place] = self.wire(leaf)
-            return rest[place]
-
-        answer = made_of(result, leave) if rest else ()
-        more.pop("length", None)
-        self.sheet.nodes.append(
-            Group(
-                "group", label, tuple(outer), (*kept, *rest), body=diagram,
-                entering=tuple(entering), leaving=tuple(leaving), kind=kind, **more,
-            )
-        )  # fmt: skip
-        return state_value, answer
 
     def _input(self, leaf: t.Type, inputs: list[Wire]) -> Wire:
         inputs.append(self.wire(leaf))
@@ -669,8 +637,8 @@ class _Reader:
                 codomain = type.codomain
                 return Closure(text, type, lambda x: self.operate(text, [x], codomain))
             return Term(text, type)
-        use = _Use(node.name, type, node.name + brackets(sizes, options), sizes)
-        rule = _RULES.get(node.name)
+        use = Use(node.name, type, node.name + brackets(sizes, options), sizes)
+        rule = RULES.get(node.name)
         if rule is not None:
             return self.collect(use, type, len(t.uncurried(type)[0]), rule, [])
         return self.collect(
@@ -679,7 +647,7 @@ class _Reader:
         )  # fmt: skip
 
     def collect(
-        self, use: _Use, type: t.Type, arity: int, rule: Callable[..., Value], given: list[Value]
+        self, use: Use, type: t.Type, arity: int, rule: Callable[..., Value], given: list[Value]
     ) -> Value:
         record = self.program.builtins[use.name]
 
@@ -701,7 +669,7 @@ class _Reader:
             text = f"{written(given[0])} {use.name} …" if given else f"({use.name})"
         return Closure(text, type, run)
 
-    def primitive(self, use: _Use, given: Sequence[Value]) -> Value:
+    def primitive(self, use: Use, given: Sequence[Value]) -> Value:
         return self.operate(use.label, given, use.result(len(given)), operation=use.name)
 
     def operate(
@@ -815,10 +783,6 @@ class _Reader:
             return (), self.choice("", [name for name, _ in patterns], values, type.codomain)
 
         _, answer = self.group("cata", "cata", (), [(tree, type.domain)], run, "", type.codomain)
-        made = self.sheet.nodes[-1]
-        assert isinstance(made, Group)
-        plain = tuple(replace(port, role="plain") for port in made.entering)
-        self.sheet.nodes[-1] = replace(made, entering=plain)
         return answer
 
     def stack(self, expression: p.Stack, place: _Place, type: t.Type) -> Closure:
@@ -839,302 +803,9 @@ class _Reader:
                 count=count.value, note=f"{count} in a row, each with weights of its own",
                 text=shortened(expression.expression.span.text),
             )  # fmt: skip
-            made = self.sheet.nodes[-1]
-            assert isinstance(made, Group)
-            plain = tuple(replace(port, role="plain") for port in made.entering)
-            self.sheet.nodes[-1] = replace(made, entering=plain)
             return answer
 
         return Closure(label, type, run)
-
-
-@dataclass(frozen=True)
-class _Use:
-    """A use of a built-in name: its type here, and how it is written."""
-
-    name: str
-    type: t.Type
-    label: str
-    sizes: list[Size]
-
-    def domain(self, place: int) -> t.Type:
-        return t.uncurried(self.type)[0][place]
-
-    def result(self, arity: int) -> t.Type:
-        type = self.type
-        for _ in range(arity):
-            assert isinstance(type, t.Function | t.Linear)
-            type = type.codomain
-        return type
-
-
-# --- combinators: how their wires go -------------------------------------------------------------
-
-
-def _then(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
-    assert isinstance(f.type, t.Function | t.Linear)
-    middle, last = f.type.codomain, use.result(2)
-    assert isinstance(last, t.Function | t.Linear)
-    return Closure(
-        f"{f.text} >> {g.text}",
-        last,
-        lambda x: reader.apply(g, reader.apply(f, x, middle), last.codomain),
-    )
-
-
-def _after_that(reader: _Reader, use: _Use, g: Closure, f: Closure) -> Closure:
-    return _then(reader, use, f, g)
-
-
-def _apply_to(reader: _Reader, use: _Use, x: Value, f: Value) -> Value:
-    return reader.apply(f, x, use.result(2))
-
-
-def _both(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
-    made = use.result(2)
-    assert isinstance(made, t.Function | t.Linear)
-    first, second = made.codomain.items  # type: ignore[union-attr]
-
-    def run(x: Value) -> Value:
-        return (reader.apply(f, x, first), reader.apply(g, x, second))
-
-    return Closure(f"{f.text} &&& {g.text}", made, run)
-
-
-def _beside(reader: _Reader, use: _Use, f: Closure, g: Closure) -> Closure:
-    made = use.result(2)
-    assert isinstance(made, t.Function | t.Linear)
-    first, second = made.codomain.items  # type: ignore[union-attr]
-
-    def run(pair: Value) -> Value:
-        x, y = reader.split(pair, 2)
-        return (reader.apply(f, x, first), reader.apply(g, y, second))
-
-    return Closure(f"{f.text} *** {g.text}", made, run)
-
-
-def _element(type: t.Type) -> t.Type:
-    """What one element of a sequence is; of a pair of sequences, a pair."""
-    if isinstance(type, t.Product):
-        return t.Product(tuple(map(_element, type.items)))
-    assert isinstance(type, t.Array), type
-    return type.element
-
-
-def _map(reader: _Reader, use: _Use, f: Closure, xs: Value) -> Value:
-    type, result = use.domain(1), use.result(2)
-    out = _element(result)
-    _, answer = reader.group(
-        use.label, "map", (), [(xs, _element(type))],
-        lambda x: ((), reader.apply(f, x, out)), "", result, text=f.text,
-    )  # fmt: skip
-    return answer
-
-
-def _window(reader: _Reader, use: _Use, f: Closure, xs: Value) -> Value:
-    type, result = use.domain(0), use.result(2)
-    assert isinstance(type, t.Function)
-    size = use.sizes[0].value
-    _, answer = reader.group(
-        use.label, "window", (), [(xs, type.domain)],
-        lambda x: ((), reader.apply(f, x, type.codomain)), "", result,
-        span=size or 3, axes=len(use.sizes), text=f.text,
-    )  # fmt: skip
-    return answer
-
-
-def _loop(reader: _Reader, use: _Use, f: Closure, z: Value, xs: Value) -> Value:
-    state, result = use.domain(1), use.result(3)
-    element = _element(use.domain(2))
-    accumulates = use.name in ("mapAccum", "mapAccumRight", "moore", "mealy")
-    to = t.uncurried(use.domain(0))[1]
-
-    def body(s: Value, x: Value) -> tuple[Value, Value]:
-        after = reader.apply(f, (s, x), to)
-        if accumulates:
-            one, other = reader.split(after, 2)
-            return one, other
-        return after, ()
-
-    leaves = {"scan": "element", "moore": "", "mealy": ""}.get(use.name, "plain")
-    more: dict[str, Any] = {"reverse": use.name.endswith("Right"), "text": f.text}
-    if leaves == "element":
-        assert isinstance(result, t.Array)
-        more["length"] = result.length
-    out: t.Type = t.UNIT
-    if accumulates:
-        out = result.items[1] if use.name.startswith("mapAccum") else result  # type: ignore
-    last, answer = reader.group(
-        use.label, "loop", [(z, state)], [(xs, element)], body, leaves, out, **more
-    )
-    if not accumulates:
-        return last
-    return answer if leaves == "" else (last, answer)
-
-
-def _unfold(reader: _Reader, use: _Use, f: Closure, s: Value) -> Value:
-    state, result = use.domain(1), use.result(2)
-    to = t.uncurried(use.domain(0))[1]
-
-    def body(here: Value) -> tuple[Value, Value]:
-        after = reader.split(reader.apply(f, here, to), 2)
-        if len(after) == 3:  # unfoldWhile: whether it goes on leaves with the element
-            return after[0], after[1]
-        return after[0], after[1]
-
-    _, answer = reader.group(
-        use.label, "loop", [(s, state)], (), body, "", result,
-        count=use.sizes[0].value if use.sizes else None, text=f.text,
-    )  # fmt: skip
-    return answer
-
-
-def _iterate(reader: _Reader, use: _Use, f: Closure, x: Value) -> Value:
-    state = use.domain(1)
-
-    def body(here: Value) -> tuple[Value, Value]:
-        return reader.apply(f, here, state), ()
-
-    last, _ = reader.group(
-        use.label, "loop", [(x, state)], (), body, "plain", t.UNIT,
-        count=use.sizes[0].value if use.sizes else None, text=f.text,
-    )  # fmt: skip
-    return last
-
-
-def _while(reader: _Reader, use: _Use, condition: Value, f: Closure, x: Value) -> Value:
-    """A loop as long as a condition holds: the condition stands in its name."""
-    state = use.domain(2)
-
-    def body(here: Value) -> tuple[Value, Value]:
-        return reader.apply(f, here, state), ()
-
-    label = shortened(f"{use.label} {written(condition)}")
-    last, _ = reader.group(label, "loop", [(x, state)], (), body, "plain", t.UNIT, text=f.text)
-    return last
-
-
-def _fixpoint(reader: _Reader, use: _Use, f: Closure, z: Value) -> Value:
-    """A loop until nothing changes any more."""
-    state = use.domain(1)
-
-    def body(here: Value) -> tuple[Value, Value]:
-        return reader.apply(f, here, state), ()
-
-    last, _ = reader.group(use.label, "loop", [(z, state)], (), body, "plain", t.UNIT, text=f.text)
-    return last
-
-
-def _zip(reader: _Reader, use: _Use, pair: Value) -> Value:
-    if isinstance(pair, Term):
-        return reader.operate(use.label, [pair], use.result(1))
-    return pair
-
-
-def _derivative(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
-    """The derivative at a point: the function stands in a group, the linear map leaves."""
-    return reader.operate(f"derivative {bracketed(written(f))}", [x], use.result(2))
-
-
-_RULES: dict[str, Callable[..., Value]] = {
-    ">>": _then,
-    "<<": _after_that,
-    "|>": _apply_to,
-    "&&&": _both,
-    "***": _beside,
-    "map": _map,
-    "mapData": lambda reader, use, f, x: _map_data(reader, use, f, x),
-    "zipWith": _map,
-    "window": _window,
-    "pool": _window,
-    "fold": _loop,
-    "foldRight": _loop,
-    "scan": _loop,
-    "mapAccum": _loop,
-    "mapAccumRight": _loop,
-    "moore": _loop,
-    "unfold": _unfold,
-    "unfoldWhile": _unfold,
-    "iterate": _iterate,
-    "while": _while,
-    "fixpoint": _fixpoint,
-    "zip": _zip,
-    "unzip": _zip,
-    "derivative": _derivative,
-}
-
-
-def _map_data(reader: _Reader, use: _Use, f: Value, x: Value) -> Value:
-    type = use.domain(0)
-    assert isinstance(type, t.Function)
-    _, answer = reader.group(
-        use.label, "map", (), [(x, type.domain)],
-        lambda part: ((), reader.apply(f, part, type.codomain)), "", use.result(2),
-    )  # fmt: skip
-    return answer
-
-
-# --- shapes of values --------------------------------------------------------------------------
-
-
-def made_of(type: t.Type, leaf: Callable[[t.Type], Any]) -> Value:
-    """A value of a type, its wires made by `leaf`: products are taken apart, and an array
-    of products is a product of arrays."""
-    match type:
-        case t.Product(items):
-            return tuple(made_of(item, leaf) for item in items)
-        case t.Array(element, length):
-            return made_of(element, lambda inner: leaf(t.Array(inner, length)))
-        case _:
-            return leaf(type)
-
-
-def made_from(wires: Sequence[Wire], type: t.Type) -> Any:
-    pending = iter(wires)
-    return made_of(type, lambda _: next(pending))
-
-
-def leaf_types(type: t.Type) -> list[t.Type]:
-    """The types of the wires that a value of a type takes."""
-    found: list[t.Type] = []
-    made_of(type, found.append)
-    return found
-
-
-def flat(value: Value) -> list[t.Type]:
-    """The types of the wires of a value."""
-    if isinstance(value, tuple):
-        return [leaf for part in value for leaf in flat(part)]
-    return leaf_types(value.type)
-
-
-def parts(value: Value, type: t.Type) -> Iterator[Value]:
-    """The wires and closed expressions that a state begins with, one for each wire of it."""
-    if isinstance(value, tuple):
-        items = type.items if isinstance(type, t.Product) else [type] * len(value)
-        for part, item in zip(value, items, strict=False):
-            yield from parts(part, item)
-    elif isinstance(value, Term) and value.text == "zero":
-        yield from (Term("zero", leaf) for leaf in leaf_types(type))
-    else:
-        yield value
-
-
-def holds_function(type: t.Type) -> bool:
-    match type:
-        case t.Function():
-            return True
-        case t.Product(items):
-            return any(map(holds_function, items))
-        case _:
-            return False
-
-
-def plumbing(body: p.Expression) -> bool:
-    """Whether an expression only leads wires elsewhere: `fst`, `swap`, `const`."""
-    only = (p.Local, p.Apply, p.Lambda, p.MakeProduct, p.Let)
-    patterns = (p.BindName, p.BindNothing, p.MatchTuple)
-    return all(isinstance(node, (*only, *patterns)) for node in p.nodes(body))
 
 
 def alone(group: Group, label: str) -> Group:
@@ -1174,52 +845,3 @@ def _without_unused(node: Node, wanted: Collection[Wire]) -> Node:
         for port in node.leaving
     )
     return replace(node, outputs=outputs, leaving=leaving)
-
-
-# --- text ----------------------------------------------------------------------------------------
-
-
-def written(value: Value) -> str:
-    """A closed expression or a function as an operand; a place for anything that flows."""
-    match value:
-        case Term():
-            return value.operand()
-        case Closure(text=text):
-            return bracketed(text)
-        case _:
-            return "·"
-
-
-def bracketed(text: str) -> str:
-    return f"({text})" if " " in text and not text.startswith("(") else text
-
-
-def section(label: str, held: Sequence[str | None]) -> str:
-    """An operator or a function with some of its operands in place: `?W @ ·`, `+ ?b`."""
-    if label in SYMBOLS and len(held) == 2:
-        left, right = held
-        if left is None:
-            return shortened(f"{label} {right}")
-        return shortened(f"{left} {label}" + (" ·" if label in ("@", "-", "/", "^") else ""))
-    trailing = list(held)
-    while trailing and trailing[-1] is None:
-        trailing.pop()
-    return shortened(" ".join([label, *(each or "·" for each in trailing)]))
-
-
-def applied(label: str, held: Sequence[str | None]) -> str:
-    shown = [each or "·" for each in held]
-    if label in SYMBOLS and len(shown) == 2:
-        return shortened(f"{shown[0]} {label} {shown[1]}")
-    return shortened(" ".join([label, *shown]))
-
-
-def shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
-
-
-def brackets(sizes: Sequence[Size | None], options: Mapping[str, Size | str] = {}) -> str:
-    shown = ["_" if size is None else str(size) for size in sizes]
-    shown += [f"{name}={value}" for name, value in options.items()]
-    return f"[{', '.join(shown)}]" if shown else ""
