@@ -163,6 +163,7 @@ along x = taylor[4] net x [1, -1, 0.5]
 curved x = laplacian net x
 traced x = trace (hessian net x)
 slope x = grad (\x -> laplacian net x) x
+learned x = grad (\w -> laplacian (\x -> open net (w, x)) x) (weights net)
 nested : R -> (R[4], R[4])
 nested x = (derivative (\x -> taylor[3] g x 1) x 1, taylor[3] (\x -> grad g x) x 1)
   where g y = sin (y * y) / (1 + exp y)
@@ -197,6 +198,13 @@ def test_a_network_has_its_series_and_its_laplacian(session: nnfp.Session) -> No
     assert_allclose(session["traced"](x), total, rtol=1e-10)
     third = jax.grad(lambda x: jax.numpy.trace(jax.hessian(call)(x)))(x)
     assert_allclose(session["slope"](x), third, rtol=1e-9)
+
+    def by_weights(own: Any) -> Any:
+        return jax.numpy.trace(jax.hessian(lambda x: session["net"].apply({"net": own}, x))(x))
+
+    theirs = jax.grad(by_weights)(weights["net"])
+    for name, ours in session["learned"](x)["net"].items():
+        assert_allclose(ours, theirs[name], rtol=1e-9, atol=1e-12)
 
 
 def test_series_and_derivatives_nest(session: nnfp.Session) -> None:

@@ -47,6 +47,18 @@ safe x = while[most] (\y -> y > 0.5) (\y -> sqrt (y - 0.5)) x
 each xs = map grown xs
 eachSafe : R[4] -> R[4]
 eachSafe xs = grad (\ys -> sum (map safe ys)) xs
+ragged : [R] -> R
+ragged xs = let (ys, _) = while[5] (\(ys, n) -> n > 0) (\(ys, n) -> (map tanh ys, n - 1)) (xs, most2)
+  in sum ys
+  where most2 = (2 : Int)
+doubtful : [R] -> R
+doubtful xs = while[9] (\s -> s < 3) (\s -> s + mean (map (* s) xs)) 1
+rep Thought = R[2]
+think : Thought -> Thought
+think t = while[9] (\(Thought v) -> norm v < 10) (\(Thought v) -> Thought (2 * v)) t
+walk : R -> R
+walk x = while[20] (\s -> s < 10) (\s -> s + abs (draw (normal 1)) * x) x
+
 stretch : R[3] -> R[3]
 stretch v = while[most] (\v -> norm v < 10) (\v -> 2 * v + 1) v
 """
@@ -144,6 +156,26 @@ def test_every_element_of_a_batch_has_its_own_rounds(session: nnfp.Session) -> N
     assert_allclose(session["grown"](list(xs)), expected)
     gradient = session["each"].vjp({}, xs)[1](numpy.ones(4))[1]
     assert_allclose(gradient, [float(session["reverse"](x)) for x in xs])
+
+
+def test_a_state_may_be_a_sequence_of_run_time_length(session: nnfp.Session) -> None:
+    xs = [numpy.array([0.1, 0.2, 0.3]), numpy.array([1.0, 2.0, 3.0, 4.0, 5.0])]
+    assert_allclose(session["ragged"](xs), [numpy.tanh(numpy.tanh(x)).sum() for x in xs])
+    assert_allclose(session["doubtful"](xs), [float(session["doubtful"](x)) for x in xs])
+    with pytest.raises(nnfp.NnfpError, match="the mean of nothing"):
+        session["doubtful"]([numpy.zeros(0)])
+
+
+def test_a_state_may_be_a_representation(session: nnfp.Session) -> None:
+    assert_allclose(session["think"](numpy.ones(2)), [8.0, 8.0])
+
+
+def test_each_round_draws_anew_and_derivatives_reuse_it(session: nnfp.Session) -> None:
+    key, step = jax.random.key(3), 1e-6
+    call = lambda x: session["walk"].apply({}, x, key=key)  # noqa: E731
+    steps = numpy.asarray((call(1.0 + step) - call(1.0 - step)) / (2 * step))
+    assert float(call(1.0)) > 10
+    assert_allclose(session["walk"].vjp({}, 1.0, key=key)[1](1.0)[1], steps, rtol=1e-7)
 
 
 def test_jax_agrees_forwards(session: nnfp.Session) -> None:
