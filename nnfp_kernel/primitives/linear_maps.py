@@ -577,7 +577,7 @@ builtin(
         "inverse", "a -> b where b = inverse a", 1, _inverse,
         doc="The inverse of a linear map, a linear map that solves by the structure of the first "
         "when it is applied; of a square matrix, its inverse as a matrix.",
-        latex=r"{0}^{-1}",
+        latex=r"{0}^{{-1}}",
         example="inverse [[2, 1], [0, 4]]",
     )
 )  # fmt: skip

@@ -8,6 +8,7 @@ it is written f†. What has no rule here is a name, like a definition: D f(x).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..graph.graph import ArrayType, Builder, Call, Constant, Wire
@@ -75,7 +76,11 @@ class Rules:
         quantities = all(isinstance(argument, Quantity) for argument in arguments)
         primitive = self.primitives.get(use.name)
         elementwise = primitive is not None and primitive.kind == "elementwise"
-        if quantities and elementwise:
+        if (
+            quantities
+            and elementwise
+            and not (use.name == "abs" and any(_complex(each.type) for each in arguments))
+        ):  # |z| has a derivative, but not entry by entry
             return self._elementwise(use, *arguments)
         if use.name in _LINEAR and quantities:
             return self._linear(use, *arguments)
@@ -240,6 +245,8 @@ class Rules:
         def backward(walk: Pass, bar: Linear) -> list[Change]:
             made: list[Change] = []
             for q, factor in zip(arguments, factors(walk), strict=True):
+                if factor is not None and _complex(type):
+                    factor = template("{0}^{{*}}", m.fitted(factor, m.ATOM))
                 if factor is None:
                     made.append(None)
                 elif rank(q.type) == 0 and rank(type) == 1:
@@ -879,11 +886,21 @@ def rank(type: t.Type) -> int:
 
 
 def _larger(a: t.Type, b: t.Type) -> t.Type:
-    return a if rank(a) >= rank(b) else b
+    """What comes of two operands: the shape of the one with more axes, over C if either is."""
+    larger = a if rank(a) >= rank(b) else b
+    return _over_complex(larger) if _complex(a) or _complex(b) else larger
+
+
+def _over_complex(type: t.Type) -> t.Type:
+    if isinstance(type, t.Array):
+        return replace(type, element=_over_complex(type.element))
+    return t.C
 
 
 def _down(bar: Linear, type: t.Type, own: t.Type) -> Change:
     """The cotangent of an operand that was repeated: summed over the axes it lacks."""
+    if _complex(type) and not _complex(own):  # a real operand moves along the real axis
+        bar = bar.through(lambda f: template(r"\operatorname{{Re}} {0}", f))
     if rank(own) >= rank(type):
         return bar
     index = [m.symbol(name) for name in "ijk"][: rank(type) - rank(own)]

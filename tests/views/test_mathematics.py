@@ -11,6 +11,7 @@ import pytest
 
 from nnfp_kernel import Session
 from nnfp_kernel.views import formula as m
+from nnfp_kernel.views.derivative import read, to_latex_display
 from nnfp_kernel.views.latex import to_latex
 from nnfp_kernel.views.mathematics import Mathematics, mathematics
 from nnfp_kernel.views.mathml import to_mathml
@@ -332,3 +333,16 @@ def test_a_long_function_is_not_written_out_and_takes_no_names() -> None:
     text = " ".join(shown(mathematics(session.program, "f"))["value"])
     assert r"y \mapsto \dots" in text
     assert "'" not in text
+
+
+def test_over_the_complex_numbers_adjoints_conjugate() -> None:
+    session = Session(precision=64, seed=0)
+    session.run(
+        "wave : (R[3], C[3]) -> C[3]\nwave (x, z) = 2i * x * z\n"
+        "grown : C[3] -> C[3]\ngrown z = exp z"
+    )
+    wave = to_latex_display(read(session["wave"]))
+    assert r"\bar x &= \mathrm{Re}(2i^* z^* \odot \bar y)" in wave
+    assert r"\bar z &= (2i x)^* \odot \bar y" in wave
+    grown = to_latex_display(read(session["grown"]))
+    assert r"\bar z &= y^* \odot \bar y" in grown
