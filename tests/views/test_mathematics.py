@@ -342,7 +342,7 @@ def test_over_the_complex_numbers_adjoints_conjugate() -> None:
         "grown : C[3] -> C[3]\ngrown z = exp z"
     )
     wave = to_latex_display(read(session["wave"]))
-    assert r"\bar x &= \mathrm{Re}(2i^* z^* \odot \bar y)" in wave
-    assert r"\bar z &= (2i x)^* \odot \bar y" in wave
+    assert r"\bar x &= \mathrm{Re}((2 i)^* z^* \odot \bar y)" in wave
+    assert r"\bar z &= (2 i x)^* \odot \bar y" in wave
     grown = to_latex_display(read(session["grown"]))
     assert r"\bar z &= y^* \odot \bar y" in grown
