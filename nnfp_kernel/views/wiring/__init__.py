@@ -2,8 +2,11 @@
 
     diagram.py   boxes and wires, not yet laid out
     read.py      typed program -> diagram: what is named is a box, what is not is opened
+    values.py, combinators.py    what flows meanwhile, and how combinators lead it
+    picture.py   rectangles, strokes and words at their places
     layers.py    columns, orders, heights
-    layout.py    diagram -> picture: rectangles, strokes and words at their places
+    layout.py    diagram -> picture: how large boxes and groups are
+    rows.py      channels between columns, and rows of what is wide
     ties.py      weights used in several places
     unroll.py    loops and maps laid out over some positions
     tree.py      a catamorphism over one tree

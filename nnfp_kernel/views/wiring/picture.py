@@ -137,6 +137,18 @@ class Drawing:
         )  # fmt: skip
 
 
+@dataclass
+class Block:
+    """A diagram in its place: the heights of its inputs on its left edge and of its outputs
+    on its right one."""
+
+    width: float
+    height: float
+    entering: list[float]
+    leaving: list[float]
+    drawing: Drawing = field(default_factory=Drawing)
+
+
 def moved(thing: Box | Path | Dot | Text, dx: float, dy: float) -> Box | Path | Dot | Text:
     if isinstance(thing, Path):
         return replace(thing, points=tuple((x + dx, y + dy) for x, y in thing.points))
@@ -173,3 +185,22 @@ def crossings(paths: Sequence[Path]) -> list[tuple[Path, Point, bool]]:
             ):
                 found.append((path, (x, y), level))
     return found
+
+
+def tidy(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The points without repetitions and without those on a straight line."""
+    kept: list[tuple[float, float]] = []
+    for x, y in points:
+        point = (round(x, 1), round(y, 1))
+        if kept and kept[-1] == point:
+            continue
+        if len(kept) > 1 and _straight(kept[-2], kept[-1], point):
+            kept.pop()
+        kept.append(point)
+    return tuple(kept) if len(kept) > 1 else (*kept, *kept)
+
+
+def _straight(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    same_x = a[0] == b[0] == c[0] and (b[1] - a[1]) * (c[1] - b[1]) > 0
+    same_y = a[1] == b[1] == c[1] and (b[0] - a[0]) * (c[0] - b[0]) > 0
+    return same_x or same_y

@@ -15,8 +15,8 @@ from itertools import pairwise
 from ...language import types as t
 from .diagram import Diagram, Group, Node, Wire
 from .layers import Item
-from .layout import BOX, MARGIN, WIDTH, Block, Layout, sequences, show
-from .picture import IN_BOX, ON_WIRE, Box, Dot, Drawing, Path, Picture, Text
+from .layout import BOX, MARGIN, WIDTH, Layout, sequences, show
+from .picture import IN_BOX, ON_WIRE, Block, Box, Dot, Drawing, Path, Picture, Text
 
 WIDER = 1.15  # than the page, at most: it is then shown smaller
 GAP = 30  # between the boxes of a row
