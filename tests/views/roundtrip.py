@@ -68,15 +68,15 @@ def real_parts(value: Any) -> list[Any]:
 def check(session: Session, function: Function, seed: int = 0) -> None:
     """Raises where a printed derivative or adjoint, as a function or as combinators, is
     not the computed one."""
-    call = function.sample()
-    rng = numpy.random.default_rng(seed)
-    inputs = [random_value(type, session, rng) for type in call.types]
     for adjoint in (False, True):
         for combined in (False, True):
             made = derivative_definition(
                 function, adjoint, name=printed(adjoint, combined), combined=combined
             )
             session.run(str(made))
+    call = function.sample()
+    rng = numpy.random.default_rng(seed)
+    inputs = [random_value(type, session, rng) for type in call.types]
 
     def like(value: Any) -> Any:
         """A random tangent of a value, 0 where there are no real numbers."""
