@@ -49,7 +49,7 @@ _SIGNS = {
     ":": ":", "?": "?", "′": "′", r"\partial": "∂", r"\gets": "←", r"\to": "→", "/": "/", "*": "*",
 }  # fmt: skip
 _LATEX = {sign: latex for latex, sign in _SIGNS.items()} | {
-    "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}", ">>": r"\mathbin{\gg}", "@": "@",
+    "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}", ">>": r"\mathbin{\gg}", "@": "@", "!": "!",
     "&&&": r"\mathbin{\&\&\&}", "|||": r"\mathbin{|||}", "***": r"\mathbin{{*}{*}{*}}",
 }  # fmt: skip
 _RELATIONS = frozenset("=<>≤≥≠∼∧∨↦≶,:?←∈")

@@ -146,16 +146,13 @@ def called(
         case "negate":
             return m.negative(operands[0])
         case "mul":
-            a, b = operands
-            if a == b:
-                return m.power(a, m.Digits("2"))
-            if isinstance(b, m.Digits):
-                a, b = b, a
-            return m.entrywise(a, b) if wide and not isinstance(a, m.Digits) else m.product(a, b)
+            return _multiplied(*operands, wide=wide)
         case "contract":
             return contracted(parameters, *operands)
         case "broadcast" | "convert" | "reshape" | "hold":
             return operands[0]
+        case "slice" if (place := _element_at(parameters)) is not None:
+            return m.indexed(operands[0], place)
         case "power":
             return m.power(operands[0], m.Digits(str(parameters["exponent"])))
         case "compare":
@@ -168,6 +165,23 @@ def called(
             return template(primitive.latex, *operands)
         case name:
             return m.applied(m.Letter(name), list(operands))
+
+
+def _multiplied(a: Formula, b: Formula, *, wide: bool) -> Formula:
+    """a b, a sign in front, numbers first and functions last: 2 x, -x sin y."""
+    if (inner := m.negated(a)) is not None:
+        return m.negative(_multiplied(inner, b, wide=wide))
+    if a == b:
+        return m.power(a, m.Digits("2"))
+    if isinstance(b, m.Digits) or m.binding(a) == m.FUNCTION != m.binding(b):
+        a, b = b, a
+    return m.entrywise(a, b) if wide and not isinstance(a, m.Digits) else m.product(a, b)
+
+
+def _element_at(parameters: Mapping[str, Any]) -> Formula | None:
+    """The place of the one element that a slice takes."""
+    start, stop, axis = (parameters[key] for key in ("start", "stop", "axis"))
+    return m.Digits(str(start)) if stop == start + 1 and axis == 0 else None
 
 
 def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula:
@@ -291,6 +305,8 @@ def _section(map: Section, naming: Naming) -> Formula:
     name = map.primitive.name
     if name == "mul" and len(map.open) == 1:
         return m.applied(m.Letter("diag"), [operands[1 - map.open[0]]])
+    if name == "slice" and (place := _element_at(map.parameters)) is not None:
+        return m.Row((dot, m.Sign("!"), place), m.PRODUCT)
     if name == "contract":
         return contracted(map.parameters, operands[0], operands[1])
     if len(map.open) == 1 and name in ("add", "subtract") and m.ZERO in operands:

@@ -109,6 +109,13 @@ class Page:
                 return self.of(inside)
             case m.Fenced(left="⟨", inside=m.Row(items=(a, _, b))):
                 return numpy.vdot(self.of(a), self.of(b))
+            case m.Cases(rows=rows):
+                for value, said in rows:
+                    if said == m.Words("otherwise") or self.of(said):
+                        return self.of(value)
+                raise AssertionError("no case holds")
+            case m.Row(items=(m.Words(), condition)):
+                return self.of(condition)
             case m.Row(items=items) if items[0] != m.Letter("d"):
                 return self._row(list(items))
             case _:
@@ -129,6 +136,8 @@ class Page:
                     if any(_sums(each) for each in items[:k]) and signs[0] == "⊙":
                         continue
                     return self._binary(item.text, items[:k], items[k + 1 :])
+        if items[0] == m.Sign("¬"):
+            return not self._row(items[1:])
         if items[0] == m.Sign("−"):
             return -self._row(items[1:])
         if _sums(items[0]):

@@ -30,6 +30,10 @@ griewank : (R, R) -> R
 griewank (x1, x2) = log x1 + x1 * x2 - sin x2
 lnSin : R -> R
 lnSin x = log (sin x)
+times : (R, R) -> R
+times (x1, x2) = x1 * x2
+scaled : (R, R) -> R
+scaled (x1, x2) = (log x1 + x1 * x2 - sin x2) * (x1 + x2)
 lnCos : (R, R) -> R
 lnCos (x1, x2) = log (x1 * cos x2)
 encode : R[5,2] ~> R[3]
@@ -63,6 +67,18 @@ def session() -> Session:
             "diag(1/x1 + x2) &&& diag(x1 - cos x2)",
         ),
         ("lnSin", "diag(cos x/sin x)", "diag(cos x/sin x)"),
+        ("times", "(fst >> diag(x2)) + (snd >> diag(x1))", "diag(x2) &&& diag(x1)"),
+        (
+            "lnCos",
+            "((fst >> diag(cos x2)) + (snd >> diag(-x1 sin x2))) >> diag(1/(x1 cos x2))",
+            "diag(1/(x1 cos x2)) >> (diag(cos x2) &&& diag(-x1 sin x2))",
+        ),
+        (
+            "scaled",
+            "(((fst >> diag(1/x1 + x2)) + (snd >> diag(x1 - cos x2))) >> diag(x1 + x2)) "
+            "+ ((fst + snd) >> diag(h))",
+            "(diag(x1 + x2) >> (diag(1/x1 + x2) &&& diag(x1 - cos x2))) + (diag(h) >> (id &&& id))",
+        ),
         ("convolution", "· ⋆ k", "· ⋆ flip(k)"),
         (
             "encode",

@@ -48,8 +48,10 @@ tagged xs = let (s, ys) = mapAccum (\(h, x) -> let k = tanh (?W @ h + ?U @ x) in
   where ?W : R[3,3]
 softly : R[4] -> R[4]
 softly x = exp x / sum (exp x)
-gated : (R[3], R[3]) -> R[3]
-gated (x, y) = if sum x > 0 then x * y else x - y
+gated : (R[4], R[4]) -> R[4]
+gated (x, v) = if sum x > 4 then x * v else x - v
+other : (R[4], R[4]) -> R[4]
+other (x, v) = if sum x > 0 then x * v else x - v
 summary : Tree R[2] ~> R[3]
 summary = cata { Leaf x -> ?E @ x ; Node l r -> tanh (?L @ l + ?R @ r + ?b) }
 deep : R[3] ~> R[3]
@@ -97,6 +99,20 @@ EXPECTED = {
         "adjoint": [
             r"\bar x_1 = \left( \frac{1}{x_1} + x_2 \right) \bar y",
             r"\bar x_2 = (x_1 - \cos x_2) \bar y",
+        ],
+    },
+    "scaled": {
+        "value": [r"y = (\log x_1 + x_1 x_2 - \sin x_2) (x_1 + x_2)"],
+        "derivative": [
+            r"dy = (x_1 + x_2) \left( \left( \frac{1}{x_1} + x_2 \right)\,dx_1 "
+            r"+ (x_1 - \cos x_2)\,dx_2 \right) "
+            r"+ (\log x_1 + x_1 x_2 - \sin x_2) (dx_1 + dx_2)"
+        ],
+        "adjoint": [
+            r"\bar x_1 = \left( \left( \frac{1}{x_1} + x_2 \right) (x_1 + x_2) "
+            r"+ \log x_1 + x_1 x_2 - \sin x_2 \right) \bar y",
+            r"\bar x_2 = ((x_1 - \cos x_2) (x_1 + x_2) "
+            r"+ \log x_1 + x_1 x_2 - \sin x_2) \bar y",
         ],
     },
     "lnCos": {
@@ -224,7 +240,7 @@ def inputs_of(found: Mathematics) -> list[m.Formula]:
 
 TRUE = [
     "lnSin", "times", "griewank", "scaled", "lnCos", "layer", "perceptron", "convolution",
-    "encode", "tagged", "softly", "again",
+    "encode", "tagged", "softly", "again", "gated", "other",
 ]  # fmt: skip
 
 
