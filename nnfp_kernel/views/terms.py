@@ -73,7 +73,7 @@ def derivative_definition(
     >>> _ = session.run("f : R[3] -> R[3]\\nf x = x * x")
     >>> print(derivative_definition(session["f"]))
     fDerivative : R[3] -> (R[3] -o R[3])
-    fDerivative x = \\dx -> dx * x + x * dx
+    fDerivative x = \\dx -> x * dx + x * dx
 
     With `combined`, the linear map is an expression of combinators:
 
