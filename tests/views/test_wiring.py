@@ -224,7 +224,7 @@ def meets(end: tuple[float, float], path: Path, picture: Picture) -> bool:
     if x <= 9 or x >= picture.width - 30:
         return True
     for box in picture.boxes:
-        if box.style in ("cell", "ghost"):
+        if box.style == "ghost":
             continue
         below = box.style in ("circle", "source", "zero")  # wires go on below what is round
         if below and box.x < x < box.right and box.y <= y <= box.bottom:

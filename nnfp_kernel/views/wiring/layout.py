@@ -244,7 +244,7 @@ class Layout:
         states = [k for k, port in enumerate(group.entering) if port.role == "state"]
         started = [k for k in states if group.entering[k].start is not None]
         outer = [k for k in states if k not in started]
-        glyph = 44 if group.kind == "window" else 0
+        glyph = {1: 44, 2: 66}.get(group.axes, 66) if group.kind == "window" else 0
         left = 26 + glyph + sum(self._start_width(group, k) + 24 for k in started) + 14 * len(outer)
         back = len(group.body.outputs) if group.kind == "cata" else 0
         right = 26 + 12 * (len(states) + back)
@@ -278,8 +278,8 @@ class Layout:
                 continue
             entering[port.outer] = y
             if group.kind == "window":
-                self._window(group, wire, 12, y, drawing)
-                drawing.put(self.path(wire, (44, y), (left, y)))
+                self._window(group, wire, 12, glyph, y, drawing)
+                drawing.put(self.path(wire, (glyph, y), (left, y)))
             else:
                 drawing.put(self.path(wire, (0, y), (left, y)))
             if port.role == "element":
@@ -355,20 +355,28 @@ class Layout:
         self.drawn(item, drawing)
         return start - 12
 
-    def _window(self, group: Group, wire: Wire, x: float, y: float, drawing: Drawing) -> None:
+    def _window(
+        self, group: Group, wire: Wire, x: float, end: float, y: float, drawing: Drawing
+    ) -> None:
         """A window that slides: some elements, a frame around those it sees now, and where
-        it stands next."""
-        seen = min(group.span, 4)
-        cells, size = seen + 2, 8
-        top = y - size * seen / 2 - size
-        drawing.put(self.path(wire, (0, y), (x, y)))
-        for k in range(cells):
-            drawing.put(Box("cell", x + 6, top + k * size, size, size, None, self.colour(wire)))
+        it stands next; over a plane where it slides along two axes."""
+        plane, size = group.axes > 1, 8
+        seen = min(group.span, 3 if plane else 4)
+        cells, wide = seen + 2, size * seen if plane else size
+        top, left = y - size * seen / 2 - size, x + 6
+        drawing.put(self.path(wire, (0, y), (left if plane else x, y)))
+        for row in range(cells):
+            for k in range(cells if plane else 1):
+                corner = left + k * size, top + row * size
+                drawing.put(Box("cell", *corner, size, size, None, self.colour(wire)))
+        framed = left + (size if plane else 0)
         drawing.put(
-            Box("frame", x + 3, top + size - 2, size + 6, seen * size + 4),
-            Box("ghost", x + 3, top + 2 * size - 2, size + 6, seen * size + 4),
-        )
-        drawing.put(self.path(wire, (x + 17, y), (44, y)))
+            Box("frame", framed - 3, top + size - 2, wide + 6, seen * size + 4),
+            Box("ghost", framed - 3 + (size if plane else 0), top + size - 2 + (
+                0 if plane else size), wide + 6, seen * size + 4),
+        )  # fmt: skip
+        across = cells * size if plane else size + 3
+        drawing.put(self.path(wire, (left + across, y), (end, y)))
 
     def _children(
         self, group: Group, left: float, top: float, width: float, inner: Block, drawing: Drawing
