@@ -39,7 +39,7 @@ class Row:
     naive: Callable[..., Any]
     expert: Callable[..., Any]
     goals: Mapping[str, float]  # against "naive" or "expert"
-    weights: Any = None  # of the definition's own; JAX's functions take them first
+    weighted: bool = False  # JAX's functions take the weights first
 
 
 def normal(seed: int, *shape: int) -> Any:
@@ -179,6 +179,7 @@ potential : (R[{BROAD},{NARROW}], R[{BROAD},{BROAD}], R[{NARROW}]) -> R
 potential (a, b, x) = sum (tanh (b @ tanh (a @ x)))
 
 curved a b x = laplacian (\\y -> potential (a, b, y)) x
+structured a b x = trace (hessian (\\y -> potential (a, b, y)) x)
 """
 
 
@@ -200,7 +201,7 @@ def second_derivatives(a: Any, b: Any, x: Any) -> Any:
     return jnp.sum(jax.vmap(along)(jnp.eye(NARROW)))
 
 
-def rows(session: nnfp.Session) -> list[Row]:
+def rows() -> list[Row]:
     x = normal(0, SIZE)
     thin = 0.1 * normal(1, SIZE, RANK), 0.1 * normal(2, RANK, SIZE), x
     two = normal(3, SIDE, SIDE), normal(4, SIDE, SIDE), normal(5, SIDE, SIDE)
@@ -216,8 +217,10 @@ def rows(session: nnfp.Session) -> list[Row]:
         Row("logdet, Kronecker", KRONECKER, "both", two, dense_kronecker, kronecker_by_hand,
             {"naive": 70.0}),
         Row("NTK", KERNEL, "kernel", (normal(9, EXAMPLES, WIDE),), kernel_by_products,
-            kernel_by_jacobian, {"naive": 12.0}),
-        Row("Laplacian", LAPLACIAN, "curved", curved,
+            kernel_by_jacobian, {"naive": 12.0}, weighted=True),
+        Row("Laplacian, forward", LAPLACIAN, "curved", curved,
+            trace_of_hessian, second_derivatives, {"naive": 1.8}),
+        Row("Laplacian, trace (hessian)", LAPLACIAN, "structured", curved,
             trace_of_hessian, second_derivatives, {"naive": 1.8}),
     ]  # fmt: skip
 
@@ -248,7 +251,7 @@ def compare(row: Row, rounds: int) -> None:
     theirs = {
         name: jax.jit(baseline) for name, baseline in (("naive", row.naive), ("expert", row.expert))
     }
-    before = (weights,) if row.name == "NTK" else ()
+    before = (weights,) if row.weighted else ()
     calls: dict[str, Callable[[], Any]] = {"ours": lambda: own(weights, *given)}
     for name, compiled in theirs.items():
         calls[name] = lambda compiled=compiled: compiled(*before, *given)  # type: ignore[misc]
@@ -282,7 +285,8 @@ def main() -> None:
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     chosen = [word for word in arguments.only.split(",") if word]
-    for row in rows(nnfp.Session(precision=64)):
+    nnfp.Session(precision=64)  # 64 bits, for JAX's arrays too
+    for row in rows():
         if not chosen or any(word in row.name for word in chosen):
             compare(row, arguments.rounds)
 

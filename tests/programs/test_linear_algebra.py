@@ -127,9 +127,24 @@ def test_their_types(session: nnfp.Session, program: str, type: str) -> None:
         ("bands[1,0] (derivative reverse [1, 2, 3])", "2 diagonals below the main one"),
         ("bands[1,1] (derivative softmax [1, 2, 3])", "diagonals below|not known to be banded"),
         ("inverse (derivative (\\x -> x ! 0) [1, 2]) 1", "different sizes"),
+        ("solve (derivative (\\x -> 2 * shift[1] x) [1, 2]) [1, 1]", "singular, for 1 of its rows"),
+        ("solve (derivative (\\x -> replicate[3] (sum x)) [1, 2, 3]) [1, 1, 1]", "singular"),
         ("solveWithin (sum [1]) [[1, 2], [3, 4]] [1, 1]", "the tolerance of `solveWithin`"),
     ],
 )
 def test_what_cannot_be_is_told(session: nnfp.Session, program: str, told: str) -> None:
     with pytest.raises(nnfp.NnfpError, match=told):
         session.run(program)
+
+
+def test_no_square_array_where_structure_spares_it(session: nnfp.Session) -> None:
+    """Of maps of 60 numbers no array has more than a few times as many entries."""
+    session.run("""
+slopes : R[60] -> R[60]
+slopes x = diagonal (derivative tanh x)
+volume : (R[60,2], R[2,60], R[60]) -> R
+volume (u, v, x) = logdet (derivative (\\y -> 3 * y + tanh y + u @ tanh (v @ y)) x)
+""")
+    for name, most in (("slopes", 60), ("volume", 60 * 4)):
+        nodes = list(session[name].graph().walk())
+        assert max(wire.type.size for node in nodes for wire in node.outputs) <= most

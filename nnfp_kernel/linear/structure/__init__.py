@@ -32,7 +32,7 @@ from .forms import Form, Scaling, Sparse, Zero, as_real
 from .inverse import Inverse
 from .operations import Iteration
 from .probes import flat, parts
-from .proofs import self_adjoint
+from .proofs import self_adjoint, singular
 from .recognise import recognise
 
 __all__ = [
@@ -114,11 +114,14 @@ def solve(
     A large map of which only its application is known is solved by iteration, without a
     matrix; `iteration` gives the tolerance and is told whether the solution was found.
 
-    Raises ValueError where the sizes differ.
+    Raises ValueError where the sizes differ, or where the map is singular whatever its
+    numbers are; one that happens to be gives infinities or NaN.
     """
     form = recognise(map)
     if not form.square:
         raise ValueError(f"no solution: the map goes {_way(map)}")
+    if why := singular(form):
+        raise ValueError(f"no solution: the map is singular, for {why}")
     answer = operations.solve(builder, form, flat(builder, image, form.kind), iteration)
     return parts(builder, answer, map.domain)
 

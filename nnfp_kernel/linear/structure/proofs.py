@@ -1,4 +1,4 @@
-"""What is proved of a map from how it is made: that it is self-adjoint, or positive.
+"""What is proved of a map from how it is made: self-adjoint, positive, singular.
 
     self-adjoint   a real diagonal; L >> M >> L† with M self-adjoint; sums of such
     positive       nothing below zero: L >> L†, a diagonal of exponentials, sums of such
@@ -50,6 +50,26 @@ def mirrored(builder: Builder, form: Product) -> bool:
 
 def _diagonal(form: Form) -> bool:
     return isinstance(form, Scaling) or (isinstance(form, Sparse) and form.shape == "diagonal")
+
+
+def singular(form: Form) -> str:
+    """Why a square form has no inverse, whatever its numbers; nothing where it may have."""
+    match form:
+        case Zero() if form.rows:
+            return "it is zero"
+        case Sparse(pattern=pattern):
+            filled = len(set(pattern.rows.tolist())), len(set(pattern.columns.tolist()))
+            if min(filled) < form.rows:
+                return f"{form.rows - min(filled)} of its rows or columns are zero"
+        case Product() if form.narrow:
+            return f"its rank is at most {form.rank}, of {form.rows}"
+        case Product(factors=parts) | Blocks(parts=parts):
+            return next((why for part in parts if part.square and (why := singular(part))), "")
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return singular(left) or singular(right)
+        case Inverted(inner=inner):
+            return singular(inner)
+    return ""
 
 
 class _Proof:
