@@ -354,8 +354,9 @@ def _uses(graph: Graph, late: set[Wire]) -> Counter[Wire]:
             case Call(primitive, parameters) if primitive.name == "contract":
                 if not _is_plain(parameters):
                     uses.update(node.inputs)
-            case Call(primitive, _) if primitive.name in _SHARING:
-                uses.update(node.inputs)
+            case Call(primitive, parameters) if primitive.name in _SHARING:
+                if parameters["axis"] or (primitive.name == "gather" and node.inputs[1].type.rank):
+                    uses.update(node.inputs)
     moving, heavy = set(late), set[Wire]()
     for node in graph.nodes:
         inlined = [wire for wire in node.inputs if wire in heavy and uses[wire] <= 1]

@@ -10,8 +10,9 @@ until one map is left from the source to the sink:
 
 What a part takes together waits until it comes from one place: `L &&& M` leads there.
 To take a part of a pair (`fst`, `snd`) costs nothing and is written anew for each use, so
-a sum of what comes from both is `(L *** M) >> add`. A network that these laws do not
-exhaust, and a map that has no name, is written as a function: `section (\\u -> …)`.
+a sum of what comes from both is `(L *** M) >> add`. Where neither law applies, a place
+is remembered: `id &&& L` goes on with both. A map that has no name is written as a
+function: `section (\\u -> …)`.
 Several arrays are pairs that nest to the right.
 """
 
@@ -559,6 +560,28 @@ def _reduced(start: _Place, end: _Place, order: list[_Place]) -> Chain | None:
         place.slots = [together]
         return True
 
+    def remember() -> bool:
+        """Two ways that part and meet across others: `id &&& L` goes on with both the place
+        it comes from and where L leads, and all that follows takes its part of them."""
+        for place in list(alive):
+            if place is end or not place.ready or len(place.slots[0]) != 1:
+                continue
+            ((before, chains),) = place.slots[0].items()
+            both = _Place([{before: [_paired([(), _added(chains)])]}])
+            for old, part in ((before, FIRST), (place, SECOND)):
+                for user, k in old.users:
+                    if user is place:
+                        continue
+                    after = user.slots[k].pop(old)
+                    user.slots[k].setdefault(both, []).extend((part, *c) for c in after)
+                    if (user, k) not in both.users:
+                        both.users.append((user, k))
+            before.users = [(both, 0)]
+            del alive[place]
+            alive[both] = None
+            return True
+        return False
+
     progress = True
     while progress:
         progress = False
@@ -569,7 +592,7 @@ def _reduced(start: _Place, end: _Place, order: list[_Place]) -> Chain | None:
                 progress = True
         if not progress:
             waiting = (place for place in reversed(list(alive)) if settle(place, True))
-            progress = next(waiting, None) is not None
+            progress = next(waiting, None) is not None or remember()
     if end is start:
         return ()
     if not end.ready or list(end.slots[0]) != [start]:

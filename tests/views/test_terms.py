@@ -38,6 +38,15 @@ PROGRAMS = {
     "families": "f : R[3] ~> R[2]\nf = mlp[4, 2]",
     "same twice": "f : R[3] -> (R[3], R[3])\nf x = let y = sin x in (y, y)",
     "nested": "f : R[3] -> R[3]\nf x = grad (\\y -> sum (y * y * sin y)) x",
+    "the product of two": "f : (R, R) -> R\nf (x1, x2) = (log x1 + x1 * x2 - sin x2) * (x1 + x2)",
+    "bundle adjustment's projection": (
+        "f : ((R[3], R[3], R, R[2], R[2]), R[3]) -> R[2]\n"
+        "f ((r, c, focal, centre, rad), p) =\n"
+        "  let d = p - c; t2 = dot r r; t = sqrt t2\n"
+        "      q = cos t * d + (sin t / t) * (r * sum d) + ((1 - cos t) / t2) * (dot r d * r)\n"
+        "      s = [q ! 0 / q ! 2, q ! 1 / q ! 2]; n = dot s s\n"
+        "  in focal * (1 + rad ! 0 * n + rad ! 1 * n * n) * s + centre"
+    ),
     "softmax": "f : R[4] -> R[4]\nf x = softmax x",
     "complex": "f : (R[3], C[3], C) -> (C[3], R)\nf (x, z, a) = (a * x / z + conj z, norm (z * x))",
     "spectrum": "f : R[4,2] -> R[4,2]\nf x = abs (fft x) * angle (map fft x)",
