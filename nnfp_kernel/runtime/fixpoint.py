@@ -24,17 +24,19 @@ _BASIS = 64  # directions of GMRES before it starts again
 def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
     """Steps until one moves the state by no more than a few units of its last place.
 
-    A step that only rounding keeps from that is taken as the last one, too: where the
-    smallest of the steps so far is below the root of the precision, and none of the next
-    twenty is smaller. Entries that are no numbers (Int, Bool) must not change at all.
+    A step that only rounding keeps from that is taken as the last one, too: where none of
+    twenty steps comes nearer, and the nearest of all was below the root of the precision,
+    or (the state being close to 0) this one is lost beside the largest state on the way.
+    Entries that are no numbers (Int, Bool) must not change at all.
     """
     import jax.numpy as np
     from jax import lax
 
     precision = _precision(initial)
 
-    def moved(before: State, after: State) -> Array:
-        """How far a step went, in relation to where it led; NaN where that is nowhere."""
+    def moved(before: State, after: State, largest: Array) -> tuple[Array, Array, Array]:
+        """How far a step went, in relation to where it led (NaN where that is nowhere);
+        the largest state so far; and whether the step is lost beside that."""
         entries = [pair for pair in zip(before, after, strict=True) if _moves(pair[0])]
         size = _norm([b for _, b in entries])
         step = _norm([b - a for a, b in entries])
@@ -42,26 +44,29 @@ def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
         for a, b in zip(before, after, strict=True):
             if not _moves(a):
                 ratio = np.where((a == b).all(), ratio, np.inf)
-        return ratio
+        largest = np.maximum(largest, size)
+        return ratio, largest, step <= 64 * precision * largest
 
-    def done(last: Array, best: Array, waited: Array) -> Array:
-        return (last <= 4 * precision) | ((waited >= _PATIENCE) & (best <= np.sqrt(precision)))
+    def done(last: Array, best: Array, waited: Array, lost: Array) -> Array:
+        near = (best <= np.sqrt(precision)) | lost
+        return (last <= 4 * precision) | ((waited >= _PATIENCE) & near)
 
     def going(all: Any) -> Array:
-        number, _, last, best, waited = all
-        return (number < most) & ~done(last, best, waited) & ~np.isnan(last)
+        number, _, last, best, waited, _, lost = all
+        return (number < most) & ~done(last, best, waited, lost) & ~np.isnan(last)
 
     def one(all: Any) -> Any:
-        number, state, _, best, waited = all
+        number, state, _, best, waited, largest, _ = all
         after = list(step(state))
-        last = moved(state, after)
-        return number + 1, after, last, np.minimum(best, last), np.where(last < best, 0, waited + 1)
+        last, largest, lost = moved(state, after, largest)
+        waited = np.where(last < best, 0, waited + 1)
+        return number + 1, after, last, np.minimum(best, last), waited, largest, lost
 
-    infinite = 0 * moved(initial, initial) + np.inf
-    zero = (0 * moved(initial, initial)).astype(int)
-    start = (zero, list(initial), infinite, infinite, zero)
-    _, state, last, best, waited = lax.while_loop(going, one, start)
-    reached = done(last, best, waited)
+    still, largest, _ = moved(initial, initial, _norm([]).astype(precision.dtype))
+    infinite, zero = 0 * still + np.inf, (0 * still).astype(int)
+    start = (zero, list(initial), infinite, infinite, zero, largest, infinite < 0)
+    _, state, last, best, waited, _, lost = lax.while_loop(going, one, start)
+    reached = done(last, best, waited, lost)
     return _kept(state, reached), reached
 
 

@@ -29,6 +29,7 @@ from nnfp_kernel.graph.graph import (
 )
 from nnfp_kernel.graph.interpret import interpret
 from nnfp_kernel.graph.rewrite import optimise, vectorise
+from nnfp_kernel.linear import jets
 from nnfp_kernel.linear.differentiate import gradient_graph, jvp, linearize
 from nnfp_kernel.primitives import PRIMITIVES
 from nnfp_kernel.runtime.lower import DTYPES, Arrays, lower
@@ -492,3 +493,45 @@ def test_derivatives_nest_to_the_third_order(graph: Graph, seed: int) -> None:
 
 def optimise_before(graph: Graph) -> Graph:
     return vectorise(PRIMITIVES, graph)
+
+
+@settings(max_examples=8)
+@given(graphs(depth=1, steps=4), seeds)
+def test_series_are_those_of_derivatives_one_after_the_other(graph: Graph, seed: int) -> None:
+    """Taylor coefficients to the second order, and the sum of the last along two lines."""
+    arguments = entries(graph, seed)
+    function, reals = real_part(graph, arguments)
+    random = numpy.random.default_rng(seed + 3)
+    lines = [[random.normal(size=a.shape) for a in reals] for _ in range(2)]
+
+    def slopes(line: list) -> tuple:
+        def moved(t: object) -> tuple:
+            return function(*(a + t * v for a, v in zip(reals, line, strict=True)))
+
+        def slope(t: object) -> tuple:
+            return jax.jvp(moved, (t,), (1.0,))[1]
+
+        return jax.jvp(slope, (0.0,), (1.0,))
+
+    expected = list(map(slopes, lines))
+
+    builder, flags = Builder(PRIMITIVES), active(graph)
+    inputs = [builder.input(wire.type) for wire in graph.inputs]
+    tangents = [builder.input(w.type) if f else None for w, f in zip(inputs, flags, strict=True)]
+    pairs = [
+        builder.input(w.type.over(2)) if f else None for w, f in zip(inputs, flags, strict=True)
+    ]
+    columns = jets.taylor(builder, graph, inputs, tangents, 2)
+    sums = jets.laplacian(builder, graph, inputs, pairs, 2)
+    made = [
+        builder.zeros(column[0].type) if wire is None else wire
+        for column in columns
+        for wire in column[1:]
+    ]
+    made += [builder.zeros(value.type) if wire is None else wire for value, _, wire in sums]
+    both = [numpy.stack(pair) for pair in zip(*lines, strict=True)]
+    found = lower(builder.finish(made), 64)(*arguments, *lines[0], *both)
+    count = len(graph.outputs)
+    same(found[0 : 2 * count : 2], expected[0][0], 1e-8)
+    same([2 * array for array in found[1 : 2 * count : 2]], expected[0][1], 1e-8)
+    same(found[2 * count :], [a + b for a, b in zip(*(e[1] for e in expected), strict=True)], 1e-8)
