@@ -30,7 +30,7 @@ def scaled(number: float, unit: str = "") -> str:
     value, place = float(number), 3
     while abs(value) >= 999.5 and place < len(prefixes) - 1:
         value, place = value / 1000, place + 1
-    while abs(value) < 1 and place > 0:
+    while abs(value) < 0.9995 and place > 0:
         value, place = value * 1000, place - 1
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:.{digits}f} {prefixes[place]}{unit}".strip()
