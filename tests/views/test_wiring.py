@@ -127,6 +127,16 @@ def test_plumbing_is_no_box() -> None:
     assert [node.label for node in read(program, "f").nodes] == []
 
 
+def test_a_representation_in_which_wires_meet_is_a_band(
+    programs: dict[str, nnfp.Session],
+) -> None:
+    (_, picture), *_ = wiring(programs["shared_representation"].program, "both").pictures
+    (band,) = [box for box in picture.boxes if box.style == "band"]
+    met = [p for p in picture.paths if p.colour == 0]
+    assert len(met) == 2
+    assert all(band.y < path.points[0][1] < band.bottom for path in met)
+
+
 # --- that it can be read -----------------------------------------------------------------------
 
 
@@ -162,7 +172,9 @@ def check(shown: Wiring) -> None:
 
 
 def check_picture(name: str, picture: Picture) -> None:
-    solid = [box for box in picture.boxes if box.style not in ("group", "cell", "frame", "ghost")]
+    solid = [
+        box for box in picture.boxes if box.style not in ("group", "band", "cell", "frame", "ghost")
+    ]
     groups = [box for box in picture.boxes if box.style == "group"]
     for number, box in enumerate(solid):
         assert box.x >= 0, name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...language.palette import INK, INK2, INK3, PAPER, REPRESENTATIONS
 from ..style import FIGURE
 from .picture import HEIGHTS, Box, Dot, Path, Picture, Point, Text, crossings, wires
-from .svg import PLAIN, RADIUS, arrowhead, toward
+from .svg import BEHIND, PLAIN, RADIUS, arrowhead, toward
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,14 +33,14 @@ def figure(picture: Picture) -> Figure:
         axes.set_ylim(picture.height, 0)
         axes.axis("off")
         for box in picture.boxes:
-            if box.style == "group":
+            if box.style in BEHIND:
                 _box(axes, box)
         _wires(axes, wires(picture))
         for path in picture.paths:
             if path.style != "wire":
                 _stroke(axes, path.points, INK3, 1.3, linestyle=(0, (1.2, 2.4)), zorder=3)
         for box in picture.boxes:
-            if box.style != "group":
+            if box.style not in BEHIND:
                 _box(axes, box)
         for dot in picture.dots:
             _dot(axes, dot)
@@ -119,6 +119,8 @@ def _box(axes: Any, box: Box) -> None:
                         linewidth=1.2 * POINT, zorder=4)
             )  # fmt: skip
             return
+        case "band":
+            edge, face, radius, order, width = "none", colour_of(box.colour), 9, 0.5, 0
         case "group":
             edge, face, radius, order, width = "none", INK, 9, 0.5, 0
         case "circle" | "source":
@@ -138,7 +140,7 @@ def _box(axes: Any, box: Box) -> None:
             (box.x + radius, box.y + radius), box.width - 2 * radius, box.height - 2 * radius,
             boxstyle=f"round,pad={radius},rounding_size={radius}", facecolor=face,
             edgecolor=edge, linewidth=width * POINT, linestyle=line, zorder=order,
-            alpha=0.05 if box.style == "group" else None,
+            alpha={"group": 0.05, "band": 0.12}.get(box.style),
         )
     )  # fmt: skip
 

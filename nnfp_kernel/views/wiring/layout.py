@@ -7,7 +7,8 @@ wider than the page goes on in a further row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from ...language import types as t
 from .diagram import Diagram, Group, Node, Wire
@@ -19,6 +20,7 @@ from .ties import tie
 WIDTH = 760
 BOX, PORT = 34, 20  # the height of a box, and of each further port
 MARGIN = 8
+NARROW = 22  # a band is at least so wide
 TITLE = 18  # above a group, for its name
 
 
@@ -38,9 +40,40 @@ def laid_out(layout: Layout, diagram: Diagram, width: float) -> tuple[Drawing, t
 
 def finished(drawing: Drawing, width: float, height: float) -> Picture:
     """The picture, weights that are used in several places tied."""
+    drawing.boxes = [*bands(drawing), *drawing.boxes]
     height = tie(drawing, width, height)
     right = max([width, *(text.left + text.width + 4 for text in drawing.texts)])
     return drawing.picture(right, height)
+
+
+def bands(drawing: Drawing) -> Iterator[Box]:
+    """Where several wires of one representation run side by side, with nothing between
+    them: a tinted band says that they meet in it."""
+    level: dict[int, list[tuple[float, float, float, Wire | None]]] = {}
+    for path in drawing.paths:
+        for (x0, y0), (x1, y1) in pairwise(path.points):
+            if path.colour is not None and y0 == y1 and abs(x1 - x0) >= NARROW:
+                stroke = (y0, min(x0, x1), max(x0, x1), path.wire)
+                level.setdefault(path.colour, []).append(stroke)
+    for colour, strokes in level.items():
+        strokes.sort(key=lambda stroke: stroke[:3])
+        while len(strokes) > 1:
+            y, left, right, wire = strokes.pop(0)
+            low, met = y, [wire]
+            for other in strokes[:]:
+                inside = max(left, other[1]), min(right, other[2])
+                if inside[1] - inside[0] >= NARROW and other[3] not in met:
+                    left, right = inside
+                    low = other[0]
+                    met.append(other[3])
+                    strokes.remove(other)
+            band = Box("band", left + 2, y - 18, right - left - 4, low - y + 30, None, colour)
+            if len(met) > 1 and not any(_overlap(band, box) for box in drawing.boxes):
+                yield band
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a.x < b.right and b.x < a.right and a.y < b.bottom and b.y < a.bottom
 
 
 def sequences(diagram: Diagram) -> set[Wire]:

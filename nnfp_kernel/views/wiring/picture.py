@@ -23,7 +23,7 @@ HEIGHTS = {"box": 12, "port": 10.5, "type": 10.5, "name": 12, "note": 11.5}
 @dataclass(frozen=True)
 class Box:
     """`style` is "box", "parameter", "circle", "source", "zero", "enter", "leave", "group",
-    "cell" or "frame"; `colour` the number of a representation, counted from 0."""
+    "band", "cell" or "frame"; `colour` the number of a representation, counted from 0."""
 
     style: str
     x: float

@@ -31,6 +31,7 @@ STYLE = (
     "</style>"
 )
 PLAIN = "#7b8794"
+BEHIND = ("band", "group")  # the wires
 
 
 def svg(picture: Picture, title: str = "") -> str:
@@ -41,10 +42,10 @@ def svg(picture: Picture, title: str = "") -> str:
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<title>{escape(title)}</title>",
     ]
-    parts += [_box(box) for box in picture.boxes if box.style == "group"]
+    parts += [_box(box) for box in picture.boxes if box.style in BEHIND]
     parts += _wires(wires(picture))
     parts += [_path(path) for path in picture.paths if path.style != "wire"]
-    parts += [_box(box) for box in picture.boxes if box.style != "group"]
+    parts += [_box(box) for box in picture.boxes if box.style not in BEHIND]
     parts += [_dot(dot) for dot in picture.dots]
     parts += [_text(text) for text in picture.texts]
     return "\n".join([*parts, "</svg>"])
@@ -149,6 +150,8 @@ def _box(box: Box) -> str:
     x, y, w, h = (number(v) for v in (box.x, box.y, box.width, box.height))
     rectangle = f'x="{x}" y="{y}" width="{w}" height="{h}"'
     match box.style:
+        case "band":
+            return f'<rect {rectangle} rx="9" style="fill:{stroke(box.colour)};opacity:.12"/>'
         case "group":
             return f'<rect class="group" {rectangle} rx="9"/>'
         case "circle" | "source":
