@@ -41,6 +41,7 @@ TITLES = {
 NARROW = 34  # columns of a text that stands beside others
 PICTURES = 6  # patterns that are drawn, at most
 CELL = 5  # pixels of an entry in a pattern
+SMALL = 36  # entries of a matrix that is shown
 FOLDED = 6  # definitions that stay names are shown below, so many at most
 
 
@@ -118,7 +119,8 @@ def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] =
 
 
 def _at(function: Function, found: Mathematics, inputs: Sequence[Any]) -> str:
-    """The value at a point, and the gradient of a single number."""
+    """The value at a point, and the linear map there: the gradient of a single number, the
+    matrix between small arrays."""
     value = numpy.asarray(function(*inputs))
     names = to_plain(m.listed(found.inputs))
     said = f"at {names} = {_numbers(inputs)}: {_numbers([value])}"
@@ -126,6 +128,13 @@ def _at(function: Function, found: Mathematics, inputs: Sequence[Any]) -> str:
         _, pullback = function.vjp(function.session_weights(), *inputs)
         _, *gradient = pullback(numpy.ones_like(value))
         said += f", gradient {_numbers(gradient)}"
+    elif len(inputs) == 1 and 0 < value.size * numpy.size(inputs[0]) <= SMALL:
+        _, pullback = function.vjp(function.session_weights(), *inputs)
+        units = numpy.eye(value.size).reshape(value.size, *value.shape)
+        rows = [numpy.asarray(pullback(unit.astype(value.dtype))[1]) for unit in units]
+        matrix = numpy.stack(rows).reshape(*value.shape, *numpy.shape(inputs[0]))
+        written = numpy.array2string(matrix, precision=5, separator=", ", threshold=SMALL)
+        said += f"; the linear map there is {' '.join(written.split())}"
     return said
 
 

@@ -568,3 +568,14 @@ def test_graph_draws_a_cata_over_a_tree_written_down_or_by_name(workspace: Works
         assert "over the tree" in seen(workspace, f"graph total --on {tree}").html
     with pytest.raises(UsageError, match="a tree is wanted"):
         workspace.line("graph total --on 3")
+
+
+def test_a_derivative_at_a_point_is_a_matrix(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp -q\nf : R[2] -> R[2]\nf x = x * x")
+    run(shell, "import numpy\npoint = numpy.array([1.0, 3.0])")
+    shown = told(shell, "%nnfp derivative f --adjoint --at point", capsys)
+    assert "fAdjoint x = \\w -> let v = x * w in v + v" in shown
+    assert "fAdjoint x = diag x + diag x" in shown
+    assert "the linear map there is [[2., 0.], [0., 6.]]" in shown
