@@ -30,10 +30,8 @@ def session() -> nnfp.Session:
 # Functions of complex numbers, entry by entry: the program's name and jax's. The last ones
 # are holomorphic nowhere.
 FUNCTIONS = {
-    "exp": jnp.exp, "log": jnp.log, "sqrt": jnp.sqrt, "sin": jnp.sin, "cos": jnp.cos,
-    "tan": jnp.tan, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "log1p": jnp.log1p,
-    "expm1": jnp.expm1, "square": jnp.square, "silu": jax.nn.silu,
-    "\\z -> z ^ 3": lambda z: z**3, "\\z -> 1 / (z + 2)": lambda z: 1 / (z + 2),
+    "exp": jnp.exp, "log": jnp.log, "sqrt": jnp.sqrt, "tanh": jnp.tanh,
+    "\\z -> 1 / (z + 2)": lambda z: 1 / (z + 2),
     "\\z -> z ^ (0.5 + 1i)": lambda z: z ** (0.5 + 1j),
     "conj": jnp.conj, "real": jnp.real, "imag": jnp.imag, "abs": jnp.abs, "angle": jnp.angle,
     "\\z -> z * conj z": lambda z: z * jnp.conj(z), "\\z -> z * abs z": lambda z: z * abs(z),

@@ -69,7 +69,12 @@ def inner(a: Array, b: Array) -> float:
     return float(numpy.sum(numpy.conj(numpy.asarray(a)) * numpy.asarray(b)).real)
 
 
-@pytest.mark.parametrize("case", CASES)
+SLOW = {"logm", "sqrtm", "qr of a wide matrix", "svd of a wide matrix"}  # to compile
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
+)
 def test_first_and_second_derivatives_of_a_function_of_a_matrix(
     session: nnfp.Session, case: str
 ) -> None:
@@ -222,6 +227,7 @@ def test_factors_multiply_to_the_matrix_and_their_phases_are_fixed(session: nnfp
     assert_allclose(logarithm, scipy.linalg.logm(b), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_map_over_matrices_is_each_of_them(session: nnfp.Session) -> None:
     session.run(FACTORS)
     random = numpy.random.default_rng(7)

@@ -59,7 +59,13 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("case", PROGRAMS)
+SLOW = {"factors", "maps of matrices", "svd of complex matrices"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in PROGRAMS],
+)
 def test_a_printed_derivative_is_the_derivative(case: str) -> None:
     session = Session(precision=64)
     session.run(PROGRAMS[case])
