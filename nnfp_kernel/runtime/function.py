@@ -642,6 +642,7 @@ class Function:
     ) -> tuple[Call, tuple[Any, ...], int]:
         """The same for a batch, with the number of examples. Raises NoForest for trees
         that must be taken one by one."""
+        inputs = self._columns(inputs)
         for each in (False, True):  # one forest for all; one for each, if the algebra asks
             whole = self._packed(inputs, batch=True, each=each)
             count = self._batch_size(whole)
@@ -741,19 +742,26 @@ class Function:
         return call
 
     def call_with_room(
-        self, types: tuple[t.Type, ...], capacity: int, rows: int, train: bool
+        self,
+        types: tuple[t.Type, ...],
+        capacity: int,
+        rows: int,
+        train: bool,
+        structures: tuple[Any, ...] = (),
     ) -> Call:
-        """The function traced for so many rows of examples whose sequences have that room.
-        Raises NnfpError where that cannot be."""
-        cache_key = (types, capacity, rows, train)
+        """The function traced for so many rows of examples whose sequences have that room,
+        and whose trees these structures. Raises NnfpError and NoForest where that cannot be."""
+        structures = structures or (None,) * len(types)
+        cache_key = (types, capacity, rows, train, structures)
         call = self._calls.get(cache_key)
         if call is None:
-            arguments = {argument_name(k): (type, None) for k, type in enumerate(types)}
+            pairs = enumerate(zip(types, structures, strict=True))
+            arguments = {argument_name(k): pair for k, pair in pairs}
             traced = trace_application(
                 self.program, self.specialise(types), arguments,
                 training=train, batch=rows, capacity=capacity,
             )  # fmt: skip
-            call = self._calls[cache_key] = Call(traced, types, (None,) * len(types))
+            call = self._calls[cache_key] = Call(traced, types, structures)
         return call
 
     def require_sizes_of(self, examples: Sequence[Sequence[Any]]) -> None:
@@ -1021,10 +1029,28 @@ class Function:
         return int(sizes.pop()[0])
 
     def _are_lists(self, inputs: Sequence[Any]) -> bool:
-        """Whether examples come in lists, and none is a tree: those make a forest."""
+        """Whether examples come in lists, and no forest holds them: what differs beside
+        trees, or without any, is padded."""
         domains = self.domains(len(inputs))
-        return any(isinstance(value, list) for value in inputs) and not any(
-            map(self.program.declarations.has_data, domains)
+        if not any(isinstance(value, list) for value in inputs):
+            return False
+        if not any(map(self.program.declarations.has_data, domains)):
+            return True
+        try:
+            self._columns(inputs)
+        except NoForest:
+            return True
+        return False
+
+    def _columns(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Inputs of a batch, in which a list of examples that are tuples is a tuple of their
+        parts. Raises NoForest for arrays that differ in shape."""
+        domains = self.domains(len(inputs))
+        return tuple(
+            column(domain, value)
+            if isinstance(value, list) and isinstance(domain, t.Product)
+            else value
+            for domain, value in zip(domains, inputs, strict=True)
         )
 
     def _together(

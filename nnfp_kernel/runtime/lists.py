@@ -2,7 +2,8 @@
 
 Every bucket has one executable for values and one for the gradient, whatever the number
 of examples (runtime/ragged.py). What cannot be run with padding, a `split` of a length
-that is not known to be a multiple say, is answered one by one, as are trees.
+that is not known to be a multiple say, is answered one by one. Trees have a batch of their
+own (runtime/forest.py), but beside sequences of different length, where they are here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
 
+from ..graph.forest import NoForest, forestable
+from ..graph.values import Declarations
+from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from . import misfits
 from .exchange import Misfit, in_example, is_concrete
+from .forest import PackedTrees
+from .program import numbers
 from .ragged import Differ, Form, form, packed, rows_of, unpacked
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ def form_of(function: Function, examples: Sequence[Example]) -> Form:
     """The form of examples. Raises NnfpError that names the wrong one, and OneByOne."""
     domains = function.domains(len(examples[0]))
     declarations = function.program.declarations
-    if any(map(declarations.has_data, domains)) or not all(map(_settled, examples)):
+    if not all(map(_settled, examples)):
         raise OneByOne
     try:
         found = form(domains, examples, declarations)
@@ -61,10 +67,21 @@ def form_of(function: Function, examples: Sequence[Example]) -> Form:
     except Differ:
         raise OneByOne from None
     if any(map(declarations.has_data, found.types)):
-        raise OneByOne
+        # Trees beside sequences of different length, if forests hold them.
+        answer = t.uncurried(function.definition.scheme.type)[1]
+        held = all(_held(type, declarations) for type in found.types)
+        if not (found.ragged and held) or declarations.has_data(answer):
+            raise OneByOne
     if found.ragged:
         function.require_sizes_of(examples)
     return found
+
+
+def _held(type: t.Type, declarations: Declarations) -> bool:
+    """Whether all data in it are trees that a forest can hold."""
+    if isinstance(type, t.Product):
+        return all(_held(item, declarations) for item in type.items)
+    return forestable(type, declarations) or not declarations.has_data(type)
 
 
 def _settled(value: Any) -> bool:
@@ -91,18 +108,40 @@ def runs(
     rooms = numpy.array([found.capacity(example) for example in examples])
     for capacity in map(int, numpy.unique(rooms)):
         rows = rows_of(capacity)
-        try:
-            call = function.call_with_room(found.types, capacity, rows, train)
-        except NnfpError:  # if it is a mistake, it shows in the example that makes it
-            raise OneByOne from None
         mine = numpy.flatnonzero(rooms == capacity)
         for start in range(0, len(mine), rows):
             part = mine[start : start + rows]
             filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
-            own = [examples[k] for k in filled]
-            program = function.program
-            arrays = packed(found, own, capacity, program.declarations, program.precision)
-            yield Run(call, part, arrays)
+            columns = zip(*(examples[k] for k in filled), strict=True)
+            pairs = zip(found.types, columns, strict=True)
+            made = [_column(function, type, column, capacity) for type, column in pairs]
+            shapes = tuple(shape for shape, _ in made)
+            try:
+                call = function.call_with_room(found.types, capacity, rows, train, shapes)
+            except (NnfpError, NoForest):  # a mistake shows in the example that makes it
+                raise OneByOne from None
+            yield Run(call, part, [array for _, arrays in made for array in arrays])
+
+
+def _column(
+    function: Function, type: t.Type, values: Sequence[Any], capacity: int
+) -> tuple[Any, list[Array]]:
+    """One input of examples of a bucket: what a graph must know of the trees in it, a forest
+    for each, and the arrays."""
+    program = function.program
+    declarations = program.declarations
+    if not declarations.has_data(type):
+        form = Form((type,))
+        rows = [(value,) for value in values]
+        return None, packed(form, rows, capacity, declarations, program.precision)
+    if isinstance(type, t.Product):
+        parts = [
+            _column(function, item, [value[k] for value in values], capacity)
+            for k, item in enumerate(type.items)
+        ]
+        return tuple(shape for shape, _ in parts), [a for _, arrays in parts for a in arrays]
+    trees = PackedTrees.of(values, type, declarations, batch=True, each=True)
+    return trees.structure, list(trees.arrays(numbers(program.precision)))
 
 
 def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int) -> Array:

@@ -219,7 +219,7 @@ def trace_application(
         if capacity is None:
             given[name] = placed(type, structure, declarations, make), own
         else:
-            given[name] = _with_room(type, declarations, make, capacity, extents), own
+            given[name] = _with_room(type, structure, declarations, make, capacity, extents), own
         wires.extend(own)
     # Weights, weights held constant, and values brought in from Python by name.
     sources = [InputWeights(builder, declarations) for _ in range(3)]
@@ -385,6 +385,7 @@ def placed(
 
 def _with_room(
     type: t.Type,
+    structure: Structure,
     declarations: Declarations,
     make: Callable[[ArrayType], Wire],
     capacity: int,
@@ -397,21 +398,29 @@ def _with_room(
         case t.Array(element=element, length=length):
             count = length.value
             if count is not None:
-                return _with_room(element, declarations, make, capacity, extents, (*axes, count))
+                return _with_room(
+                    element, None, declarations, make, capacity, extents, (*axes, count)
+                )
             wire = make(ArrayType("Int", axes))
             variable = length.lone_variable
             assert variable is not None
             if not axes:
                 extents[variable] = Extent(capacity, wire)
-            inside = _with_room(element, declarations, make, capacity, extents, (*axes, capacity))
+            inside = _with_room(
+                element, None, declarations, make, capacity, extents, (*axes, capacity)
+            )
             return over(inside, wire, filled=True)
         case t.Product(items=items):
+            parts = structure or (None,) * len(items)
             return tuple(
-                _with_room(item, declarations, make, capacity, extents, axes) for item in items
+                _with_room(item, part, declarations, make, capacity, extents, axes)
+                for item, part in zip(items, parts, strict=True)
             )
+        case t.Named() if isinstance(structure, ForestShape):
+            return Forest.make(type, structure, declarations, make)
         case t.Named(name=name) if name in declarations.reps:
             carrier = declarations.reps[name].carrier
-            return _with_room(carrier, declarations, make, capacity, extents, axes)
+            return _with_room(carrier, structure, declarations, make, capacity, extents, axes)
         case _:
             wires = [make(array) for array in declarations.layout(type, axes)]
             return declarations.rebuild(type, wires)
