@@ -52,9 +52,6 @@ class Pattern:
     def square(self) -> bool:
         return self.shape[0] == self.shape[1]
 
-    def transposed(self) -> Pattern:
-        return Pattern.of(self.shape[::-1], self.columns, self.rows, self.ones)
-
     @cached_property
     def diagonal(self) -> bool:
         return self.square and bool((self.rows == self.columns).all())

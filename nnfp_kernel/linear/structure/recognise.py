@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
-from ...graph.graph import ArrayType, Wire
+from ...graph.graph import ArrayType
 from .. import maps as linear
 from ..maps import LinearMap, Network, Part, Section, Variable, compose
 from . import cost
@@ -433,16 +433,3 @@ def total(map: LinearMap, terms: Sequence[Form]) -> Form:
     if not kept:
         return Zero(*size_of(map))
     return kept[0] if len(kept) == 1 else Sum(*size_of(map), tuple(kept))
-
-
-def wires(form: Form) -> tuple[Wire, ...]:
-    """The numbers that a form refers to."""
-    match form:
-        case Dense(matrix=matrix):
-            return (matrix,)
-        case Kronecker(left=left, right=right):
-            return (*wires(left), *wires(right))
-        case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
-            return tuple(wire for part in parts for wire in wires(part))
-        case _:
-            return () if form.map is None else form.map.fixed
