@@ -707,10 +707,14 @@ class Plan:
         of_leaf = numpy.array([not all(full) for full in sequences], bool)
         wanted = numpy.where(self.inner, of_inner[which], of_leaf[which])
         rooms = numpy.where(wanted, numpy.maximum(rooms, 1), 0)
-        code = (which * len(ROOMS) + rooms) * 2 + self.inner
+        wide = (which * len(ROOMS) + rooms) * 2 + self.inner
+        there = numpy.flatnonzero(numpy.bincount(wide))
+        number = numpy.zeros(int(wide.max(initial=0)) + 1, int)
+        number[there] = numpy.arange(len(there))
+        code = number[wide]
         self.kinds = {
-            Kind(names[c // 2 // len(ROOMS)], int(ROOMS[c // 2 % len(ROOMS)]), c % 2 == 0): int(c)
-            for c in map(int, numpy.unique(code))
+            Kind(names[c // 2 // len(ROOMS)], int(ROOMS[c // 2 % len(ROOMS)]), c % 2 == 0): k
+            for k, c in enumerate(map(int, there))
         }
         self.code, self.room_of = code, ROOMS[rooms]
         self.slot = _joined([flat.offset for flat in flats])
@@ -724,15 +728,18 @@ class Plan:
 
         # Levels by height and kind, each cut into chunks.
         inner = numpy.flatnonzero(self.inner)
-        level = height[inner] * (int(code.max(initial=0)) + 1) + code[inner]
+        base = int(code.max(initial=0)) + 1
+        level = height[inner] * base + code[inner]
         order = inner[numpy.argsort(level, kind="stable")]
-        _, firsts, counts = numpy.unique(level, return_index=True, return_counts=True)
+        counts = numpy.bincount(level)
+        levels = numpy.flatnonzero(counts)
+        counts, codes = counts[levels], levels % base
         if frame is None:
-            frame = self._frame(code[inner[firsts]], counts, len(inner), height)
+            frame = self._frame(codes, counts, len(inner), height)
         self.frame = self.width, self.reads = frame
         lanes = self._lanes(self.reads)
         self.lanes = lanes[code]  # of each node, how many it takes
-        most = self.width // lanes[code[inner[firsts]]]  # nodes of a chunk
+        most = self.width // lanes[codes]  # nodes of a chunk
         chunks = -(-counts // most)
         within = numpy.arange(len(order)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
         most = numpy.repeat(most, counts)
