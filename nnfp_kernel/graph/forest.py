@@ -15,8 +15,11 @@ of children is one of run-time length, padded and masked as all are (graph/seque
 A batch of trees is one forest, shared by all examples: the catamorphism is made outside
 the map over examples, and an example takes the result of its own tree. That holds as
 long as the algebra knows nothing of the example; otherwise each example has a forest of
-its own. What is not a catamorphism (a `case` on a tree, a tree that is the answer) needs
-to know the tree while tracing: NoForest is raised, and the caller traces for its structure.
+its own. A paramorphism is a catamorphism too, with all that it asks of a child beside the
+result; a function on the payload is a map over it, and leaves the trees their shape. What
+is neither (a `case` on a tree, a tree of another shape, a fold over the payload in its
+order) needs to know the tree while tracing: NoForest is raised, and the caller traces for
+its structure.
 """
 
 from __future__ import annotations
