@@ -219,6 +219,47 @@ def broadcast_of_broadcast(
     return None
 
 
+def _of_broadcasts(name: str) -> Law:
+    def law(builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]) -> Wire | None:
+        nodes = [builder.made_by(wire, "broadcast") for wire in inputs]
+        first, other = nodes
+        if first is None or other is None or _parameters(first) != _parameters(other):
+            return None
+        if first.inputs[0].type != other.inputs[0].type:
+            return None
+        one = builder.emit(name, first.inputs[0], other.inputs[0], **parameters)
+        return builder.emit("broadcast", one, **_parameters(first))
+
+    law.__name__ = f"{name}_of_broadcasts"
+    law.__doc__ = f"{name} (broadcast x) (broadcast y) = broadcast ({name} x y)"
+    return law
+
+
+def sum_of_broadcast(
+    builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
+) -> Wire | None:
+    """sum (broadcast x) = broadcast (sum x), as many times as x was repeated along the axes
+    summed"""
+    node = builder.made_by(inputs[0], "broadcast")
+    if node is None:
+        return None
+    shape, places, summed = inputs[0].type.shape, _parameters(node)["axes"], parameters["axes"]
+    x = node.inputs[0]
+    own = tuple([k for k, axis in enumerate(places) if axis in summed])
+    total = builder.emit("sum", x, axes=own)
+    times = prod([shape[axis] for axis in summed if axis not in places])
+    if times != 1:
+        number = builder.constant(times, x.type.kind)
+        total = builder.emit(
+            "mul", total, builder.emit("broadcast", number, shape=total.type.shape, axes=())
+        )
+    rest = [axis for axis in range(len(shape)) if axis not in summed]
+    return builder.emit(
+        "broadcast", total, shape=tuple([shape[axis] for axis in rest]),
+        axes=tuple([rest.index(axis) for axis in places if axis in rest]),
+    )  # fmt: skip
+
+
 def sum_of_sum(
     builder: Simplifier, parameters: Parameters, inputs: tuple[Wire, ...]
 ) -> Wire | None:
@@ -779,9 +820,9 @@ def concat_of_concat(
 
 
 LAWS: dict[str, tuple[Law, ...]] = {
-    "mul": (one_times,),
-    "add": (plus_zero, plus_negative),
-    "subtract": (minus_zero, minus_negative),
+    "mul": (one_times, _of_broadcasts("mul")),
+    "add": (plus_zero, plus_negative, _of_broadcasts("add")),
+    "subtract": (minus_zero, minus_negative, _of_broadcasts("subtract")),
     "negate": (_twice("negate"),),
     "conj": (_twice("conj"),),
     "not": (_twice("not"),),
@@ -795,6 +836,7 @@ LAWS: dict[str, tuple[Law, ...]] = {
     "broadcast": (broadcast_of_broadcast,),
     "sum": (
         sum_of_contract,
+        sum_of_broadcast,
         sum_of_terms,
         sum_of_choice,
         sum_of_scatter,

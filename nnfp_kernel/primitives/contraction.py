@@ -70,14 +70,19 @@ def _contract(parameters: Parameters, a: Array, b: Array) -> Array:
     shared = [label for label in left if label in out and label in right]
     free_left = [label for label in left if label not in right]
     free_right = [label for label in right if label not in left]
+    sizes = dict(zip((*left, *right), (*a.shape, *b.shape), strict=True))
     if not summed:
-        shape = dict(zip((*left, *right), (*a.shape, *b.shape), strict=True))
-        sizes = [shape[label] for label in out]
-        return lax.mul(_placed(a, left, out, sizes), _placed(b, right, out, sizes))
+        shape = [sizes[label] for label in out]
+        return lax.mul(_placed(a, left, out, shape), _placed(b, right, out, shape))
     if not free_left and not free_right:
         product = lax.mul(a, _permuted(b, right, left))
         total = lax.reduce_sum(product, tuple(left.index(label) for label in summed))
         return _permuted(total, tuple(label for label in left if label in out), out)
+    if prod(sizes.values()) <= _SMALL:
+        labels = (*out, *summed)
+        shape = [sizes[label] for label in labels]
+        product = lax.mul(_placed(a, left, labels, shape), _placed(b, right, labels, shape))
+        return lax.reduce_sum(product, tuple(range(len(out), len(labels))))
     if tuple(out) == (*shared, *free_right, *free_left):
         a, b, left, right = b, a, right, left
         free_left, free_right = free_right, free_left
@@ -91,6 +96,11 @@ def _contract(parameters: Parameters, a: Array, b: Array) -> Array:
     if turned:
         product = lax.optimization_barrier(product)
     return _permuted(product, (*shared, *free_left, *free_right), out)
+
+
+# A product so small is written out too: a call of the matrix product, in a loop say, takes
+# longer than it computes.
+_SMALL = 64
 
 
 def _turned(

@@ -340,13 +340,16 @@ def _varying_axes(array: Array) -> frozenset[str]:
 
 # A loop of few steps over large elements (the layers of a stack) is laid out: XLA then
 # spares copying them. Measured: 4 to 12 layers of 512 units, a tenth to a sixth of the time
-# of the gradient; of small elements nothing is gained, and compiling takes longer.
-_NODES, _ENTRIES = 256, 1 << 15
+# of the gradient; of small elements nothing is gained, and compiling takes longer. A loop
+# of a few operations in all is laid out too: starting it takes longer than they do.
+_NODES, _ENTRIES, _FEW = 256, 1 << 15, 32
 
 
 def _laid_out(loop: Loop) -> bool:
+    operations = loop.length * sum(1 for _ in loop.body.walk())
+    if operations <= _FEW:
+        return True
     elements = loop.body.inputs[loop.shared + loop.carried :]
     stacked = loop.body.outputs[loop.carried :]
-    if sum(wire.type.size for wire in (*elements, *stacked)) < _ENTRIES:
-        return False
-    return loop.length * sum(1 for _ in loop.body.walk()) <= _NODES
+    entries = sum(wire.type.size for wire in (*elements, *stacked))
+    return entries >= _ENTRIES and operations <= _NODES

@@ -251,6 +251,29 @@ CASES: list[tuple[str, Make, Sequence[ArrayType], str]] = [
         [B, R(4, 2), R(4, 3)],
         "broadcast broadcast broadcast broadcast contract select select",
     ),
+    *(
+        (
+            f"{name}_of_broadcasts",
+            lambda e, x, y, name=name: getattr(e, name)(
+                e.spread(x, (2, 4), (1,)), e.spread(y, (2, 4), (1,))
+            ),
+            [R(4), R(4)],
+            f"{min(name, 'broadcast')} {max(name, 'broadcast')}",
+        )
+        for name in ("add", "subtract", "mul")
+    ),
+    (
+        "sum_of_broadcast",
+        lambda e, x: e.sum(e.spread(x, (5, 2, 4, 3), (1, 2)), axes=(1, 3)),
+        [R(2, 4)],
+        "broadcast broadcast mul sum",
+    ),
+    (
+        "sum_of_broadcast",  # of nothing
+        lambda e, x: e.sum(e.spread(x, (0, 4), (1,)), axes=(0,)),
+        [R(4)],
+        "broadcast mul",
+    ),
     (
         "contract_of_difference",
         lambda e, a, x, y: contract(
