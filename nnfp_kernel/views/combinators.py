@@ -11,8 +11,9 @@ until one map is left from the source to the sink:
 What a part takes together waits until it comes from one place: `L &&& M` leads there.
 To take a part of a pair (`fst`, `snd`) costs nothing and is written anew for each use, so
 a sum of what comes from both is `(L *** M) >> add`. Where neither law applies, a place
-is remembered: `id &&& L` goes on with both. A map that has no name is written as a
-function: `section (\\u -> …)`.
+is remembered: `id &&& L` goes on with both. Where more would have to be than one can
+follow, the network is written as a function, `section (\\u -> …)`, and so is a map that
+has no name.
 Several arrays are pairs that nest to the right.
 """
 
@@ -53,6 +54,7 @@ Nest: TypeAlias = "Variable | tuple[Nest, Nest]"  # variables as nested pairs
 
 FIRST, SECOND, ADD, IDENTITY = s.Name("fst"), s.Name("snd"), s.Name("add"), s.Name("id")
 ZIP, UNZIP = s.Name("zip"), s.Name("unzip")
+MOST_REMEMBERED = 2  # places carried along; a function with names is read more easily
 MINUS = apply("scale", s.Negate(s.Number(1)))
 
 
@@ -560,12 +562,17 @@ def _reduced(start: _Place, end: _Place, order: list[_Place]) -> Chain | None:
         place.slots = [together]
         return True
 
+    remembered: list[_Place] = []
+
     def remember() -> bool:
         """Two ways that part and meet across others: `id &&& L` goes on with both the place
         it comes from and where L leads, and all that follows takes its part of them."""
+        if len(remembered) == MOST_REMEMBERED:
+            return False
         for place in list(alive):
             if place is end or not place.ready or len(place.slots[0]) != 1:
                 continue
+            remembered.append(place)
             ((before, chains),) = place.slots[0].items()
             both = _Place([{before: [_paired([(), _added(chains)])]}])
             for old, part in ((before, FIRST), (place, SECOND)):
