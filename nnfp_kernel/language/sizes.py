@@ -559,7 +559,7 @@ def solve_for_examples(left: Size, right: Size) -> tuple[SizeVariable, Size] | N
 
     >>> n = as_size(SizeVariable("n", -1, False, True))
     >>> solve_for_examples(2 * variable("m", open=True), n)
-    (SizeVariable(name='m', identity=0, open=True, runtime=False), <size n / 2>)
+    (SizeVariable(name='m', identity=0, open=True, runtime=False), <size n/2>)
 
     None for any other equation. That c divides n is for whoever looks at the examples.
     """

