@@ -588,6 +588,8 @@ def planted(value: Any, forests: Sequence[PackedTrees], k: int = 0) -> Any:
     """An answer with its trees as trees."""
     if isinstance(value, Planted):
         return forests[value.origin].planted(value.type, k, value.payload)
+    if isinstance(value, DataValue):  # a constructor put around trees of a forest
+        return DataValue(value.constructor, planted(value.fields, forests, k))
     if isinstance(value, tuple | list):
         return type(value)(planted(part, forests, k) for part in value)
     return value

@@ -940,6 +940,11 @@ class Function:
             except Misfit as misfit:
                 raise misfits.cotangent_misfit(self, cotangent, misfit.expected) from None
             return tuple(payload)
+        if isinstance(answer, DataValue) and isinstance(cotangent, DataValue):
+            if answer.constructor != cotangent.constructor:
+                raise misfits.cotangent_misfit(self, cotangent)
+            fields = self._uprooted(answer.fields, cotangent.fields, forests)
+            return DataValue(answer.constructor, fields)
         if isinstance(answer, tuple | list) and isinstance(cotangent, tuple | list):
             if len(answer) != len(cotangent):
                 raise misfits.cotangent_misfit(self, cotangent)

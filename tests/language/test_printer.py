@@ -217,8 +217,11 @@ def pairs(text: str) -> list[tuple[int, int]]:
 
 @given(expressions)
 def test_no_pair_of_brackets_can_be_left_out(tree: s.Expression) -> None:
+    """But for a linear map that comes out, which is always `a -> (a -o b)`."""
     text = show(tree, width=10_000)
     for start, stop in pairs(text):
+        if text[:start].endswith(("-> ", "~> ", "-o ")) and "-o" in text[start:stop]:
+            continue
         without = text[:start] + " " + text[start + 1 : stop] + " " + text[stop + 1 :]
         try:
             again = parse_expression(without)

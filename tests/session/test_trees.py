@@ -491,3 +491,26 @@ def test_what_cannot_be_grown_or_mapped_is_told(program: str, said: str) -> None
     with pytest.raises(nnfp.NnfpError) as caught:
         nnfp.Session(precision=64).run(program)
     assert said in caught.value.render()
+
+
+def test_a_constructor_is_put_around_trees_of_a_forest() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Pair = Leaf R | Node Pair Pair\n"
+        "grow : (Pair, R) -> (Pair, R)\n"
+        "grow (t, x) = (Node (Node t (Leaf x)) t, x)"
+    )
+    grow, tree = made["grow"], nnfp.tree("(Node (Leaf 1) (Leaf 2))")
+    grown = nnfp.tree("(Node (Node (Node (Leaf 1) (Leaf 2)) (Leaf 7)) (Node (Leaf 1) (Leaf 2)))")
+    (value, x), pullback = grow.vjp({}, (tree, 7.0))
+    assert value == grown
+    assert grow((value, x))[0].fields[1] == grown  # an answer is an input again
+    cotangent = "(Node (Node (Node (Leaf 1) (Leaf 10)) (Leaf 5)) (Node (Leaf 2) (Leaf 20)))"
+    gradient, slope = pullback((nnfp.tree(cotangent), 100.0))[1]
+    assert gradient == nnfp.tree("(Node (Leaf 3) (Leaf 30))")
+    assert slope == 105
+    several = grow([(tree, 7.0), (nnfp.tree("(Leaf 4)"), 0.0)])
+    assert several[0][0] == grown
+    assert several[1][0] == nnfp.tree("(Node (Node (Leaf 4) (Leaf 0)) (Leaf 4))")
+    with pytest.raises(nnfp.NnfpError, match="cotangent"):
+        pullback((nnfp.tree("(Leaf 1)"), 0.0))
