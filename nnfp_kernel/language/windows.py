@@ -27,6 +27,26 @@ Rule = Callable[
 ]
 
 
+def _require_axes(
+    self: References,
+    name: str,
+    sizes: Sequence[syntax.SizeTree],
+    span: Span,
+    note: str,
+    better: str,
+) -> None:
+    """Windows are over one, two or three axes."""
+    if not 1 <= len(sizes) <= 3:
+        raise self.fail(
+            "bracket-count",
+            f"`{name}` takes one, two or three sizes in brackets",
+            span,
+            f"{len(sizes)} given",
+            notes=[note],
+            suggestion=better,
+        )
+
+
 def _window(
     self: References,
     name: str,
@@ -37,15 +57,7 @@ def _window(
     """`window[k] f`, `window[h,w] f`: f : a[k] -> b gives a[n] -> b[(n - k) / stride + 1]."""
     solver = self.solver
     place = self.place(span, f"`{name}`")
-    if not 1 <= len(sizes) <= 3:
-        raise self.fail(
-            "bracket-count",
-            f"`{name}` takes one, two or three sizes in brackets",
-            span,
-            f"{len(sizes)} given",
-            notes=["For example:"],
-            suggestion=f"{name}[3]",
-        )
+    _require_axes(self, name, sizes, span, "For example:", f"{name}[3]")
     extents = [solver.fresh_size("k") if k is None else k for k in self.sizes_of(sizes)]
     stride, dilation, padding = constant(1), constant(1), constant(0)
     same = False
@@ -129,15 +141,8 @@ def _overlap_add(
     """`overlapAdd[n]`, `overlapAdd[h,w]`: windows back into an array of such a length."""
     solver = self.solver
     place = self.place(span, f"`{name}`")
-    if not 1 <= len(sizes) <= 3:
-        raise self.fail(
-            "bracket-count",
-            f"`{name}` takes one, two or three sizes in brackets",
-            span,
-            f"{len(sizes)} given",
-            notes=["They are the lengths of what the windows are put back into, for example:"],
-            suggestion=f"{name}[6]",
-        )
+    note = "They are the lengths of what the windows are put back into, for example:"
+    _require_axes(self, name, sizes, span, note, f"{name}[6]")
     lengths = [solver.fresh_size("n") if n is None else n for n in self.sizes_of(sizes)]
     chosen: dict[str, Size | str] = {}
     for option in options:
