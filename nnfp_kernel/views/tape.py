@@ -16,6 +16,7 @@ Elementwise rules are the primitives' own partials, so that no derivative is sai
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -142,15 +143,15 @@ def plus(a: Change, b: Change) -> Change:
     return Linear(a.terms + b.terms)
 
 
-class Operation:
+class Operation(ABC):
     """How some quantities are made of others."""
 
     inputs: tuple[Quantity, ...]
     outputs: tuple[Quantity, ...] = ()
 
+    @abstractmethod
     def value(self, place: int) -> Formula:
         """The formula of an output, in the quantities it is made of."""
-        raise NotImplementedError
 
     def values(self, walk: Pass) -> None:
         """Lines for the outputs that have names."""
@@ -158,13 +159,13 @@ class Operation:
             if quantity.name is not None and quantity in walk.wanted:
                 walk.line(quantity.name, self.value(quantity.place))
 
+    @abstractmethod
     def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
         """The differentials of the outputs, of those of the inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
         """The cotangents of the inputs, of those of the outputs."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False)
