@@ -90,7 +90,7 @@ def read(folder: Path, start: Position, asked: Asked) -> Position:
         raise ValueError(f"there is no checkpoint in {folder} to go on from")
     try:
         with safe_open(place, framework="numpy") as file:
-            said = json.loads((file.metadata() or {}).get("position", "null"))
+            said = _said(file)
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{place} is no whole checkpoint: {error}") from None
@@ -113,6 +113,11 @@ def read(folder: Path, start: Position, asked: Asked) -> Position:
         best,
         said["measured"] and Measured(**said["measured"]),
     )
+
+
+def _said(file: Any) -> Any:
+    """What a file says of a position beside its arrays; None where it says nothing."""
+    return json.loads((file.metadata() or {}).get("position", "null"))
 
 
 def _restored(place: Path, arrays: Mapping[str, numpy.ndarray], path: Any, like: Any) -> Any:
@@ -152,7 +157,7 @@ def unfinished(folder: Path) -> str | None:
         return None
     try:
         with safe_open(place, framework="numpy") as file:
-            said = json.loads((file.metadata() or {}).get("position", "null"))
+            said = _said(file)
     except (OSError, SafetensorError, json.JSONDecodeError):
         return f"{place}, which is no whole checkpoint"
     if not isinstance(said, dict) or said.get("ended"):

@@ -38,7 +38,7 @@ def described() -> list[Device]:
         try:
             stats = device.memory_stats() or {}
         except (jax.errors.JaxRuntimeError, NotImplementedError):
-            stats = {}
+            stats = {}  # a kind of device that does not tell
         found.append(
             Device(
                 number, device.platform, device.device_kind,

@@ -22,6 +22,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath
 from ..language.syntax import NOWHERE
 from .exchange import flatten, rebuild
+from .files import reason
 
 Array = Any
 
@@ -43,7 +44,7 @@ def write(
     try:
         Path(file).write_bytes(save(arrays, metadata={"format": "nnfp"}))
     except OSError as error:
-        raise _unusable(file, "written", _reason(error)) from None
+        raise _unusable(file, "written", reason(error)) from None
 
 
 def read(
@@ -60,7 +61,7 @@ def read(
     try:
         arrays = load(Path(file).read_bytes())
     except OSError as error:
-        raise _unusable(file, "read", _reason(error)) from None
+        raise _unusable(file, "read", reason(error)) from None
     except SafetensorError:
         raise _unusable(file, "read", "it is no safetensors file") from None
     values: dict[WeightPath, Any] = {}
@@ -114,10 +115,6 @@ def _keys(weight: ReachedWeight, declarations: Declarations) -> list[str]:
     """The names in a file of the arrays that make up a weight."""
     path, parts = ".".join(weight.path), len(declarations.layout(weight.type))
     return [path] if parts == 1 else [f"{path}.{k}" for k in range(parts)]
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or "the system refuses").lower()
 
 
 def _unusable(file: str | Path, how: str, why: str) -> NnfpError:
