@@ -30,7 +30,7 @@ class Simplifier(Builder):
 
     def __init__(self, primitives: Primitives, parent: Builder | None = None):
         super().__init__(primitives, parent)
-        # What fires is told where somebody asks (views/steps.py), at no cost otherwise.
+        # What fires is told where somebody asks (views/mathematics/steps.py), at no cost otherwise.
         self.fired: Fired | None = parent.fired if isinstance(parent, Simplifier) else None
         self._known: dict[Any, Wire] = {}
         self.uses: Counter[Wire] = Counter()  # as far as they are known beforehand

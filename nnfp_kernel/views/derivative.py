@@ -19,16 +19,15 @@ from ..language.palette import underlined
 from ..language.printer import show
 from ..language.syntax import Program
 from ..runtime.function import Function
-from . import formula as m
-from .formula import Formula
-from .latex import to_latex
-from .mathematics import Mathematics, mathematics
-from .mathml import to_mathml
-from .plain import to_plain
-from .steps import Derivation, Derivations, derivations
+from .mathematics import Line, Mathematics, mathematics
+from .mathematics import formula as m
+from .mathematics.formula import Formula
+from .mathematics.latex import to_latex
+from .mathematics.mathml import to_mathml
+from .mathematics.plain import to_plain
+from .mathematics.steps import Derivation, Derivations, derivations
 from .structure import Structure, structure
 from .style import escape, page
-from .tape import Line
 from .terms import Derivative, derivative_definition
 
 T = TypeVar("T")

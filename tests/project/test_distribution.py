@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import subprocess
 import sys
@@ -53,6 +54,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "build", "--outdir", str(folder), str(source)]
     subprocess.run(command, check=True, capture_output=True, timeout=600)
     return folder
+
+
+def test_every_package_is_named_in_setup_cfg() -> None:
+    read = configparser.ConfigParser()
+    read.read(ROOT / "setup.cfg")
+    named = set(read["options"]["packages"].split())
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "nnfp_kernel").rglob("__init__.py")
+    }
+    assert named == folders | {"nnfp_kernel.magics", "nnfp_kernel.widgets"}
 
 
 @pytest.mark.slow

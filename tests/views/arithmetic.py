@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy
 
-from nnfp_kernel.views import formula as m
-from nnfp_kernel.views.latex import to_latex
-from nnfp_kernel.views.tape import Line
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics.latex import to_latex
+from nnfp_kernel.views.mathematics.tape import Line
 
 FUNCTIONS = {
     "tanh": numpy.tanh, "sin": numpy.sin, "cos": numpy.cos, "log": numpy.log,

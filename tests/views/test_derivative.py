@@ -17,7 +17,7 @@ from nnfp_kernel.views.derivative import (
     to_latex_display,
     to_text,
 )
-from nnfp_kernel.views.plain import to_plain
+from nnfp_kernel.views.mathematics.plain import to_plain
 
 PROGRAM = r"""
 data Tree a = Leaf a | Node (Tree a) (Tree a)

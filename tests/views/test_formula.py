@@ -8,9 +8,9 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 from nnfp_kernel.primitives import BUILTINS, PRIMITIVES
-from nnfp_kernel.views import formula as m
-from nnfp_kernel.views.latex import template, to_latex
-from nnfp_kernel.views.mathml import to_mathml
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics.latex import template, to_latex
+from nnfp_kernel.views.mathematics.mathml import to_mathml
 
 A, B, X = m.symbol("a"), m.symbol("b"), m.symbol("x1")
 SUM = m.plus(A, B)

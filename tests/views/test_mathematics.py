@@ -10,11 +10,11 @@ import numpy
 import pytest
 
 from nnfp_kernel import Session
-from nnfp_kernel.views import formula as m
 from nnfp_kernel.views.derivative import read, to_latex_display
-from nnfp_kernel.views.latex import to_latex
 from nnfp_kernel.views.mathematics import Mathematics, mathematics
-from nnfp_kernel.views.mathml import to_mathml
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics.latex import to_latex
+from nnfp_kernel.views.mathematics.mathml import to_mathml
 
 from .arithmetic import Page
 

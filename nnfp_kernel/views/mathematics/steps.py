@@ -16,13 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..graph.graph import ArrayType, Builder, Call, Constant, Graph, Loop, Map, Node, Wire
-from ..graph.laws import Fired
-from ..graph.rewrite import optimise, vectorise
-from ..linear import laws
-from ..linear.differentiate import linearize
-from ..linear.laws import Adjoint, Differential
-from ..linear.maps import (
+from ...graph.graph import ArrayType, Builder, Call, Constant, Graph, Loop, Map, Node, Wire
+from ...graph.laws import Fired
+from ...graph.rewrite import optimise, vectorise
+from ...linear import laws
+from ...linear.differentiate import linearize
+from ...linear.laws import Adjoint, Differential
+from ...linear.maps import (
     Add,
     ChooseL,
     Compose,
@@ -45,12 +45,12 @@ from ..linear.maps import (
     WhileL,
     Zero,
 )
-from ..runtime.function import Call as Traced
-from ..runtime.function import Function
+from ...runtime.function import Call as Traced
+from ...runtime.function import Function
 from . import formula as m
 from .formula import Formula
 from .latex import template
-from .mathematics import Mathematics
+from .sections import Mathematics
 
 _JOIN = {Compose: ">>", Sum: "+", Pair: "&&&", Copair: "|||", DirectSum: "***"}
 _SIGNS = {"add": "+", "subtract": "−", "contract": "@", "mul": "*", "divide": "/"}

@@ -1,4 +1,4 @@
-"""Formulas: mathematics as a tree, which views/latex.py and views/mathml.py print.
+"""Formulas: mathematics as a tree, which latex.py and views/mathml.py print.
 
     x, W, σ, 3, +         Letter, Digits, Sign: atoms
     W x + b               Row: atoms side by side, and how tightly they bind

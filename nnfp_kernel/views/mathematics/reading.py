@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from ..language import typed as p
-from ..language import types as t
-from ..language.sizes import Size, SizeVariable
-from ..runtime.program import Program
+from ...language import typed as p
+from ...language import types as t
+from ...language.sizes import Size, SizeVariable
+from ...runtime.program import Program
 from . import formula as m
 from .formula import Formula
 from .latex import template, to_latex

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..graph.graph import ArrayType, Builder, Call, Constant, Wire
-from ..language import typed as p
-from ..language import types as t
+from ...graph.graph import ArrayType, Builder, Call, Constant, Wire
+from ...language import typed as p
+from ...language import types as t
 from . import formula as m
 from .formula import Formula
 from .latex import template

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..language import types as t
-from ..language.sizes import Size, constant
-from ..runtime.program import Program
+from ...language import types as t
+from ...language.sizes import Size, constant
+from ...runtime.program import Program
 from . import formula as m
 from .formula import Formula
 from .latex import template

@@ -6,7 +6,7 @@
     b̄  = (1 - y²) ⊙ ȳ,  W̄ = b̄ ⊗ x          for the weights
 
 A definition used by name stays a name, and has its own lines below. One tree of formulas
-(views/formula.py) is printed as LaTeX and as MathML.
+(formula.py) is printed as LaTeX and as MathML.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..runtime.program import Program
+from ...runtime.program import Program
 from . import formula as m
 from .formula import Formula
 from .reading import Reader
