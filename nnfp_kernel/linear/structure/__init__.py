@@ -18,6 +18,7 @@ order, laid end to end.
     sparse.py       their values, made along the ways through a map
     recognise.py    from a map to its form
     operations.py   the operations, form by form; banded.py, recurrences.py: their loops
+    low_rank.py     a term of low rank beside one that is easily solved
     spectra.py      norms and eigenvalues; inverse.py: L⁻¹ as a map
     proofs.py       self-adjoint, positive, singular: from the parts, never from numbers
     cost.py         what a form holds, and what each operation on it costs

@@ -22,7 +22,7 @@ import numpy
 
 from ...graph.graph import ArrayType, Builder, Map, Wire
 from ..maps import SolveL
-from . import banded, cost, recurrences
+from . import banded, cost, low_rank, recurrences
 from .forms import (
     Blocks,
     Dense,
@@ -399,7 +399,9 @@ def logdet(builder: Builder, form: Form) -> Wire:
         case Sum() if (split := cost.woodbury(form)) is not None:
             base, narrow = split
             u, v = _thin(builder, narrow)
-            inner = _capacitance(builder, v, solve(builder, base, u))
+            if cost.entrywise(base):
+                return low_rank.logdet(builder, _lined(builder, base, u, v))
+            inner = low_rank.capacitance(builder, v, solve(builder, base, u))
             return builder.emit("add", logdet(builder, base), builder.emit("logdet", inner))
         case Blocks(parts=parts) if all(part.square for part in parts):
             return _added(builder, [logdet(builder, part) for part in parts])
@@ -423,11 +425,17 @@ def _thin(builder: Builder, narrow: Sequence[Product]) -> tuple[Wire, Wire]:
     return builder.emit("concat", *lefts, axis=1), builder.emit("concat", *rights, axis=0)
 
 
-def _capacitance(builder: Builder, right: Wire, solved: Wire) -> Wire:
-    """I + V B⁻¹ U."""
-    inner = _matmul(builder, right, solved)
-    unit = unit_matrix(builder, inner.type.shape[0], inner.type.kind)
-    return builder.emit("add", unit, inner)
+def _lined(builder: Builder, base: Form, left: Wire, right: Wire) -> low_rank.Lifted:
+    """B + U V as (diag d + U V') P, for a base with one place in each row and column: the
+    columns of V in the order in which those places stand, P a permutation."""
+    if isinstance(base, Scaling):
+        return low_rank.Lifted(diagonal(builder, base), left, right)
+    assert isinstance(base, Sparse)
+    if base.pattern.diagonal:
+        return low_rank.lifted(builder, diagonal(builder, base), left, right)
+    columns = builder.constant(base.pattern.columns, "Int")
+    right = builder.emit("gather", right, columns, axis=1)
+    return low_rank.lifted(builder, values(builder, base), left, right)
 
 
 def _blocks(builder: Builder, form: Sparse) -> list[tuple[Index, Wire]]:
@@ -592,17 +600,16 @@ def _woodbury(
     image: Wire,
     iteration: Iteration | None,
 ) -> Wire:
-    """(B + U V)⁻¹ b = y - Z (I + V Z)⁻¹ V y, with y = B⁻¹ b and Z = B⁻¹ U."""
+    """(B + U V)⁻¹ b, by Woodbury's identity."""
     left, right = _thin(builder, narrow)
-    vector = image.type.rank == 1
-    columns = _reshape(builder, image, image.type.size, 1) if vector else image
-    count = columns.type.shape[1]
-    together = builder.emit("concat", columns, left, axis=1)
-    both = solve(builder, base, together, iteration)
-    total = both.type.shape[1]
-    plain = builder.emit("slice", both, axis=1, start=0, stop=count, stride=1)
-    spread = builder.emit("slice", both, axis=1, start=count, stop=total, stride=1)
-    inner = _capacitance(builder, right, spread)
-    weights = builder.emit("solve", inner, _matmul(builder, right, plain))
-    answer = builder.emit("subtract", plain, _matmul(builder, spread, weights))
-    return _reshape(builder, answer, image.type.size) if vector else answer
+    if cost.entrywise(base):
+        lined = _lined(builder, base, left, right)
+        answer = _by_column(builder, image, lambda b: low_rank.solve(builder, lined, b))
+        if isinstance(base, Sparse) and not base.pattern.diagonal:
+            answer = _permuted(builder, answer, numpy.argsort(base.pattern.columns))
+        return answer
+
+    def over(columns: Wire) -> Wire:
+        return solve(builder, base, columns, iteration)
+
+    return _by_column(builder, image, lambda b: low_rank.updated(builder, left, right, b, over))
