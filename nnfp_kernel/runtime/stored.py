@@ -22,7 +22,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath
 from ..language.syntax import NOWHERE
 from .exchange import flatten, rebuild
-from .files import reason
+from .files import reason, write_whole
 
 Array = Any
 
@@ -33,7 +33,8 @@ def write(
     reached: Sequence[ReachedWeight],
     declarations: Declarations,
 ) -> None:
-    """Write the values of the weights `reached`. Raises NnfpError where it cannot."""
+    """Write the values of the weights `reached`, all or nothing: a file that was there
+    stays as it was until the new one is whole. Raises NnfpError where it cannot."""
     from safetensors.numpy import save
 
     arrays: dict[str, numpy.ndarray] = {}
@@ -42,7 +43,7 @@ def write(
         found = (numpy.array(as_real(numpy.asarray(part)), order="C") for part in parts)
         arrays.update(zip(_keys(weight, declarations), found, strict=True))
     try:
-        Path(file).write_bytes(save(arrays, metadata={"format": "nnfp"}))
+        write_whole(Path(file), save(arrays, metadata={"format": "nnfp"}))
     except OSError as error:
         raise _unusable(file, "written", reason(error)) from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -513,6 +515,25 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     assert "cannot be written" in " ".join(str(caught.value).split())
     with pytest.raises(nnfp.NnfpError, match="nett"):
         made.save("nett", tmp_path / "net.safetensors")
+
+
+def test_a_file_of_weights_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "net.safetensors"
+    first, again = session(STORED, seed=1), session(STORED, seed=2)
+    first.save("net", file)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(nnfp.NnfpError, match="no space left"):
+            again.save("net", file)
+    assert os.listdir(tmp_path) == ["net.safetensors"]
+    again.load("net", file)  # what was there is whole
+    jax.tree.map(numpy.testing.assert_array_equal, first.weights, again.weights)
 
 
 def test_files_are_seen_from_the_sessions_folder(tmp_path: Path) -> None:

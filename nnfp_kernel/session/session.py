@@ -1,4 +1,4 @@
-"""The session: what cells share. Text goes in; types, values and functions come out.
+"""The session itself.
 
     run(source)        one cell: parse, infer, check, evaluate; all or nothing
     session[name]      a Function, a snapshot; a constant without weights is its value
@@ -12,28 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .language import infer as inference
-from .language import syntax
-from .language import typed as p
-from .language import types as t
-from .language.diagnostics import Diagnostic, Label, NnfpError
-from .language.parser import parse, parse_expression
-from .language.reach import ReachedWeight, WeightPath
-from .language.source import Source, Span
-from .language.telling import plain
-from .language.uses import free_names
-from .library import library
-from .primitives import BUILTINS, PRIMITIVES
-from .runtime import misfits, stored
-from .runtime.data import DataValue, nested
-from .runtime.exchange import (
+from ..language import infer as inference
+from ..language import syntax
+from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.parser import parse
+from ..language.reach import ReachedWeight, WeightPath
+from ..language.source import Source
+from ..library import library
+from ..primitives import BUILTINS, PRIMITIVES
+from ..runtime import misfits, stored
+from ..runtime.data import DataValue
+from ..runtime.exchange import (
     Misfit,
-    describe,
     flatten,
     match,
     paths_of,
@@ -41,98 +37,22 @@ from .runtime.exchange import (
     type_of,
     unflatten_paths,
 )
-from .runtime.function import Function, argument_name
-from .runtime.lower import DTYPES
-from .runtime.program import Program, trace_application
-from .runtime.weights import first_value
-from .std import FILES
-from .views.terms import derivative_text
+from ..runtime.function import Function, argument_name
+from ..runtime.lower import DTYPES
+from ..runtime.program import Program, trace_application
+from ..runtime.weights import first_value
+from ..std import FILES
+from ..views.terms import derivative_text
+from . import construct, promises
+from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
+from .standing import Kept, Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
-    from .runtime.events import Event
-    from .runtime.train import Objective
-    from .views.functor import Machine
+    from ..runtime.events import Event
+    from ..runtime.train import Objective
+    from ..views.functor import Machine
 
 Array = Any
-
-
-# --- what a cell shows -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Defined:
-    """A definition: its type, its own holes with their types, and its weights.
-
-    `weights` counts all it reaches (None while a size is open); `own` those written in
-    it; `shares` are the definitions whose weights it uses by name.
-    """
-
-    name: str
-    type: str
-    holes: tuple[tuple[str, str], ...]
-    weights: int | None
-    own: int | None
-    shares: tuple[str, ...]
-    replaces: bool
-
-
-@dataclass(frozen=True)
-class Declared:
-    """A `size`, `type`, `rep` or `data` declaration, as text."""
-
-    name: str
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An expression's value and type; a function or linear map has no value to show."""
-
-    value: Any
-    type: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Magic:
-    """A line `%nnfp …` in a program, for the magics to run in its place."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What a cell made, in the order it was written, and what is to be said about it.
-
-    `broken` are older definitions that no longer check, with the reason.
-    """
-
-    outputs: tuple[Defined | Declared | Shown | Magic, ...]
-    notes: tuple[Diagnostic, ...] = ()
-    broken: Mapping[str, Diagnostic] = field(default_factory=dict)
-
-
-# --- what stands ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """All that cells have made so far, as data: replaced whole by each cell."""
-
-    cells: tuple[syntax.Program, ...]
-    checked: inference.Checked
-    externals: Mapping[str, tuple[t.Type, Any]]
-    program: Program
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A weight's value, and what it is a value of: kept while these stay as they are."""
-
-    type: str
-    initialiser: p.Initialiser
-    value: Any
 
 
 class Session:
@@ -156,11 +76,11 @@ class Session:
         self.folder = Path(folder)
         self._count = 0
         self._evaluations = 0
-        self._kept: dict[WeightPath, _Kept] = {}
+        self._kept: dict[WeightPath, Kept] = {}
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
         checked = inference.infer((), BUILTINS, library=library())
-        self._standing = _Standing((), checked, {}, self._program(checked, {}))
+        self._standing = Standing((), checked, {}, self._program(checked, {}))
 
     # --- cells --------------------------------------------------------------------------
 
@@ -168,7 +88,7 @@ class Session:
         self,
         source: str,
         name: str | None = None,
-        show: Callable[[Defined | Declared | Shown | Magic], None] | None = None,
+        show: Callable[[Output], None] | None = None,
     ) -> CellResult:
         """Run a program: one cell. Raises NnfpError with all the mistakes found.
 
@@ -177,17 +97,16 @@ class Session:
         """
         parsed, standing = self._read(source, name)
         before = self._standing
-        outputs: list[Defined | Declared | Shown | Magic] = []
+        outputs: list[Output] = []
         with self.all_or_nothing():
             self._standing = standing
-            definitions = standing.program.definitions
             for item in parsed.program.items:
-                if isinstance(item, syntax.Definition) and definitions[item.name].linear:
-                    self._check_linear(item.name)
-                if isinstance(item, syntax.Definition) and _has_promises(definitions[item.name]):
-                    self._check_sample(item.name, "nonlinear-map")
-                if isinstance(item, syntax.Definition) and "moore" in free_names(item):
-                    self._check_sample(item.name, "moore-output")
+                if isinstance(item, syntax.Definition):
+                    definition = standing.program.definitions[item.name]
+                    promises.require_kept(
+                        item, definition, partial(self._function, definition=definition),
+                        self.function, self._signature(item.name),
+                    )  # fmt: skip
             for output in self._outputs(parsed.program, standing.checked, before):
                 outputs.append(output)
                 if show is not None:
@@ -208,7 +127,7 @@ class Session:
         """Raise NnfpError with all the mistakes found in a program; run and keep nothing."""
         self._read(source, name)
 
-    def _read(self, source: str, name: str | None) -> tuple[Any, _Standing]:
+    def _read(self, source: str, name: str | None) -> tuple[Any, Standing]:
         """A program parsed, and what would stand with it."""
         self._count += 1
         parsed = parse(Source(source, name or f"cell {self._count}"))
@@ -219,12 +138,12 @@ class Session:
         # Inference sees what is replaced too: a definition may not be made of its older self.
         externals = {k: v for k, v in before.externals.items() if k not in names}
         checked = self._check((*before.cells, parsed.program), externals)
-        cells = (*(_without(old, names) for old in before.cells), parsed.program)
-        return parsed, _Standing(cells, checked, externals, self._program(checked, externals))
+        cells = (*(without(old, names) for old in before.cells), parsed.program)
+        return parsed, Standing(cells, checked, externals, self._program(checked, externals))
 
     def _outputs(
-        self, program: syntax.Program, checked: inference.Checked, before: _Standing
-    ) -> Iterator[Defined | Declared | Shown | Magic]:
+        self, program: syntax.Program, checked: inference.Checked, before: Standing
+    ) -> Iterator[Output]:
         expressions = iter(checked.expressions)
         for item in program.items:
             match item:
@@ -254,8 +173,8 @@ class Session:
         shares: tuple[str, ...] = ()
         if definition.brackets is None:
             weights = program.reached(name)
-            total = _count(weights, program)
-            own = _count([w for w in weights if w.path[0] == name], program)
+            total = count(weights, program)
+            own = count([w for w in weights if w.path[0] == name], program)
             shares = tuple(dict.fromkeys(w.path[0] for w in weights if w.path[0] != name))
         return Defined(name, inference.show_type(definition), holes, total, own, shares, replaces)
 
@@ -267,7 +186,7 @@ class Session:
 
     def evaluate(self, text: str) -> Any:
         """The value of an expression, with the present weights. Changes nothing."""
-        expression = _typed(self._standing, text, {})
+        expression = typed(self._standing, text, {})
         if isinstance(expression.type, t.Function | t.Linear):
             return self.function(text)
         return self._evaluate(expression)
@@ -276,7 +195,7 @@ class Session:
         try:
             return self._value(expression)
         except NnfpError as error:
-            raise _asked_by(error, expression.span) from None
+            raise asked_by(error, expression.span) from None
 
     def _value(self, expression: p.Expression) -> Any:
         traced = trace_application(self._standing.program, expression, {})
@@ -325,9 +244,9 @@ class Session:
         differ in length; an example of several arrays is a tuple. `options` are those of
         `runtime.train.train`.
         """
-        from .runtime import train as loop
-        from .runtime.examples import Buckets
-        from .runtime.objective import examples_of, require_examples
+        from ..runtime import train as loop
+        from ..runtime.examples import Buckets
+        from ..runtime.objective import examples_of, require_examples
 
         objective, function = self._objective(name, loss, metric)
         weights = {weight.path: self._weight(weight.path).value for weight in function.reached}
@@ -355,7 +274,7 @@ class Session:
         known = self._objectives.get((name, loss, metric))
         if known is not None and known[0] is self.program:
             return known[1], known[2]
-        from .runtime.objective import objective_of
+        from ..runtime.objective import objective_of
 
         def of_example(measure: str) -> Function:
             if loss is None:
@@ -398,7 +317,7 @@ class Session:
 
         Raises NnfpError for what is neither a cell nor a recursive data type.
         """
-        from .views import functor
+        from ..views import functor
 
         program = self.program
         if name in program.data:
@@ -447,7 +366,7 @@ class Session:
 
     def function(self, text: str) -> Function:
         """The function that an expression is: `session.function("encode >> norm")`."""
-        expression = _typed(self._standing, text, {})
+        expression = typed(self._standing, text, {})
         definition = p.Definition(
             text, t.Scheme(expression.type), None, (), expression, learns=True, draws=True,
             span=expression.span,
@@ -459,7 +378,7 @@ class Session:
 
         def specialise(types: Sequence[t.Type]) -> p.Expression:
             arguments = {argument_name(k): type for k, type in enumerate(types)}
-            return _typed(standing, name, arguments)
+            return typed(standing, name, arguments)
 
         return Function(
             name,
@@ -511,10 +430,10 @@ class Session:
                 "numbers and tuples of them"
             ) from None
         before = self._standing
-        cells = tuple(_without(cell, {name}) for cell in before.cells)
+        cells = tuple(without(cell, {name}) for cell in before.cells)
         externals = {**before.externals, name: (type, value)}
         checked = self._check(cells, externals)
-        self._standing = _Standing(cells, checked, externals, self._program(checked, externals))
+        self._standing = Standing(cells, checked, externals, self._program(checked, externals))
 
     def constructor(self, name: str) -> Any:
         """A constructor of a `data` type as a Python function of its fields.
@@ -524,11 +443,7 @@ class Session:
         >>> str(session.constructor("Pair")(1, 2))
         '(Pair 1 2)'
         """
-        for data in reversed(list(self.program.data.values())):  # the newest has it
-            for constructor, fields in data.constructors:
-                if constructor == name:
-                    return partial(_construct, self.program, data, name, fields)
-        raise self._unknown_constructor(name)
+        return construct.constructor(self.program, name)
 
     def tree(self, name: str, written: Any) -> DataValue:
         """The value of the `data` type `name` that nested lists stand for.
@@ -543,35 +458,7 @@ class Session:
         whose constructors are written.) Raises NnfpError where it cannot be told which
         constructor is meant, and where the payload does not fit.
         """
-        program = self.program
-        if name not in program.data:
-            known = ", ".join(program.data) or "none"
-            raise NnfpError(
-                Diagnostic(
-                    "unknown-type", f"no data type is called {name}", Label(syntax.NOWHERE), (),
-                    (f"The session's data types: {known}.",),
-                )
-            )  # fmt: skip
-        data = program.data[name]
-
-        def fail(found: str, wanted: str) -> NnfpError:
-            place = Label(data.span, f"{name} is declared here")
-            title = f"which constructor of {name} is {found}? ({wanted})"
-            hint = ("Write the constructors:",)
-            text = 'nnfp.tree("(Node (Leaf 1) (Leaf 2))")'
-            return NnfpError(Diagnostic("ambiguous-tree", title, place, (), hint, text))
-
-        type = t.Named(name, data.parameters)
-        made = nested(written, type, program.declarations, fail)
-        try:
-            match(type, made, program.declarations, "the tree")
-        except Misfit as misfit:
-            raise _field_misfit(data, "field-misfit", str(misfit)) from None
-        return made
-
-    def _unknown_constructor(self, name: str) -> NnfpError:
-        known = [one for data in self.program.data.values() for one, _ in data.constructors]
-        return misfits.unknown("constructor", name, known)
+        return construct.tree(self.program, name, written)
 
     # --- weights ---------------------------------------------------------------------------------
 
@@ -588,7 +475,7 @@ class Session:
     @weights.setter
     def weights(self, nested: Mapping[str, Any]) -> None:
         known = self._settled_weights()
-        fresh: dict[WeightPath, _Kept] = {}
+        fresh: dict[WeightPath, Kept] = {}
         for keys, value in paths_of(nested):
             path = tuple(part for key in keys for part in str(key).split("."))
             weight = known.get(path)
@@ -599,7 +486,7 @@ class Session:
             except Misfit as misfit:
                 raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
             own = self._own(value, weight.type)
-            fresh[path] = _Kept(t.show(weight.type), weight.initialiser, own)
+            fresh[path] = Kept(t.show(weight.type), weight.initialiser, own)
         self._kept.update(fresh)
 
     def reset_weights(self, name: str | None = None) -> None:
@@ -666,7 +553,7 @@ class Session:
                         found.setdefault(weight.path, weight)
         return found
 
-    def _weight(self, path: WeightPath) -> _Kept:
+    def _weight(self, path: WeightPath) -> Kept:
         weight = self._find(path)
         type = t.show(weight.type)
         kept = self._kept.get(path)
@@ -678,7 +565,7 @@ class Session:
                 weight, jax.random.key(self.seed), self.program.declarations,
                 DTYPES[self.program.precision]["R"],
             )  # fmt: skip
-            kept = self._kept[path] = _Kept(type, weight.initialiser, value)
+            kept = self._kept[path] = Kept(type, weight.initialiser, value)
         return kept
 
     def _find(self, path: WeightPath) -> ReachedWeight:
@@ -747,72 +634,6 @@ class Session:
             raise NnfpError(parsed.diagnostics)
         return parsed.program
 
-    def _check_linear(self, name: str) -> None:
-        """A definition declared `a -o b` must be linear: proved on its graph, at sample
-        sizes. One that takes functions first is checked where it is used: what it gives
-        is a derivative, a matrix or a map that was checked itself."""
-        from .linear.linearity import nonlinear_node
-
-        definition = self.program.definitions[name]
-        called = name
-        if definition.brackets and definition.learns:
-            called = f"{name}[{', '.join(['3'] * len(definition.brackets))}]"
-        function = self._function(called, definition)
-        try:
-            traced = function.sample().traced
-        except NnfpError as error:
-            if error.diagnostics[0].code == "no-sample":
-                return
-            raise
-        last = traced.arguments - traced.counts[-1]  # the argument of `-o`
-        active = [
-            last <= k < traced.arguments and wire.type.differentiable
-            for k, wire in enumerate(traced.graph.inputs)
-        ]
-        found = nonlinear_node(traced.graph, active)
-        if found is None:
-            return
-        place = definition.span
-        origin = found.node.origin if found.node else None
-        inside = origin is not None and origin.source == place.source
-        declared = self._signature(name)
-        arrow = "~>" if definition.learns else "->"
-        better = None
-        if declared is not None:
-            written = declared.type.span.text
-            before, _, after = written.rpartition("⊸" if "⊸" in written else "-o")
-            better = declared.type.span, f"{before}{arrow}{after}"
-        said = declared.type.span if declared is not None else place
-        secondary = [Label(said, "`-o` says that it is linear")]
-        if origin is not None and not inside:  # in what it uses, perhaps the library
-            secondary.append(Label(origin, "this is not linear"))
-        raise NnfpError(
-            plain(
-                "nonlinear-definition",
-                f"`{name}` is declared linear, but it is not",
-                origin if origin is not None and inside else place,
-                "this is not linear in the argument",
-                secondary=secondary,
-                notes=[
-                    "A linear map keeps sums and multiples: `l (2 * u + v)` is `2 * l u + l v`. "
-                    f"`derivative {name} x` is the linear map at x. Write:"
-                    if better
-                    else "A linear map keeps sums and multiples: `l (2 * u + v)` is "
-                    "`2 * l u + l v`."
-                ],
-                better=better,
-            )
-        )
-
-    def _check_sample(self, name: str, code: str) -> None:
-        """What is seen on a graph only, at sample sizes: a machine made by `moore`, a map
-        said to be linear. One that is only put together where it is used is checked there."""
-        try:
-            self.function(name).sample()
-        except NnfpError as error:
-            if error.diagnostics[0].code == code:
-                raise
-
     def _signature(self, name: str) -> syntax.Signature | None:
         """The signature of a definition that stands."""
         for cell in reversed(self._standing.cells):
@@ -820,13 +641,6 @@ class Session:
                 if isinstance(item, syntax.Signature) and item.name == name:
                     return item
         return None
-
-
-def _has_promises(definition: p.Definition) -> bool:
-    """Whether something in it is said to be linear, beside the whole of it."""
-    return any(
-        isinstance(node, p.Builtin) and node.name == "section" for node in p.nodes(definition.body)
-    )
 
 
 def _draws(function: Function) -> bool:
@@ -837,108 +651,4 @@ def _draws(function: Function) -> bool:
         return False
 
 
-def _asked_by(error: NnfpError, span: Span) -> NnfpError:
-    """A mistake that showed while an expression was evaluated names that expression."""
-    told: list[Diagnostic] = []
-    for diagnostic in error.diagnostics:
-        place = diagnostic.primary.span
-        if place.source == syntax.NOWHERE.source:
-            diagnostic = replace(diagnostic, primary=Label(span, diagnostic.primary.text))
-        elif place.source != span.source or not span.line <= place.line <= span.end_line:
-            asked = Label(span, "evaluated for this")
-            diagnostic = replace(diagnostic, secondary=(*diagnostic.secondary, asked))
-        told.append(diagnostic)
-    return NnfpError(told)
-
-
-def _typed(standing: _Standing, text: str, arguments: Mapping[str, t.Type]) -> p.Expression:
-    """An expression over what stands, typed; applied to `arguments`, which are names of
-    externals that no program can write, with their types."""
-    tree = parse_expression(Source(text, "expression"))
-    for name in arguments:
-        tree = syntax.Apply(tree, syntax.Name(name, span=tree.span), span=tree.span)
-    head = _head(tree)
-    family = standing.checked.definitions.get(head) if head is not None else None
-    item: syntax.Item = syntax.ExpressionItem(tree, span=tree.span)
-    if family is not None and family.brackets is not None and family.learns:
-        # An expression may not own an occurrence of a family; a definition may.
-        item = syntax.Definition(_OCCURRENCE, None, (), tree, span=tree.span)
-    externals = {name: type for name, (type, _) in standing.externals.items()}
-    checked = inference.infer(
-        [syntax.Program((item,), span=tree.span)],
-        BUILTINS,
-        library=standing.checked,
-        externals={**externals, **arguments},
-    )
-    if checked.diagnostics:
-        raise NnfpError(checked.diagnostics, checked.reps)
-    if isinstance(item, syntax.Definition):
-        return checked.definitions[_OCCURRENCE].body
-    return checked.expressions[0].tree
-
-
-_OCCURRENCE = "an occurrence"  # of a family: a name that no program can write
-
-
-def _head(tree: syntax.Expression) -> str | None:
-    """The name at the head of an application: `dense` of `dense[3] x`."""
-    while isinstance(tree, syntax.Apply):
-        tree = tree.function
-    return tree.name if isinstance(tree, syntax.Name | syntax.Bracket) else None
-
-
-def _construct(
-    program: Program,
-    data: p.DataDeclaration,
-    name: str,
-    fields: tuple[t.Type, ...],
-    *values: Any,
-) -> DataValue:
-    """A data value from Python, its fields checked; trees in them were, when made."""
-    if len(values) != len(fields):
-        title = f"{name} takes {len(fields)} fields, {len(values)} were given"
-        raise _field_misfit(data, "wrong-number-of-fields", title)
-    for k, (type, value) in enumerate(zip(fields, values, strict=True), 1):
-        inside, items, place = type, [value], f"field {k} of {name}"
-        if isinstance(type, t.Array) and isinstance(value, list | tuple):
-            inside, items = type.element, list(value)
-        try:
-            if isinstance(inside, t.Named) and inside.name in program.data:
-                own = program.declarations.constructors(inside)
-                for item in items:
-                    if not isinstance(item, DataValue) or item.constructor not in own:
-                        raise Misfit(describe(item), f"a {t.show(inside)}", place)
-            elif not isinstance(value, DataValue):
-                match(type, value, program.declarations, place)
-        except Misfit as misfit:
-            raise _field_misfit(data, "field-misfit", str(misfit)) from None
-    return DataValue(name, tuple(values))
-
-
-def _field_misfit(data: p.DataDeclaration, code: str, title: str) -> NnfpError:
-    return NnfpError(Diagnostic(code, title, Label(data.span, f"{data.name} is declared here")))
-
-
-def _without(cell: syntax.Program, names: set[str]) -> syntax.Program:
-    """A cell without what a newer one defines anew, and without its expressions."""
-    items = tuple(
-        item
-        for item in cell.items
-        if not isinstance(item, syntax.ExpressionItem | syntax.MagicItem)
-        and getattr(item, "name", None) not in names
-    )
-    return replace(cell, items=items)
-
-
-def _count(weights: Sequence[ReachedWeight], program: Program) -> int | None:
-    """The number of numbers in these weights; None while a size is open."""
-    if any(not t.is_concrete(weight.type) for weight in weights):
-        return None
-    return sum(
-        array.size for weight in weights for array in program.declarations.layout(weight.type)
-    )
-
-
-__all__ = [
-    "CellResult", "Declared", "Defined", "Function", "Magic", "Session", "Shown",
-]  # fmt: skip
+__all__ = ["Function", "Session"]
