@@ -17,8 +17,12 @@ from ...language import types as t
 from ...language.sizes import Size, SizeVariable
 from ...runtime.program import Program
 from . import formula as m
+from . import rules
+from .blocks import Choice, Equation, Recurrence, Recursion
 from .formula import Formula
 from .latex import template, to_latex
+from .loops import loop
+from .named import linear_at, opaque
 from .quantities import (
     Built,
     Meaning,
@@ -26,23 +30,12 @@ from .quantities import (
     differentiable,
     flat,
     rebuilt,
-    respread,
     size_formula,
-    size_of_loop,
     spread,
 )
-from .rules import Rules
-from .tape import (
-    Block,
-    Choice,
-    Equation,
-    Operation,
-    Quantity,
-    Recurrence,
-    Recursion,
-    alias,
-    element,
-)
+from .tape import Block, Operation, Quantity, alias
+from .trees import cata
+from .vectors import sequence
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,6 @@ class Reader:
         self.inputs: list[Quantity] = []
         self.weights: dict[tuple[str, ...], Quantity] = {}
         self.folded: list[str] = []
-        self.rules = Rules(self)
         self.named = 0  # how often names were given since the reading
         self.results: list[Quantity] = []
         self._read()
@@ -189,14 +181,14 @@ class Reader:
 
     def index(self, *names: str) -> Formula:
         """A letter for an index, free within the present block."""
-        used = self.taken | set(self._indices)
+        used = self.taken | set(self.indices)
         return next(m.symbol(n) for n in (*names, *"ijklmn") if m.symbol(n) not in used)
 
-    _indices: tuple[Formula, ...] = ()
+    indices: tuple[Formula, ...] = ()
 
     def within_loops(self, name: Formula) -> Formula:
         """The name with the indices of the loops around: k_t."""
-        for index in self._indices:
+        for index in self.indices:
             name = m.indexed(name, index)
         return name
 
@@ -211,20 +203,20 @@ class Reader:
             )
         for place, quantity in enumerate(operation.outputs):
             quantity.maker, quantity.place = operation, place
-            quantity.indices = self._indices
+            quantity.indices = self.indices
         self.block.operations.append(operation)
         return operation.outputs[0]
 
     @contextmanager
     def within(self, block: Block) -> Iterator[Block]:
-        before, indices = self.block, self._indices
+        before, indices = self.block, self.indices
         self.block = block
         if block.index is not None:
-            self._indices = (*indices, block.index)
+            self.indices = (*indices, block.index)
         try:
             yield block
         finally:
-            self.block, self._indices = before, indices
+            self.block, self.indices = before, indices
 
     # --- expressions ----------------------------------------------------------------------
 
@@ -289,14 +281,14 @@ class Reader:
             case p.MakeProduct(items=items):
                 return tuple(self.evaluate(item, env) for item in items)
             case p.MakeSequence(items=items, type=type):
-                return self.rules.sequence(
-                    [self.evaluate(item, env) for item in items], self.concrete(type, env)
+                return sequence(
+                    self, [self.evaluate(item, env) for item in items], self.concrete(type, env)
                 )
             case p.Construct(name=name, type=type):
                 return self._constructor(name, type)
             case p.Cata(alternatives=alternatives, type=type):
                 return Meaning(
-                    lambda tree: self._cata(tree, alternatives, self.concrete(type, env), env),
+                    lambda tree: cata(self, tree, alternatives, self.concrete(type, env), env),
                     lambda: m.Letter("cata"),
                 )
             case p.Fresh(expression=inner):
@@ -326,7 +318,7 @@ class Reader:
     def apply(self, function: Value, argument: Value) -> Value:
         if isinstance(function, Meaning):
             return function.call(argument)
-        return self.rules.linear_at(function, argument)
+        return linear_at(self, function, argument)
 
     def shown(self, value: Value) -> Formula:
         """A value as a formula."""
@@ -396,22 +388,22 @@ class Reader:
                     found |= self.bindings(item, part, name)
                 return found
             case _:
-                return self._fields(pattern)
+                return self.fields(pattern)
 
     def _nameable(self, value: Quantity) -> bool:
         return value.name is None and value.maker in self.block.operations
 
-    def _fields(self, pattern: p.Pattern) -> dict[str, Value]:
+    def fields(self, pattern: p.Pattern) -> dict[str, Value]:
         """The parts of a value known only at run time, as quantities of their names."""
         match pattern:
             case p.BindName(name=name, type=type):
                 return {name: spread(type, self.name(name), self.program)}
             case p.MatchTuple(items=items):
-                return {k: v for item in items for k, v in self._fields(item).items()}
+                return {k: v for item in items for k, v in self.fields(item).items()}
             case p.MatchConstructor(arguments=items):
-                return {k: v for item in items for k, v in self._fields(item).items()}
+                return {k: v for item in items for k, v in self.fields(item).items()}
             case p.LeaveRep(argument=argument):
-                return self._fields(argument)
+                return self.fields(argument)
             case _:
                 return {}
 
@@ -466,7 +458,7 @@ class Reader:
     ) -> Value:
         """A function that stays a name, at its arguments."""
         others = [(m.Letter("θ"), self._bundle(function))] if learns else []
-        return self.rules.opaque(function, arguments, result, others)
+        return opaque(self, function, arguments, result, others)
 
     def _bundle(self, function: Formula) -> Quantity:
         """θ_f: all the weights of a definition that stays a name."""
@@ -485,7 +477,7 @@ class Reader:
 
     def unknown_function(self, shown: Formula, type: t.Type) -> Value:
         if isinstance(type, t.Linear):
-            return Meaning(lambda v: self.rules.opaque(shown, [v], type.codomain), lambda: shown)
+            return Meaning(lambda v: opaque(self, shown, [v], type.codomain), lambda: shown)
         domains, result = t.uncurried(type)
         return self.curried(
             len(domains), shown, lambda arguments: self.call(shown, arguments, result)
@@ -510,8 +502,10 @@ class Reader:
         arity = record.arity
         shown = m.Letter(use.name) if use.name.isalpha() else m.Words(use.name)
         if not arity:
-            return self.rules.use(concrete, [])
-        return self.curried(arity, shown, lambda arguments: self.rules.use(concrete, arguments))
+            return rules.applied(self, concrete, [])
+        return self.curried(
+            arity, shown, lambda arguments: rules.applied(self, concrete, arguments)
+        )
 
     # --- control --------------------------------------------------------------------------
 
@@ -579,118 +573,7 @@ class Reader:
             return Built(name, ())
         return self.curried(len(domains), m.Letter(name), lambda fields: Built(name, tuple(fields)))
 
-    def loop(
-        self,
-        initial: Value,
-        sequences: Value,
-        length: Formula | list[Formula],
-        step: Callable[[Value, Value], tuple[Value, Value]],
-        *,
-        reverse: bool = False,
-        index: Sequence[str] = ("t",),
-        window: Callable[[Formula], Formula] | None = None,
-        outputs: Sequence[t.Type] | None = None,
-        over: Callable[[t.Type], t.Type] = lambda type: type,
-        letter: str = "s",
-        going: Value = None,
-    ) -> tuple[Value, Value]:
-        """A block done for every index: `step(state, element) -> (state, output)`; with
-        `going`, as long as that holds of the state."""
-        for quantity in flat(sequences):
-            self.ensure_named(quantity, "u", "v", "w")
-        starts = list(flat(initial))
-        counts: list[Formula] = length if isinstance(length, list) else [length]
-        letters: list[Formula] = []
-        for _ in counts:
-            letters.append(self.index(*(n for n in index if m.symbol(n) not in letters)))
-        i = letters[0] if len(letters) == 1 else m.listed(letters)
-        count: Formula = counts[0]
-        first: Formula = m.ONE
-        ranges = [m.counted(*pair) for pair in zip(letters, counts, strict=True)]
-        range: Formula = ranges[0] if len(ranges) == 1 else m.listed(ranges)
-        names = [self.fresh(letter, "h", "c")] if len(starts) == 1 else [
-            self.fresh(*pair) for pair in (("s", "h"), ("c", "r"), ("q", "p"))[: len(starts)]
-        ] + [self.fresh("s") for _ in starts[3:]]  # fmt: skip
-        names = [self.within_loops(name) for name in names]
-        here, there = i, m.minus(i, m.ONE)
-        ends: tuple[Formula, Formula] = (m.ZERO, count)
-        if reverse:
-            there, ends = m.plus(i, m.ONE), (m.plus(count, m.ONE), first)
-            range = m.counted(i, first, count)
-        before = tuple(
-            Quantity(q.type, m.indexed(name, there)) for q, name in zip(starts, names, strict=True)
-        )
-        if going is not None:
-            with self.apart():
-                states = iter(before)
-                holds = self.shown(self.apply(going, rebuilt(initial, lambda _: next(states))))
-            range = m.Row((*m.parts(range), m.Words(" while "), holds), m.RELATION)
-        with self.within(Block(i, range)) as block:
-            at = here if window is None else window(here)
-
-            def take(whole: Quantity) -> Quantity:
-                inner = whole.type.element if isinstance(whole.type, t.Array) else whole.type
-                made = element(whole, at, range, over(inner))
-                if whole.role == "constant":
-                    made.role = "constant"
-                self.add(made.maker)  # type: ignore[arg-type]
-                made.name = m.indexed(whole.shown(), at)
-                return made
-
-            items = rebuilt(sequences, take)
-            supply = iter(before)
-            state, output = step(rebuilt(initial, lambda _: next(supply)), items)
-            after = tuple(
-                self._as(q, m.indexed(name, here))
-                for q, name in zip(flat(state), names, strict=True)
-            )
-            each = [self._as(q, None) for q in flat(output)]
-        finals = [
-            Quantity(q.type, m.indexed(name, ends[1]))
-            for q, name in zip(starts, names, strict=True)
-        ]
-        stacked = []
-        for quantity in each:
-            base = self.within_loops(self.fresh("y", "u", "v", "w", "p"))
-            whole = Quantity(t.Array(quantity.type, size_of_loop(sequences)), base)
-            whole.role = quantity.role if quantity.role == "constant" else ""
-            quantity.name = m.indexed(base, here)
-            stacked.append(whole)
-        operation = Recurrence(
-            (), block, tuple(starts),
-            tuple(m.indexed(name, ends[0]) for name in names), before, after, tuple(each),
-        )  # fmt: skip
-        outside = [q for q in block.outside() if q not in before]
-        outside += [q for q in (*after, *each) if q.maker is None and q not in before]
-        operation.inputs = (*starts, *dict.fromkeys(outside))
-        operation.outputs = (*finals, *stacked)
-        self.add(operation)
-        ends_supply, outs = iter(finals), iter(stacked)
-        return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
-
-    def equation(self, function: Value, like: Value) -> Value:
-        """A state that a function leaves as it is."""
-        starts = list(flat(like))
-        letters = ("s", "h", "c", "r", "q", "p")
-        names = [self.within_loops(self.fresh(*letters)) for _ in starts]
-
-        def state() -> tuple[Quantity, ...]:
-            return tuple(Quantity(q.type, n) for q, n in zip(starts, names, strict=True))
-
-        before = state()
-        with self.within(Block()) as block:
-            supply = iter(before)
-            made = self.apply(function, rebuilt(like, lambda _: next(supply)))
-            pairs = zip(flat(made), names, strict=True)
-            after = tuple(self._as(quantity, name) for quantity, name in pairs)
-        operation = Equation((), block, before, after)
-        operation.inputs = tuple(q for q in block.outside() if q not in before)
-        operation.outputs = state()
-        self.add(operation)
-        supply = iter(operation.outputs)
-        return rebuilt(like, lambda _: next(supply))
-
-    def _as(self, quantity: Quantity, name: Formula | None) -> Quantity:
+    def renamed(self, quantity: Quantity, name: Formula | None) -> Quantity:
         """A quantity made in the present block that may take a name of its own."""
         if quantity.name is not None or quantity.maker not in self.block.operations:
             role = quantity.role
@@ -710,72 +593,16 @@ class Reader:
 
         def call(value: Value) -> Value:
             def step(state: Value, _: Value) -> tuple[Value, Value]:
-                before, self._layer = self._layer, self._indices[-1]
+                before, self._layer = self._layer, self.indices[-1]
                 try:
                     return self.apply(self.evaluate(inner, env), state), ()
                 finally:
                     self._layer = before
 
-            final, _ = self.loop(value, (), size_formula(count), step, index=("k",), letter="h")
+            final, _ = loop(self, value, (), size_formula(count), step, index=("k",), letter="h")
             return final
 
         return Meaning(call, shown)
-
-    def _cata(
-        self,
-        tree: Value,
-        alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
-        type: t.Type,
-        env: Environment,
-    ) -> Value:
-        assert isinstance(type, t.Function)
-        result, tree_type = type.codomain, type.domain
-        assert isinstance(tree_type, t.Named)
-        declared = self.program.declarations.constructors(tree_type)
-        whole = self.shown(tree)
-        bases = [self.fresh("y", "r", "v") for _ in flat(spread(result, m.ONE, self.program))]
-        self.taken -= set(bases)  # y_t and y are different names
-        cases = []
-        for pattern, body in alternatives:
-            children: list[Quantity] = []
-            payload: list[Quantity] = []
-            bound: dict[str, Value] = {}
-            said: list[Formula] = []
-            fields = zip(pattern.arguments, declared[pattern.name], strict=True)
-            for argument, field_type in fields:
-                if not _holds_tree(field_type, tree_type.name):
-                    found = self._fields(argument)
-                    bound |= found
-                    payload += [q for value in found.values() for q in flat(value)]
-                    said.append(self.pattern(argument, found))
-                    continue
-                name = argument.name if isinstance(argument, p.BindName) else "c"
-                letter = m.symbol(name)
-                said.append(letter)
-                if isinstance(argument, p.BindName):
-                    parts = iter(m.indexed(base, letter) for base in bases)
-                    value = respread(self.concrete(argument.type, env), parts, self.program)
-                    bound[name] = value
-                    children += flat(value)
-            node: Formula = m.Letter(pattern.name)
-            if said:
-                node = m.Row((node, *(x for s in said for x in (m.Space(), s))), m.FUNCTION)
-            with self.within(Block()) as block:
-                value = self.evaluate(body, env.bind(bound))
-                results = tuple(
-                    self._as(q, m.indexed(base, node))
-                    for q, base in zip(flat(value), bases, strict=True)
-                )
-            cases.append((node, block, results, tuple(children), tuple(payload)))
-        given = [q for case in cases for q in (*case[3], *case[4])]
-        outside = [q for case in cases for q in case[1].outside() if q not in given]
-        source = tree if isinstance(tree, Quantity) else self.constant(whole, tree_type)
-        operation = Recursion((source, *dict.fromkeys(outside)), tuple(cases))
-        names = iter(m.indexed(base, whole) for base in bases)
-        made = respread(result, names, self.program)
-        operation.outputs = tuple(flat(made))
-        self.add(operation)
-        return made
 
 
 # --- what is written out ------------------------------------------------------------------
@@ -815,18 +642,3 @@ def _wiring(definition: p.Definition) -> bool:
         isinstance(node, p.Local | p.Lambda | p.MakeProduct | p.Apply | p.Pattern)
         for node in p.nodes(definition.body)
     )
-
-
-def _holds_tree(type: t.Type, name: str) -> bool:
-    match type:
-        case t.Named(name=own):
-            return own == name
-        case t.Array(element=inner):
-            return _holds_tree(inner, name)
-        case t.Product(items=items):
-            return any(_holds_tree(item, name) for item in items)
-        case _:
-            return False
-
-
-__all__ = ["Environment", "Reader"]

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 
 from ...runtime.program import Program
 from . import formula as m
+from .changes import Linear
 from .formula import Formula
 from .reading import Reader
-from .tape import Line, Linear, Pass, Quantity, reachable, uses, varying
+from .tape import Line, Pass, Quantity, reachable, uses, varying
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def mathematics(program: Program, name: str) -> Mathematics:
     results = [q for q in reader.results if q.role != "constant"]
     for _ in range(20):  # names are asked for until every formula is short
         reader.named += 1
-        wanted = reachable(reader.top, reader.results)
+        wanted = reachable(reader.results)
         counted = uses(reader.top, reader.results)
         asked = [q for q in counted if counted[q] > 1 and _worth_a_name(q)]
         passes = _passes(reader, wanted, results)

@@ -1,0 +1,319 @@
+"""Operations that are made of blocks: loops, equations, choices and trees on a tape.
+
+    Recurrence   a state and elements: s_t = …, ds_t = …, and backwards for the adjoint
+    Equation     a state that its block leaves as it is: s = f(s, x)
+    Choice       a case distinction
+    Recursion    a tree: y_{Node l r} = … of y_l and y_r
+
+Each says its lines once, for every value of its index, and knows which of its quantities
+depend on which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import formula as m
+from .changes import Change, Linear, plus
+from .formula import Formula
+from .tape import Block, Line, Operation, Pass, Quantity
+
+
+@dataclass(eq=False)
+class Recurrence(Operation):
+    """A block done for every index, with a state that goes from one to the next.
+
+    `before` are the states a step is given, `after` those it makes; `initial` and `final`
+    those at the ends. `each` are a step's outputs, of which `stacked` are the sequences.
+    """
+
+    inputs: tuple[Quantity, ...]  # the initial states, then what the block refers to
+    block: Block
+    initial: tuple[Quantity, ...]
+    starts: tuple[Formula, ...]  # the names of the initial states: s_0
+    before: tuple[Quantity, ...]
+    after: tuple[Quantity, ...]
+    each: tuple[Quantity, ...]
+    outputs: tuple[Quantity, ...] = ()  # the final states, then the stacked outputs
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.block,)
+
+    @property
+    def given(self) -> tuple[Quantity, ...]:
+        return self.before
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return (*self.before, *self.after, *self.each, *self.outputs)
+
+    def varying(self, found: set[Quantity]) -> set[Quantity]:
+        made = {b for i, b in zip(self.initial, self.before, strict=True) if i in found}
+        finals = self.outputs[: len(self.before)]
+        if not found.isdisjoint(self.after):
+            made |= {*self.before, *finals}
+        if not found.isdisjoint(self.before):
+            made |= set(finals)
+        stacked = zip(self.each, self.outputs[len(self.before) :], strict=True)
+        return made | {whole for one, whole in stacked if one in found}
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("what a recurrence makes has a name")
+
+    def values(self, walk: Pass) -> None:
+        for start, quantity in zip(self.starts, self.initial, strict=True):
+            walk.line(start, quantity.shown())
+        with _within(walk, self.block):
+            walk.values(self.block)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        count = len(self.initial)
+        for start, change, before in zip(self.starts, given, self.before, strict=False):
+            formula = m.ZERO if change is None else change.formula()
+            walk.line(m.differential(start), formula)
+            assert before.name is not None
+            walk.change[before] = Linear.of(m.differential(before.name))
+        with _within(walk, self.block):
+            walk.forwards(self.block)
+        made: list[Change] = []
+        for place, quantity in enumerate(self.outputs):
+            assert quantity.name is not None
+            still = place >= count and walk.change.get(self.each[place - count]) is None
+            made.append(None if still else Linear.of(m.differential(quantity.name)))
+        return made
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        count = len(self.initial)
+        for final, bar, after in zip(self.outputs, bars, self.after, strict=False):
+            if bar is None:
+                walk.line(final.bar, m.ZERO)
+            walk.change[after] = Linear.of(after.bar)
+            walk.varied.add(after)
+        for quantity, bar in zip(self.each, bars[count:], strict=True):
+            if bar is not None:
+                walk.change[quantity] = plus(walk.change.get(quantity), Linear.of(quantity.bar))
+        index = self.block.index
+        assert index is not None
+        outer = _outer(walk, self.block, self.before)
+        found: dict[Quantity, Change] = {}
+        for quantity, bar in outer.items():
+            if bar is not None and quantity.per != index:
+                bar = bar.through(lambda f: m.summed(f, index))
+            found[quantity] = bar
+        starts: list[Change] = [Linear.of(m.barred(start)) for start in self.starts]
+        return [*starts, *(found.get(quantity) for quantity in self.inputs[count:])]
+
+
+@dataclass(eq=False)
+class Equation(Operation):
+    """A state that its block leaves as it is: s = f(s, x), whose differential is the
+    solution of ds = D f (ds, dx), and whose cotangent that of s̄ = ȳ + D₁ f† s̄."""
+
+    inputs: tuple[Quantity, ...]  # what the block refers to
+    block: Block
+    before: tuple[Quantity, ...]  # the state, as the block is given it and as it leaves it
+    after: tuple[Quantity, ...]
+    outputs: tuple[Quantity, ...] = ()
+    says_cotangents = True
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.block,)
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return (*self.before, *self.after, *self.outputs)
+
+    def varying(self, found: set[Quantity]) -> set[Quantity]:
+        if found.isdisjoint(self.inputs):
+            return set()
+        return {*self.before, *self.after, *self.outputs}
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("what solves an equation has a name")
+
+    def values(self, walk: Pass) -> None:
+        walk.values(self.block)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        moved = [Linear.of(m.differential(q.name)) for q in self.before if q.name is not None]
+        walk.change |= dict(zip(self.before, moved, strict=True))
+        walk.forwards(self.block)
+        return list(moved)
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        for after in self.after:
+            walk.change[after] = Linear.of(after.bar)
+            walk.varied.add(after)
+        place = len(walk.lines)
+        outside = _outer(walk, self.block, ())
+        for state, bar in zip(reversed(self.before), reversed(bars), strict=True):
+            total = plus(bar, outside.get(state))
+            formula = m.ZERO if total is None else total.formula()
+            walk.lines.insert(place, Line(state.bar, formula, "=", walk.range))
+        return [outside.get(quantity) for quantity in self.inputs]
+
+
+@dataclass(eq=False)
+class Choice(Operation):
+    """One of several blocks, by conditions of which one holds."""
+
+    inputs: tuple[Quantity, ...]
+    branches: tuple[tuple[Formula, Formula, Block, tuple[Quantity, ...]], ...]
+    outputs: tuple[Quantity, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(block for _, _, block, _ in self.branches)
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return tuple(q for *_, made in self.branches for q in made)
+
+    def varying(self, found: set[Quantity]) -> set[Quantity]:
+        made: set[Quantity] = set()
+        for *_, results in self.branches:
+            made |= {o for q, o in zip(results, self.outputs, strict=True) if q in found}
+        return made
+
+    def value(self, place: int) -> Formula:
+        return m.Cases(tuple((made[place].shown(), said) for said, _, _, made in self.branches))
+
+    def values(self, walk: Pass) -> None:
+        for _, _, block, _ in self.branches:
+            walk.values(block)
+        super().values(walk)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        for _, _, block, _ in self.branches:
+            walk.forwards(block)
+        made: list[Change] = []
+        for place in range(len(self.outputs)):
+            changes = [walk.change.get(results[place]) for *_, results in self.branches]
+            rows = tuple(
+                (m.ZERO if change is None else change.formula(), branch[0])
+                for change, branch in zip(changes, self.branches, strict=True)
+            )
+            made.append(Linear.of(m.Cases(rows)) if any(changes) else None)
+        return made
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        found: dict[Quantity, Change] = {}
+        for _, condition, block, results in self.branches:
+            factor = m.Fenced("[", condition, "]")
+            outer_results = _seeded(walk, block, results, bars)
+            for quantity, bar in outer_results.items():
+                if bar is not None:
+                    found[quantity] = plus(found.get(quantity), bar.times(factor, False))
+        return [found.get(quantity) for quantity in self.inputs]
+
+
+@dataclass(eq=False)
+class Recursion(Operation):
+    """A value for every node of a tree, made of those of its children."""
+
+    inputs: tuple[Quantity, ...]  # the tree, then what the blocks refer to
+    # Of each constructor: its fields as a pattern shows them, the block, what it makes,
+    # the children's results, the payload.
+    cases: tuple[
+        tuple[Formula, Block, tuple[Quantity, ...], tuple[Quantity, ...], tuple[Quantity, ...]], ...
+    ]
+    outputs: tuple[Quantity, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(case[1] for case in self.cases)
+
+    @property
+    def given(self) -> tuple[Quantity, ...]:
+        return tuple(q for case in self.cases for q in (*case[3], *case[4]))
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return tuple(q for case in self.cases for q in (*case[2], *case[3], *case[4]))
+
+    def varying(self, found: set[Quantity]) -> set[Quantity]:
+        made: set[Quantity] = set()
+        if self.inputs[0] in found:
+            made |= {q for case in self.cases for q in case[4] if q.role != "constant"}
+        results = {q for case in self.cases for q in case[2]}
+        if not found.isdisjoint(results):
+            made |= {*self.outputs, *results, *(q for case in self.cases for q in case[3])}
+        return made
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("what a recursion makes has a name")
+
+    def values(self, walk: Pass) -> None:
+        for _, block, _, _, _ in self.cases:
+            walk.values(block)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        for _, block, _, children, payload in self.cases:
+            for quantity in (*children, *payload):
+                if quantity in walk.varied:
+                    assert quantity.name is not None
+                    walk.change[quantity] = Linear.of(m.differential(quantity.name))
+            walk.forwards(block)
+        return [Linear.of(m.differential(q.name)) for q in self.outputs if q.name is not None]
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        found: dict[Quantity, Change] = {}
+        for said, block, results, children, payload in self.cases:
+            for quantity in results:
+                walk.change[quantity] = Linear.of(quantity.bar)
+                walk.varied.add(quantity)
+            for quantity, bar in _outer(walk, block, (*children, *payload)).items():
+                if bar is not None:
+                    below = said
+                    total = bar.through(lambda f, below=below: m.summed(f, below))  # type: ignore[misc]
+                    found[quantity] = plus(found.get(quantity), total)
+        tree: Change = None
+        if self.inputs[0].name is not None:
+            tree = Linear.of(self.inputs[0].bar)
+        return [tree, *(found.get(quantity) for quantity in self.inputs[1:])]
+
+
+def _outer(walk: Pass, block: Block, given: Sequence[Quantity]) -> dict[Quantity, Change]:
+    """The block backwards: what it contributes to the quantities outside, and lines for
+    those it is given."""
+    outside = block.outside()
+    kept = {quantity: walk.change.pop(quantity, None) for quantity in outside}
+    with _within(walk, block):
+        walk.backwards(block)
+        for quantity in given:
+            walk.total(quantity)
+    found = {quantity: walk.change.pop(quantity, None) for quantity in outside}
+    walk.change |= {quantity: bar for quantity, bar in kept.items() if bar is not None}
+    return found
+
+
+def _seeded(
+    walk: Pass, block: Block, results: Sequence[Quantity], bars: Sequence[Change]
+) -> dict[Quantity, Change]:
+    """What a block contributes outside, where its results have the cotangents `bars`."""
+    outside = list(dict.fromkeys([*block.outside(), *results]))
+    kept = {quantity: walk.change.pop(quantity, None) for quantity in outside}
+    for quantity, bar in zip(results, bars, strict=True):
+        walk.contribute(quantity, bar)
+    own = {q for operation in block.everywhere() for q in operation.outputs}
+    walk.backwards(block)
+    found = {q: walk.change.pop(q, None) for q in outside if q not in own}
+    walk.change |= {quantity: bar for quantity, bar in kept.items() if bar is not None}
+    return found
+
+
+class _within:
+    """Lines written inside hold for the values of the block's index."""
+
+    def __init__(self, walk: Pass, block: Block) -> None:
+        self.walk, self.block = walk, block
+
+    def __enter__(self) -> None:
+        self.before = self.walk.range
+        self.walk.range = self.block.range or self.walk.range
+
+    def __exit__(self, *_: object) -> None:
+        self.walk.range = self.before

@@ -1,0 +1,213 @@
+"""What stays a name on a tape: f(x, y), with D f(x, y) for its derivative.
+
+A definition that is used by name, a function that is given, and a built-in name without a
+rule of its own. Also derivatives and linear maps as values: D f(x), L u.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...language import typed as p
+from ...language import types as t
+from . import formula as m
+from .changes import Change, Linear
+from .formula import Formula
+from .latex import template
+from .pieces import (
+    at_tangent,
+    with_brackets,
+)
+from .quantities import Meaning, Value, flat, rebuilt, spread
+from .table import linear_map, result_of, rule
+from .tape import Pass, Quantity, Rule
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+
+def opaque_builtin(
+    reader: Reader,
+    use: p.Builtin,
+    arguments: list[Value],
+    *,
+    latex: str = "",
+    mark: Formula | None = None,
+) -> Value:
+    primitive = reader.program.primitives.get(use.name)
+    discrete = primitive is not None and primitive.kind == "discrete"
+    others: dict[Quantity, Formula] = {}
+    domain = use.type
+    for argument in arguments:
+        assert isinstance(domain, t.Function)
+        for quantity in captured(reader, argument, domain.domain):
+            others[quantity] = quantity.shown()
+        domain = domain.codomain
+    return opaque(reader,
+        with_brackets(use), arguments, result_of(use, len(arguments)),
+        [(shown, quantity) for quantity, shown in others.items()],
+        latex or reader.program.builtins[use.name].latex, discrete or not arguments, mark,
+    )  # fmt: skip
+
+
+@rule("derivative")
+def derivative(reader: Reader, use: p.Builtin, f: Value, x: Value) -> Value:
+    """D f(x), a linear map; its differential is the second derivative."""
+    return opaque_builtin(reader, use, [f, x], latex=r"D\,{0}({1})", mark=m.Digits("2"))
+
+
+@rule("adjoint")
+def adjoint(reader: Reader, use: p.Builtin, map: Value) -> Value:
+    if not isinstance(map, Quantity):
+        shown = reader.shown(map)
+        return reader.constant(m.transposed(shown, "†"), result_of(use, 1))
+    turned = lambda f: m.transposed(f, "†")  # noqa: E731
+    return linear_map(reader, result_of(use, 1), map, turned, turned)
+
+
+def linear_at(reader: Reader, function: Value, argument: Value) -> Value:
+    """A linear map that is a quantity, at a vector: linear in both."""
+    assert isinstance(function, Quantity), "only functions and linear maps are applied"
+    type = function.type
+    result = type.codomain if isinstance(type, t.Linear) else t.R
+    given = list(flat(argument))
+
+    def listed(changes: Sequence[Change]) -> Formula:
+        return m.tupled([m.ZERO if c is None else c.formula() for c in changes])
+
+    def vector() -> Formula:
+        return m.tupled([q.shown() for q in given])
+
+    def forward(_: Pass, d: list[Change]) -> list[Change]:
+        total: Change = None
+        if any(d[1:]):
+            total = Linear.of(at_tangent(function.shown(), listed(d[1:])))
+        if d[0] is not None:
+            part = Linear.of(at_tangent(d[0].formula(), vector()))
+            total = part if total is None else Linear((*part.terms, *total.terms))
+        return [total] * len(operation.outputs)
+
+    def backward(_: Pass, bars: list[Change]) -> list[Change]:
+        bar = listed(bars)
+        back = Linear.of(at_tangent(m.transposed(function.shown(), "†"), bar))
+        return [Linear.of(m.outer(bar, vector())), *[back] * len(given)]
+
+    operation = Rule(
+        (function, *given), lambda _: at_tangent(function.shown(), vector()), forward, backward
+    )
+    like = spread(result, m.ONE, reader.program)
+    reader.add(operation, *(q.type for q in flat(like)))
+    supply = iter(operation.outputs)
+    return rebuilt(like, lambda _: next(supply))
+
+
+def captured(reader: Reader, function: Value, type: t.Type) -> list[Quantity]:
+    """What a function refers to besides its argument."""
+
+    if not isinstance(function, Meaning) or not isinstance(type, t.Function):
+        return []
+    with reader.apart() as block:
+        value: Value = function
+        own: list[Quantity] = []
+        while isinstance(value, Meaning) and isinstance(type, t.Function):
+            argument = spread(type.domain, m.Sign("·"), reader.program)
+            own += flat(argument)
+            value, type = value.call(argument), type.codomain
+        found = [*block.outside(), *(q for q in flat(value) if q.maker is None)]
+    return [q for q in dict.fromkeys(found) if q not in own and q.role != "constant"]
+
+
+def opaque(
+    reader: Reader,
+    function: Formula,
+    arguments: Sequence[Value],
+    result: t.Type,
+    others: Sequence[tuple[Formula, Quantity]] = (),
+    latex: str = "",
+    constant: bool = False,
+    mark: Formula | None = None,
+) -> Value:
+    """f(x, y), with D f(x, y) for its derivative.
+
+    `others` are what f depends on besides, each with its sign: D_θ f. With `mark` 2
+    the derivative is the second one.
+    """
+    reader = reader
+    given = [argument for argument in arguments if not isinstance(argument, Meaning)]
+    functions = [argument for argument in arguments if isinstance(argument, Meaning)]
+    called = function
+    if functions and mark is not None:
+        called = reader.shown(functions[0])
+    elif functions:  # a function made of functions: window(f)
+        called = m.applied(function, [reader.shown(each) for each in functions])
+    quantities = [q for value in given for q in flat(value)]
+    moving = [k for k, q in enumerate(quantities) if q.role != "constant"]
+    like = spread(result, m.ONE, reader.program)
+    parts = list(flat(like))
+    if not parts:
+        return like
+
+    def at() -> Formula:
+        return m.applied(called, [reader.shown(value) for value in given])
+
+    def value() -> Formula:
+        return template(latex, *map(reader.shown, arguments)) if latex else at()
+
+    def derivative(by: Formula | None = None) -> Formula:
+        name = m.Script(m.Letter("D"), by, mark) if by or mark else m.Letter("D")
+        where = at()
+        items = where.items if isinstance(where, m.Row) else (where,)
+        return m.Row((name, m.Space(), *items), m.PRODUCT)
+
+    def backwards(by: Formula | None, bar: Formula) -> Change:
+        return Linear.of(at_tangent(m.transposed(derivative(by), "†"), bar))
+
+    def whole(d: list[Change]) -> Change:
+        changes = [d[k] for k in moving]
+        total: Change = None
+        if any(changes):
+            listed = m.tupled([m.ZERO if c is None else c.formula() for c in changes])
+            total = Linear.of(at_tangent(derivative(), listed))
+        for (by, _), change in zip(others, d[len(quantities) :], strict=True):
+            if change is not None:
+                part = Linear.of(at_tangent(derivative(by), change.formula()))
+                total = part if total is None else Linear(total.terms + part.terms)
+        return total
+
+    def component(f: Formula, k: int) -> Formula:
+        return f if len(parts) == 1 else m.Script(m.fitted(f, m.ATOM), m.Digits(str(k + 1)))
+
+    def forward(walk: Pass, d: list[Change]) -> list[Change]:
+        for quantity in quantities:
+            walk.ask(quantity, 3)
+        total = whole(d)
+        if total is None:
+            return [None] * len(parts)
+        return [
+            total.through(lambda f, k=k: component(f, k))  # type: ignore[misc]
+            for k in range(len(parts))
+        ]
+
+    def backward(walk: Pass, bars: list[Change]) -> list[Change]:
+        for quantity in quantities:
+            walk.ask(quantity, 3)
+        bar = m.tupled([m.ZERO if each is None else each.formula() for each in bars])
+        made: list[Change] = []
+        for k, quantity in enumerate(quantities):
+            place = m.Digits(str(moving.index(k) + 1)) if k in moving else None
+            still = place is None or quantity not in walk.varied
+            made.append(None if still else backwards(place if len(moving) > 1 else None, bar))
+        for by, quantity in others:
+            made.append(backwards(by, bar) if quantity in walk.varied else None)
+        return made
+
+    operation = Rule(
+        (*quantities, *(quantity for _, quantity in others)),
+        lambda k: component(value(), k), forward, backward, value, whole,
+    )  # fmt: skip
+    reader.add(operation, *(part.type for part in parts))
+    for quantity, part in zip(operation.outputs, parts, strict=True):
+        quantity.role = "constant" if constant else part.role
+    supply = iter(operation.outputs)
+    return rebuilt(like, lambda _: next(supply))

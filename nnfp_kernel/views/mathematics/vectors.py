@@ -1,0 +1,372 @@
+"""Arithmetic, products of vectors and matrices, sums and choices between numbers.
+
+These have signs of their own in mathematics, a b, W x, ⟨a, b⟩, ∑, ‖a‖, and so rules of
+their own; they say no more than the records of the primitives do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ...language import typed as p
+from ...language import types as t
+from . import formula as m
+from . import records
+from .changes import Change, Linear
+from .formula import Formula
+from .latex import template
+from .named import opaque_builtin
+from .pieces import (
+    conjugate,
+    down,
+    inner,
+    is_complex,
+    larger,
+    rank,
+    scaled,
+)
+from .quantities import Value, size_formula
+from .table import bilinear, linear_map, result_of, rule, rule_of
+from .tape import Pass, Quantity
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+
+@rule("+")
+def add(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    return sum(reader, use, a, b, 1)
+
+
+@rule("-")
+def subtract(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    return sum(reader, use, a, b, -1)
+
+
+def sum(reader: Reader, use: p.Builtin, a: Value, b: Value, sign: int) -> Value:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return tuple(sum(reader, use, *pair, sign) for pair in zip(a, b, strict=True))
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    type = larger(a.type, b.type)
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        second = d[1] if sign > 0 or d[1] is None else d[1].negative()
+        if d[0] is None or second is None:
+            return d[0] or second
+        return Linear(d[0].terms + second.terms)
+
+    def backward(_: Pass, bar: Linear) -> list[Change]:
+        second = bar if sign > 0 else bar.negative()
+        return [down(bar, type, a.type), down(second, type, b.type)]
+
+    join = m.plus if sign > 0 else m.minus
+    return rule_of(reader, type, (a, b), lambda: join(a.shown(), b.shown()), forward, backward)
+
+
+@rule("negate")
+def negate(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(negate(reader, use, item) for item in a)
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    return rule_of(reader,
+        a.type, (a,), lambda: m.negative(a.shown()),
+        lambda _, d: None if d[0] is None else d[0].negative(),
+        lambda _, bar: [bar.negative()],
+    )  # fmt: skip
+
+
+@rule("*")
+def times(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if isinstance(a, tuple) or isinstance(b, tuple):
+        whole, scalar = (a, b) if isinstance(a, tuple) else (b, a)
+        return tuple(times(reader, use, scalar, item) for item in whole)
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    if a is b:
+        return power(reader, use, a, reader.constant(m.Digits("2"), t.R))
+    type = larger(a.type, b.type)
+    both = rank(a.type) > 0 and rank(b.type) > 0
+
+    def formula() -> Formula:
+        return (m.entrywise if both else m.product)(a.shown(), b.shown())
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        first = None if d[0] is None else d[0].times(b.shown(), both)
+        second = None if d[1] is None else d[1].times(a.shown(), both)
+        if first is None or second is None:
+            return first or second
+        return Linear(first.terms + second.terms)
+
+    def to(own: Quantity, other: Quantity, bar: Linear) -> Change:
+        if rank(own.type) == 0 and rank(other.type) > 0:
+            return bar.through(lambda f: inner(conjugate(other), f))
+        return down(bar.times(conjugate(other), both), type, own.type)
+
+    return rule_of(
+        reader, type, (a, b), formula, forward, lambda _, bar: [to(a, b, bar), to(b, a, bar)]
+    )
+
+
+@rule("/")
+def divide(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(divide(reader, use, item, b) for item in a)
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    return records.elementwise(reader, use, a, b, name="divide")
+
+
+@rule("^")
+def power(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    exponent = b.name if isinstance(b, Quantity) and b.role == "constant" else None
+    if not (isinstance(a, Quantity) and isinstance(exponent, m.Digits)):
+        return records.elementwise(reader, use, a, b, name="pow")
+    number = exponent.text.replace("−", "-")
+    wide = rank(a.type) > 0
+    try:
+        lower = m.Digits(f"{float(number) - 1:g}".replace("-", "−"))
+    except ValueError:
+        return records.elementwise(reader, use, a, b, name="pow")
+
+    def factor() -> Formula:
+        return m.product(exponent, m.power(a.shown(), lower))
+
+    return rule_of(reader,
+        a.type, (a,), lambda: m.power(a.shown(), exponent),
+        lambda _, d: None if d[0] is None else d[0].times(factor(), wide),
+        lambda _, bar: [bar.times(factor(), wide)],
+    )  # fmt: skip
+
+
+@rule("@")
+def matmul(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    type = result_of(use, 2)
+    mark = "H" if is_complex(a.type) or is_complex(b.type) else "⊤"
+
+    def turned(q: Quantity) -> Formula:
+        return m.transposed(q.shown(), mark)
+
+    match rank(a.type), rank(b.type):
+        case 1, 1:
+            return dot(reader, use, a, b)
+        case 1, _:  # x W is Wᵀ x
+            return bilinear(reader,
+                type, a, b, lambda f, g: m.product(m.transposed(g, mark), f),
+                lambda f: m.product(b.shown(), f), lambda f: m.outer(a.shown(), f),
+            )  # fmt: skip
+        case _, 1:
+            return bilinear(reader,
+                type, a, b, m.product,
+                lambda f: m.outer(f, conjugate(b)), lambda f: m.product(turned(a), f),
+            )  # fmt: skip
+        case _:
+            return bilinear(reader,
+                type, a, b, m.product,
+                lambda f: m.product(f, turned(b)), lambda f: m.product(turned(a), f),
+            )  # fmt: skip
+
+
+@rule("dot")
+def dot(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    return bilinear(reader,
+        t.R, a, b, inner,
+        lambda f: m.product(f, b.shown()), lambda f: m.product(f, a.shown()),
+    )  # fmt: skip
+
+
+@rule("outer")
+def outer(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+    return bilinear(reader,
+        result_of(use, 2), a, b, m.outer,
+        lambda f: m.product(f, b.shown()),
+        lambda f: m.product(m.transposed(f), a.shown()),
+    )  # fmt: skip
+
+
+@rule("transpose")
+def transpose(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    return linear_map(reader, result_of(use, 1), a, m.transposed, m.transposed)
+
+
+@rule("sum")
+def total(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(total(reader, use, item) for item in a)
+    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
+        return opaque_builtin(reader, use, [a])
+    return sum_of(reader, a, a.type.element)
+
+
+def sum_of(reader: Reader, a: Quantity, type: t.Type) -> Quantity:
+    i = reader.index("i", "j", "k")
+
+    if a.name is None and a.maker is not None and m.size_of(a.shown()) > 1:
+        a.name = reader.within_loops(reader.fresh("h", "u", "v"))
+
+    def total(f: Formula) -> Formula:
+        return m.summed(m.indexed(f, i), i)
+
+    def back(f: Formula) -> Formula:
+        ones = m.Letter("𝟏")
+        return m.product(f, ones) if rank(type) == 0 else m.outer(ones, f)
+
+    return linear_map(reader, type, a, total, back)
+
+
+@rule("mean")
+def mean(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
+        return opaque_builtin(reader, use, [a])
+    share = m.Fraction(m.ONE, size_formula(a.type.length))
+    total = sum_of(reader, a, result_of(use, 1))
+    return rule_of(reader,
+        total.type, (total,), lambda: scaled(share, total.shown()),
+        lambda _, d: None if d[0] is None else d[0].through(lambda f: scaled(share, f)),
+        lambda _, bar: [bar.through(lambda f: scaled(share, f))],
+    )  # fmt: skip
+
+
+@rule("conj")
+def conj(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    star: Callable[[Formula], Formula] = lambda f: template("{0}^{{*}}", f)  # noqa: E731
+    return linear_map(reader, a.type, a, star, star)
+
+
+@rule("++")
+def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+
+    def there(f: Formula, g: Formula) -> Formula:
+        return template(r"{0} \mathbin{{+\!\!+}} {1}", f, g)
+
+    first, second = m.Letter("first"), m.Letter("rest")
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        parts = [m.ZERO if change is None else change.formula() for change in d]
+        return Linear.of(there(*parts)) if any(d) else None
+
+    return rule_of(reader,
+        result_of(use, 2), (a, b), lambda: there(a.shown(), b.shown()), forward,
+        lambda _, bar: [
+            bar.through(lambda f: m.applied(first, [f])),
+            bar.through(lambda f: m.applied(second, [f])),
+        ],
+    )  # fmt: skip
+
+
+@rule("!", "gather")
+def gathered(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(gathered(reader, use, item, index) for item in a)
+    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
+        return opaque_builtin(reader, use, [a, index])
+    inner = a.type.element if isinstance(a.type, t.Array) else a.type
+
+    def back(f: Formula) -> Formula:
+        unit = m.Script(m.Letter("e"), index.shown())
+        return m.product(f, unit) if rank(inner) == 0 else m.outer(unit, f)
+
+    return linear_map(reader, inner, a, lambda f: m.indexed(f, index.shown()), back)
+
+
+@rule("norm")
+def norm(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+
+    def direction(walk: Pass) -> Formula:
+        walk.ask(made, 3)
+        return m.Fraction(a.shown(), made.shown())
+
+    made = rule_of(reader,
+        t.R, (a,), lambda: m.Fenced("‖", a.shown(), "‖"),
+        lambda walk, d: None if d[0] is None else d[0].through(
+            lambda f: inner(direction(walk), f)),
+        lambda walk, bar: [bar.through(lambda f: m.product(f, direction(walk)))],
+    )  # fmt: skip
+    return made
+
+
+@rule("select")
+def select(reader: Reader, use: p.Builtin, c: Value, a: Value, b: Value) -> Value:
+    if not all(isinstance(each, Quantity) for each in (c, a, b)):
+        return opaque_builtin(reader, use, [c, a, b])
+    type = result_of(use, 3)
+    wide = rank(type) > 0
+
+    def hit() -> Formula:
+        return m.Fenced("[", c.shown(), "]")
+
+    def miss() -> Formula:
+        return m.Fenced("[", template(r"\lnot {0}", c.shown()), "]")
+
+    def cases(x: Formula, y: Formula) -> Formula:
+        rest = m.Words("otherwise")
+        return m.Cases(((x, m.row(m.Words("where "), c.shown())), (y, rest)))
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        parts = [m.ZERO if change is None else change.formula() for change in d[1:]]
+        return Linear.of(cases(*parts)) if any(d[1:]) else None
+
+    return rule_of(reader,
+        type, (c, a, b), lambda: cases(a.shown(), b.shown()), forward,
+        lambda _, bar: [
+            None,
+            down(bar.times(hit(), wide), type, a.type),
+            down(bar.times(miss(), wide), type, b.type),
+        ],
+    )  # fmt: skip
+
+
+@rule("toReal")
+def to_real(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    truth = "Bool" in t.show(a.type)
+    made = rule_of(reader,
+        result_of(use, 1), (a,),
+        lambda: m.Fenced("[", a.shown(), "]") if truth else a.shown(),
+        lambda _, d: None, lambda _, bar: [None],
+    )  # fmt: skip
+    made.role = "constant"
+    return made
+
+
+def sequence(reader: Reader, items: Sequence[Value], type: t.Type) -> Value:
+    """[a, b, c]"""
+    if items and isinstance(items[0], tuple):
+        columns = zip(*items, strict=True)
+        return tuple(sequence(reader, list(column), type) for column in columns)
+    if not all(isinstance(item, Quantity) for item in items):
+        return reader.constant(m.listed([reader.shown(i) for i in items]), type)
+
+    def joined(parts: Sequence[Formula]) -> Formula:
+        return m.Fenced("[", m.listed(list(parts)), "]")
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        parts = [m.ZERO if change is None else change.formula() for change in d]
+        return Linear.of(joined(parts)) if any(d) else None
+
+    def backward(walk: Pass, bar: Linear) -> list[Change]:
+        return [
+            bar.through(lambda f, k=k: m.indexed(f, m.Digits(str(k))))  # type: ignore[misc]
+            for k in range(len(items))
+        ]
+
+    return rule_of(
+        reader, type, items, lambda: joined([q.shown() for q in items]), forward, backward
+    )
