@@ -3,7 +3,7 @@
 Every bucket has one executable for values and one for the gradient, whatever the number
 of examples (runtime/ragged.py). What cannot be run with padding, a window
 over rows of different lengths say, is answered one by one. Trees have a batch of their own
-(runtime/forest.py), but beside sequences of different length, where they are here.
+(runtime/forest), but beside sequences of different length, where they are here.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose
 
 from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.graph.graph import TreeLoop
-from nnfp_kernel.runtime import forest
 from nnfp_kernel.runtime.data import DataValue
+from nnfp_kernel.runtime.forest import arguments
 from nnfp_kernel.runtime.objective import objective_of
 from nnfp_kernel.runtime.train import Progress, train
 
@@ -183,7 +183,7 @@ def test_every_form_of_field_gives_what_it_gives_by_structure(
     paired = zip(jax.tree.leaves(gradient), jax.tree.leaves(moved), strict=True)
     same(numpy.dot(cotangent, tangent), sum(numpy.sum(a * b) for a, b in paired))
 
-    monkeypatch.setattr(forest, "forestable", lambda *_: False)
+    monkeypatch.setattr(arguments, "forestable", lambda *_: False)
     same([together[k] for k in some[1:]], [again(trees[k]) for k in some[1:]])
     for k in some[:1]:
         by_structure = asked(again, trees[k])

@@ -1,0 +1,184 @@
+"""The arrays of a forest, by the plan of its trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy
+
+from ...graph.forest import ForestShape, Kind
+from .flat import Column, stacked
+from .plan import Plan
+
+Array = Any
+Indices = numpy.ndarray
+
+
+def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
+    """The arrays of `forest_layout`, in the room of `shape`."""
+    filled = _filled(plan, shape)
+    owners = _owners(plan, shape)
+    found: list[Array] = []
+    if len(shape.inner) > 1:
+        number = numpy.zeros(max(plan.kinds.values(), default=0) + 1, int)
+        for kind, code in plan.kinds.items():
+            if not kind.leaf:
+                number[code] = shape.inner.index(kind)
+        kinds = numpy.zeros(shape.length * shape.width, int)
+        kinds[plan.place[plan.inner]] = number[plan.code[plan.inner]]
+        found.append(kinds[filled].reshape(shape.length, shape.width)[:, 0])
+    found += _schedule(plan, shape, filled, owners)
+    own = {name: Joined(plan, k) for k, name in enumerate(plan.names)}
+    for kind, count in shape.leaves:
+        number = own[kind.constructor].number
+        nodes = numpy.flatnonzero(plan.code == plan.kinds.get(kind, -1))
+        source = numpy.zeros(count, int)
+        source[: len(nodes)] = number[nodes]
+        source[len(nodes) :] = source[:1]
+        elements = numpy.repeat(source, kind.room), numpy.tile(range(kind.room), count)
+        found += own[kind.constructor].at(source, (count,), elements, kind.room, kind)
+    steps = (shape.length, shape.width)
+    for name in plan.constructors.inner:
+        payload = own[name]
+        here = plan.inner & (plan.which == plan.names.index(name))
+        source = numpy.zeros(shape.length * shape.width, int)
+        source[plan.place[here]] = payload.number[here]
+        source = source[filled]
+        full = plan.constructors.sequences(name)
+        slots = _elements(source, owners, shape.reads) if full else None
+        found += payload.at(source, steps, slots, shape.reads, Kind(name))
+    return found
+
+
+def _filled(plan: Plan, shape: ForestShape) -> Indices:
+    """For each place in the chunks itself, if a node stands there; else the first of
+    its chunk, where one does; in a chunk of none, the very first."""
+    size = shape.length * shape.width
+    taken = numpy.zeros(size, bool)
+    taken[plan.place[plan.inner]] = True
+    place = numpy.arange(size)
+    first = place - place % shape.width
+    first[plan.length * shape.width :] = 0
+    return numpy.where(taken, place, first)
+
+
+def _owners(plan: Plan, shape: ForestShape) -> tuple[Indices, Indices, Indices]:
+    """Of each lane the place of its node, which of the node's lanes it is, and how many
+    it has."""
+    by_step = numpy.ones(shape.length, int)
+    by_step[plan.place[plan.inner] // shape.width] = plan.lanes[plan.inner]
+    by_step[plan.length :] = by_step[:1]  # the first chunk stands there again
+    step, lane = numpy.divmod(numpy.arange(shape.length * shape.width), shape.width)
+    lanes = by_step[step]
+    return step * shape.width + lane // lanes, lane % lanes, lanes
+
+
+def _schedule(
+    plan: Plan, shape: ForestShape, filled: Indices, owners: tuple[Indices, Indices, Indices]
+) -> list[Indices]:
+    """What a TreeLoop reads where."""
+    slots, width, trees, first = shape.reads, shape.width, shape.trees, shape.rows
+    size = shape.length * width
+    start = numpy.zeros(max(plan.kinds.values(), default=0) + 1, int)
+    before = 0
+    for kind, count in shape.leaves:
+        if kind in plan.kinds:
+            start[plan.kinds[kind]] = before
+        before += count
+    row = numpy.where(plan.inner, first + plan.place, start[plan.code] + plan.rows)
+
+    below = numpy.flatnonzero(plan.parent >= 0)
+    above = plan.parent[below]
+    lane, block = numpy.divmod(plan.slot[below], slots)
+    lane += plan.place[above] % width * plan.lanes[above]
+    slot = (plan.place[above] // width * slots + block) * width + lane
+    reads = numpy.zeros(slots * size, int)  # what nobody needs reads a leaf
+    reads[slot] = row[below]
+    by_lane = reads.reshape(shape.length, slots, width).swapaxes(1, 2).reshape(size, slots)
+    place, part, lanes = owners
+    step, node = numpy.divmod(filled[place], width)  # of whatever stands in for it
+    read = by_lane[step * width + node * lanes + part]
+    readers = numpy.full(first + size, trees + slots * size)
+    readers[row[below]] = trees + slot
+    finals = row[plan.parent < 0]
+    readers[finals] = numpy.arange(len(finals))
+    blocks = readers[first:].reshape(shape.length, 1, width)
+    read = read.reshape(shape.length, width, slots).swapaxes(1, 2)
+    return [read, finals, blocks, readers[:first]]
+
+
+def _elements(
+    source: Indices, owners: tuple[Indices, Indices, Indices], slots: int
+) -> tuple[Indices, Indices]:
+    """Of each slot the node, as `source` has it by place, and which element it is for."""
+    place, part, _ = owners
+    which = part[:, None] * slots + numpy.arange(slots)
+    return numpy.repeat(source[place], slots), which.reshape(-1)
+
+
+class Joined:
+    """The payload of a constructor's nodes in all trees."""
+
+    def __init__(self, plan: Plan, k: int) -> None:
+        self.constructors, self.name = plan.constructors, plan.names[k]
+        here = plan.which == k
+        self.number = numpy.zeros(len(here), int)  # of each node of the plan, among them
+        self.number[here] = numpy.arange(int(here.sum()))
+        self.parts = [  # an array of which, for each column
+            (part, array)
+            for part in plan.constructors.parts(self.name)
+            if part.type != plan.constructors.type
+            for array in plan.declarations.layout(part.type)
+        ]
+        self.payload = [flat.payload[k] for flat in plan.flats]
+        count = len(plan.constructors.sequences(self.name))
+        lengths = [one.lengths for one in self.payload]
+        self.lengths = numpy.concatenate(lengths) if lengths else numpy.zeros((0, count), int)
+
+    @property
+    def columns(self) -> list[list[Column]]:
+        return [[one.columns[j] for one in self.payload] for j in range(len(self.parts))]
+
+    @cached_property
+    def starts(self) -> Indices:
+        """Where the elements of each node begin, by sequence."""
+        starts: Indices = numpy.cumsum(self.lengths, 0) - self.lengths
+        return starts
+
+    def at(
+        self,
+        source: Indices,
+        axes: tuple[int, ...],
+        elements: tuple[Indices, Indices] | None,
+        slots: int,
+        kind: Kind,
+    ) -> Iterator[Array]:
+        """The arrays of `own_layout`, of the nodes `source`; in sequences, with so many slots,
+        of `elements`: of which node, and which one, the first of it where there are fewer."""
+        full = self.constructors.sequences(self.name)
+        for k, children in enumerate(full):
+            if not (kind.leaf and children):
+                yield self._rows(self.lengths[:, k], source).reshape(axes)
+        for (part, array), columns in zip(self.parts, self.columns, strict=True):
+            if self.constructors.missing(kind, part):
+                continue
+            index, room = source, axes
+            if part.sequence is not None:
+                assert elements is not None
+                nodes, which = elements
+                room = (*axes, slots)
+                if len(self.lengths):
+                    short = which >= self.lengths[nodes, part.sequence]
+                    index = self.starts[nodes, part.sequence] + numpy.where(short, 0, which)
+            rows = stacked(columns)
+            if rows is None or not len(rows):
+                yield numpy.zeros((*room, *array.shape))
+            else:
+                # A sequence without elements borrows one of its neighbour's.
+                yield rows[numpy.minimum(index, len(rows) - 1)].reshape(*room, *array.shape)
+
+    @staticmethod
+    def _rows(rows: Indices, source: Indices) -> Indices:
+        return rows[source] if len(rows) else numpy.zeros(len(source), int)
