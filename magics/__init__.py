@@ -12,14 +12,19 @@ from typing import Any
 
 def register(shell: Any) -> None:
     """Give a shell the magics. Twice does no harm: the session is kept."""
+    from . import errors
     from .notebook import NnfpMagics
 
+    errors.register(shell)
     if "NnfpMagics" not in shell.magics_manager.registry:
         shell.register_magics(NnfpMagics(shell))
 
 
 def unregister(shell: Any) -> None:
     """Take from a shell all that `register` gave it."""
+    from . import errors
+
+    errors.unregister(shell)
     manager = shell.magics_manager
     manager.registry.pop("NnfpMagics", None)
     for kind in ("line", "cell"):

@@ -25,7 +25,7 @@ from typing import Any
 
 from .excerpt import WIDTH, excerpt, harmless, width
 from .misfit import Misfit, drawing
-from .palette import theme, underlined
+from .palette import picture, sheet, underlined
 from .source import Source, Span
 
 
@@ -216,23 +216,24 @@ def _count(diagnostics: Sequence[Diagnostic]) -> str:
 # --- as HTML ----------------------------------------------------------------------------------
 
 # Only the mistake is red.
-_STYLE = """
-.nnfp-errors { background: var(--nn-paper); color: var(--nn-ink);
+_RULES = """
+& { background: var(--nn-paper); color: var(--nn-ink);
   font: 13px/20px var(--nn-ui); max-width: 760px; }
-.nnfp-errors section { border-left: 2px solid var(--nn-ink2); padding: 0 0 4px 14px;
+section { border-left: 2px solid var(--nn-ink2); padding: 0 0 4px 14px;
   margin: 0 0 16px; }
-.nnfp-errors section.nnfp-error { border-color: var(--nn-error); }
-.nnfp-errors p { margin: 4px 0; }
-.nnfp-errors b, .nnfp-errors b code { font-weight: 600; }
-.nnfp-errors .nnfp-error > p > b:first-child { color: var(--nn-error); }
-.nnfp-errors pre, .nnfp-errors code { font: 12px/20px var(--nn-code);
+section.nnfp-error { border-color: var(--nn-error); }
+p { margin: 4px 0; }
+b, b code { font-weight: 600; }
+.nnfp-error > p > b:first-child { color: var(--nn-error); }
+pre, code { font: 12px/20px var(--nn-code);
   color: inherit; background: none; padding: 0; margin: 0; white-space: pre; }
-.nnfp-errors pre { margin: 8px 0; overflow-x: auto; }
-.nnfp-errors pre.nnfp-suggestion { background: var(--nn-inset); padding: 4px 12px;
+pre { margin: 8px 0; overflow-x: auto; }
+p code { background: none; padding: 0; border: 0; }
+pre.nnfp-suggestion { background: var(--nn-inset); padding: 4px 12px;
   border-radius: 4px; width: fit-content; max-width: 100%; box-sizing: border-box; }
-.nnfp-errors i { font-style: normal; color: var(--nn-ink2); }
-.nnfp-errors em { font-style: normal; font-weight: 700; color: var(--nn-error); }
-.nnfp-errors .nnfp-warning em, .nnfp-errors .nnfp-note em { color: inherit; }
+i { font-style: normal; color: var(--nn-ink2); }
+em { font-style: normal; font-weight: 700; color: var(--nn-error); }
+.nnfp-warning em, .nnfp-note em { color: inherit; }
 """
 
 
@@ -241,7 +242,7 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
 
     Representations are underlined in their colours, as wherever they are shown.
     """
-    parts = ['<div class="nnfp-errors">', f"<style>{theme('.nnfp-errors')}{_STYLE}</style>"]
+    parts = ['<div class="nnfp-errors">']
     for diagnostic in by_position(diagnostics):
         severity = html.escape(diagnostic.severity)
         parts.append(f'<section class="nnfp-{severity}">')
@@ -256,7 +257,7 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
             ]
             parts.append("<pre>" + "\n".join(lines) + "</pre>")
         if diagnostic.misfit is not None:
-            parts.append(drawing(diagnostic.misfit, tuple(representations)))
+            parts.append(picture(drawing(diagnostic.misfit, tuple(representations))))
         for note in diagnostic.notes:
             parts.append(f"<p>{_prose(note, representations)}</p>")
         if diagnostic.suggestion is not None:
@@ -266,6 +267,7 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
     if len(diagnostics) > 1:
         parts.append(f"<p><i>{_count(diagnostics)}</i></p>")
     parts.append("</div>")
+    parts.insert(1, sheet("nnfp-errors", _RULES, "\n".join(parts)))
     return "\n".join(parts)
 
 

@@ -1,6 +1,8 @@
 """The colours of the house, light and dark, and of representations: of errors as of all views.
 
-JupyterLab's variables come first; the hexadecimal values are for pages without them.
+JupyterLab's variables come first; the hexadecimal values are for pages without them. An
+output of a notebook stands alone, so it brings its style; `sheet` gives it only the rules
+and colours it uses, so that a saved notebook stays small.
 """
 
 from __future__ import annotations
@@ -18,49 +20,121 @@ ORANGE, BLUE, PURPLE, GREEN, VERMILLION, SKY = REPRESENTATIONS = (
 # From negative over zero, which is the paper, to positive.
 SIGN = (BLUE, PAPER, VERMILLION)
 
-_LIGHT = f"""
---nn-paper:var(--jp-layout-color0,{PAPER});--nn-inset:var(--jp-cell-editor-background,#f7f8f9);
---nn-ink:var(--jp-content-font-color0,{INK});--nn-ink2:var(--jp-content-font-color2,{INK2});
---nn-ink3:{INK3};--nn-line:var(--jp-border-color2,{LINE});
---nn-hair:var(--jp-border-color3,{HAIR});--nn-tint:rgba(27,31,36,.05);
---nn-error:var(--jp-error-color1,#c62828);
-{"".join(f"--rep{k}:{colour};" for k, colour in enumerate(REPRESENTATIONS, 1))}
---neg:{BLUE};--pos:{VERMILLION};
---nn-ui:var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif);
---nn-code:var(--jp-code-font-family,Menlo,Consolas,"DejaVu Sans Mono",monospace);
-"""
+# A token is `name: (light, dark)`; what is one in both stands once.
+_TOKENS: dict[str, tuple[str, str]] = {
+    "--nn-paper": (f"var(--jp-layout-color0,{PAPER})", "var(--jp-layout-color0,#111316)"),
+    "--nn-inset": (
+        "var(--jp-cell-editor-background,#f7f8f9)", "var(--jp-cell-editor-background,#1a1d21)",
+    ),
+    "--nn-ink": (f"var(--jp-content-font-color0,{INK})", "var(--jp-content-font-color0,#e8eaed)"),
+    "--nn-ink2": (
+        f"var(--jp-content-font-color2,{INK2})", "var(--jp-content-font-color2,#a5adb7)",
+    ),
+    "--nn-ink3": (INK3, "#8a939d"),
+    "--nn-line": (f"var(--jp-border-color2,{LINE})", "var(--jp-border-color2,#3a4048)"),
+    "--nn-hair": (f"var(--jp-border-color3,{HAIR})", "var(--jp-border-color3,#262b31)"),
+    "--nn-tint": ("rgba(27,31,36,.05)", "rgba(255,255,255,.06)"),
+    "--nn-error": ("var(--jp-error-color1,#c62828)", "var(--jp-error-color1,#ff8a80)"),
+    "--neg": (BLUE, "#4AA8E8"),
+    "--pos": (VERMILLION, "#F58549"),
+    "--nn-turn": ("none", "invert(1)"),  # a picture in ink: of light on dark paper
+    "--nn-ui": (
+        'var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif)',
+        "",
+    ),
+    "--nn-code": (
+        'var(--jp-code-font-family,Menlo,Consolas,"DejaVu Sans Mono",monospace)', "",
+    ),
+    **{
+        f"--rep{number}": both
+        for number, both in enumerate(
+            zip(
+                REPRESENTATIONS,
+                ("#F0B440", "#4AA8E8", "#E09CC4", "#35C79C", "#F58549", "#9AD6F7"),
+                strict=True,
+            ),
+            1,
+        )
+    },
+}  # fmt: skip
 
-_DARK = """
---nn-paper:var(--jp-layout-color0,#111316);--nn-inset:var(--jp-cell-editor-background,#1a1d21);
---nn-ink:var(--jp-content-font-color0,#e8eaed);--nn-ink2:var(--jp-content-font-color2,#a5adb7);
---nn-ink3:#8a939d;--nn-line:var(--jp-border-color2,#3a4048);
---nn-hair:var(--jp-border-color3,#262b31);--nn-tint:rgba(255,255,255,.06);
---nn-error:var(--jp-error-color1,#ff8a80);
---rep1:#F0B440;--rep2:#4AA8E8;--rep3:#E09CC4;--rep4:#35C79C;--rep5:#F58549;--rep6:#9AD6F7;
---neg:#4AA8E8;--pos:#F58549;
-"""
-
-
-UNDERLINES = "".join(
+_ALWAYS = "".join(
     [
-        "{0} .rep{{text-decoration:underline 2px;text-underline-offset:3px;"
-        "text-decoration-skip-ink:none}}",
-        "{0} .dashed{{text-decoration-style:dashed}}",
-        *(f"{{0}} .r{k}{{{{text-decoration-color:var(--rep{k})}}}}" for k in range(1, 7)),
+        # A notebook that is not trusted loses its styles and its SVG, of which the words are
+        # left: `hidden` is left too, so there the picture is not seen, but what it says is.
+        ".drawn[hidden]{display:block!important}",
+        ".told{display:none}",
+        ".rep{text-decoration:underline 2px;text-underline-offset:3px;"
+        "text-decoration-skip-ink:none}",
+        ".dashed{text-decoration-style:dashed}",
+        *(f".r{number}{{text-decoration-color:var(--rep{number})}}" for number in range(1, 7)),
     ]
 )
 
 
-def theme(selector: str) -> str:
-    """The colours for what stands under a selector, as the notebook or the reader has it,
-    and the underlines of representations."""
-    light, dark = _LIGHT.replace("\n", ""), _DARK.replace("\n", "")
-    return (
-        f"{selector}{{{light}}}"
-        f'body[data-jp-theme-light="false"] {selector}{{{dark}}}'
-        "@media (prefers-color-scheme:dark){"
-        f"body:not([data-jp-theme-light]) {selector}{{{dark}}}}}" + UNDERLINES.format(selector)
-    )
+def sheet(scope: str, rules: str, body: str, dark: bool = True) -> str:
+    """The style of some HTML that stands in an element of class `scope`: those rules and
+    colours that it uses, light and dark as the notebook or the reader has it.
+
+    >>> print(sheet("nnfp", "p{margin:0}.nums td{color:var(--nn-ink3)}", "<p>one</p>"))
+    <style>.nnfp p{margin:0}</style>
+    >>> sheet("nnfp", ".a{color:var(--nn-ink3)}", "<p class=a>one</p>").count("--nn-ink3:")
+    3
+
+    The rules have no scope yet; `&` in a selector is the scope's element itself. What is
+    always on light paper is not `dark`.
+    """
+    classes = set(re.findall(r"[\w-]+", " ".join(_attributes(body, "class"))))
+    tags = set(re.findall(r"<(\w+)", body))
+    kept = []
+    for selectors, declarations in re.findall(r"([^{}]+)\{([^{}]*)\}", _ALWAYS + rules):
+        used = [each for each in selectors.split(",") if _used(each.strip(), classes, tags)]
+        if used:
+            scoped = ",".join(_scoped(each.strip(), scope) for each in used)
+            kept.append(f"{scoped}{{{declarations.strip()}}}")
+    style = "".join(kept)
+    names = [name for name in _TOKENS if re.search(rf"var\({name}[,)]", style + body)]
+    return f"<style>{_themed(scope, names, dark)}{style}</style>"
+
+
+def picture(drawn: str, told: str = "") -> str:
+    """A picture as HTML, and what is to be read in its place where there is no style:
+    HTML both.
+
+    >>> picture("<svg></svg>", "<pre>a line</pre>")
+    '<div class="drawn" hidden><svg></svg></div><div class="told"><pre>a line</pre></div>'
+    """
+    instead = f'<div class="told">{told}</div>' if told else ""
+    return f'<div class="drawn" hidden>{drawn}</div>{instead}'
+
+
+def _attributes(body: str, name: str) -> list[str]:
+    found = re.findall(rf"""\s{name}=(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""", body)
+    return ["".join(each) for each in found]
+
+
+def _used(selector: str, classes: set[str], tags: set[str]) -> bool:
+    plain = re.sub(r"\[[^\]]*\]|:[\w-]+(?:\([^)]*\))?", "", selector)
+    named = set(re.findall(r"\.([\w-]+)", plain))
+    written = set(re.findall(r"(?:^|[\s>+~])(\w+)", plain))
+    return named <= classes and written <= tags
+
+
+def _scoped(selector: str, scope: str) -> str:
+    return selector.replace("&", f".{scope}") if "&" in selector else f".{scope} {selector}"
+
+
+def _themed(scope: str, names: Sequence[str], dark: bool) -> str:
+    by_day = "".join(f"{name}:{_TOKENS[name][0]};" for name in names)
+    by_night = "".join(f"{name}:{_TOKENS[name][1]};" for name in names if _TOKENS[name][1])
+    told = f".{scope}{{{by_day}}}" if by_day else ""
+    if by_night and dark:
+        told += (
+            f'body[data-jp-theme-light="false"] .{scope}{{{by_night}}}'
+            f"@media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]) "
+            f".{scope}{{{by_night}}}}}"
+        )
+    return told
 
 
 def underlined(text: str, representations: Sequence[str]) -> str:

@@ -94,15 +94,36 @@ def test_lines_of_magic_run_before_a_program(client: BlockingKernelClient) -> No
     assert "3 : R" in told
 
 
-def test_a_mistake_is_one_error_without_python_frames(client: BlockingKernelClient) -> None:
-    status, messages = run(client, "f : R[3] -> R[2]\nf x = x")
+def test_a_mistake_is_shown_as_html_and_stops_without_python_frames(
+    client: BlockingKernelClient,
+) -> None:
+    run(client, "rep A = R[3]\nrep B = R[3]\nencode = A\ndecode (B x) = x")
+    status, messages = run(client, "f = encode >> decode")
     assert status == "error"
-    (error,) = [m for m in messages if m["msg_type"] == "error"]
-    told = "\n".join(error["content"]["traceback"])
+    _, shown, error = messages
+    forms = shown["content"]["data"]
+    assert shown["msg_type"] == "display_data"
+    assert "<svg" in forms["text/html"]  # the wire that does not fit
+    assert "f = encode >> decode" in forms["text/plain"]
+    assert "Both are R[3], but A is not B" in forms["text/plain"]
+    assert error["msg_type"] == "error"
     assert error["content"]["ename"] == "NnfpError"
-    assert "f x = x" in told
-    assert ".py" not in told
+    (line,) = error["content"]["traceback"]  # the HTML has said the rest
+    assert line.startswith("NnfpError: these representations do not compose (cell ")
+    assert error["content"]["evalue"] == forms["text/plain"]  # for logs
+    assert ".py" not in "".join(forms.values())
     assert run(client, "1 + 1")[0] == "ok"  # and the kernel goes on
+
+
+def test_a_mistake_that_shows_in_python_is_shown_as_html_too(
+    client: BlockingKernelClient,
+) -> None:
+    run(client, "%%nnfp -o double\ndouble : R[3] -> R[3]\ndouble x = 2 * x")
+    status, messages = run(client, "%%python\ndouble([1.0, 2.0])")
+    assert status == "error"
+    _, shown, error = messages
+    assert "nnfp-errors" in shown["content"]["data"]["text/html"]
+    assert len(error["content"]["traceback"]) == 1
 
 
 def test_a_wrong_flag_fails_the_cell(client: BlockingKernelClient) -> None:

@@ -123,12 +123,12 @@ def to_html(wiring: Wiring) -> str:
     """The pictures as SVG under the definition's type."""
     title = f"{wiring.name} : {wiring.type}"
     shown = underlined(title, wiring.representations)
-    parts = [svg.STYLE, f'<div class="code" style="margin-bottom:8px">{shown}</div>']
+    parts = [f'<div class="code" style="margin-bottom:8px">{shown}</div>']
     for caption, drawn in wiring.pictures:
         if caption:
             parts.append(f'<div class="small" style="margin:16px 0 6px">{escape(caption)}</div>')
         parts.append(svg.svg(drawn, f"wiring diagram of {title}"))
-    return page("\n".join(parts))
+    return page("\n".join(parts), svg.RULES)
 
 
 __all__ = ["Wiring", "figure", "to_html", "to_svg", "to_text", "wiring"]

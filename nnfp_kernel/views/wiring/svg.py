@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ...language.palette import PAPER, theme
-from ..style import escape
+from ..style import alone, escape
 from .picture import Box, Dot, Path, Picture, Point, Text, crossings, wires
 
 RADIUS = 8
 
-STYLE = (
-    "<style>"
-    ".nnfp svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;"
+RULES = (
+    "svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;"
     "font:12px var(--nn-code)}"
-    ".nnfp .wiring text{fill:var(--nn-ink)}"
-    ".nnfp .wiring .port,.nnfp .wiring .type{font-size:10.5px}"
-    ".nnfp .wiring .type,.nnfp .wiring .name{fill:var(--nn-ink2)}"
-    ".nnfp .wiring .note{font:11.5px var(--nn-ui);fill:var(--nn-ink3)}"
-    ".nnfp .wiring path{fill:none;stroke-width:2;stroke-linejoin:round}"
-    ".nnfp .wiring .gap{stroke:var(--nn-paper);stroke-width:7}"
-    ".nnfp .wiring .mid{stroke:var(--nn-paper);stroke-width:1.4}"
-    ".nnfp .wiring .tie,.nnfp .wiring .value{stroke:var(--nn-ink3);stroke-width:1.3;"
+    ".wiring text{fill:var(--nn-ink)}"
+    ".wiring .port,.wiring .type{font-size:10.5px}"
+    ".wiring .type,.wiring .name{fill:var(--nn-ink2)}"
+    ".wiring .note{font:11.5px var(--nn-ui);fill:var(--nn-ink3)}"
+    ".wiring path{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".wiring .gap{stroke:var(--nn-paper);stroke-width:7}"
+    ".wiring .mid{stroke:var(--nn-paper);stroke-width:1.4}"
+    ".wiring .tie,.wiring .value{stroke:var(--nn-ink3);stroke-width:1.3;"
     "stroke-dasharray:1.5 3}"
-    ".nnfp .wiring .edge{fill:var(--nn-paper);stroke:var(--nn-ink);stroke-width:1.2}"
-    ".nnfp .wiring .thin{fill:var(--nn-paper);stroke:var(--nn-ink2);stroke-width:1}"
-    ".nnfp .wiring .group{fill:var(--nn-tint)}"
-    ".nnfp .wiring .frame{fill:none;stroke:var(--nn-ink);stroke-width:1.2}"
-    "</style>"
+    ".wiring .edge{fill:var(--nn-paper);stroke:var(--nn-ink);stroke-width:1.2}"
+    ".wiring .thin{fill:var(--nn-paper);stroke:var(--nn-ink2);stroke-width:1}"
+    ".wiring .group{fill:var(--nn-tint)}"
+    ".wiring .frame{fill:none;stroke:var(--nn-ink);stroke-width:1.2}"
 )
 PLAIN = "#7b8794"
 BEHIND = ("band", "group")  # the wires
@@ -58,12 +55,7 @@ def standalone(pictures: Sequence[Picture]) -> str:
     for picture in pictures:
         parts.append(svg(picture).replace("<svg ", f'<svg y="{number(height)}" ', 1))
         height += picture.height + 20
-    size = f'width="{width}" height="{number(height)}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="nnfp" {size}>'
-        f"<style>{theme('svg.nnfp')}</style>{STYLE}"
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>' + "\n".join(parts) + "</svg>"
-    )
+    return alone("\n".join(parts), width, number(height), RULES)
 
 
 def stroke(colour: int | None) -> str:
