@@ -2,10 +2,11 @@
 
     iterate(step, initial, most)   s, f s, f (f s), … to working precision
     solve(step, initial, most)     of an affine step s ↦ A s + b, by GMRES
-    conjugate_gradients(…)         the same where id - A is self-adjoint and positive
+    nearest(step, initial, most)   the same, and how far it is from being left as it is
 
-Both give the state and whether it was reached, NaN where it was not. A state is a list of
-arrays; its norm is that of all their entries. Nothing of the way there is kept.
+`iterate` and `solve` give the state and whether it was reached, NaN where it was not. A
+state is a list of arrays; its norm is that of all their entries. Nothing of the way there
+is kept.
 """
 
 from __future__ import annotations
@@ -70,33 +71,68 @@ def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
     return _kept(state, reached), reached
 
 
-def solve(step: Step, initial: State, most: int, tolerance: float = 0.0) -> tuple[State, Array]:
+def solve(
+    step: Step, initial: State, most: int, tolerance: float = 0.0, positive: bool = False
+) -> tuple[State, Array]:
     """The state that an affine step s ↦ A s + b leaves as it is: (id - A) s = b.
 
+    Reached is a residual of a few units of the last place of b, or one below the root of
+    the precision that further steps do not make smaller; with a `tolerance` any residual
+    that is so much smaller than b. By conjugate gradients where id - A is self-adjoint and
+    `positive`, else by GMRES.
+    """
+    import jax.numpy as np
+
+    state, left = nearest(step, initial, most, tolerance, positive)
+    reached = (left <= tolerated(initial, tolerance)) & np.isfinite(left)
+    return _kept(state, reached), reached
+
+
+def nearest(
+    step: Step, initial: State, most: int, tolerance: float = 0.0, positive: bool = False
+) -> tuple[State, Array]:
+    """The state that comes nearest to being left as it is by an affine step, and the residual
+    of the equation, in relation to its right side."""
+    import jax.numpy as np
+
+    flat, shaped = _flattening(initial)
+    target = flat(step(shaped(np.zeros_like(flat(initial)))))
+    if not target.size:
+        return initial, np.asarray(0.0)
+    precision = _precision([target])
+
+    def image(vector: Array) -> Array:
+        return vector - flat(step(shaped(vector))) + target
+
+    method = _conjugate_gradients if positive else _generalised_residuals
+    vector, size = method(image, target, most, np.maximum(8 * precision, tolerance))
+    whole = _norm([target])
+    return shaped(vector), np.where(whole == 0, size, size / np.where(whole == 0, 1, whole))
+
+
+def tolerated(state: State, tolerance: float = 0.0) -> Array:
+    """The largest residual, in relation to the right side, that counts as a solution."""
+    import jax.numpy as np
+
+    return np.maximum(np.sqrt(_precision(state)), tolerance)
+
+
+def _generalised_residuals(
+    image: Callable[[Array], Array], target: Array, most: int, enough: Array
+) -> tuple[Array, Array]:
+    """The vector with that image, and the size of its residual.
+
     GMRES, started again after some steps, at most `most` times (Saad and Schultz 1986),
-    on the real and imaginary parts of all entries: A need not be complex-linear. Reached
-    is a residual of a few units of the last place of b, or one below the root of the
-    precision that further steps do not make smaller; with a `tolerance` any residual
-    that is so much smaller than b.
+    on the real and imaginary parts of all entries: A need not be complex-linear.
     """
     import jax.numpy as np
     import jax.scipy.linalg
     from jax import lax
 
-    flat, shaped = _flattening(initial)
-    zero = shaped(np.zeros_like(flat(initial)))
-    target = flat(step(zero))
     precision = _precision([target])
     count = target.size
-    if not count:
-        return initial, np.asarray(True)
     basis = min(count, _BASIS)
-
-    def image(vector: Array) -> Array:
-        return vector - flat(step(shaped(vector))) + target
-
     whole = _norm([target])
-    enough = np.maximum(8 * precision, tolerance)
 
     def cycle(residual: Array, size: Array) -> Array:
         """What to add to the solution: the best of the next directions (Arnoldi's basis,
@@ -158,14 +194,14 @@ def solve(step: Step, initial: State, most: int, tolerance: float = 0.0) -> tupl
     nothing = 0 * target
     start = ((0 * whole).astype(int), nothing, target, whole, whole + np.inf)
     _, vector, _, size, _ = lax.while_loop(going, one, start)
-    reached = (size <= np.maximum(np.sqrt(precision), tolerance) * whole) & np.isfinite(size)
-    return _kept(shaped(vector), reached), reached
+    return vector, size
 
 
-def conjugate_gradients(
-    step: Step, initial: State, most: int, tolerance: float = 0.0
-) -> tuple[State, Array]:
-    """As `solve`, where id - A is self-adjoint and positive: a few vectors, no basis.
+def _conjugate_gradients(
+    image: Callable[[Array], Array], target: Array, most: int, enough: Array
+) -> tuple[Array, Array]:
+    """As `_generalised_residuals`, of a self-adjoint and positive map: a few vectors, no
+    basis.
 
     In exact arithmetic as many steps suffice as there are entries; rounding takes more,
     at most `most` for each. Source: Hestenes and Stiefel 1952.
@@ -173,20 +209,14 @@ def conjugate_gradients(
     import jax.numpy as np
     from jax import lax
 
-    flat, shaped = _flattening(initial)
-    target = flat(step(shaped(np.zeros_like(flat(initial)))))
-    precision = _precision([target])
-    if not target.size:
-        return initial, np.asarray(True)
     whole = np.sum(target * target)
-    enough = np.maximum(8 * precision, tolerance) ** 2 * whole
-
-    def image(vector: Array) -> Array:
-        return vector - flat(step(shaped(vector))) + target
+    least_square = enough**2 * whole
 
     def going(all: Any) -> Array:
         number, _, _, _, size, _, _, waited = all
-        return (number < most * target.size) & (size > enough) & (waited < 2 * target.size + 20)
+        return (
+            (number < most * target.size) & (size > least_square) & (waited < 2 * target.size + 20)
+        )
 
     def one(all: Any) -> Any:
         number, vector, residual, way, size, best, least, waited = all
@@ -205,10 +235,8 @@ def conjugate_gradients(
     nothing, zero = 0 * target, (0 * whole).astype(int)
     start = (zero, nothing, target, target, whole, nothing, whole, zero)
     *_, best, _, _ = lax.while_loop(going, one, start)
-    left = target - image(best)  # rounding may have led the running residual astray
-    size = _norm([left])
-    reached = size <= np.maximum(np.sqrt(precision), tolerance) * np.sqrt(whole)
-    return _kept(shaped(best), reached), reached
+    # Rounding may have led the running residual astray.
+    return best, _norm([target - image(best)])
 
 
 def _turned(vector: Array, k: Array, cosine: Array, sine: Array) -> Array:

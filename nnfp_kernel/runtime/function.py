@@ -31,6 +31,7 @@ from ..linear.residuals import keep, prologue
 from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
 from .cost import Cost, Timings, cost_of, example_arrays, measure
+from .equations import told, why
 from .exchange import (
     DataValue,
     Misfit,
@@ -198,7 +199,8 @@ class Call:
     def _compiled(self, graph: Graph) -> Callable[..., Any]:
         program = self.traced.program
         graph = optimise(program.primitives, graph)
-        return self.traced.compiled.function(lower(graph, program.precision))
+        compiled = self.traced.compiled.function(lower(graph, program.precision))
+        return told(graph, compiled, program.precision)
 
     @cached_property
     def derivative(self) -> Network:
@@ -234,6 +236,23 @@ def _of_bounded_depth(method: Callable[..., Call]) -> Callable[..., Call]:
             ) from None
 
     return guarded
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """Where NaN or infinity came from; why, where that can be said (`equations.why`)."""
+
+    span: Span
+    why: str = ""
+
+    def __str__(self) -> str:
+        """
+        >>> str(Spoiled(Span(Source("log x", "cell 3"), 0, 5)))
+        '`log x` (cell 3, line 1)'
+        """
+        text = " ".join(self.span.text.split())
+        text = text if len(text) <= 60 else text[:59] + "…"
+        return f"`{text}` ({self.span})" + (f": {self.why}" if self.why else "")
 
 
 @dataclass(eq=False, repr=False)
@@ -507,31 +526,33 @@ class Function:
 
     def first_not_finite(
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
-    ) -> Span | None:
+    ) -> Spoiled | None:
         """The expression at which NaN or infinity came into the mean of an objective over
         a batch, or into its gradient; None where all is finite."""
         try:
             call, inputs, _ = self._prepared_batch(inputs, train)
         except NoForest:
-            spans = self._each(inputs, key, lambda example, own: self._where_not_finite(
+            found = self._each(inputs, key, lambda example, own: self._where_not_finite(
                 self._prepared(example, train), weights, own
             ))  # fmt: skip
-            return next((span for span in spans if span is not None), None)
+            return next((one for one in found if one is not None), None)
         return self._where_not_finite((call, inputs), weights, key)
 
     def _where_not_finite(
         self, prepared: tuple[Call, Sequence[Any]], weights: NestedWeights, key: Array
-    ) -> Span | None:
+    ) -> Spoiled | None:
         call, inputs = prepared
         return self.spoiled_by(call, self._arrays(call, weights, inputs, key))
 
-    def spoiled_by(self, call: Call, arrays: Sequence[Array]) -> Span | None:
+    def spoiled_by(self, call: Call, arrays: Sequence[Array]) -> Spoiled | None:
         """The expression at which NaN or infinity came into the value or the gradient."""
         precision = self.program.precision
         for graph in (call.traced.graph, call.gradient_graph):
-            node = watch.first_not_finite(graph, arrays, precision)
-            if node is not None:
-                return node.origin or self.definition.span
+            found = watch.where_not_finite(graph, arrays, precision)
+            if found is not None:
+                node, given = found
+                span = node.origin or self.definition.span
+                return Spoiled(span, why(node, given, precision))
         return None
 
     def graph(self, *inputs: Any, of: Literal["value", "derivative", "adjoint"] = "value") -> Graph:

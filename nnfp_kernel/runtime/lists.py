@@ -25,8 +25,7 @@ from .program import numbers
 from .ragged import Differ, Form, form, packed, rows_of, unpacked
 
 if TYPE_CHECKING:
-    from ..language.source import Span
-    from .function import Call, Function
+    from .function import Call, Function, Spoiled
 
 Array = Any
 NestedWeights = Mapping[str, Any]
@@ -371,7 +370,7 @@ def rows_values(
 def first_not_finite(
     function: Function, weights: NestedWeights, form: Form, key: Array,
     capacity: int, arrays: Sequence[Array],
-) -> Span | None:  # fmt: skip
+) -> Spoiled | None:  # fmt: skip
     """The expression at which NaN or infinity came into packed examples."""
     call, given = _of_rows(function, weights, form, key, capacity, arrays, train=True)
     return function.spoiled_by(call, given)

@@ -41,7 +41,7 @@ from ..graph.graph import (
     While,
 )
 from ..graph.interpret import interpret
-from .fixpoint import conjugate_gradients, iterate, solve
+from .fixpoint import iterate, solve
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -224,20 +224,25 @@ class Arrays:
         return final
 
     def fixpoint(self, operation: Fixpoint, arrays: list[Array], node: Node) -> Sequence[Array]:
+        step, initial = self.steps(operation, arrays)
+        if operation.linear:
+            tolerance, positive = operation.tolerance, operation.positive
+            state, reached = solve(step, initial, operation.most, tolerance, positive)
+        else:
+            state, reached = iterate(step, initial, operation.most)
+        return [*state, reached]
+
+    def steps(
+        self, operation: Fixpoint, arrays: list[Array]
+    ) -> tuple[Callable[[Sequence[Array]], list[Array]], list[Array]]:
+        """One step of a fixpoint, and where it starts."""
         shared = arrays[: operation.shared]
         initial = _varying(list(map(_array, arrays[operation.shared :])), arrays)
 
         def step(state: Sequence[Array]) -> list[Array]:
             return list(map(_array, interpret(operation.body, [*shared, *state], self)))
 
-        most = operation.most
-        if not operation.linear:
-            state, reached = iterate(step, initial, most)
-        elif operation.positive:
-            state, reached = conjugate_gradients(step, initial, most, operation.tolerance)
-        else:
-            state, reached = solve(step, initial, most, operation.tolerance)
-        return [*state, reached]
+        return step, initial
 
     def tree_loop(self, operation: TreeLoop, arrays: list[Array], node: Node) -> Sequence[Array]:
         import jax.numpy

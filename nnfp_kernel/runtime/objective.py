@@ -51,7 +51,7 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
             form = batch.buckets.form
             if not batch.switch(lambda _room, arrays, _mask: all(map(finite, arrays))):
                 return "the data, which hold NaN or infinity"
-            span = batch.switch(
+            found = batch.switch(
                 lambda room, arrays, _mask: lists.first_not_finite(
                     function, weights, form, key, room, arrays
                 )
@@ -59,11 +59,8 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
         elif not all(map(finite, batch)):
             return "the data, which hold NaN or infinity"
         else:
-            span = function.first_not_finite(weights, _example(batch), key=key, train=True)
-        if span is None:
-            return ""
-        text = " ".join(span.text.split())
-        return f"`{text if len(text) <= 60 else text[:59] + '…'}` ({span})"
+            found = function.first_not_finite(weights, _example(batch), key=key, train=True)
+        return "" if found is None else str(found)
 
     return Objective(value_and_grad, _values(function), metric and _values(metric), blame)
 

@@ -49,6 +49,7 @@ from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
 from .data import DataValue, register_with_jax
+from .equations import told
 from .exchange import (
     Packed,
     flatten,
@@ -160,7 +161,8 @@ class Traced:
     @cached_property
     def run(self) -> Callable[..., tuple[Array, ...]]:
         """The same, compiled on first use."""
-        return self.compiled.function(self.lowered)
+        compiled = self.compiled.function(self.lowered)
+        return told(self.optimised, compiled, self.program.precision)
 
     def external_arrays(self) -> list[Array]:
         """The arrays of the values brought in from Python."""

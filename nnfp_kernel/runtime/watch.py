@@ -18,8 +18,11 @@ Array = Any
 _STEPS = 1000  # of a fixpoint: one that fails later than this is blamed itself
 
 
-def first_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision) -> Node | None:
-    """The node from which NaN or infinity came into the graph's outputs.
+Found = tuple[Node, list[Array]]  # a node, and what it was given
+
+
+def where_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision) -> Found | None:
+    """The node from which NaN or infinity came into the graph's outputs, and its operands.
 
     Found from the outputs backwards, so that an infinity which a later node masks is
     not blamed; within a map, a loop or a branch it is the node of its body. None where all
@@ -34,7 +37,7 @@ def finite(array: Array) -> bool:
     return kind not in "fc" or bool(numpy.isfinite(numpy.asarray(array)).all())
 
 
-def _search(graph: Graph, arrays: list[Array], domain: Arrays) -> Node | None:
+def _search(graph: Graph, arrays: list[Array], domain: Arrays) -> Found | None:
     place: dict[Wire, Array] = dict(zip(graph.inputs, arrays, strict=True))
     made_by: dict[Wire, int] = {}
     for number, node in enumerate(graph.nodes):
@@ -66,10 +69,11 @@ def _search(graph: Graph, arrays: list[Array], domain: Arrays) -> Node | None:
     if not origins:
         return None
     node = graph.nodes[min(origins)]
-    return _within(node, [place[wire] for wire in node.inputs], domain) or node
+    given = [place[wire] for wire in node.inputs]
+    return _within(node, given, domain) or (node, given)
 
 
-def _within(node: Node, arrays: list[Array], domain: Arrays) -> Node | None:
+def _within(node: Node, arrays: list[Array], domain: Arrays) -> Found | None:
     """The node of a body at which it began, element by element."""
     match node.operation:
         case Map(body=body, shared=shared, length=length):
@@ -114,7 +118,7 @@ def _within(node: Node, arrays: list[Array], domain: Arrays) -> Node | None:
     return None
 
 
-def _within_tree(tree: TreeLoop, arrays: list[Array], domain: Arrays) -> Node | None:
+def _within_tree(tree: TreeLoop, arrays: list[Array], domain: Arrays) -> Found | None:
     (reads, _, _, _), shared, initial, elements = tree.operands(arrays)
     block = tree.writes * tree.width
     history = []

@@ -32,6 +32,7 @@ start z = fixpoint (\x -> cos x) z
 away x = fixpoint[100] (\y -> 2 * y + x) x
 swing = fixpoint[100] (\x -> (- x)) 1
 still x = fixpoint (\y -> y) x
+double x = fixpoint (\y -> y - y * y + x) 0
 
 -- an equilibrium model (Bai, Kolter and Koltun 2019), and the same with its steps laid out
 cell : (R[4], R[3]) ~> R[4]
@@ -41,6 +42,8 @@ equilibrium x = fixpoint (\h -> cell (h, x)) zero
 unrolled : R[3] ~> R[4]
 unrolled x = iterate[200] (\h -> cell (h, x)) zero
 
+unfit : R ~> R
+unfit x = ?w + double (0 * ?w * x)
 fits : (R[3], R[4]) ~> R
 fits (x, y) = squaredError (equilibrium x) y
 """
@@ -163,6 +166,30 @@ def test_the_example_that_has_none_is_named(session: nnfp.Session) -> None:
         session["away"].batch(numpy.array([0.0, 3.0]))
     assert "example 1" in raised.value.render()
     assert numpy.isnan(jax.jit(lambda x: session["away"].apply({}, x))(1.0))
+
+
+def test_a_fixpoint_without_a_derivative_is_told_with_its_place(session: nnfp.Session) -> None:
+    """A double root: id - D f is singular there."""
+    with pytest.raises(nnfp.NnfpError, match="no solution") as raised:
+        session.run("derivative double 0 1")
+    text = raised.value.render()
+    assert "y - y * y" in text  # the place
+    assert "GMRES left a residual of 1 " in text
+    assert "at most 1.5e-08" in text
+    assert "held (fixpoint f z)" in text
+
+
+def test_the_equation_of_a_derivative_is_told_from_python_and_in_training(
+    session: nnfp.Session,
+) -> None:
+    value, pullback = session["double"].vjp({}, 0.0)
+    assert float(value) == 0
+    with pytest.raises(nnfp.NnfpError, match="no solution"):
+        pullback(1.0)
+    *_, end = session.train("unfit", (numpy.ones(4),), steps=2)
+    assert end.reason == "diverged"
+    assert "y - y * y" in end.failure.cause
+    assert "the equation of its derivative has no solution" in end.failure.cause
 
 
 # --- the numerics ---------------------------------------------------------------------------
