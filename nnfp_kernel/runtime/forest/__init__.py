@@ -1,6 +1,6 @@
 """Packing trees: Python's trees as the arrays of one forest, and gradients back as trees.
 
-    a tree  ->  Flat  ->  Plan  ->  kinds, schedule, payload     (graph/forest.py)
+    a tree  ->  Flat  ->  Plan  ->  kinds, schedule, payload     (graph/forest)
            flat.py   plan.py       packing.py; and back: unpacking.py
 
 What a tree is by itself, its nodes in breadth-first order, is found once and kept with

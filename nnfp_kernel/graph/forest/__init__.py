@@ -1,0 +1,50 @@
+"""Forests: trees of any shapes as one flat value, and the catamorphism over it.
+
+Which node is whose child is data here, not structure: one graph serves every forest of
+like size. Nodes run together by kind: of one constructor, with or without children, with
+room for so many elements in the sequences among their fields. The nodes without children
+(the leaves) stand in one row each and are reduced at once, by a map for each kind. The
+others stand in chunks, a node after its children; a `TreeLoop` runs through them. The
+roots' results are what is asked for.
+
+A chunk is `width` lanes of `reads` slots. A node takes as many lanes as its children need
+slots, so that a chunk holds many nodes with few children or few with many: a node of 300
+children beside leaves costs a chunk of its own and nothing else. To the algebra a sequence
+of children is one of run-time length, padded and masked as all are (graph/sequences.py).
+
+A batch of trees is one forest, shared by all examples: the catamorphism is made outside
+the map over examples, and an example takes the result of its own tree. That holds as
+long as the algebra knows nothing of the example; otherwise each example has a forest of
+its own. A paramorphism is a catamorphism too, with all that it asks of a child beside the
+result; a function on the payload is a map over it, and leaves the trees their shape. What
+is neither (a `case` on a tree, a tree of another shape, a fold over the payload in its
+order) needs to know the tree while tracing: NoForest is raised, and the caller traces for
+its structure.
+
+    shape.py      what a forest is like: constructors, kinds of nodes, the arrays
+    wires.py      a forest on wires; a function on the payload
+    reduction.py  a catamorphism over a forest, as a TreeLoop
+    node.py       one node of a kind, as the algebra is given it
+    subtrees.py   a child beside its result: paramorphisms
+"""
+
+from .reduction import reduce_forest
+from .shape import (
+    Constructors,
+    ForestShape,
+    Kind,
+    NoForest,
+    Part,
+    forest_layout,
+    forestable,
+    own_layout,
+    payload_layout,
+)
+from .subtrees import Subtree, reduce_with_trees
+from .wires import HOLE, Forest, Own, mapped
+
+__all__ = [
+    "HOLE", "Constructors", "Forest", "ForestShape", "Kind", "NoForest", "Own", "Part",
+    "Subtree", "forest_layout", "forestable", "mapped", "own_layout", "payload_layout",
+    "reduce_forest", "reduce_with_trees",
+]  # fmt: skip
