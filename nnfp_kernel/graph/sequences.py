@@ -15,13 +15,23 @@ The room of a value is its shape as far as lengths are concerned. Where two valu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Listed
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from ..language import types as t
 from .graph import Builder, Wire
-from .values import Extent, Sequence, Value, leaves, map_leaves
+from .values import (
+    Extent,
+    NotFirstOrder,
+    Sequence,
+    Value,
+    Variant,
+    holds_sequence,
+    leaves,
+    map_leaves,
+)
 
 # --- where elements are -----------------------------------------------------------------
 
@@ -83,7 +93,7 @@ def filled(builder: Builder, sequence: Sequence, *, last: bool = False) -> Seque
         other = builder.emit("broadcast", element, shape=wire.type.shape, axes=axes)
         return where(builder, mask, wire, other)
 
-    elements = _map_wires(fill, sequence.elements)
+    elements = map_all(fill, sequence.elements)
     return Sequence(elements, sequence.length, not last)
 
 
@@ -115,14 +125,26 @@ def filled_throughout(builder: Builder, value: Value) -> Value:
     return value
 
 
-def _map_wires(function: Callable[[Wire], Wire], value: Value) -> Value:
-    """`function` on all wires, lengths inside among them."""
-    if isinstance(value, tuple):
-        return tuple(_map_wires(function, item) for item in value)
-    if isinstance(value, Sequence):
-        length = function(value.length)
-        return Sequence(_map_wires(function, value.elements), length, value.filled)
-    return function(value)
+def map_all(function: Callable[..., Wire], *values: Value) -> Value:
+    """`function` on corresponding wires of values of one layout, tags and lengths among
+    them."""
+    first = values[0]
+    if isinstance(first, tuple):
+        return tuple(map_all(function, *items) for items in zip(*values, strict=True))
+    if isinstance(first, Sequence):
+        length = function(*(value.length for value in values))
+        inside = map_all(function, *(value.elements for value in values))
+        return Sequence(inside, length, all(value.filled for value in values))
+    if isinstance(first, Variant) and first.tag is not None:
+        tag = function(*(value.tag for value in values))
+        fields = {
+            name: map_all(function, *(value.fields[name] for value in values))
+            for name in first.fields
+        }
+        return Variant(first.type, None, fields, tag)
+    if not isinstance(first, Wire):
+        raise NotFirstOrder(getattr(first, "type", t.UNIT))
+    return function(*values)
 
 
 # --- the leading axis --------------------------------------------------------------------
@@ -164,7 +186,7 @@ def resized(builder: Builder, value: Value, axis: int, capacity: int) -> Value:
         more = capacity - wire.type.shape[axis]
         return builder.emit("pad", wire, axis=axis, low=0, high=more, interior=0)
 
-    return _map_wires(one, value)
+    return map_all(one, value)
 
 
 # --- room ---------------------------------------------------------------------------------
@@ -179,7 +201,15 @@ class Room:
     inside: Shape
 
 
-Shape: TypeAlias = "Room | tuple[Shape, ...] | None"  # None: nothing is padded
+@dataclass(frozen=True)
+class Fields:
+    """The room of the fields of each constructor, and zeros for where it is not the one."""
+
+    rooms: Mapping[str, Shape]
+    zeros: Mapping[str, Callable[[Builder], Value]] = field(compare=False)
+
+
+Shape: TypeAlias = "Room | Fields | tuple[Shape, ...] | None"  # None: nothing is padded
 
 
 def joined(one: Value, other: Value, settled: int = 0) -> Shape:
@@ -187,6 +217,8 @@ def joined(one: Value, other: Value, settled: int = 0) -> Shape:
     axes is known already."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return tuple(joined(x, y, settled) for x, y in zip(one, other, strict=True))
+    if isinstance(one, Variant) and isinstance(other, Variant):
+        return _joined_fields(one, other, settled)
     if isinstance(one, Sequence) and isinstance(other, Sequence):
         axis, capacity = one.axis, max(one.capacity, other.capacity)
         return Room(axis, capacity, joined(one.elements, other.elements, axis + 1))
@@ -205,12 +237,54 @@ def joined(one: Value, other: Value, settled: int = 0) -> Shape:
     return None
 
 
+def _joined_fields(one: Variant, other: Variant, settled: int) -> Shape:
+    names = [*one.fields, *(name for name in other.fields if name not in one.fields)]
+    rooms: dict[str, Shape] = {}
+    zeros: dict[str, Callable[[Builder], Value]] = {}
+    for name in names:
+        mine, theirs = one.fields.get(name), other.fields.get(name)
+        like = theirs if mine is None else mine
+        rooms[name] = joined(like, like if mine is None or theirs is None else theirs, settled)
+        zeros[name] = lambda builder, like=like: _zeros(builder, like)  # type: ignore[misc]
+    # A constructor that one of them does not have may hold sequences, which the type does
+    # not tell the length of.
+    missing = one.fields.keys() != other.fields.keys()
+    return Fields(rooms, zeros) if missing or any(map(_roomy, rooms.values())) else None
+
+
+def _zeros(builder: Builder, like: Value) -> Value:
+    """A value of that layout, which nobody looks at."""
+    if isinstance(like, tuple):
+        return tuple(_zeros(builder, item) for item in like)
+    if isinstance(like, Sequence):
+        return Sequence(_zeros(builder, like.elements), builder.zeros(like.length.type))
+    if isinstance(like, Variant):
+        tag = None if like.tag is None else builder.zeros(like.tag.type)
+        fields = {name: _zeros(builder, part) for name, part in like.fields.items()}
+        return replace(like, fields=fields, tag=tag)
+    return builder.zeros(like.type)
+
+
+def _roomy(room: Shape) -> bool:
+    return any(map(_roomy, room)) if isinstance(room, tuple) else room is not None
+
+
 def fitted(builder: Builder, value: Value, room: Shape) -> Value:
     """The value with that room."""
     if isinstance(room, tuple):
         return tuple(fitted(builder, x, r) for x, r in zip(value, room, strict=True))
     if room is None:
         return value
+    if isinstance(room, Fields):
+        fields = {
+            name: fitted(
+                builder,
+                value.fields[name] if name in value.fields else room.zeros[name](builder),
+                inside,
+            )
+            for name, inside in room.rooms.items()
+        }
+        return replace(value, fields=fields)
     if isinstance(value, Wire):
         lead = value.type.shape[: room.axis]
         count = builder.constant(value.type.shape[room.axis], "Int")
@@ -228,6 +302,8 @@ def unfilled(value: Value) -> Value:
         return tuple(map(unfilled, value))
     if isinstance(value, Sequence):
         return Sequence(unfilled(value.elements), value.length)
+    if isinstance(value, Variant) and holds_sequence(value):
+        return replace(value, fields={k: unfilled(part) for k, part in value.fields.items()})
     return value
 
 

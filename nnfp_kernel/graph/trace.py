@@ -683,6 +683,9 @@ class Tracer:
             with self.inside(self.builder.child()) as child:
                 branches.append((child, branch(), self.doubt().wire))
         self.branching -= 1
+        if self.declarations.has_trees(type):
+            for child, value, _ in branches:  # which has no layout, and may be deep
+                self.declarations.flatten(child, value, type)
         room = joined(branches[0][1], branches[1][1])
         doubted = any(doubt is not None for _, _, doubt in branches)
         bodies = []
@@ -697,6 +700,23 @@ class Tracer:
             self._doubts.append(made[-1])
             made = made[:-1]
         return self.declarations.rebuild(type, made, like)
+
+    def one_of(self, value: Variant, branch: Callable[[str], Value], type: t.Type) -> Value:
+        """The branch of the constructor that a value turns out to have at run time."""
+        names = list(self.declarations.constructors(value.type))
+        assert value.tag is not None
+        tag = value.tag
+
+        def from_here(place: int) -> Value:
+            if place == len(names) - 1:
+                return branch(names[place])
+            which = self.builder.constant(place, "Int")
+            hit = self.builder.emit("compare", tag, which, how="eq")
+            return self.choose(
+                hit, lambda: branch(names[place]), lambda: from_here(place + 1), type
+            )
+
+        return from_here(0)
 
     def chosen(
         self, selector: Wire, bodies: Sequence[tuple[Builder, Sequence[Wire]]]
@@ -719,7 +739,11 @@ class Tracer:
         type = t.Array(element, constant(len(items)))
         if not items:
             return self.zero(type)
-        if any(map(holds_sequence, items)) or not _of_one_shape(items, element):
+        if (
+            self.declarations.is_open(element)
+            or any(map(holds_sequence, items))
+            or not _of_one_shape(items, element)
+        ):
             items = self._with_one_room(items)
         columns = zip(
             *(self.declarations.flatten(self.builder, item, element) for item in items),

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..language import types as t
-from ..language.sizes import Size
+from ..language.sizes import Size, constant
 from ..language.typed import DataDeclaration, RepDeclaration
 from .graph import ArrayType, Builder, Wire
 
@@ -159,6 +159,27 @@ class Declarations:
             case _:
                 return False
 
+    def one_by_one(self, type: t.Type) -> bool:
+        """Whether values of `type` that are handed in have shapes of their own each: trees,
+        and data with sequences."""
+        return self.has_trees(type) or (self.has_data(type) and self.is_open(type))
+
+    def is_open(self, type: t.Type) -> bool:
+        """Whether a value says more of its layout than its type: a length in it, that of a
+        sequence in a field of data among them, is known only at run time."""
+        match type:
+            case t.Array(element=element, length=length):
+                return length.value is None or self.is_open(element)
+            case t.Product(items=items):
+                return any(map(self.is_open, items))
+            case t.Named(name=name) if name in self.reps:
+                return self.is_open(self.reps[name].carrier)
+            case t.Named(name=name) if name in self.data and not self.data[name].recursive:
+                fields = self.constructors(type).values()
+                return any(self.is_open(item) for items in fields for item in items)
+            case _:
+                return False
+
     def layout(self, type: t.Type, axes: tuple[int, ...] = ()) -> list[ArrayType]:
         """The wires a value of `type` has, each with `axes` in front.
 
@@ -227,7 +248,7 @@ class Declarations:
                     fields = value.fields.get(constructor)
                     for position, field_type in enumerate(field_types):
                         if fields is None:
-                            for array in self.layout(field_type):
+                            for array in self.layout(emptied(field_type)):
                                 yield builder.zeros(array)
                         else:
                             yield from self._flatten(builder, fields[position], field_type)
@@ -264,8 +285,16 @@ class Declarations:
                 return self._rebuild(self.reps[name].carrier, supply, like)
             case t.Named(name=name) if name in self.data:
                 tag = next(supply)
+                known = like.fields if isinstance(like, Variant) else {}
                 fields = {
-                    constructor: tuple(self._rebuild(field, supply, None) for field in field_types)
+                    constructor: tuple(
+                        self._rebuild(field, supply, part)
+                        for field, part in zip(
+                            field_types,
+                            known.get(constructor, (None,) * len(field_types)),
+                            strict=True,
+                        )
+                    )
                     for constructor, field_types in self.constructors(type).items()
                 }
                 return Variant(type, None, fields, tag)
@@ -288,6 +317,12 @@ class Declarations:
                 return type
             case _:
                 raise NotFirstOrder(type)
+
+
+def emptied(type: t.Type) -> t.Type:
+    """The type of a field of a constructor that is not there: its sequences are of nothing."""
+    _, sizes = t.free_variables(type)
+    return t.substitute(type, {}, dict.fromkeys(sizes, constant(0))) if sizes else type
 
 
 class NotFirstOrder(Exception):
@@ -449,6 +484,8 @@ def lengths(value: Value) -> list[Wire]:
         return [length for item in value for length in lengths(item)]
     if isinstance(value, Sequence):
         return [value.length, *lengths(value.elements)]
+    if isinstance(value, Variant) and value.tag is not None:
+        return lengths(tuple(value.fields.values()))
     return []
 
 

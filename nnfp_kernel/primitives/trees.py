@@ -21,8 +21,9 @@ from ..graph.grown import (
     places,
     reduce,
 )
+from ..graph.sequences import leading
 from ..graph.trace import Occurrence, Tracer
-from ..graph.values import Items, NotFirstOrder, Value, Variant, leaves
+from ..graph.values import Extent, Items, NotFirstOrder, Value, Variant, emptied, leaves
 from ..language import types as t
 from .table import Builtin, builtin
 
@@ -245,14 +246,22 @@ def _mapped(of: _Payload, declared: t.Type, value: Value, function: Value) -> Va
             made = tuple(_mapped(of, element, item, function) for item in value.items)
             return Items(of.new(element), made)
         case t.Array(element=element):
+            value, count = _along(context, value)
             return context.map(
-                leaves(value)[0].type.shape[0], value, of.old(element),
+                count, value, of.old(element),
                 lambda item: _mapped(of, element, item, function), of.new(element),
             )  # fmt: skip
         case t.Named():
             return _mapped_data(of, declared, value, function)
         case _:
             raise NotFirstOrder(declared)
+
+
+def _along(context: Tracer, value: Value) -> tuple[Value, int | Extent]:
+    """A sequence and how long it is, of one length or another."""
+    if leading(value):
+        return context.together(value)
+    return value, leaves(value)[0].type.shape[0]
 
 
 def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value) -> Value:
@@ -287,7 +296,9 @@ def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value)
         types = t.Product(tuple(map(of.new, constructors[name])))
         which = context.builder.constant(place, "Int")
         hit = context.builder.emit("compare", tag, which, how="eq")
-        return context.choose(hit, lambda: fields(name), lambda: context.zero(types), types)
+        return context.choose(
+            hit, lambda: fields(name), lambda: context.zero(emptied(types)), types
+        )
 
     kept = {name: where_it_is(place, name) for place, name in enumerate(constructors)}
     return Variant(made, None, kept, tag)
@@ -320,24 +331,32 @@ def _folded(
                 state = on(element, item, state)
             return state
         case t.Array(element=element):
+            value, count = _along(of.context, value)
             final, _ = of.context.loop(
-                leaves(value)[0].type.shape[0], state, state_type, value, of.old(element),
+                count, state, state_type, value, of.old(element),
                 lambda before, item: (on(element, item, before), ()), t.UNIT,
             )  # fmt: skip
             return final
         case t.Named():
-            name = _known(value)
-            declared_fields = of.context.declarations.constructors(declared)[name]
-            for field, part in zip(declared_fields, value.fields[name], strict=True):
-                state = on(field, part, state)
-            return state
+            constructors = of.context.declarations.constructors(declared)
+
+            def after(name: str) -> Value:
+                folded = state
+                for field, part in zip(constructors[name], value.fields[name], strict=True):
+                    folded = on(field, part, folded)
+                return folded
+
+            if isinstance(value, Variant) and value.tag is not None:
+                return of.context.one_of(value, after, state_type)
+            return after(_known(value))
         case _:
             raise NotFirstOrder(declared)
 
 
 def _fold_data(context: Tracer, use: Occurrence, step: Value, start: Value, tree: Value) -> Value:
     _, state, whole = use.domains()[:3]
-    _require_known(context, tree)
+    if isinstance(tree, Grown):
+        _require_known(context, tree)
     of = _payload(context, whole, whole)
     return _folded(of, of.declared, tree, step, start, state)
 
@@ -404,6 +423,7 @@ builtin(
         doc="A function on the payload of a data value, whose shape stays: the functor's map.",
         example="data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
         "mapData square (Node (Leaf 1) (Leaf 2))",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(
@@ -412,6 +432,7 @@ builtin(
         doc="A fold over the payload of a data value, from left to right.",
         example="data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
         "foldData (+) 0 (Node (Leaf 1) (Leaf 2))",
+        ragged=True,
     )
 )  # fmt: skip
 builtin(

@@ -18,7 +18,9 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from ..graph.values import Declarations, Sequence, Value
+from ..graph.graph import Wire
+from ..graph.sequences import map_all
+from ..graph.values import Declarations, Sequence, Value, Variant, holds_sequence
 from ..language import types as t
 from ..language.diagnostics import NnfpError
 from ..language.sizes import Size, SizeVariable, constant
@@ -468,7 +470,7 @@ def flatten(
             yield number(as_array(value), name)
         case t.Fin():
             yield number(as_array(value), "Int")
-        case t.Array(element=element) if declarations.has_trees(element):
+        case t.Array(element=element) if declarations.one_by_one(element):
             for part in value:
                 yield from flatten(part, element, declarations, number)
         case t.Array() if isinstance(base := _base(type, declarations), t.Named):
@@ -560,20 +562,28 @@ def with_tags(
     return iter([k if tag else g for tag, k, g in zip(tags, kept, gradients, strict=True)])
 
 
-def tags_of(type: t.Type, declarations: Declarations) -> list[bool]:
-    """Of each array in the layout, whether it holds tags."""
+def tags_of(type: t.Type, declarations: Declarations, like: Value = None) -> list[bool]:
+    """Of each array in the layout of `like`, whether it holds tags, or lengths."""
+    if isinstance(like, Sequence):
+        return [True, *tags_of(type, declarations, like.elements)]
     match type:
         case t.Array(element=element):
-            return tags_of(element, declarations)
+            return tags_of(element, declarations, like)
         case t.Product(items=items):
-            return [tag for item in items for tag in tags_of(item, declarations)]
+            parts = like if isinstance(like, tuple) else (None,) * len(items)
+            pairs = zip(items, parts, strict=True)
+            return [tag for item, part in pairs for tag in tags_of(item, declarations, part)]
         case t.Named(name=name) if name in declarations.reps:
-            return tags_of(declarations.reps[name].carrier, declarations)
+            return tags_of(declarations.reps[name].carrier, declarations, like)
         case t.Named(name=name) if name in declarations.data:
-            fields = declarations.constructors(type).values()
             return [
                 True,
-                *(tag for part in fields for tag in tags_of(t.Product(part), declarations)),
+                *(
+                    tag
+                    for name, fields in declarations.constructors(type).items()
+                    for field, part in _beside(like, name, fields)
+                    for tag in tags_of(field, declarations, part)
+                ),
             ]
         case _:
             return [False] * len(declarations.layout(type))
@@ -592,7 +602,7 @@ def rebuild(
     """The Python value of `type` that these arrays make up, over `rank` axes, in which
     sequences of run-time length stand where they do in `like`, the traced value."""
     if isinstance(like, Sequence):
-        return _cut(like, arrays)
+        return _cut(like, arrays, type, declarations)
     match type:
         case t.Scalar() | t.Fin():
             return next(arrays)
@@ -614,16 +624,18 @@ def rebuild(
                 }
             )
         case t.Named() if rank:
-            return _rebuild_each(
-                type, [next(arrays) for _ in declarations.layout(type)], declarations, rank
-            )
+            own = [next(arrays) for _ in tags_of(type, declarations, like)]
+            return _rebuild_each(type, own, declarations, rank, like)
         case t.Named():
             tag = next(arrays)
             if not is_concrete(tag):
                 raise NotConcrete
             constructors = declarations.constructors(type)
             fields = {
-                name: tuple(rebuild(field, arrays, declarations) for field in field_types)
+                name: tuple(
+                    rebuild(field, arrays, declarations, like=part)
+                    for field, part in _beside(like, name, field_types)
+                )
                 for name, field_types in constructors.items()
             }
             chosen = list(constructors)[int(tag)]
@@ -632,25 +644,41 @@ def rebuild(
             raise Misfit("a value", t.show(type))
 
 
+def _beside(like: Value, name: str, fields: tuple[t.Type, ...]) -> Iterator[tuple[t.Type, Value]]:
+    """The fields of a constructor, each with that of `like`, if it has any."""
+    known = like.fields.get(name) if isinstance(like, Variant) else None
+    return zip(fields, (None,) * len(fields) if known is None else known, strict=True)
+
+
 def _rebuild_each(
-    type: t.Named, arrays: Listed[Array], declarations: Declarations, rank: int
+    type: t.Named, arrays: Listed[Array], declarations: Declarations, rank: int, like: Value
 ) -> Any:
     """An array of data, as a list, of lists for more than one axis. A payload that does
     not move, (), stays so."""
     if rank == 0:
-        return rebuild(type, iter(arrays), declarations)
+        return rebuild(type, iter(arrays), declarations, like=like)
+    if like is not None:
+        like = _less_an_axis(like)
     return [
         _rebuild_each(
             type,
             [array if isinstance(array, tuple) else array[k] for array in arrays],
             declarations,
             rank - 1,
+            like,
         )
         for k in range(arrays[0].shape[0])
     ]
 
 
-def _cut(like: Sequence, arrays: Iterator[Array]) -> Any:
+def _less_an_axis(like: Value) -> Value:
+    """The same with each sequence one axis further out."""
+    if isinstance(like, Wire):
+        return Wire(like.type.element()) if like.type.shape else like
+    return map_all(_less_an_axis, like) if holds_sequence(like) else None
+
+
+def _cut(like: Sequence, arrays: Iterator[Array], type: t.Type, declarations: Declarations) -> Any:
     """A sequence without its padding: an array, or a list of arrays where those in it
     differ in length. Inside a `jit` of the user's own its length is not known, and the
     padding stays."""
@@ -659,10 +687,24 @@ def _cut(like: Sequence, arrays: Iterator[Array]) -> Any:
     while isinstance(value, Sequence):
         lengths.append((value.axis, next(arrays)))
         value = value.elements
+    if isinstance(value, Variant):
+        if not all(is_concrete(length) for _, length in lengths):
+            raise NotConcrete
+        whole = rebuild(type, arrays, declarations, like=value)
+        return _trimmed(whole, [numpy.asarray(length) for _, length in lengths])
     array = next(arrays)
     if not all(is_concrete(length) for _, length in lengths):
         return array
     return _rows(array, [(axis, numpy.asarray(length)) for axis, length in lengths])
+
+
+def _trimmed(whole: list[Any], lengths: list[Array]) -> list[Any]:
+    """A list, of lists for several lengths, without its padding."""
+    first, *inside = lengths
+    return [
+        _trimmed(part, [length[k] for length in inside]) if inside else part
+        for k, part in enumerate(whole[: int(first)])
+    ]
 
 
 def _rows(array: Array, lengths: list[tuple[int, Array]]) -> Any:

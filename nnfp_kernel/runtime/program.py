@@ -443,7 +443,7 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
                 for item, part in zip(items, value, strict=True)
             )
             return parts if any(part is not None for part in parts) else None
-        case t.Array(element=element) if declarations.has_trees(element):
+        case t.Array(element=element) if declarations.one_by_one(element):
             return tuple(structure_of(element, part, declarations) for part in value)
         case t.Array() if not t.is_concrete(type):
             return match(type, value, declarations)
@@ -466,7 +466,7 @@ def smallest_structure(
         case t.Product(items=items):
             parts = tuple(smallest_structure(item, declarations, inside) for item in items)
             return parts if any(part is not None for part in parts) else None
-        case t.Array(element=element, length=length) if declarations.has_trees(element):
+        case t.Array(element=element, length=length) if declarations.one_by_one(element):
             one = smallest_structure(element, declarations, inside) if length.value else None
             return (one,) * (length.value or 0)
         case t.Array() if not t.is_concrete(type):
@@ -498,7 +498,7 @@ def shaped(type: t.Type, value: Any, arrays: Iterator[Array], declarations: Decl
                 shaped(item, part, arrays, declarations)
                 for item, part in zip(items, value, strict=True)
             )
-        case t.Array() if declarations.has_trees(type.element):
+        case t.Array() if declarations.one_by_one(type.element):
             return [shaped(type.element, part, arrays, declarations) for part in value]
         case t.Named(name=name) if name in declarations.data:
             fields = declarations.constructors(type)[value.constructor]
@@ -605,7 +605,7 @@ def _rebuilder(
         return lambda arrays: tuple(item(arrays) for item in items)
     try:
         wires = tracer.flatten(value, type)
-        tags = tags_of(type, declarations) if declarations.has_data(type) else []
+        tags = tags_of(type, declarations, value) if declarations.has_data(type) else []
         tags = tags if len(tags) == len(wires) else [False] * len(wires)
         made.extend(zip(wires, tags, strict=True))
     except NotFirstOrder as problem:

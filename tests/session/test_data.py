@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.runtime.data import DataValue
 
 TREES = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -409,3 +410,54 @@ def test_a_deep_tree_is_flattened_without_recursion(session: nnfp.Session) -> No
     for _ in range(20_000):
         chain = session.constructor("Node")(session.constructor("Leaf")(1.0), chain)
     assert sum(jax.tree.leaves(chain)) == 20_001
+
+
+# --- sequences in the fields of data ----------------------------------------------------------
+
+RUNS = """
+data Runs a = Empty | Runs [a] R
+make : R -> Runs R
+make x = if x > 2 then Empty else if x > 1 then Runs [x, 2 * x] x else Runs [log x] 5
+read = cata { Empty -> 0 ; Runs xs y -> sum xs * y }
+each : R[n] -> (Runs R)[n]
+each = map make
+some : [R] -> [Runs R]
+some = map make
+total : [R] -> R
+total = some >> map read >> sum
+joined : R[4] -> Runs R
+joined = fold (\\(m, x) -> case m of { Empty -> Runs [x] 1 ; Runs xs y -> Runs xs (y + sum xs) }) Empty
+squares : R -> Runs R
+squares = make >> mapData square
+digits : R -> R
+digits = make >> foldData (\\(s, x) -> 10 * s + x) 0
+mixed : R[3] -> (Runs R)[3]
+mixed xs = [Runs [xs ! 0] 1, Empty, make (xs ! 1)]
+"""
+
+
+def made_runs(x: float) -> DataValue:
+    if x > 2:
+        return nnfp.tree("Empty")
+    xs = [x, 2 * x] if x > 1 else [float(numpy.log(x))]
+    return DataValue("Runs", (numpy.array(xs), x if x > 1 else 5.0))
+
+
+def test_branches_may_give_data_with_sequences_of_several_lengths() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(RUNS)
+    xs = numpy.array([0.5, 1.5, 2.5])
+    expected = [made_runs(x) for x in xs]
+    for found in (made["each"](xs), made["some"](xs), made["make"](list(xs))):
+        assert list(found) == expected
+    assert made["mixed"](xs) == [nnfp.tree("(Runs [0.5] 1)"), nnfp.tree("Empty"), expected[1]]
+    assert made["joined"](numpy.array([2.0, 3.0, 4.0, 5.0])) == nnfp.tree("(Runs [2] 7)")
+    assert float(made["digits"](1.5)) == 18.0
+    squares = [made["squares"](x).fields[0].tolist() for x in xs[:2]]
+    assert squares == [[pytest.approx(numpy.log(0.5) ** 2)], [2.25, 9.0]]
+    # log is not looked at where it is not taken: 0 · ∞ is no number
+    value, pullback = made["total"].vjp({}, xs)
+    assert float(value) == pytest.approx(5 * numpy.log(0.5) + 3 * 1.5**2)
+    assert pullback(1.0)[1] == pytest.approx([5 / 0.5, 6 * 1.5, 0.0])
+    value, pullback = made["make"].vjp({}, 1.5)
+    assert float(pullback(value)[1]) == pytest.approx(1.5 + 2 * 3.0 + 1.5)
