@@ -352,6 +352,8 @@ def subgraphs(operation: Operation) -> tuple[Graph, ...]:
             return branches
         case Constant() | Call():
             return ()
+        case other:
+            raise AssertionError(f"no operation of a graph: {other}")
 
 
 class Elsewhere(Exception):

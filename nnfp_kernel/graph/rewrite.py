@@ -1,6 +1,7 @@
 """Rewriting: laws that change how a graph computes, never what.
 
-    vectorise   map (f >> g) = map f >> map g, and the map of a primitive is the
+    vectorise   what is made only for a branch is made in it (graph/branches.py); then
+                map (f >> g) = map f >> map g, and the map of a primitive is the
                 primitive over one more axis (graph/vectorise.py)
     optimise    that, choices in a batch resolved, and the laws of loops (graph/loops.py)
     tidy        only what makes it shorter to read: maps and loops stay
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .branches import within_branches
 from .graph import Graph, Map
 from .laws import LAWS, Fired, Law, Primitives, Simplifier
 from .loops import put_loop, put_tree_loop
@@ -32,7 +34,7 @@ def vectorise(primitives: Primitives, graph: Graph, fired: Fired | None = None) 
     """
     rebuild = Rebuild(primitives)
     rebuild.fired = fired
-    return rebuild.graph(graph)
+    return rebuild.graph(within_branches(graph))
 
 
 def optimise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:

@@ -30,6 +30,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from ..graph.branches import within_branches
 from ..graph.graph import (
     ArrayType,
     Builder,
@@ -84,7 +85,7 @@ def linearize(
         if flag and not wire.type.differentiable:
             raise ValueError(f"an input of type {wire.type} has no tangent")
     wanted = [wire.type.differentiable for wire in graph.outputs]
-    outputs, traced = _trace(builder, graph, inputs, active, wanted)
+    outputs, traced = _trace(builder, within_branches(graph), inputs, active, wanted)
     results = tuple(
         variable or Variable(wire.type)
         for variable, wire in zip(traced.outputs, graph.outputs, strict=True)

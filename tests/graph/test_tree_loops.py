@@ -111,9 +111,21 @@ def operands(graph: Graph, seed: int, places: Schedule) -> list[numpy.ndarray]:
     return [*places, *(random.normal(size=wire.type.shape) for wire in graph.inputs[4:])]
 
 
-sizes = st.tuples(st.integers(0, 4), st.integers(1, 3), st.integers(0, 4), st.integers(0, 4))
+# Length, width, first rows and final rows: a few, for each is compiled; the schedules vary.
+sizes = st.sampled_from(
+    [
+        (0, 1, 2, 2),
+        (1, 1, 0, 1),
+        (1, 3, 4, 2),
+        (2, 2, 3, 0),
+        (3, 1, 4, 4),
+        (3, 3, 1, 2),
+        (4, 2, 4, 1),
+    ]
+)
 
 
+@settings(max_examples=25)
 @given(sizes, st.booleans(), st.integers(0, 1 << 30))
 def test_it_is_what_it_says_row_by_row(shape, reverse, seed):
     length, width, first, finals = shape
@@ -126,7 +138,7 @@ def test_it_is_what_it_says_row_by_row(shape, reverse, seed):
             assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12)
 @given(sizes, st.booleans(), st.integers(0, 1 << 30))
 def test_its_gradient_is_that_of_the_lowered_program(shape, reverse, seed):
     graph = tree_graph(*shape, reverse)
@@ -148,7 +160,7 @@ def test_its_gradient_is_that_of_the_lowered_program(shape, reverse, seed):
             assert_allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8)
 @given(sizes, st.integers(0, 1 << 30))
 def test_the_adjoint_of_a_tree_recurrence(shape, seed):
     """<L u, v> = <u, L† v>, and L†† = L, of the recurrence by itself."""

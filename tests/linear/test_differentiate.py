@@ -394,7 +394,7 @@ def test_an_unknown_operation_is_an_explicit_failure() -> None:
     graph = Graph((x,), (node,), (y,))
     builder = Builder(PRIMITIVES)
     outer = builder.input(R())
-    with pytest.raises(AssertionError, match="no derivative"):
+    with pytest.raises(AssertionError, match="no operation of a graph"):
         linearize(builder, graph, [outer], [True])
     with pytest.raises(AssertionError, match="no derivative"):
         differentiate.reach(graph, [True])

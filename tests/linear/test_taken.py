@@ -110,3 +110,59 @@ def test_what_is_used_elsewhere_keeps_its_derivative(session: Session) -> None:
     for x, wanted in ((0.5, 2.0), (2.0, 1.0)):
         _, pullback = session["both"].vjp({}, x)
         assert float(pullback(1.0)[1]) == pytest.approx(wanted)
+
+
+IF = r"""
+shared x = if x > 0 then y else 0
+  where y = sqrt x
+bound x = let y = sqrt x in if x > 0 then y else x
+chained x = let y = log x in let z = y * 2 in if x > 0 then (if x > 1 then z else y) else x
+guards x = let y = sqrt x in if x > 4 then y * 2 else if x > 1 then y else x
+summed x = let y = sum (map (\k -> k * sqrt x) [1, 2, 3]) in if x > 0 then y else x
+whole x = let y = logdet [[x, 0], [0, 1]] in if x > 0 then y else x
+data Which = Root | Same
+by_case w x = let y = sqrt x in case w of { Root -> y ; Same -> x }
+mapped : R[2] -> R[2]
+mapped = map (\x -> let y = sqrt x in if x > 0 then y else x)
+folded : R[2] -> R
+folded = fold (\(a, x) -> let y = sqrt x in if x > 0 then a + y else a + x) 0
+"""
+
+
+@pytest.fixture(scope="module")
+def branching() -> Session:
+    made = Session(precision=64)
+    made.run(IF)
+    return made
+
+
+@pytest.mark.parametrize("name", ["shared", "bound", "chained", "guards", "summed", "whole"])
+def test_what_is_bound_outside_an_if_counts_only_in_the_branch_that_is_taken(
+    branching: Session, name: str
+) -> None:
+    function = branching[name]
+    for x in (-1.0, 0.5, 2.0, 9.0):
+        expected = float(slope(function, x, 1.0))
+        assert float(branching.evaluate(f"grad {name} ({x})")) == pytest.approx(expected, rel=1e-6)
+        assert float(function.jvp(({}, x), ({}, 1.0))[1]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_is_bound_outside_an_if_in_a_loop_or_a_map(branching: Session) -> None:
+    for name in ("mapped", "folded"):
+        function = branching[name]
+
+        def gradient(x: Any, function: Any = function) -> Any:
+            value, pullback = function.vjp({}, x)
+            return pullback(jax.numpy.ones_like(value))[1]
+
+        points = numpy.array([[-1.0, 4.0], [4.0, -1.0]])
+        expected = numpy.where(points < 0, 1, 0.25)
+        assert gradient(points[0]) == pytest.approx(expected[0])
+        assert jax.vmap(gradient)(points) == pytest.approx(expected)
+
+
+def test_what_is_bound_outside_a_case_counts_only_in_the_branch_that_is_taken(
+    branching: Session,
+) -> None:
+    assert float(branching.evaluate("grad (by_case Same) (-1)")) == 1.0
+    assert float(branching.evaluate("grad (by_case Root) 4")) == 0.25
