@@ -10,8 +10,8 @@ from typing import ClassVar
 from . import number_mistakes, type_mistakes
 from .constraints import Class, Constraint, array, is_rigid
 from .diagnostics import Diagnostic, Label
-from .sizes import ONE, Size, as_size, at_least, constant
-from .solve import Clash, Mistake, Solver
+from .sizes import ONE, Size, SizeVariable, as_size, at_least, constant
+from .solve import Clash, Mistake, OpenArrow, Solver
 from .source import Span
 from .telling import came
 from .types import (
@@ -26,6 +26,7 @@ from .types import (
     Scalar,
     Type,
     TypeVariable,
+    Weights,
 )
 
 
@@ -51,8 +52,40 @@ class Flatten(Constraint):
         return f"{show(self.flat)} = flatten {show(self.type)}"
 
 
+class Laid(Constraint):
+    """Of spaces of which the entries are counted: it waits for the types of weights, too,
+    and ties to them what follows from them."""
+
+    def variables(self, solver: Solver) -> Iterator[TypeVariable | SizeVariable | OpenArrow]:
+        yield from super().variables(solver)
+        for type_ in self._learned(solver):
+            yield from solver.variables(type_)
+
+    def blockers(self, solver: Solver) -> Iterator[int]:
+        yield from super().blockers(solver)
+        for type_ in self._learned(solver):
+            tail = solver.spine(type_)[1]
+            if isinstance(tail, TypeVariable):
+                yield tail.identity
+
+    def _learned(self, solver: Solver) -> Iterator[Type]:
+        """The types of the weights whose spaces these are."""
+        pending = [part for part in self.parts() if not isinstance(part, Size)]
+        while pending:
+            _, tail = carried(solver, pending.pop())
+            match tail:
+                case Product(items):
+                    pending += items
+                case Linear(domain, codomain):
+                    pending += [domain, codomain]
+                case Scalar() | Named() | Weights():
+                    pass
+                case _:
+                    yield tail
+
+
 @dataclass(kw_only=True, eq=False)
-class MatrixOf(Constraint):
+class MatrixOf(Laid):
     """`result` has the axes of `codomain`, then those of `domain`; a product counts as
     one axis, in which its parts lie end to end.
 
@@ -72,20 +105,10 @@ class MatrixOf(Constraint):
             return False
         scalar = R if self.real else field_of(*(each for each in kinds if each is not None))
         rows, columns = (
-            self._axes(solver, type_, scalar == R) for type_ in (self.codomain, self.domain)
+            axes_of(solver, type_, scalar == R) for type_ in (self.codomain, self.domain)
         )
         self.unify(solver, array(scalar, [*rows, *columns]), self.result)
         return True
-
-    def _axes(self, solver: Solver, type_: Type, pairs: bool) -> list[Size]:
-        """The axes a space counts as; `pairs`: a complex number counts as two real ones."""
-        axes, tail = carried(solver, type_)
-        if isinstance(tail, Product):
-            total = as_size(0)
-            for item in tail.items:
-                total = total + product_of(self._axes(solver, item, pairs))
-            return [product_of(list(axes)) * total]
-        return [product_of(list(axes)) * 2] if pairs and tail == C else list(axes)
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
         name = "realMatrix" if self.real else "matrix"
@@ -93,7 +116,7 @@ class MatrixOf(Constraint):
 
 
 @dataclass(kw_only=True, eq=False)
-class FieldOf(Constraint):
+class FieldOf(Laid):
     """`field` is C for a complex space, else R."""
 
     type: Type
@@ -111,12 +134,49 @@ class FieldOf(Constraint):
         return f"{show(self.field)} = scalar {show(self.type)}"
 
 
+@dataclass(kw_only=True, eq=False)
+class EntriesOf(Laid):
+    """`line` has one entry for each of `type`, as rows of a matrix have: of R, or complex."""
+
+    type: Type
+    line: Type
+    scalar: Type = R
+    kind: ClassVar[str] = "matrix"
+
+    def attempt(self, solver: Solver) -> bool:
+        kinds = kinds_of(solver, self.type)
+        if kinds is None:
+            return False
+        axes = axes_of(solver, self.type, field_of(kinds) == R)
+        self.unify(solver, array(self.scalar, [product_of(axes)]), self.line)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        name = "entries" if self.scalar == R else "complexEntries"
+        return f"{show(self.line)} = {name} {show(self.type)}"
+
+
+def axes_of(solver: Solver, type_: Type, pairs: bool) -> list[Size]:
+    """The axes a space counts as in a matrix; `pairs`: a complex number counts as two real
+    ones, in one axis. What is laid end to end, a product or weights, is one axis, too."""
+    axes, tail = carried(solver, type_)
+    if isinstance(tail, Product):
+        total = as_size(0)
+        for item in tail.items:
+            total = total + product_of(axes_of(solver, item, pairs))
+        return [product_of(list(axes)) * total]
+    return [product_of(list(axes)) * 2] if pairs and tail == C else list(axes)
+
+
 def carried(solver: Solver, type_: Type) -> tuple[list[Size], Type]:
-    """The axes of a type and what is under them, inside of representations too."""
+    """The axes of a type and what is under them, inside of representations too; weights are
+    the product of all of them."""
     axes, tail = solver.spine(type_)
     while isinstance(tail, Named) and tail.name in solver.carriers:
         more, tail = solver.spine(solver.carriers[tail.name])
         axes = [*axes, *more]
+    if isinstance(tail, Weights) and (every := solver.weights_of(tail.name)) is not None:
+        tail = Product(tuple(every))
     return list(axes), tail
 
 
@@ -127,7 +187,7 @@ def kinds_of(solver: Solver, type_: Type) -> frozenset[Type] | None:
         parts = [kinds_of(solver, item) for item in tail.items]
         known = [each for each in parts if each is not None]
         return frozenset().union(*known) if len(known) == len(parts) else None
-    if solver.is_open(tail) or is_rigid(tail):
+    if solver.is_open(tail) or is_rigid(tail) or isinstance(tail, Weights):
         return None
     return frozenset((C if tail == C else R,))
 

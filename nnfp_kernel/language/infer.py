@@ -60,6 +60,7 @@ from .types import (
     substitute,
 )
 from .uses import label_occurrences, uses_of
+from .weighing import weights_of
 
 _RESTARTS = 12  # mistakes after which a session is not done again from the start
 
@@ -186,6 +187,7 @@ class _Session:
             self.solver.parametric[name] = len(data.parameters)
             if data.base_of:
                 self.solver.bases[name] = data.base_of
+        self.solver.weights_of = self._weights_of
         self.entries: dict[str, Entry] = {}
         self.done: dict[str, Elaborated] = {}
         self.taken: dict[str, list[Constraint]] = {}  # defaults, by definition
@@ -273,6 +275,12 @@ class _Session:
                     own = substitute(known, inner.instance.types, inner.instance.sizes)
                     return own if count is None else Array(own, count)
         return None
+
+    def _weights_of(self, name: str) -> Sequence[Type] | None:
+        """The types of all weights that a definition reaches, as far as they are known."""
+        bodies = {name: done.body for name, done in self.done.items()}
+        entries = {**self.library.entries, **self.entries}
+        return weights_of(self.solver, name, entries, bodies, self.library.definitions)
 
     # --- the whole -------------------------------------------------------------------------
 

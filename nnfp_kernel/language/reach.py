@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from . import typed as p
 from . import types as t
@@ -36,6 +36,29 @@ class ReachedWeight:
     users: tuple[str, ...] = ()
 
 
+class Reaching(Protocol):
+    """A definition, as far as it matters here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def learns(self) -> bool: ...
+    @property
+    def holes(self) -> tuple[p.HoleSpec, ...]: ...
+    @property
+    def body(self) -> p.Expression: ...
+    @property
+    def span(self) -> Span: ...
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """What is known so far of the types and sizes of a tree that is not finished."""
+
+    type: Callable[[t.Type], t.Type] = lambda type: type
+    size: Callable[[Size], Size] = lambda size: size
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where the walk stands; the same three things as the tracer's `Scope`."""
@@ -47,14 +70,17 @@ class _Place:
     sizes: Mapping[SizeVariable, Size]
 
 
-def reached(definitions: Mapping[str, p.Definition], name: str) -> tuple[ReachedWeight, ...]:
-    """All weights that the definition `name` reaches, in the order they are met.
+def reached(
+    definitions: Mapping[str, Reaching], name: str, so_far: Unsettled | None = None
+) -> tuple[ReachedWeight, ...]:
+    """All weights that the definition `name` reaches, in the order they are met; during
+    inference with what is known `so_far`.
 
     A family without an occurrence has none of its own sizes: its variables stay open.
     Raises NnfpError where two different weights have one path.
     """
     found: dict[WeightPath, ReachedWeight] = {}
-    walk = _Walk(definitions, found)
+    walk = _Walk(definitions, found, so_far or Unsettled())
     walk.definition(definitions[name], _Place((), (name,), (), {}, {}), name)
     return tuple(found.values())
 
@@ -62,14 +88,16 @@ def reached(definitions: Mapping[str, p.Definition], name: str) -> tuple[Reached
 class _Walk:
     def __init__(
         self,
-        definitions: Mapping[str, p.Definition],
+        definitions: Mapping[str, Reaching],
         found: dict[WeightPath, ReachedWeight],
+        so_far: Unsettled,
     ) -> None:
+        self.so_far = so_far
         self.definitions = definitions
         self.found = found
         self.entered: dict[WeightPath, tuple[str, Span]] = {}
 
-    def definition(self, definition: p.Definition, place: _Place, user: str) -> None:
+    def definition(self, definition: Reaching, place: _Place, user: str) -> None:
         if not definition.learns:
             return
         before = self.entered.get(place.path)
@@ -84,7 +112,7 @@ class _Walk:
             path = (*place.path, hole.name)
             if path in self.found or path in self.entered:
                 self._clash(path, hole.span, self.found[path].span or hole.span)
-            type = t.substitute(hole.type, place.types, place.sizes)
+            type = t.substitute(self.so_far.type(hole.type), place.types, place.sizes)
             stacked = tuple(_number(size) for size in place.stacked)
             for count in reversed(place.stacked):
                 type = t.Array(type, count)
@@ -109,7 +137,7 @@ class _Walk:
                 case p.Fresh(expression=inner, label=label):
                     self._under(inner, label, place, user, pending)
                 case p.Stack(count=count, expression=inner, label=label):
-                    deeper = (*place.stacked, count.substitute(place.sizes))
+                    deeper = (*place.stacked, self.so_far.size(count).substitute(place.sizes))
                     self._under(inner, label, replace(place, stacked=deeper), user, pending)
                 case p.Open():
                     pass  # its weights are an argument
@@ -134,11 +162,12 @@ class _Walk:
     def _enter(self, node: p.Global, inner: _Place, outer: _Place, user: str) -> None:
         definition = self.definitions[node.name]
         types = {
-            variable: t.substitute(type, outer.types, outer.sizes)
+            variable: t.substitute(self.so_far.type(type), outer.types, outer.sizes)
             for variable, type in node.instance.types.items()
         }
         sizes = {
-            variable: size.substitute(outer.sizes) for variable, size in node.instance.sizes.items()
+            variable: self.so_far.size(size).substitute(outer.sizes)
+            for variable, size in node.instance.sizes.items()
         }
         self.definition(definition, replace(inner, types=types, sizes=sizes), user)
 
@@ -201,4 +230,4 @@ def _number(size: Size) -> int:
     return -1 if value is None else value  # an open size; asking for the weight is the error
 
 
-__all__ = ["ReachedWeight", "WeightPath", "reached", "size_open"]
+__all__ = ["ReachedWeight", "Reaching", "Unsettled", "WeightPath", "reached", "size_open"]

@@ -16,6 +16,7 @@ After `where`, separated by commas:
     c = matmul a b    vectors and matrices, as `@`
     b = flatten a     all entries in one axis
     b = reshape a     the axes of the brackets, as many entries
+    b = entries a     as many numbers as a matrix of maps a -o a has rows; `complexEntries`
     m = matrix a b    the axes of b, then those of a; `realMatrix`: of R in any case
     c = scalar a      C for a complex space, else R
     b = inverse a     the other way: of a linear map, or of a matrix
@@ -41,7 +42,17 @@ from typing import Protocol
 
 from . import syntax
 from .constraints import Class, Constraint
-from .counting import FieldOf, Flatten, Index, InverseOf, MatrixOf, Reshape, SizeAtLeast, SizeLeast
+from .counting import (
+    EntriesOf,
+    FieldOf,
+    Flatten,
+    Index,
+    InverseOf,
+    MatrixOf,
+    Reshape,
+    SizeAtLeast,
+    SizeLeast,
+)
 from .declarations import Declarations, Reader, rigid_reader
 from .functors import Layer, Payload
 from .lifting import Lift, MatMul, SameAxes
@@ -133,6 +144,9 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
                 domain=named(domain), codomain=named(codomain), result=named(result),
                 real=word == "realMatrix",
             )  # fmt: skip
+        case [result, "=", "entries" | "complexEntries" as word, operand]:
+            scalar = R if word == "entries" else C
+            return EntriesOf(type=named(operand), line=named(result), scalar=scalar)
         case [result, "=", "scalar", operand]:
             return FieldOf(type=named(operand), field=named(result))
         case [result, "=", "inverse", operand]:

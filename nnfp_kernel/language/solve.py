@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
@@ -161,6 +161,8 @@ class Solver:
         self._arrays: tuple[Array | Fin, Array | Fin] | None = None  # whose sizes are unified
         self.carriers: dict[str, Type] = {}  # of representations
         self.bases: dict[str, str] = {}  # base functors, with the data types they are of
+        # The types of all weights of a definition; None while it is not known.
+        self.weights_of: Callable[[str], Sequence[Type] | None] = lambda _name: None
         self.parametric: dict[str, int] = {}  # data types, with their number of parameters
         self.literals: dict[int, tuple[Origin, float | int]] = {}
         self.literals_settled: dict[int, Origin] = {}  # where it was told what a number is

@@ -329,13 +329,22 @@ def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear.without_trees()
     made = structure.matrix(context.builder, linear.linear_map)
     _require_complex_linear(context, linear, made, "matrix")
-    return made
+    return _as_typed(context, made, use.result(1))
+
+
+def _as_typed(context: Tracer, matrix: Wire, type: t.Type) -> Wire:
+    """A single array is a matrix's axes, a product or weights one axis, if of one array only."""
+    (array,) = context.layout(type)
+    if array.shape == matrix.type.shape:
+        return matrix
+    return context.builder.emit("reshape", matrix, shape=array.shape)
 
 
 def _real_matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
-    return structure.matrix(context.builder, linear.linear_map, real=True)
+    made = structure.matrix(context.builder, linear.linear_map, real=True)
+    return _as_typed(context, made, use.result(1))
 
 
 def _require_complex_linear(context: Tracer, linear: LinearValue, made: Wire, what: str) -> None:
@@ -592,7 +601,7 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "eigenvalues", "(a -o a) -> b where c = flatten a, b = reals c", 1, _eigenvalues,
+        "eigenvalues", "(a -o a) -> b where b = entries a", 1, _eigenvalues,
         doc="The eigenvalues of a linear map that is known to be its own adjoint, from the "
         "least: a diagonal, `l >> adjoint l`, sums of such, `hessian f x`.",
         latex=r"\lambda({0})",
