@@ -136,6 +136,9 @@ class Operators(References):
         node = self.expression(first, left_type, scope, said)
         for part in reversed(chain):
             right_type: Type = wanted if maps else solver.fresh("b", self.place(part.right.span))
+            before = solver.resolve(left_type)
+            if isinstance(before, Linear) and part.operator in "+-":
+                right_type = before  # a linear map is added to one: `l + id`
             said = f"the right operand of `{part.operator}`"
             right = self.expression(part.right, right_type, scope, said)
             result = wanted if part is tree or maps else solver.fresh("c", self.place(part.span))

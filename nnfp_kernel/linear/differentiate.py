@@ -149,7 +149,7 @@ def reach(graph: Graph, active: Sequence[bool]) -> tuple[bool, ...]:
     live = {wire for wire, flag in zip(graph.inputs, active, strict=True) if flag}
     for node in graph.nodes:
         if not live.isdisjoint(node.inputs):
-            flags = _node_reach(node, [wire in live for wire in node.inputs])
+            flags = node_reach(node, [wire in live for wire in node.inputs])
             live.update(
                 wire
                 for wire, flag in zip(node.outputs, flags, strict=True)
@@ -158,7 +158,7 @@ def reach(graph: Graph, active: Sequence[bool]) -> tuple[bool, ...]:
     return tuple(wire in live for wire in graph.outputs)
 
 
-def _node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
+def node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
     match node.operation:
         case Constant():
             return (False,)

@@ -22,6 +22,7 @@ from ..graph.graph import (
     While,
     Wire,
 )
+from .differentiate import node_reach
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,18 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
         case Loop(body=body, shared=shared, carried=carried):
             given = list(flags[: len(body.inputs)])
             state = slice(shared, shared + carried)
+            reached = node_reach(node, flags)
             for k in range(*state.indices(len(given))):
-                if not given[k] and _is_zero(graph, node.inputs[k]):
+                if reached[k - shared] and not given[k] and _is_zero(graph, node.inputs[k]):
                     given[k] = True  # zero is linear too
             answers = _outputs(body, given)
             if answers[:carried] != given[state]:
                 raise Nonlinear(node)
             return answers
         case While(condition=condition, body=body, shared=shared):
-            pairs = zip(flags[shared:], node.inputs[shared:], strict=True)
-            moving = [linear or _is_zero(graph, wire) for linear, wire in pairs]
+            reached = node_reach(node, flags)[1:]
+            triples = zip(flags[shared:], reached, node.inputs[shared:], strict=True)
+            moving = [linear or (on and _is_zero(graph, wire)) for linear, on, wire in triples]
             inner = [*flags[:shared], False, *moving]
             if _outputs(condition, inner)[0] or _outputs(body, inner) != moving:
                 raise Nonlinear(node)

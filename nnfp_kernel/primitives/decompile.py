@@ -17,7 +17,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..graph.graph import Call, Choose, Constant, Graph, Loop, Map, Node, TreeLoop, While, Wire
+from ..graph.graph import (
+    Call,
+    Choose,
+    Constant,
+    Fixpoint,
+    Graph,
+    Loop,
+    Map,
+    Node,
+    TreeLoop,
+    While,
+    Wire,
+)
 from ..language import syntax as s
 from ..language.layout import KEYWORDS
 from .spelling import (
@@ -32,8 +44,10 @@ from .spelling import (
     spell,
     term,
     whole,
+    zeros,
 )
 
+MOST_STEPS = 100_000  # of a `fixpoint` without brackets
 DEEPEST = 10  # operations inside each other in one expression
 _PLAIN = re.compile(r"[a-z][A-Za-z0-9_]*\Z")
 _COSTLY = {
@@ -68,7 +82,17 @@ class Block:
         self.bindings.append(s.Binding(pattern, (), body))
 
     def around(self, body: s.Expression) -> s.Expression:
-        return s.Let(tuple(self.bindings), body) if self.bindings else body
+        """`let … in body`, with the bindings that are used."""
+        used, kept = _names(body), []
+        for binding in reversed(self.bindings):
+            if not used.isdisjoint(_names(binding.pattern)):
+                kept.append(binding)
+                used |= _names(binding.body)
+        return s.Let(tuple(reversed(kept)), body) if kept else body
+
+
+def _names(tree: s.Tree) -> set[str]:
+    return {each.name for each in s.walk(tree) if isinstance(each, s.Name | s.PatternName)}
 
 
 def names_of(wires: Iterable[str]) -> Names:
@@ -147,9 +171,12 @@ class _Writer:
                 return self._choose(node, choose)
             case While() as loop:
                 return self._while(node, loop)
-            case _:
-                forest = isinstance(node.operation, TreeLoop)
-                raise Unspeakable("a loop over a forest" if forest else "an equation to be solved")
+            case Fixpoint() as fixpoint:
+                return self._fixpoint(node, fixpoint)
+            case TreeLoop():
+                raise Unspeakable("a loop over a forest")
+            case other:
+                raise AssertionError(f"no words for {other}")
 
     def _body(
         self,
@@ -188,7 +215,8 @@ class _Writer:
                 given.append((own, same))
                 continue
             name = self._name(own, "x")
-            given.append((own, term(s.Name(name), own.type, below=outside.below)))
+            known = term(s.Name(name), own.type, below=outside.below, untyped=True)
+            given.append((own, known))
             if pattern is None or zipped is None:
                 pattern, zipped = s.PatternName(name), whole(outside)
             else:
@@ -234,12 +262,21 @@ class _Writer:
 
     def _loop(self, node: Node, loop: Loop) -> Sequence[Term | None]:
         first, last = loop.shared, loop.shared + loop.carried
-        given = self._captured(node.inputs[:first], loop.body.inputs[:first])
+        shared, initial, along, rounds = loop.operands(node.inputs)
+        given = self._captured(shared, loop.body.inputs[:first])
         states = loop.body.inputs[first:last]
         names = self._parameters(states, "s")
-        given += [(w, term(s.Name(name), w.type)) for w, name in zip(states, names, strict=True)]
-        pattern, zipped, own = self._sequence(node.inputs[last:], loop.body.inputs[last:])
+        given += [(w, _local(name, w)) for w, name in zip(states, names, strict=True)]
+        pattern, zipped, own = self._sequence(along, loop.body.inputs[last:])
         state: s.PatternTree = _pattern(names)
+        if loop.counted:
+            number = self.names.fresh("i")
+            there = among_rounds(s.Name(number), self.terms[rounds[0]])
+            numbered = s.PatternName(number), sized("iota", loop.length)
+            pattern, zipped = numbered if zipped is None else (
+                s.PatternTuple((pattern, numbered[0])),
+                apply("zip", s.Tuple((zipped, numbered[1]))),
+            )  # fmt: skip
         outputs = loop.carried < len(node.outputs)
         finals = [wire for wire in node.outputs[: loop.carried] if self.uses[wire]]
 
@@ -249,8 +286,10 @@ class _Writer:
                 return after
             return s.Tuple((after, _paired(terms[loop.carried :])))
 
-        body = self._body(loop.body, node.inputs, [*given, *own], give)
-        start = _tuple([whole(self.terms[wire]) for wire in node.inputs[first:last]])
+        body = self._body(loop.body, node.inputs[: len(loop.body.inputs)], [*given, *own], give)
+        if loop.counted:
+            body = self._while_there(loop, there, names, body)
+        start = _tuple([whole(self.terms[wire]) for wire in initial])
         count = self.names
         if zipped is None and not outputs:
             tree = apply(sized("iterate", loop.length), s.Lambda((state,), body), start)
@@ -287,6 +326,14 @@ class _Writer:
             *self._unzipped(stacks, s.Name(name), False),
         ]
 
+    def _while_there(
+        self, loop: Loop, there: s.Expression, names: Sequence[str], body: s.Expression
+    ) -> s.Expression:
+        """The step where it is made; the others leave the state, and zeros."""
+        kept = _tuple(list(map(s.Name, names)))
+        rest = [zeros(wire.type) for wire in loop.body.outputs[loop.carried :]]
+        return s.If(there, body, s.Tuple((kept, _paired(rest))) if rest else kept)
+
     def _states(self, wires: Sequence[Wire], tree: s.Expression) -> list[Term]:
         """The parts of a value that is a tuple of arrays."""
         if len(wires) == 1:
@@ -297,25 +344,68 @@ class _Writer:
 
     def _while(self, node: Node, loop: While) -> Sequence[Term | None]:
         shared, states = loop.shared, loop.body.inputs[loop.shared + 1 :]
-        if self.uses[node.outputs[0]] or any(
-            loop.body.inputs[shared] in each.inputs for each in loop.body.nodes
-        ):
-            raise Unspeakable("a loop that counts its rounds")
+        numbers = (loop.body.inputs[shared], loop.condition.inputs[shared])
+        # The rounds are part of the state where something asks for their number.
+        numbered = bool(self.uses[node.outputs[0]]) or any(
+            not set(numbers).isdisjoint(each.inputs) and each.outputs[0].type.kind != "Key"
+            for graph in (loop.condition, loop.body)
+            for each in graph.nodes
+        )
         names = self._parameters(states, "s")
+        count = self.names.fresh("n") if numbered else ""
+        front = [count] if numbered else []
         functions = []
         for graph in (loop.condition, loop.body):
             given = self._captured(node.inputs[:shared], graph.inputs[:shared])
-            own = graph.inputs[shared + 1 :]
-            given += [(w, term(s.Name(name), w.type)) for w, name in zip(own, names, strict=True)]
-            given.append((graph.inputs[shared], None))
-            outer = (*node.inputs[:shared], graph.inputs[shared], *node.inputs[shared:])
+            number, *own = graph.inputs[shared:]
+            given += [(w, _local(name, w)) for w, name in zip(own, names, strict=True)]
+            given.append((number, term(s.Name(count), number.type) if numbered else None))
+            outer = (*node.inputs[:shared], number, *node.inputs[shared:])
+            more = [s.Binary("+", s.Name(count), s.Number(1))] if numbered else []
+            more = more if graph is loop.body else []
             body = self._body(
-                graph, outer, given, lambda terms: _tuple([whole(each) for each in terms])
-            )
-            functions.append(s.Lambda((_pattern(names),), body))
-        start = _tuple([whole(self.terms[wire]) for wire in node.inputs[shared:]])
+                graph, outer, given,
+                lambda terms, more=more: _tuple([*more, *(whole(each) for each in terms)]),
+            )  # fmt: skip
+            functions.append(s.Lambda((_pattern([*front, *names]),), body))
+        start = [whole(self.terms[wire]) for wire in node.inputs[shared:]]
+        none = s.Ascription(s.Number(0), s.TypeName("Int"))
         name = s.Name("while") if loop.most is None else sized("while", loop.most)
-        return [None, *self._states(node.outputs[1:], apply(name, *functions, start))]
+        tree = apply(name, *functions, _tuple([none, *start] if numbered else start))
+        if numbered:
+            return self._states(node.outputs, tree)
+        return [None, *self._states(node.outputs[1:], tree)]
+
+    def _fixpoint(self, node: Node, fixpoint: Fixpoint) -> Sequence[Term | None]:
+        shared, states = fixpoint.shared, fixpoint.body.inputs[fixpoint.shared :]
+        *found, _ = node.outputs
+        names = self._parameters(states, "s")
+        given = self._captured(node.inputs[:shared], fixpoint.body.inputs[:shared])
+        given += [(w, _local(name, w)) for w, name in zip(states, names, strict=True)]
+        body, sides = fixpoint.body, None
+        if fixpoint.linear:
+            sides = _equation(body, shared)
+            if sides is None:
+                raise Unspeakable("an equation that is not written as one")
+            body = _for(body, sides[0])
+        tree = self._body(
+            body, node.inputs, given, lambda terms: _tuple([whole(each) for each in terms])
+        )
+        if sides is None:
+            most = s.Name("fixpoint") if fixpoint.most == MOST_STEPS else sized(
+                "fixpoint", fixpoint.most
+            )  # fmt: skip
+            start = _tuple([whole(self.terms[wire]) for wire in node.inputs[shared:]])
+            made = apply(most, s.Lambda((_pattern(names),), tree), start)
+            return [*self._states(found, made), None]
+        place = dict(zip(body.inputs, node.inputs, strict=True))
+        image = _tuple([whole(self.terms[place[wire]]) for wire in sides[1]])
+        function = lambda_(names, tree) if len(names) == 1 else s.Lambda((_pattern(names),), tree)
+        solver = apply("solve")
+        if fixpoint.tolerance:
+            solver = apply("solveWithin", number(fixpoint.tolerance))
+        made = apply(solver, apply("section", function), image)
+        return [*self._states(found, made), None]
 
     def _choose(self, node: Node, choose: Choose) -> Sequence[Term]:
         selector, *operands = node.inputs
@@ -340,14 +430,66 @@ class _Writer:
         return self._states(node.outputs, tree)
 
 
+def _local(name: str, wire: Wire) -> Term:
+    """A parameter of a function in the text."""
+    return term(s.Name(name), wire.type, untyped=True)
+
+
+def _equation(body: Graph, shared: int) -> tuple[tuple[Wire, ...], tuple[Wire, ...]] | None:
+    """Of the body v ↦ v + u - L v of an equation L v = u what L v is, and u, which does not
+    move; None of a body that is another."""
+    made = {wire: node for node in body.nodes for wire in node.outputs}
+
+    def operands(wire: Wire, name: str) -> tuple[Wire, ...] | None:
+        match made.get(wire):
+            case Node(operation=Call(primitive, _), inputs=inputs) if primitive.name == name:
+                return inputs
+        return None
+
+    images, given = [], []
+    for wire, state in zip(body.outputs, body.inputs[shared:], strict=True):
+        difference = operands(wire, "subtract")
+        total = None if difference is None else operands(difference[0], "add")
+        if difference is None or total is None or state not in total:
+            return None
+        (u,) = [each for each in total if each is not state] or (state,)
+        if u not in body.inputs[:shared]:
+            return None
+        images.append(difference[1])
+        given.append(u)
+    return tuple(images), tuple(given)
+
+
+def _for(graph: Graph, outputs: tuple[Wire, ...]) -> Graph:
+    """The graph with other outputs, and the nodes that these take."""
+    needed, kept = set(outputs), []
+    for node in reversed(graph.nodes):
+        if not needed.isdisjoint(node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+    return Graph(graph.inputs, tuple(reversed(kept)), outputs)
+
+
+def among_rounds(number: s.Expression, rounds: Term) -> s.Expression:
+    """Whether a step is among those that are made."""
+    return s.Binary("<", apply("toReal", number), apply("toReal", rounds.tree))
+
+
 def _uses(graph: Graph, late: set[Wire]) -> Counter[Wire]:
     """How often each wire is needed. What is written under another binder counts twice; so
     does what costs something and need be done once only for all late inputs."""
     uses: Counter[Wire] = Counter(graph.outputs)
     for node in graph.nodes:
         uses.update(node.inputs)
+        if isinstance(node.operation, Loop) and node.operation.counted:
+            uses[node.inputs[-1]] += 1
         match node.operation:
-            case Map(shared=shared) | Loop(shared=shared) | While(shared=shared):
+            case (
+                Map(shared=shared)
+                | Loop(shared=shared)
+                | While(shared=shared)
+                | Fixpoint(shared=shared)
+            ):
                 uses.update((*node.inputs[:shared], *node.inputs[:shared]))
             case Choose(branches=branches):
                 uses.update(node.inputs if len(branches) > 2 else node.inputs[1:])

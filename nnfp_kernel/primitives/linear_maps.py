@@ -7,9 +7,8 @@ that is done with the map afterwards is done with its structure (linear/maps.py)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-from ..graph.graph import Graph, Wire
+from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import vectorise
 from ..graph.sequences import resized, settled, unfilled
 from ..graph.trace import Occurrence, Tracer
@@ -155,16 +154,27 @@ class Promised(LinearValue):
     ) -> None:
         given = {
             "context": context, "domain": domain, "codomain": codomain, "source": None,
-            "target": None, "function": function, "checked": checked,
+            "target": None, "function": function, "checked": checked, "made": {},
         }  # fmt: skip
         self.__dict__.update(given, origin=context.builder.origin)
 
     function: Value
     checked: bool  # whether linearity is to be proved where it is used
     origin: Span | None
+    made: dict[Builder, maps.LinearMap]  # the map, by the graph that it was made in
 
-    @cached_property
+    @property
     def linear_map(self) -> maps.LinearMap:
+        """Made once in a graph, and again in one that cannot see it."""
+        here: Builder | None = self.context.builder
+        while here is not None and here not in self.made:
+            here = here.parent
+        if here is None:
+            here = self.context.builder
+            self.made[here] = self._linear_map()
+        return self.made[here]
+
+    def _linear_map(self) -> maps.LinearMap:
         # The derivative of a linear map is itself, at any point: at zero.
         context = self.context
         zero = context.rebuild(

@@ -40,6 +40,7 @@ class Term:
     depth: int = 0
     heavy: bool = False  # worth doing once only
     below: int | None = None  # an Int known to be a Fin of this size
+    untyped: bool = False  # a name whose type only its use tells: of a function's parameter
 
     @property
     def whole(self) -> bool:
@@ -132,7 +133,7 @@ def number(value: Any, kind: str = "R") -> s.Expression:
     if not isfinite(value):
         infinite = s.Binary("/", s.Number(1), s.Number(0))
         if value != value:
-            raise Unspeakable("a constant that is no number")
+            return s.Binary("/", s.Number(0), s.Number(0))
         return infinite if value > 0 else s.Negate(infinite)
     plain = int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
     return s.Negate(s.Number(-plain)) if value < 0 else s.Number(plain)
@@ -244,6 +245,7 @@ def _operator(operator: str) -> Spelling:
     )
 
 
+_MINUS_ONE = s.Negate(s.Number(1))
 _COMPLEX = s.Number(0j)  # `x + 0i`, a real number as a complex one
 
 
@@ -278,7 +280,7 @@ for _name in (
 ):  # fmt: skip
     SPELLINGS[_name] = _function(_name)
 for _name, _sign in (
-    ("add", "+"), ("subtract", "-"), ("divide", "/"), ("pow", "^"), ("and", "&&"), ("or", "||"),
+    ("subtract", "-"), ("divide", "/"), ("pow", "^"), ("and", "&&"), ("or", "||"),
 ):  # fmt: skip
     SPELLINGS[_name] = _operator(_sign)
 SPELLINGS["magnitude"] = _function("sqrt")
@@ -290,6 +292,14 @@ _COMPARISONS = {"eq": "==", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": 
 @spelling("compare")
 def _compare(call: Call) -> Term:
     return _operator(_COMPARISONS[call.parameters["how"]])(call)
+
+
+@spelling("add")
+def _add(call: Call) -> Term:
+    left, right = call.operands
+    if isinstance(right.tree, s.Negate) and not isinstance(right.tree.operand, s.Number):
+        return call.lifted(s.Binary("-", *_mixed(left.tree, right.tree.operand)))
+    return _operator("+")(call)
 
 
 @spelling("negate")
@@ -318,6 +328,9 @@ def _polygamma(call: Call) -> Term:
 def _mul(call: Call) -> Term:
     left, right = call.operands
     other = _conjugated(call, right, right.tree)
+    for one, rest in ((left.tree, other), (other, left.tree)):
+        if one == _MINUS_ONE and not isinstance(rest, s.Number):
+            return call.lifted(s.Negate(rest))
     return call.lifted(s.Binary("*", *_mixed(left.tree, other)))
 
 
@@ -335,6 +348,9 @@ def _convert(call: Call) -> Term:
         return call.lifted(s.Binary("+", given.tree, _COMPLEX))
     if kinds[1] == "C":
         return call.lifted(s.Binary("+", apply("toReal", given.tree), _COMPLEX))
+    if kinds == ("Bool", "Int"):
+        one, none = (s.Ascription(s.Number(n), s.TypeName("Int")) for n in (1, 0))
+        return call.lifted(apply("select", given.tree, one, none))
     raise Unspeakable(f"a conversion from {kinds[0]} to {kinds[1]}")
 
 
@@ -562,13 +578,21 @@ def _pad(call: Call) -> Term:
 
     if interior and size > 1:
         places = [low + k * (interior + 1) for k in range(size)]
-        if min(places) < 0 or max(places) >= total:
-            raise Unspeakable("a padding that spreads and cuts")
+        there = [k for k, place in enumerate(places) if 0 <= place < total]
+        if not there:
+            return zeros(call.type)
+        if there[-1] + 1 < size:
+            tree = apply(under(axis, sized("take", there[-1] + 1)), tree)
+        if there[0]:
+            tree = apply(under(axis, sized("drop", there[0])), tree)
+        places = places[there[0] : there[-1] + 1]
         indices = s.Sequence(tuple(map(s.Number, places)))
         return call.made(apply(under(axis, apply(sized("scatterAdd", total), indices)), tree))
     if low < 0:
         tree = apply(under(axis, sized("drop", -low)), tree)
     if high < 0:
+        if total <= low:
+            return zeros(call.type)
         tree = apply(under(axis, sized("take", total - max(low, 0))), tree)
     if low <= 0 and high <= 0:
         return call.made(tree)
@@ -622,11 +646,29 @@ def _look_up(xs: s.Expression, index: Term, size: int, names: Names) -> s.Expres
     return apply(under(index.type.rank, one), whole(index))
 
 
+def _together(call: Call, axes: int, name: str, parameters: Parameters) -> Term:
+    """An operation on two operands under axes that both have, one for each element."""
+    one, other = call.operands
+    p, q = call.names.fresh("p"), call.names.fresh("q")
+    parts = (
+        term(s.Name(p), ArrayType(one.type.kind, one.type.shape[axes:]), untyped=True),
+        term(s.Name(q), ArrayType(other.type.kind, other.type.shape[axes:]), below=other.below),
+    )
+    inner = ArrayType(call.type.kind, call.type.shape[axes:])
+    made = spell(name, {**parameters, "together": 0}, parts, inner, call.names)
+    function = lambda_((p, q), whole(made))
+    for _ in range(axes - 1):
+        p, q = call.names.fresh("p"), call.names.fresh("q")
+        pair = s.Tuple((s.Name(p), s.Name(q)))
+        function = lambda_((p, q), apply("zipWith", function, pair))
+    return call.made(apply("zipWith", function, s.Tuple((whole(one), whole(other)))))
+
+
 @spelling("gather")
 def _gather(call: Call) -> Term:
     (x, index), axis = call.operands, call.parameters["axis"]
-    if call.parameters.get("together", 0):
-        raise Unspeakable("a look-up in each of several arrays")
+    if together := call.parameters.get("together", 0):
+        return _together(call, together, "gather", {**call.parameters, "axis": axis - together})
     size = x.type.shape[axis]
     if not axis:
         return call.made(_look_up(whole(x), index, size, call.names))
@@ -638,8 +680,8 @@ def _gather(call: Call) -> Term:
 @spelling("scatterAdd")
 def _scatter(call: Call) -> Term:
     (u, index), axis = call.operands, call.parameters["axis"]
-    if call.parameters.get("together", 0):
-        raise Unspeakable("an addition at places in each of several arrays")
+    if together := call.parameters.get("together", 0):
+        return _together(call, together, "scatterAdd", {**call.parameters, "axis": axis - together})
     name = call.names.fresh("p") if axis else ""
     inner: s.Expression = s.Name(name) if axis else whole(u)
     place = whole(index)
@@ -693,10 +735,11 @@ def _argmax(call: Call) -> Term:
 @spelling("top")
 def _top(call: Call) -> Term:
     (given,), axis, count = call.operands, call.parameters["axis"], call.parameters["count"]
-    if axis != given.type.rank - 1:
-        raise Unspeakable("the largest entries along an inner axis")
     top = s.Binary(">>", sized("topK", count), s.Name("snd"))
-    return call.made(apply(under(axis, top), whole(given)), below=given.type.shape[axis])
+    labels = tuple(range(given.type.rank))
+    last = (*(k for k in labels if k != axis), axis)
+    tree = apply(under(len(labels) - 1, top), _ordered(whole(given), labels, last))
+    return call.made(_ordered(tree, last, labels), below=given.type.shape[axis])
 
 
 # --- windows, draws, equations -------------------------------------------------------------------
@@ -704,33 +747,76 @@ def _top(call: Call) -> Term:
 
 @spelling("windows")
 def _windows(call: Call) -> Term:
-    return call.axis_of(apply(window(call.parameters), s.Name("id")))
+    options = _window_options(call.parameters)
+    if options is not None:
+        return call.axis_of(apply(sized("window", *call.parameters["sizes"], **options), ID))
+    # A stride or dilation of its own for each axis: one axis after the other, and then the
+    # axes of places before those of windows.
+    tree, axis = whole(call.operands[0]), call.parameters["axis"]
+    count = len(call.parameters["sizes"])
+    for k, one in enumerate(_each_axis(call.parameters)):
+        own = sized("window", *one["sizes"], **(_window_options(one) or {}))
+        tree = apply(under(axis + 2 * k, apply(own, ID)), tree)
+    labels = tuple(range(call.type.rank))
+    pairs = [(axis + 2 * k, axis + 2 * k + 1) for k in range(count)]
+    wanted = (
+        *labels[:axis], *(place for place, _ in pairs), *(inside for _, inside in pairs),
+        *labels[axis + 2 * count :],
+    )  # fmt: skip
+    return call.made(_ordered(tree, labels, wanted))
 
 
-def window(parameters: Parameters) -> s.Expression:
-    """`window[3, stride=2]`."""
-    strides, dilations = parameters["strides"], parameters["dilations"]
+ID = s.Name("id")
+
+
+def _window_options(parameters: Parameters) -> dict[str, int] | None:
+    """`stride=2`; None where each axis has its own."""
     options = {}
-    for name, given in (("stride", strides), ("dilation", dilations)):
+    for name in ("stride", "dilation"):
+        given = parameters[f"{name}s"]
         if len(set(given)) > 1:
-            raise Unspeakable(f"windows with a {name} for each axis")
+            return None
         if given[0] != 1:
             options[name] = given[0]
-    return sized("window", *parameters["sizes"], **options)
+    return options
+
+
+def _each_axis(parameters: Parameters) -> list[Parameters]:
+    """Of windows over several axes what they are along each."""
+    several = ("sizes", "strides", "dilations", "lengths")
+    return [
+        {name: value[k : k + 1] for name, value in parameters.items() if name in several}
+        for k in range(len(parameters["sizes"]))
+    ]
 
 
 @spelling("overlapAdd")
 def _overlap_add(call: Call) -> Term:
-    windows = window(call.parameters)
-    assert isinstance(windows, s.Bracket)
-    lengths = tuple(map(s.SizeNumber, call.parameters["lengths"]))
-    return call.axis_of(s.Bracket("overlapAdd", lengths, windows.options))
+    options = _window_options(call.parameters)
+    if options is not None:
+        return call.axis_of(sized("overlapAdd", *call.parameters["lengths"], **options))
+    (given,), axis = call.operands, call.parameters["axis"]
+    count = len(call.parameters["sizes"])
+    labels = tuple(range(given.type.rank))
+    first = axis + count
+    wanted = (
+        *labels[:axis], *(k for pair in zip(labels[axis:first], labels[first:], strict=False)
+                          for k in pair),
+        *labels[first + count :],
+    )  # fmt: skip
+    tree = _ordered(whole(given), labels, wanted)
+    for k, one in reversed(list(enumerate(_each_axis(call.parameters)))):
+        own = sized("overlapAdd", *one["lengths"], **(_window_options(one) or {}))
+        tree = apply(under(axis + 2 * k, own), tree)
+    return call.made(tree)
 
 
 @spelling("solve")
 def _solve(call: Call) -> Term:
     a, b = call.operands
-    matrix = whole(a)
+    if batch := a.type.rank - 2:
+        return _together(call, batch, "solve", call.parameters)
+    matrix = _as_matrix(a)
     if call.parameters.get("adjoint"):
         matrix = apply("transpose", matrix)
         if a.type.kind == "C":
@@ -739,6 +825,24 @@ def _solve(call: Call) -> Term:
         return call.made(apply("solve", matrix, whole(b)), heavy=True)
     columns = apply("map", apply("solve", matrix), apply("transpose", whole(b)))
     return call.made(apply("transpose", columns), heavy=True)
+
+
+def _as_matrix(given: Term) -> s.Expression:
+    """A matrix where a linear map may stand, too; a parameter would be taken for that."""
+    tree = whole(given)
+    plain = given.untyped and isinstance(tree, s.Name)
+    return s.Binary("*", s.Number(1), tree) if plain else tree
+
+
+@spelling("logdet")
+def _logdet(call: Call) -> Term:
+    (matrix,) = call.operands
+    batch = matrix.type.rank - 2
+    if not batch:
+        return call.made(apply("logdet", _as_matrix(matrix)), heavy=True)
+    name = call.names.fresh("p")
+    one = lambda_((name,), apply("logdet", s.Binary("*", s.Number(1), s.Name(name))))
+    return call.made(apply(under(batch, one), whole(matrix)), heavy=True)
 
 
 def _of_matrices(function: s.Expression) -> Spelling:
@@ -758,7 +862,7 @@ def _of_parts(name: str, *parts: str, give: s.Expression) -> Spelling:
     return _of_matrices(s.Binary(">>", s.Name(name), s.Lambda((pattern,), give)))
 
 
-for _name in ("expm", "logm", "sqrtm", "cholesky", "inverse", "logdet", "hermitian", "leading"):
+for _name in ("expm", "logm", "sqrtm", "cholesky", "inverse", "hermitian", "leading"):
     SPELLINGS[_name] = _of_matrices(s.Name(_name))
 SPELLINGS |= {
     "qrQ": _of_matrices(s.Binary(">>", s.Name("qr"), s.Name("fst"))),
@@ -777,21 +881,14 @@ SPELLINGS |= {
 @spelling("frechet")
 def _frechet(call: Call) -> Term:
     matrix, direction = call.operands
-    batch = matrix.type.rank - 2
+    if batch := matrix.type.rank - 2:
+        return _together(call, batch, "frechet", call.parameters)
     function = apply("derivative", s.Name(call.parameters["function"]))
-    p, q = call.names.fresh("p"), call.names.fresh("q")
-    at: s.Expression = whole(matrix) if not batch else s.Name(p)
-    along = whole(direction) if not batch else s.Name(q)
+    at, along = whole(matrix), whole(direction)
     if call.parameters.get("adjoint"):
         at = apply("transpose", at)
         at = apply("conj", at) if matrix.type.kind == "C" else at
-    tree = apply(function, at, along)
-    if batch == 1:
-        pair = s.Tuple((whole(matrix), whole(direction)))
-        tree = apply("zipWith", lambda_((p, q), tree), pair)
-    elif batch:
-        raise Unspeakable("the derivative of a matrix function under several axes")
-    return call.made(tree, heavy=True)
+    return call.made(apply(function, at, along), heavy=True)
 
 
 @spelling("fourier")

@@ -20,9 +20,9 @@ Several arrays are pairs that nest to the right.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.rewrite import tidy
@@ -32,6 +32,7 @@ from ..linear.maps import (
     ChooseL,
     Compose,
     Copair,
+    DirectSum,
     Identity,
     LinearMap,
     MapL,
@@ -40,12 +41,16 @@ from ..linear.maps import (
     Part,
     Primitives,
     Recurrence,
+    Scale,
     Section,
+    SolveL,
+    Sum,
     Variable,
+    WhileL,
     Zero,
     filled,
 )
-from ..primitives.decompile import Block, Names, Term, decompile, term, whole
+from ..primitives.decompile import Block, Names, Term, among_rounds, decompile, term, whole
 from ..primitives.spelling import apply, lambda_, number, sized, spell, zeros
 
 Chain: TypeAlias = tuple[s.Expression, ...]  # maps in a row; none is the identity
@@ -54,6 +59,7 @@ Nest: TypeAlias = "Variable | tuple[Nest, Nest]"  # variables as nested pairs
 
 FIRST, SECOND, ADD, IDENTITY = s.Name("fst"), s.Name("snd"), s.Name("add"), s.Name("id")
 ZIP, UNZIP = s.Name("zip"), s.Name("unzip")
+_OPENED = (Network, Sum, Pair, Copair, DirectSum)
 MOST_REMEMBERED = 2  # places carried along; a function with names is read more easily
 MINUS = apply("scale", s.Negate(s.Number(1)))
 
@@ -84,6 +90,78 @@ def combinators(
         network = _distinct(network)
         source = nested(network.inputs)
     return writer.network(network, source, sink or nested(network.outputs))
+
+
+def recorded(builder: Builder, network: Network) -> Network:
+    """The network with every loop that has a bound as a recurrence of the rounds it made,
+    of which the builder records what the steps' maps refer to."""
+
+    def part(each: Part) -> Part:
+        map = each.map
+        if not isinstance(map, WhileL) or map.like.most is None:
+            return each
+        rounds = map.unrolled(builder)
+        return replace(each, map=rounds.adjoint() if map.backwards else rounds)
+
+    return Network(network.inputs, tuple(map(part, network.parts)), network.outputs)
+
+
+def opened(network: Network) -> Network:
+    """The network with what is composed of maps taken apart, down to those with a name."""
+
+    def new(types: Sequence[ArrayType]) -> tuple[Variable, ...]:
+        return tuple(Variable(type) for type in types)
+
+    def cut(variables: Sequence[Variable], types: Sequence[Sequence[ArrayType]]) -> list[Any]:
+        supply = iter(variables)
+        return [tuple(next(supply) for _ in each) for each in types]
+
+    def parts(part: Part) -> Iterator[Part]:
+        map, inputs, outputs = part.map, part.inputs, part.outputs
+        match map:
+            case Network():
+                inside = [v for p in map.parts for v in (*p.inputs, *p.outputs)]
+                inside += [*map.inputs, *map.outputs]
+                place = {v: Variable(v.type, v.name) for v in inside}
+                for outer, inner in zip(inputs, map.inputs, strict=True):
+                    yield Part(Identity((outer.type,)), (outer,), (place[inner],))
+                for inner_part in map.parts:
+                    sides = inner_part.inputs, inner_part.outputs
+                    into, out_of = (tuple(place[v] for v in side) for side in sides)
+                    yield from parts(Part(inner_part.map, into, out_of))
+                for inner, outer in zip(map.outputs, outputs, strict=True):
+                    yield Part(Identity((outer.type,)), (place[inner],), (outer,))
+            case Sum(maps=maps):
+                for each in maps:
+                    yield from parts(Part(each, inputs, outputs))
+            case Compose(maps=maps) if (
+                len(inputs) > 1 or len(outputs) > 1 or any(isinstance(m, _OPENED) for m in maps)
+            ):
+                for each in maps[:-1]:
+                    between = new(each.codomain)
+                    yield from parts(Part(each, inputs, between))
+                    inputs = between
+                yield from parts(Part(maps[-1], inputs, outputs))
+            case Pair(maps=maps):
+                for each, some in zip(maps, cut(outputs, [m.codomain for m in maps]), strict=True):
+                    yield from parts(Part(each, inputs, some))
+            case Copair(maps=maps):
+                for each, some in zip(maps, cut(inputs, [m.domain for m in maps]), strict=True):
+                    yield from parts(Part(each, some, outputs))
+            case DirectSum(maps=maps):
+                sources = cut(inputs, [m.domain for m in maps])
+                targets = cut(outputs, [m.codomain for m in maps])
+                for each, source, target in zip(maps, sources, targets, strict=True):
+                    yield from parts(Part(each, source, target))
+            case Scale() | Identity() if len(inputs) > 1:
+                for one, other in zip(inputs, outputs, strict=True):
+                    alone = replace(map, domain=(one.type,))
+                    yield Part(alone, (one,), (other,))
+            case _:
+                yield part
+
+    every = tuple(each for part in network.parts for each in parts(part))
+    return Network(network.inputs, every, network.outputs)
 
 
 def held(
@@ -118,11 +196,17 @@ def _count(map: LinearMap, uses: Counter[Wire]) -> None:
     """How often wires stand in the expression of a map; what stands under a binder counts
     twice."""
     match map:
-        case Compose(maps=maps) | Pair(maps=maps) | Copair(maps=maps):
+        case Compose(maps=maps) | Pair(maps=maps) | Copair(maps=maps) | Sum(maps=maps):
             for each in maps:
                 _count(each, uses)
+        case Network(parts=parts):
+            for part in parts:
+                _count(part.map, uses)
+        case SolveL(map=inner):
+            _count(inner, uses)
         case MapL() | Recurrence():
-            uses.update((*map.shared, *map.shared, *map.stacked))
+            rounds = (map.rounds,) * 2 if isinstance(map, Recurrence) and map.rounds else ()
+            uses.update((*map.shared, *map.shared, *map.stacked, *rounds))
         case ChooseL():
             uses.update((map.selector, *map.residuals, *map.residuals))
         case _:
@@ -150,6 +234,7 @@ class _Writer:
     # --- a network ------------------------------------------------------------------------------
 
     def network(self, network: Network, source: Nest, sink: Nest) -> s.Expression:
+        whole_network, network = network, opened(network)
         start = _Place([{}])
         places: dict[Variable, _Place] = {}
         order: list[_Place] = []
@@ -208,7 +293,7 @@ class _Writer:
         end = together(sink)
         found = _reduced(start, end, order)
         if found is None:
-            return self.function(network, source, sink)
+            return self.function(whole_network, source, sink)
         return composed(found)
 
     def part(
@@ -262,6 +347,14 @@ class _Writer:
             case Section() if len(map.open) == 1:
                 tree = self.section(map)
                 return () if tree is IDENTITY else (tree,)
+            case Scale(factor=factor) if factor.type.kind == "R":
+                return (apply("scale", self.terms[factor].tree),)
+            case SolveL(tolerance=0.0) if all(live):
+                inner = self.alone(map.map)
+                tree = apply("inverse", inner)
+                if _may_be_a_function(inner):
+                    tree = apply("section", apply("solve", inner))
+                return (tree,) if all(gives) else (tree, *_taken(gives))
             case MapL():
                 return self.each(map, live, gives)
             case Recurrence():
@@ -270,6 +363,13 @@ class _Writer:
                 return (self.choice(map, live, gives),)
             case _:
                 return (self.applied(map, live, gives),)
+
+    def alone(self, map: LinearMap) -> s.Expression:
+        """The expression of one map."""
+        sources = tuple(Variable(type) for type in map.domain)
+        targets = tuple(Variable(type) for type in map.codomain)
+        network = Network(sources, (Part(map, sources, targets),), targets)
+        return self.network(network, nested(sources), nested(targets))
 
     def section(self, map: Section) -> s.Expression:
         (position,) = map.open
@@ -359,17 +459,19 @@ class _Writer:
         for wire, own in zip(stacked, inputs[len(residuals) :], strict=True):
             outside = self.terms[wire]
             name = self.names.fresh(own.name if own.name.isidentifier() else "h")
-            terms[own] = term(s.Name(name), own.type, below=outside.below)
+            terms[own] = term(s.Name(name), own.type, below=outside.below, untyped=True)
             if zipped is None:
                 pattern, zipped = s.PatternName(name), whole(outside)
             else:
                 pattern = s.PatternTuple((pattern, s.PatternName(name)))
                 zipped = apply("zip", s.Tuple((zipped, whole(outside))))
         network = Network(network.inputs, network.parts, _variables(sink)).useful()
-        place = dict(zip(cell.made, cell.prologue.outputs, strict=True))
-        needed = Graph(
-            cell.prologue.inputs, cell.prologue.nodes, tuple(place[w] for w in network.fixed)
-        )
+        builder = Builder(self.primitives)
+        kept = [builder.input(wire.type, wire.name) for wire in inputs]
+        place = dict(zip(cell.made, builder.inline(cell.prologue, kept), strict=True))
+        network = recorded(builder, network.substitute(place))
+        terms = {here: terms[wire] for wire, here in zip(inputs, kept, strict=True)}
+        needed = builder.finish(network.fixed)
         block, made = held(self.primitives, needed, terms, network, self.names)
         inner = {wire: made[k] for k, wire in enumerate(network.fixed)}
         body = combinators(self.primitives, network, inner, self.names, source, sink)
@@ -447,6 +549,17 @@ class _Writer:
         sink = (nested(state_out), nested(results))
         pattern, body, zipped = self.cell(map.cell, network, map.shared, map.stacked, source, sink)
         name = "recurrenceRight" if map.reverse else "recurrence"
+        if map.rounds is not None:
+            number = self.names.fresh("i")
+            there = among_rounds(s.Name(number), self.terms[map.rounds])
+            keep = composed((FIRST, s.Binary("&&&", IDENTITY, s.Name("zero"))))
+            body = apply("choose", there, body, keep)
+            numbers = sized("iota", map.length)
+            if zipped is None:
+                pattern, zipped = s.PatternName(number), numbers
+            else:
+                pattern = s.PatternTuple((pattern, s.PatternName(number)))
+                zipped = apply("zip", s.Tuple((zipped, numbers)))
         zipped = zipped or sized("iota", map.length)
         step = apply(name, _function(pattern, body), zipped)
 
@@ -615,8 +728,16 @@ def _added(chains: Sequence[Chain]) -> Chain:
         one, two = sorted(chains, key=lambda chain: chain[0] == SECOND)
         if one[0] == FIRST and two[0] == SECOND:
             return (*_beside(one[1:], two[1:]), ADD)
-    tree = composed(chains[0])
-    for chain in chains[1:]:
+    # `id` comes last: by itself it is a function, which is not added.
+    others, same = [chain for chain in chains if chain], sum(not chain for chain in chains)
+    if not others:
+        return (apply("scale", s.Number(same)),)
+    if same > 1:
+        others.append((apply("scale", s.Number(same)),))
+    elif same:
+        others.append(())
+    tree = composed(others[0])
+    for chain in others[1:]:
         tree = s.Binary("+", tree, composed(chain))
     return (tree,)
 
@@ -683,6 +804,24 @@ def _distinct(network: Network) -> Network:
         for new, old in zip(inputs, network.inputs, strict=True)
     )
     return Network(inputs, (*sums, *network.parts), network.outputs)
+
+
+def _may_be_a_function(tree: s.Expression) -> bool:
+    """Whether `id` or `zero`, functions by themselves, are paired in it: where no linear map
+    is expected, that pair is a function."""
+    return any(
+        isinstance(part, s.Binary)
+        and part.operator in ("***", "&&&")
+        and not {IDENTITY, s.Name("zero")}.isdisjoint((part.left, part.right))
+        for part in s.walk(tree)
+    )
+
+
+def _taken(gives: Sequence[bool]) -> Chain:
+    """The parts of nested pairs that are asked for."""
+    names = [f"u{k}" for k in range(len(gives))]
+    kept = [s.Name(name) for name, flag in zip(names, gives, strict=True) if flag]
+    return (apply("section", s.Lambda((pair_pattern(names),), pairs(kept))),)
 
 
 def _needed(network: Network, sink: Nest) -> set[Variable]:

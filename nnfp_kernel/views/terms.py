@@ -10,11 +10,11 @@ the text is as long as the program is; names are the program's. It is a syntax t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..graph.graph import Builder, Graph, Wire
+from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.rewrite import tidy
 from ..graph.values import NotFirstOrder
 from ..language import syntax as s
@@ -39,6 +39,7 @@ from .combinators import (
     linear_function,
     pair_pattern,
     pairs,
+    recorded,
 )
 
 Take = Callable[[s.Expression], s.Expression]
@@ -241,7 +242,9 @@ class _Definition:
             network = network.adjoint()
         if not network.domain or not network.codomain:
             raise Unspeakable("no real numbers to move")
-        domains, codomain = self.call.types, self.codomain()
+        domains = self.call.types
+        room = network.domain if self.adjoint else network.codomain
+        codomain = self._with_room(self.codomain(), iter(room))[0]
         source, target = self.spaces(domains, codomain)
         patterns, terms = self._parameters(inputs)
         terms |= self._held(inputs)
@@ -307,7 +310,7 @@ class _Definition:
         target: t.Type,
     ) -> s.Expression:
         """As combinators of linear maps."""
-        network = network.useful()
+        network = recorded(builder, network.useful())
         primal = builder.finish(network.fixed)
         early, made = held(builder.primitives, primal, terms, network, self.names)
         fixed = {wire: made[k] for k, wire in enumerate(network.fixed)}
@@ -347,6 +350,26 @@ class _Definition:
         """The type of the answer, its sizes known."""
         expression = self.function.specialise(self.call.types)
         return expression.type
+
+    def _with_room(
+        self, type: t.Type, arrays: Iterator[ArrayType], axis: int = 0
+    ) -> tuple[t.Type, ArrayType | None]:
+        """The type of an answer, with the room that a sequence of run-time length has in
+        its array as its length; and the first array of numbers in it."""
+        match type:
+            case t.Array(element=element, length=length):
+                element, array = self._with_room(element, arrays, axis + 1)
+                if length.value is None and array is not None:
+                    length = as_size(array.shape[axis])
+                return t.Array(element, length), array
+            case t.Product(items=items):
+                found = [self._with_room(item, arrays, axis) for item in items]
+                first = next((array for _, array in found if array is not None), None)
+                return t.Product(tuple(item for item, _ in found)), first
+            case t.Named(name=name) if name in self.declarations.reps:
+                return type, self._with_room(self.declarations.reps[name].carrier, arrays, axis)[1]
+            case _:
+                return type, None if self.tangent(type) == t.UNIT else next(arrays)
 
     def tangent(self, type: t.Type) -> t.Type:
         """The space that derivatives move in: () where there are no numbers to move."""

@@ -117,4 +117,8 @@ def is_real(array: Any) -> bool:
 def _compare(found: list[Any], expected: list[Any]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
+        if one.ndim and one.shape[1:] == other.shape[1:] and len(one) > len(other):
+            # A sequence that ended early: in its array, zeros follow.
+            assert not one[len(other) :].any()
+            one = one[: len(other)]
         numpy.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)

@@ -56,10 +56,32 @@ PROGRAMS = {
     "svd of complex matrices": "f : C[2,3] -> (C[2,2], R[2], C[2,3])\nf a = svd a",
     "functions of matrices": "f : R[2,2] -> (R[2,2], R[2,2])\nf a = (sqrtm (expm a), expm a)",
     "maps of matrices": "f : C[2,2,2] -> C[2,2,2]\nf = map expm",
+    "fixpoint": "f : (R[2,2], R[2]) -> R[2]\nf (a, b) = fixpoint (\\y -> tanh (0.3 * a @ y + b)) zero",
+    "fixpoint of a pair": (
+        "f : (R, R) -> (R, R)\n"
+        "f (a, b) = fixpoint (\\(x, y) -> (cos (a * y), sin (b * x) / 2)) (1, 1)"
+    ),
+    "while": "f : R[2] -> R[2]\nf x = while[9] (\\y -> sum y < 10) (\\y -> y * x + y) x",
+    "a while in each": (
+        "f : R[3] -> R[3]\nf = map (\\x -> while[9] (\\y -> y < 3) (\\y -> y * y + x) x)"
+    ),
+    "a while in a while": (
+        "f : R -> R\nf x = while[4] (\\y -> y < 3) "
+        "(\\y -> while[5] (\\z -> z < y + 1) (\\z -> z + x * z) y) x"
+    ),
+    "unfoldWhile": "f : R -> [R]\nf x = unfoldWhile[4] (\\s -> (s * x, s + x, s > 0.1)) x",
+    "equations for each": (
+        "g : R[2,2] -> R[2]\ng a = solve a [1, 2] + logdet a\nf : R[3,2,2] -> R[3,2]\n"
+        "f xs = map (\\x -> g (x + [[3, 0], [0, 3]])) xs"
+    ),
+    "solve": "f : (R[2,2], R[2]) -> R[2]\nf (a, b) = solve (a + [[3, 0], [0, 3]]) b",
 }
 
 
-SLOW = {"factors", "maps of matrices", "svd of complex matrices"}
+SLOW = {
+    "factors", "maps of matrices", "svd of complex matrices", "a while in each",
+    "equations for each", "fixpoint of a pair", "unfoldWhile",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -186,7 +208,6 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     [
         ("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
          "f = cata { Leaf x -> tanh x; Node l r -> l * r }", "values of type Tree"),
-        ("f : R -> R\nf x = fixpoint (\\y -> cos (x * y)) 0.5", "an equation to be solved"),
         ("f : R -> Bool\nf x = x > 0", "no real numbers to move"),
     ],
 )  # fmt: skip
