@@ -13,6 +13,7 @@ from . import (
     comparison,
     complex_numbers,
     contraction,
+    eigenvalues,
     elementwise,
     factorisations,
     fourier,
@@ -34,7 +35,8 @@ from .table import BUILTINS, PRIMITIVES
 
 __all__ = [
     "BUILTINS", "PRIMITIVES",
-    "combinators", "comparison", "complex_numbers", "contraction", "elementwise",
-    "factorisations", "fourier", "indexing", "jets", "linear_maps", "linear_names", "machines",
-    "matrix", "matrix_functions", "movement", "random", "reduction", "trees", "whiles", "windows",
+    "combinators", "comparison", "complex_numbers", "contraction", "eigenvalues",
+    "elementwise", "factorisations", "fourier", "indexing", "jets", "linear_maps", "linear_names",
+    "machines", "matrix", "matrix_functions", "movement", "random", "reduction", "trees", "whiles",
+    "windows",
 ]  # fmt: skip

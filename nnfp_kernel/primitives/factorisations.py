@@ -51,7 +51,7 @@ Result = Callable[[ArrayType], ArrayType]
 Terms = list[Chain]
 
 
-def _factor(
+def factor(
     name: str,
     result: Result,
     lower: Callable[[Array], Array],
@@ -83,8 +83,8 @@ def _factor(
         if 0 in matrix.shape:  # no entries; some routines refuse that
             kind = "C" if matrix.dtype.kind == "c" else "R"
             made = result(ArrayType(kind, matrix.shape))
-            dtype = matrix.dtype if made.kind == kind else matrix.real.dtype
-            return numpy.zeros(made.shape, dtype)
+            own = matrix.real.dtype if made.kind == "R" else numpy.result_type(matrix, 1j)
+            return numpy.zeros(made.shape, own)
         return lower(matrix)
 
     primitive(
@@ -127,7 +127,7 @@ def _cholesky_terms(builder: Builder, matrix: Wire, factor: Wire) -> Terms:
     )]  # fmt: skip
 
 
-_factor(
+factor(
     "cholesky", _square_of("cholesky"), _cholesky, _cholesky_terms,
     "The lower triangular L with a diagonal above 0 and A = L Lᴴ, for a positive definite A, of "
     "which the Hermitian part is looked at. Of another matrix, no numbers.",
@@ -189,12 +189,12 @@ def _qr_r_terms(builder: Builder, matrix: Wire, r: Wire) -> Terms:
 
 
 _QR = [(2, 4, 2), (2, 0)]
-_factor(
+factor(
     "qrQ", _qr_q, lambda matrix: _qr(matrix)[0], _qr_q_terms,
     "The orthonormal columns Q of A = Q R, of a matrix at least as tall as wide.",
     r"Q({0})", _QR, complex_shapes=[(4, 3)], diagonal=4.0, cubes=8 / 3,
 )  # fmt: skip
-_factor(
+factor(
     "qrR", _qr_r, lambda matrix: _qr(matrix)[1], _qr_r_terms,
     "The upper triangle R of A = Q R, its diagonal above 0.",
     r"R({0})", _QR, complex_shapes=[(4, 3)], diagonal=4.0, cubes=4 / 3,
@@ -220,7 +220,7 @@ def _as(kind: str, type: ArrayType) -> Chain:
     return () if type.kind == kind else (Step("convert", {"kind": kind}),)
 
 
-def _diagonal(left: Wire, right: Wire) -> Chain:
+def diagonal_within(left: Wire, right: Wire) -> Chain:
     """X ↦ the diagonal of Lᴴ X R."""
     rank = left.type.rank
     batch, (i, j) = tuple(range(rank - 2)), (rank - 2, rank - 1)
@@ -230,7 +230,7 @@ def _diagonal(left: Wire, right: Wire) -> Chain:
     return (from_right(right), Step("contract", labels, 0, (left,)))
 
 
-def _gaps(builder: Builder, values: Wire, kind: str) -> Wire:
+def gaps(builder: Builder, values: Wire, kind: str) -> Wire:
     """1 / (d_j - d_i) off the diagonal, 0 on it."""
     rank = values.type.rank + 1
     shape = (*values.type.shape, values.type.shape[-1])
@@ -238,30 +238,32 @@ def _gaps(builder: Builder, values: Wire, kind: str) -> Wire:
     at = Entry(builder, builder.emit("broadcast", values, shape=shape, axes=(*batch, rank - 1)))
     of = Entry(builder, builder.emit("broadcast", values, shape=shape, axes=(*batch, rank - 2)))
     one = Entry(builder, triangular(builder, at.wire.type, 0, 1, 0))
-    gaps = (at - of + one).inverse() * (1 - one)
-    return builder.emit("convert", gaps.wire, kind=kind)
+    over = (at - of + one).inverse() * (1 - one)
+    return (
+        over.wire if over.wire.type.kind == kind else builder.emit("convert", over.wire, kind=kind)
+    )
 
 
 def _eigenvalue_terms(builder: Builder, matrix: Wire, values: Wire) -> Terms:
     vectors = builder.emit("eighVectors", matrix)
-    return [(Step("hermitian"), *_diagonal(vectors, vectors), *_as("R", matrix.type))]
+    return [(Step("hermitian"), *diagonal_within(vectors, vectors), *_as("R", matrix.type))]
 
 
 def _eigenvector_terms(builder: Builder, matrix: Wire, vectors: Wire) -> Terms:
-    gaps = _gaps(builder, builder.emit("eighValues", matrix), matrix.type.kind)
+    between = gaps(builder, builder.emit("eighValues", matrix), matrix.type.kind)
     return [(
         Step("hermitian"), from_right(vectors), from_left(vectors, adjoint=True),
-        Step("mul", {}, 0, (gaps,)), from_left(vectors),
+        Step("mul", {}, 0, (between,)), from_left(vectors),
     )]  # fmt: skip
 
 
 _SQUARE = [(2, 3, 3), (0, 0)]
-_factor(
+factor(
     "eighValues", _eigenvalues, lambda matrix: _eigh(matrix)[0], _eigenvalue_terms,
     "The eigenvalues of the Hermitian part of a matrix, from the least.",
     r"\lambda({0})", _SQUARE, complex_shapes=[(3, 3)], cubes=4 / 3,
 )  # fmt: skip
-_factor(
+factor(
     "eighVectors", _square_of("eigh"), lambda matrix: _eigh(matrix)[1], _eigenvector_terms,
     "Eigenvectors of the Hermitian part of a matrix, its columns, each up to a phase.",
     r"V({0})", _SQUARE, cubes=9,
@@ -292,7 +294,7 @@ def _svd(matrix: Array) -> tuple[Array, Array, Array]:
 
 def _svd_value_terms(builder: Builder, matrix: Wire, _values: Wire) -> Terms:
     u, v = builder.emit("svdU", matrix), builder.emit("svdV", matrix)
-    return [(*_diagonal(u, v), *_as("R", matrix.type))]
+    return [(*diagonal_within(u, v), *_as("R", matrix.type))]
 
 
 def _svd_u_terms(builder: Builder, matrix: Wire, u: Wire) -> Terms:
@@ -305,7 +307,7 @@ def _svd_u_terms(builder: Builder, matrix: Wire, u: Wire) -> Terms:
         batch, (i, j) = tuple(range(rank - 2)), (rank - 2, rank - 1)
         labels = {"left": (*batch, j), "right": (*batch, i, j), "out": (*batch, i, j)}
         terms.append((
-            *_diagonal(u, v), Step("imag"), Step("mul", {}, 0, (over,)), Step("imaginary"),
+            *diagonal_within(u, v), Step("imag"), Step("mul", {}, 0, (over,)), Step("imaginary"),
             Step("contract", labels, 0, (u,)),
         ))  # fmt: skip
     return terms
@@ -319,11 +321,11 @@ def _svd_v_terms(builder: Builder, matrix: Wire, v: Wire) -> Terms:
 def _singular_terms(builder: Builder, u: Wire, s: Wire, v: Wire, turned: Chain) -> Terms:
     """U's derivative but for a phase; V's is that of U for Aᴴ, where `turned` is dA ↦ dAᴴ."""
     kind = u.type.kind
-    gaps = Entry(builder, _gaps(builder, builder.emit("square", s), kind))
+    between = Entry(builder, gaps(builder, builder.emit("square", s), kind))
     factors = builder.emit("convert", s, kind=kind)
     within: Chain = (
         *turned, from_right(v), from_left(u, adjoint=True), columns(factors),
-        Step("hermitian"), Step("mul", {}, 0, ((gaps * 2).wire,)), from_left(u),
+        Step("hermitian"), Step("mul", {}, 0, ((between * 2).wire,)), from_left(u),
     )  # fmt: skip
     if u.type.shape[-2] == u.type.shape[-1]:
         return [within]
@@ -334,17 +336,17 @@ def _singular_terms(builder: Builder, u: Wire, s: Wire, v: Wire, turned: Chain) 
 
 
 _ANY = [(2, 4, 2), (2, 3), (0, 2)]
-_factor(
+factor(
     "svdU", _singular(0), lambda matrix: _svd(matrix)[0], _svd_u_terms,
     "The left singular vectors of a matrix, as columns, each up to a phase.",
     r"U({0})", _ANY, diagonal=3.0, cubes=20,
 )  # fmt: skip
-_factor(
+factor(
     "svdValues", _singular(1), lambda matrix: _svd(matrix)[1], _svd_value_terms,
     "The singular values of a matrix, from the greatest.",
     r"\sigma({0})", _ANY, complex_shapes=[(3, 2)], diagonal=3.0, cubes=8 / 3,
 )  # fmt: skip
-_factor(
+factor(
     "svdV", _singular(2), lambda matrix: _svd(matrix)[2], _svd_v_terms,
     "The right singular vectors of a matrix, as columns, each up to a phase.",
     r"V({0})", _ANY, diagonal=3.0, cubes=20,
@@ -404,7 +406,7 @@ def _times_columns(builder: Builder, vectors: Wire, factors: Wire) -> Wire:
     return builder.emit(step.primitive, vectors, factors, **step.parameters)
 
 
-def _adjoint(builder: Builder, matrix: Wire) -> Wire:
+def adjoint(builder: Builder, matrix: Wire) -> Wire:
     for step in conjugate_transposed(matrix.type):
         matrix = builder.emit(step.primitive, matrix, **step.parameters)
     return matrix
@@ -452,7 +454,7 @@ def _svd_name(context: Context, _occurrence: Occurrence, matrix: Wire) -> Value:
     u, v = builder.emit("svdU", matrix), builder.emit("svdV", matrix)
     phases = _phases(builder, u)
     u, v = _times_columns(builder, u, phases), _times_columns(builder, v, phases)
-    return u, builder.emit("svdValues", matrix), _adjoint(builder, v)
+    return u, builder.emit("svdValues", matrix), adjoint(builder, v)
 
 
 builtin(

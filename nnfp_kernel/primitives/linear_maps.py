@@ -412,15 +412,37 @@ def _eigenvalues(context: Tracer, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     try:
-        return structure.eigenvalues(context.builder, linear.linear_map, linear.self_adjoint)
+        made = structure.eigenvalues(context.builder, linear.linear_map, linear.self_adjoint)
     except ValueError as problem:
         context.fail(
             "not-self-adjoint",
             str(problem),
-            "Its eigenvalues may not be real. It is known of a map that is made to be so, such "
-            "as `l >> adjoint l` or `hessian f x`. If you know it, say so:",
+            "Its eigenvalues may not be real: those of any map, complex numbers, are "
+            "`spectrum l`. It is known of a map that is made to be so, such as "
+            "`l >> adjoint l` or `hessian f x`. If you know it, say so:",
             suggestion="eigenvalues (selfAdjoint l)",
         )
+    return _one_each(context, use, made, "eigenvalues")
+
+
+def _spectrum(context: Tracer, use: Occurrence, value: Value) -> Value:
+    linear = _linear(context, value, use.domains()[0])
+    linear.without_trees()
+    made = structure.spectrum(context.builder, linear.linear_map)
+    return _one_each(context, use, made, "spectrum")
+
+
+def _one_each(context: Tracer, use: Occurrence, made: Wire, name: str) -> Wire:
+    """As many eigenvalues as the type says: of a map over C, if it is complex-linear."""
+    (array,) = context.layout(use.result(1))
+    if array.shape != made.type.shape:
+        context.fail(
+            "not-complex-linear",
+            "this map is linear over R only: it has no complex eigenvectors",
+            "What conjugates, or takes real parts, is not linear in complex factors.",
+            f"As a map of real and imaginary parts: `{name} (realMatrix l)`.",
+        )
+    return made
 
 
 def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
@@ -616,6 +638,17 @@ builtin(
         "least: a diagonal, `l >> adjoint l`, sums of such, `hessian f x`.",
         latex=r"\lambda({0})",
         example="eigenvalues (derivative (\\x -> x * x) [3, 1, 2])",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "spectrum", "(a -o a) -> b where b = complexEntries a", 1, _spectrum,
+        doc="The eigenvalues of any linear map of a space into itself, complex numbers, by their "
+        "real and then their imaginary parts; by its structure where it has one. Where "
+        "eigenvalues are equal they have no derivative, but functions that do not tell them "
+        "apart have. `eigenvalues` are real numbers, of a map known to be its own adjoint.",
+        latex=r"\operatorname{{spec}} {0}",
+        example="spectrum [[0, 1], [-1, 0]]",
     )
 )  # fmt: skip
 builtin(

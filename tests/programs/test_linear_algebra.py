@@ -50,6 +50,9 @@ halves x = matrix (adjoint (derivative (\\w -> open half (w, x)) (weights half))
 settled : R[2]
 settled = half [1, 2, 3]
 
+turned m x = spectrum (derivative (a m) x)
+fieldSpectrum z = spectrum (derivative complexes z)
+weighed m = norm (sin (spectrum m) + spectrum m * spectrum m)
 thin : R[2,4] -> R
 thin m = norm (l >> adjoint l) where l = derivative (\\x -> m @ x) zero
 """
@@ -109,11 +112,21 @@ def test_eigenvalues_are_ordered_and_real(session: nnfp.Session) -> None:
     assert_allclose(session["squared"](m, x), expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["curved", "thin"])
+def test_the_spectrum_is_complex_and_ordered_by_its_parts(session: nnfp.Session) -> None:
+    m, x = normal(6, 4, 4), normal(7, 4)
+    jacobian = (1 - numpy.tanh(m @ x) ** 2)[:, None] * m + 2 * numpy.eye(4)
+    found = session["turned"](m, x)
+    assert_allclose(found, numpy.sort_complex(numpy.linalg.eigvals(jacobian)), rtol=1e-9)
+    z = normal(2, 3) + 1j * normal(3, 3)
+    assert_allclose(session["fieldSpectrum"](z), numpy.sort_complex(3 * z**2), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["curved", "thin", "turned", "weighed"])
 def test_they_have_derivatives(session: nnfp.Session, name: str) -> None:
-    inputs: tuple[Any, ...] = (
-        (normal(8, 4, 4), normal(9, 4)) if name == "curved" else (normal(8, 2, 4),)
-    )
+    inputs: tuple[Any, ...] = {
+        "curved": (normal(8, 4, 4), normal(9, 4)), "turned": (normal(8, 4, 4), normal(9, 4)),
+        "thin": (normal(8, 2, 4),), "weighed": (normal(8, 4, 4),),
+    }[name]  # fmt: skip
     way = tuple(normal(10 + k, *each.shape) for k, each in enumerate(inputs))
     _, tangent = session[name].jvp(({}, *inputs), ({}, *way))
 
@@ -164,6 +177,9 @@ def test_the_weights_of_a_definition_are_one_axis(session: nnfp.Session) -> None
         ("inverse [[2, 1], [0, 4]]", "R[2,2]"),
         ("trace (derivative (\\z -> z * z) (complex [1, 2] [3, 4]))", "C"),
         ("eigenvalues (derivative (\\x -> x * x) [[3, 1], [2, 4]])", "R[4]"),
+        ("spectrum [[0, 1], [-1, 0]]", "C[2]"),
+        ("eig [[0, 1], [-1, 0]]", "(C[2], C[2,2])"),
+        ("spectrum (derivative (\\(x, z) -> (2 * x, z)) (1, complex [1] [2]))", "C[3]"),
         ("bands[1,2] (derivative (\\x -> x * x) [3, 1, 2])", "R[3,4]"),
     ],
 )
@@ -176,6 +192,8 @@ def test_their_types(session: nnfp.Session, program: str, type: str) -> None:
     [
         ("trace (derivative conj (complex [1] [2]))", "linear over R only"),
         ("eigenvalues [[1, 2], [3, 4]]", "not known to be its own adjoint"),
+        ("eigenvalues [[1, 2], [3, 4]]", "`spectrum l`"),
+        ("spectrum (derivative conj (complex [1] [2]))", "linear over R only"),
         ("bands[1,0] (derivative reverse [1, 2, 3])", "2 diagonals below the main one"),
         ("bands[1,1] (derivative softmax [1, 2, 3])", "diagonals below|not known to be banded"),
         ("inverse (derivative (\\x -> x ! 0) [1, 2]) 1", "different sizes"),

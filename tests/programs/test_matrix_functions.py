@@ -34,6 +34,8 @@ CASES = {
     "qr of a tall matrix": ("qr", "C[4,2]", "(C[4,2], C[2,2])"),
     "qr of a wide matrix": ("qr", "R[2,4]", "(R[2,2], R[2,4])"),
     "eigh": ("eigh", "C[3,3]", "(R[3], C[3,3])"),
+    "eig": ("eig", "R[3,3]", "(C[3], C[3,3])"),
+    "eig over C": ("eig", "C[3,3]", "(C[3], C[3,3])"),
     "svd of a tall matrix": ("svd", "C[4,2]", "(C[4,2], R[2], C[2,2])"),
     "svd of a wide matrix": ("svd", "R[2,3]", "(R[2,2], R[2], R[2,3])"),
     "expm": ("expm", "C[3,3]", "C[3,3]"),

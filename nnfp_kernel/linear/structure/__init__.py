@@ -6,7 +6,8 @@
     bands        the diagonals of a banded map
     trace        the sum of the diagonal
     logdet       log |det L|
-    norm         Frobenius's; operator_norm; eigenvalues of a self-adjoint map
+    norm         Frobenius's; operator_norm
+    eigenvalues  of a self-adjoint map, real; spectrum: of any map, complex
     solve        the u with L u = b
 
 A map is asked through these functions. Each emits ordinary nodes into a graph: what
@@ -41,7 +42,7 @@ from .recognise import recognise
 
 __all__ = [
     "Form", "Inverse", "Iteration", "bands", "diagonal", "eigenvalues", "logdet", "matrix",
-    "norm", "operator_norm", "recognise", "solve", "trace",
+    "norm", "operator_norm", "recognise", "solve", "spectrum", "trace",
 ]  # fmt: skip
 
 
@@ -149,6 +150,17 @@ def eigenvalues(builder: Builder, map: LinearMap, known: bool = False) -> Wire:
     if not known and not self_adjoint(builder, form):
         raise ValueError("the map is not known to be its own adjoint")
     return spectra.eigenvalues(builder, form)
+
+
+def spectrum(builder: Builder, map: LinearMap) -> Wire:
+    """The eigenvalues of a map of a space into itself, complex, in one axis: by their real
+    and then their imaginary parts. Of a map over C that is not complex-linear those of its
+    real matrix.
+
+    Raises ValueError where domain and codomain differ.
+    """
+    _require_square(map, "spectrum")
+    return spectra.spectrum(builder, recognise(map))
 
 
 def _axes(types: Types, form: Form) -> tuple[int, ...]:

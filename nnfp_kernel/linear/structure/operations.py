@@ -382,8 +382,7 @@ def logdet(builder: Builder, form: Form) -> Wire:
             return log_abs(builder, diagonal(builder, form))
         case Sparse(shape="blocks", pattern=pattern):
             logs = [
-                _sum(builder, builder.emit("logdet", blocks))
-                for _, blocks in _blocks(builder, form)
+                _sum(builder, builder.emit("logdet", blocks)) for _, blocks in blocks(builder, form)
             ]
             return _added(builder, logs)
         case Kronecker(left=left, right=right) if left.square and right.square:
@@ -398,7 +397,7 @@ def logdet(builder: Builder, form: Form) -> Wire:
             return _added(builder, [logdet(builder, group) for group in groups])
         case Sum() if (split := cost.woodbury(form)) is not None:
             base, narrow = split
-            u, v = _thin(builder, narrow)
+            u, v = thin(builder, narrow)
             if cost.entrywise(base):
                 return low_rank.logdet(builder, _lined(builder, base, u, v))
             inner = low_rank.capacitance(builder, v, solve(builder, base, u))
@@ -413,7 +412,7 @@ def logdet(builder: Builder, form: Form) -> Wire:
             return builder.emit("logdet", matrix(builder, form))
 
 
-def _thin(builder: Builder, narrow: Sequence[Product]) -> tuple[Wire, Wire]:
+def thin(builder: Builder, narrow: Sequence[Product]) -> tuple[Wire, Wire]:
     """U and V of terms of low rank U V together."""
     lefts, rights = [], []
     for each in narrow:
@@ -438,7 +437,7 @@ def _lined(builder: Builder, base: Form, left: Wire, right: Wire) -> low_rank.Li
     return low_rank.lifted(builder, values(builder, base), left, right)
 
 
-def _blocks(builder: Builder, form: Sparse) -> list[tuple[Index, Wire]]:
+def blocks(builder: Builder, form: Sparse) -> list[tuple[Index, Wire]]:
     """The blocks of a block diagonal form, those of one size together: where they stand,
     and their matrices."""
     pattern = form.pattern
@@ -559,7 +558,7 @@ def _each_column(builder: Builder, image: Wire, by: Callable[[Builder, Wire], Wi
 def _solve_blocks(builder: Builder, form: Sparse, image: Wire) -> Wire:
     pieces, order = [], []
     more = image.type.shape[1:]
-    for where, matrices in _blocks(builder, form):
+    for where, matrices in blocks(builder, form):
         count, size = where.shape
         own = _permuted(builder, image, where.ravel())
         own = _reshape(builder, own, count, size, *more)
@@ -601,7 +600,7 @@ def _woodbury(
     iteration: Iteration | None,
 ) -> Wire:
     """(B + U V)⁻¹ b, by Woodbury's identity."""
-    left, right = _thin(builder, narrow)
+    left, right = thin(builder, narrow)
     if cost.entrywise(base):
         lined = _lined(builder, base, left, right)
         answer = _by_column(builder, image, lambda b: low_rank.solve(builder, lined, b))
