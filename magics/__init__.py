@@ -11,13 +11,17 @@ from typing import Any
 
 
 def register(shell: Any) -> None:
-    """Give a shell the magics. Twice does no harm: the session is kept."""
+    """Give a shell the magics, their completion and their settings. Twice does no harm:
+    the session is kept."""
     from . import errors
     from .notebook import NnfpMagics
 
     errors.register(shell)
     if "NnfpMagics" not in shell.magics_manager.registry:
-        shell.register_magics(NnfpMagics(shell))
+        magics = NnfpMagics(shell)
+        shell.register_magics(magics)
+        shell.configurables.append(magics.settings)
+        shell.Completer.custom_matchers.append(magics.matcher)
 
 
 def unregister(shell: Any) -> None:
@@ -26,6 +30,9 @@ def unregister(shell: Any) -> None:
 
     errors.unregister(shell)
     manager = shell.magics_manager
-    manager.registry.pop("NnfpMagics", None)
+    magics = manager.registry.pop("NnfpMagics", None)
     for kind in ("line", "cell"):
         manager.magics[kind].pop("nnfp", None)
+    if magics is not None:
+        shell.configurables.remove(magics.settings)
+        shell.Completer.custom_matchers.remove(magics.matcher)

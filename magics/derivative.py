@@ -57,4 +57,5 @@ VERB = Verb(
     "`--at X`, a name of data, adds the value there and settles sizes that are open;\n"
     "`--steps` applies the laws one after the other, each by its name; `--structure` says\n"
     "what the derivative in the input is made of and what each operation on it will cost.",
+    arguments=ARGUMENTS,
 )

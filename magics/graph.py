@@ -73,4 +73,5 @@ VERB = Verb(
     "derivative, --adjoint the adjoint below that, from right to left. --dag shows the traced\n"
     "graph (with the others, that of the derivative), a node a line: its inputs first,\n"
     "arguments, then weights by path; a map or a loop has its body below it.",
+    arguments=ARGUMENTS,
 )

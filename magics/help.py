@@ -6,6 +6,7 @@ import difflib
 
 from IPython.core.error import UsageError
 
+from . import inspection
 from .present import plain
 from .verb import NAMES, Verb, View, find
 from .workspace import Workspace
@@ -19,7 +20,7 @@ def run(workspace: Workspace, text: str) -> View:
         raise UsageError(f"One name at a time.\nUsage: {VERB.usage}")
     if words[0] in NAMES:
         return plain(of_verb(find(words[0])))
-    return plain(of_name(workspace, words[0]))
+    return of_name(workspace, words[0])
 
 
 def overview() -> str:
@@ -48,25 +49,15 @@ def of_verb(verb: Verb) -> str:
     return "\n\n".join(parts)
 
 
-def of_name(workspace: Workspace, name: str) -> str:
+def of_name(workspace: Workspace, name: str) -> View:
     """What a name of the language or of the session is."""
     from nnfp_kernel.primitives.table import BUILTINS
+    from nnfp_kernel.session.inspection import find as known_of
 
     session = workspace.session
-    definition = session.program.definitions.get(name)
-    if definition is not None:
-        described = session.describe(name)
-        parts = [f"{name} : {described.type}"]
-        if definition.comment:
-            parts.append(definition.comment)
-        return "\n\n".join([*parts, definition.span.text])
-    if name in BUILTINS:
-        builtin = BUILTINS[name]
-        brackets = f"[{', '.join(builtin.brackets)}]" if builtin.brackets else ""
-        parts = [f"{name}{brackets} : {builtin.type}", builtin.doc]
-        if builtin.example:
-            parts.append("Example:\n\n" + _indented(builtin.example))
-        return "\n\n".join(part for part in parts if part)
+    found = known_of(session, name)
+    if found is not None:
+        return inspection.view(found, tuple(session.program.reps), whole=True)
     known = [*NAMES, *BUILTINS, *session.program.definitions]
     near = difflib.get_close_matches(name, known, 1)
     hint = f" Do you mean {near[0]}?" if near else ""

@@ -31,4 +31,5 @@ VERB = Verb(
     "FILE is one that %nnfp save wrote. It must hold every weight that NAME reaches, in\n"
     "its shape; if it does not, the weights stay as they are. What else is in the file\n"
     "is not looked at.",
+    arguments=ARGUMENTS,
 )

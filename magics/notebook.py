@@ -6,43 +6,50 @@ import sys
 import time
 from typing import Any
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from .terminal import UPDATES_PER_SECOND, Printed
-from .verb import Arguments, View
+from .completion import complete, told
+from .settings import Nnfp
+from .terminal import Printed
+from .verb import CELL, View
 from .workspace import Live, Workspace
-
-CELL = Arguments("%%nnfp", "%%nnfp [-i NAME,…] [-o NAME,…] [-q]")
-CELL.add_argument("-i", "--input", action="append", default=[])
-CELL.add_argument("-o", "--output", action="append", default=[])
-CELL.add_argument("-q", "--quiet", action="store_true")
 
 
 class NotebookHost:
     """Shows outputs as IPython does: HTML in a notebook, text in a terminal."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, settings: Nnfp) -> None:
         self._shell = shell
+        self._settings = settings
 
     def show(self, view: View) -> None:
         display(view)
 
     def live(self) -> Live:
-        return Replaced() if hasattr(self._shell, "kernel") else Printed(sys.stdout)
+        if hasattr(self._shell, "kernel"):
+            return Replaced(self._settings.updates)
+        return Printed(sys.stdout)
 
 
 class Replaced:
-    """One output of a notebook, replaced at most ten times a second."""
+    """One output of a notebook, replaced so often a second at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
         self._handle: Any = None
         self._told = 0.0
 
     def update(self, view: View, *, last: bool = False) -> None:
         now = time.monotonic()
-        if not last and now - self._told < 1 / UPDATES_PER_SECOND:
+        if not last and now - self._told < 1 / self._rate:
             return
         self._told = now
         if self._handle is None:
@@ -57,7 +64,26 @@ class NnfpMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self.workspace = Workspace(NotebookHost(shell), shell.user_ns)
+        self.settings = Nnfp(parent=shell)
+        self.workspace = Workspace(
+            NotebookHost(shell, self.settings), shell.user_ns, settings=self.settings
+        )
+
+    @context_matcher(identifier="nnfp")
+    def matcher(self, context: CompletionContext) -> SimpleMatcherResult:
+        """What fits in a `%%nnfp` cell and on a `%nnfp` line, for IPython's completer."""
+        lines = context.full_text.split("\n")
+        if not (lines[0].startswith("%%nnfp") or lines[context.cursor_line].startswith("%nnfp")):
+            return SimpleMatcherResult(completions=[])
+        before = sum(len(line) + 1 for line in lines[: context.cursor_line])
+        position = before + context.cursor_position
+        found = complete(self.workspace, context.full_text, position)
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(each.text, type=told(each)) for each in found.items],
+            matched_fragment=context.full_text[found.start : position],
+            suppress=True,
+            ordered=True,
+        )
 
     @no_var_expand
     @line_cell_magic
@@ -66,13 +92,15 @@ class NnfpMagics(Magics):
 
         In a cell:  %%nnfp [-i NAME,…] [-o NAME,…] [-q]
             the rest of the cell is a program
-            -i  brings Python arrays and numbers in by their names
-            -o  puts results and functions out as Python names
+            -i  brings Python's arrays, numbers and JAX functions in by their names
+            -o  puts values and functions out as Python names
             -q  shows nothing
 
         On a line:  %nnfp VERB …
-            type, derivative, graph, weights, train, save, load, list, reset;
-            `%nnfp help` says more
+            type, derivative, graph, weights, train, time, save, load, list, devices,
+            reset, help; `%nnfp help VERB` says more, with an example that runs
+
+        Settings: %config Nnfp
         """
         if cell is None:
             # Shown, not returned: IPython shows only what the last line of a cell returns.

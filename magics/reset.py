@@ -17,8 +17,8 @@ ARGUMENTS.add_argument("--precision", type=int, choices=(32, 64))
 def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     if given.name is None:
-        workspace.reset(given.precision or 32)
-        return plain(f"A new session, in {given.precision or 32} bits.")
+        workspace.reset(given.precision)
+        return plain(f"A new session, in {workspace.session.precision} bits.")
     if given.precision is not None:
         raise UsageError("The precision is one for the whole session: leave the name out.")
     workspace.session.describe(given.name)
@@ -33,5 +33,6 @@ VERB = Verb(
     ("%%nnfp\nnet x = ?a * x + ?b", "%nnfp reset net", "%nnfp reset --precision 64"),
     run,
     "Without a name all definitions and weights are forgotten. A session has one\n"
-    "precision: 32 bits unless --precision says 64.",
+    "precision: 32 bits unless --precision or %config Nnfp.precision says 64.",
+    arguments=ARGUMENTS,
 )

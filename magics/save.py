@@ -26,4 +26,5 @@ VERB = Verb(
     run,
     "All weights that NAME reaches, as safetensors: an array for each path, which other\n"
     "programs can read too. %nnfp load NAME FILE takes them back.",
+    arguments=ARGUMENTS,
 )

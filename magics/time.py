@@ -50,4 +50,5 @@ made up, in the sizes of the type, or small ones where it leaves them open.
 
 The adjoint alone is counted; measured is the value with its gradient in all inputs and
 weights, in one executable.""",
+    arguments=ARGUMENTS,
 )

@@ -168,4 +168,5 @@ the program, then in Python; the leading axis of each array counts the examples.
 --devices N    so many devices, each with its share of every batch; %nnfp devices lists them
 
 Interrupt the cell to stop: the best weights so far are kept.""",
+    arguments=ARGUMENTS,
 )

@@ -59,7 +59,8 @@ class View:
 
 @dataclass(frozen=True)
 class Verb:
-    """`example` is a list of cells, as a person would run them one after the other."""
+    """`example` is a list of cells, as a person would run them one after the other;
+    `arguments` are its flags, where it has any."""
 
     name: str
     usage: str
@@ -67,6 +68,7 @@ class Verb:
     example: tuple[str, ...]
     run: Callable[[Workspace, str], View | None]
     details: str = ""
+    arguments: Arguments | None = None
 
 
 def find(name: str) -> Verb:
@@ -109,6 +111,7 @@ class Arguments(argparse.ArgumentParser):
         raise UsageError(f"{said}\nUsage: {self.usage}")
 
 
-def name_and_flags(text: str) -> str:
-    """The text of a verb that takes one name or nothing, without surrounding spaces."""
-    return " ".join(text.split())
+CELL = Arguments("%%nnfp", "%%nnfp [-i NAME,…] [-o NAME,…] [-q]")
+CELL.add_argument("-i", "--input", action="append", default=[])
+CELL.add_argument("-o", "--output", action="append", default=[])
+CELL.add_argument("-q", "--quiet", action="store_true")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from IPython.core.error import UsageError
 
 from . import present
+from .settings import Nnfp
 from .verb import View, find
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Workspace:
         host: Host,
         namespace: Mapping[str, Any] | None = None,
         folder: str | Path = ".",
+        settings: Nnfp | None = None,
     ) -> None:
         self.host = host
+        self.settings = settings or Nnfp()
+        self.settings.observe(self._settled, ["precision", "seed"])
         self.folder = folder  # where `import "file.nnfp"` looks
         self.namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self._session: Session | None = None
@@ -54,11 +58,20 @@ class Workspace:
         assert self._session is not None
         return self._session
 
-    def reset(self, precision: int = 32) -> None:
-        """A new session."""
+    def reset(self, precision: int | None = None) -> None:
+        """A new session, in the precision of the settings unless one is given."""
         from nnfp_kernel.session import Session
 
-        self._session = Session(precision=precision, folder=self.folder)
+        self._session = Session(
+            precision=precision or self.settings.precision,
+            seed=self.settings.seed,
+            folder=self.folder,
+        )
+
+    def _settled(self, _change: object) -> None:
+        """The settings have changed: a session in which nothing stands makes place."""
+        if self._session is not None and not self._session.started:
+            self._session = None
 
     def run(self, program: str, name: str | None = None) -> View | None:
         """Run a program; lines of magic run in their place. What is left to show, if

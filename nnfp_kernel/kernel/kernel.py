@@ -1,7 +1,9 @@
-"""IPython's kernel with one change: a cell's text is translated before it runs.
+"""IPython's kernel, whose cells are programs.
 
-Everything else is IPython's own and works as in a Python notebook: `Out`, history,
-widgets, top-level `await` in a `%%python` cell, tracebacks of Python, interrupt.
+A cell's text is translated before it runs (`cells.py`); what is a program is completed,
+inspected and judged complete by the session. Everything else is IPython's own and works as
+in a Python notebook: `Out`, history, widgets, top-level `await` in a `%%python` cell,
+tracebacks of Python, interrupt.
 """
 
 from __future__ import annotations
@@ -13,40 +15,11 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Type
 
 from nnfp_kernel import __version__, load_ipython_extension
+from nnfp_kernel.language.parser import is_complete
+from nnfp_kernel.magics import inspection
+from nnfp_kernel.magics.completion import complete, program_of, told
 
-PYTHON_CELLS = ("%%python", "%%py")
-
-
-def translate(cell: str) -> str:
-    """The Python that a cell of this kernel stands for.
-
-    >>> translate("%%python\\nprint(1)")
-    'print(1)'
-    >>> translate("f x = 2 * x")
-    "get_ipython().run_program('f x = 2 * x')"
-    >>> print(translate("%time\\nf x = x"))
-    %time
-    get_ipython().run_program('\\nf x = x')
-
-    Lines at the start of a cell that begin with `%`, `!` or `?` are IPython's; so is a
-    cell of another cell magic. The rest is a program, its lines counted from the cell's
-    first. They are taken out before comments are read, because of `--epochs`.
-    """
-    first, _, rest = cell.lstrip("\n").partition("\n")
-    if first.split(" ")[0].rstrip() in PYTHON_CELLS:
-        return rest
-    if first.startswith("%%"):
-        return cell
-    lines = cell.split("\n")
-    count = 0
-    while count < len(lines) and (not lines[count].strip() or lines[count][0] in "%!?"):
-        count += 1
-    program = "\n".join(lines[count:])
-    before = "\n".join(lines[:count])
-    if not program.strip():
-        return before
-    run = f"get_ipython().run_program({chr(10) * count + program!r})"
-    return f"{before}\n{run}" if before.strip() else run
+from .cells import LOOK_UP, RUN, python_body, translate
 
 
 class NnfpShell(ZMQInteractiveShell):
@@ -54,13 +27,36 @@ class NnfpShell(ZMQInteractiveShell):
 
     def transform_cell(self, raw_cell: str) -> str:
         # A cell comes here more than once; what was translated is Python by then.
-        if raw_cell.lstrip().startswith("get_ipython().run_program("):
+        if raw_cell.lstrip().startswith((RUN, LOOK_UP)):
             return str(super().transform_cell(raw_cell))
         return str(super().transform_cell(translate(raw_cell)))
 
+    @property
+    def magics(self) -> Any:
+        """The magics `%nnfp`, with the session."""
+        return self.magics_manager.registry["NnfpMagics"]
+
     def run_program(self, program: str) -> Any:
         """Run a program in the session that the magics share."""
-        return self.magics_manager.registry["NnfpMagics"].cell("", program)
+        return self.magics.cell("", program)
+
+    def look_up(self, name: str, whole: bool) -> None:
+        """Show what is known of a name: `NAME?`, or `NAME??` for the whole source. A name
+        that no program knows is Python's."""
+        found = self.inspected(name, len(name), whole)
+        if found is None:
+            self.run_line_magic("pinfo2" if whole else "pinfo", name)
+            return
+        payload = {"source": "page", "data": found._repr_mimebundle_(), "start": 0}
+        self.payload_manager.write_payload(payload)
+
+    def inspected(self, text: str, position: int, whole: bool) -> Any:
+        """What is known of the name at an offset of a program, as a view; None for nothing."""
+        session = self.magics.workspace.session
+        found = session.inspect(program_of(text), position)
+        if found is None:
+            return None
+        return inspection.view(found, tuple(session.program.reps), whole=whole)
 
 
 class NnfpKernel(IPythonKernel):
@@ -82,3 +78,78 @@ class NnfpKernel(IPythonKernel):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         load_ipython_extension(self.shell)
+
+    def do_is_complete(self, code: str) -> dict[str, str]:
+        """Whether a console should run a cell; the indentation of its next line if not."""
+        body = python_body(code)
+        if body is not None:
+            return dict(super().do_is_complete(body))
+        if code.startswith("%%"):
+            return dict(super().do_is_complete(code))
+        status, indent = is_complete(program_of(code))
+        return (
+            {"status": status, "indent": indent} if status == "incomplete" else {"status": status}
+        )
+
+    def do_complete(self, code: str, cursor_pos: int | None) -> dict[str, Any]:
+        """What fits where the cursor stands, with types."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        body = python_body(code)
+        if body is not None:
+            return self._shifted(super().do_complete, code, body, position)
+        if _is_ipythons(code, position):
+            return dict(super().do_complete(code, position))
+        found = complete(self.shell.magics.workspace, code, position)
+        types = [
+            {
+                "start": found.start,
+                "end": found.end,
+                "text": each.text,
+                "type": told(each),
+                "signature": each.type,
+            }
+            for each in found.items
+        ]
+        return {
+            "status": "ok",
+            "matches": [each.text for each in found.items],
+            "cursor_start": found.start,
+            "cursor_end": found.end,
+            "metadata": {"_jupyter_types_experimental": types},
+        }
+
+    def _shifted(self, ask: Any, code: str, body: str, position: int) -> dict[str, Any]:
+        """Completions of the Python in a `%%python` cell, counted from the cell's start."""
+        before = len(code) - len(body)
+        if position < before:
+            return dict(ask(code, position))
+        reply = dict(ask(body, position - before))
+        reply["cursor_start"] += before
+        reply["cursor_end"] += before
+        for each in reply["metadata"].get("_jupyter_types_experimental", ()):
+            each["start"] += before
+            each["end"] += before
+        return reply
+
+    def do_inspect(
+        self, code: str, cursor_pos: int, detail_level: int = 0, omit_sections: Any = ()
+    ) -> dict[str, Any]:
+        """What is known of the name at the cursor: type, documentation, weights, source."""
+        body = python_body(code)
+        if body is not None:
+            position = max(0, cursor_pos - (len(code) - len(body)))
+            return dict(super().do_inspect(body, position, detail_level, omit_sections))
+        if not _is_ipythons(code, cursor_pos):
+            found = self.shell.inspected(code, cursor_pos, detail_level > 0)
+            if found is not None:
+                data = dict(found._repr_mimebundle_())
+                return {"status": "ok", "found": True, "data": data, "metadata": {}}
+        return dict(super().do_inspect(code, cursor_pos, detail_level, omit_sections))
+
+
+def _is_ipythons(code: str, position: int) -> bool:
+    """Whether an offset is on a line of IPython's, or in a cell of another cell magic."""
+    start = code.rfind("\n", 0, position) + 1
+    if code.startswith("%%"):
+        return True
+    return code.startswith(("%", "!", "?"), start) and not code.startswith("%nnfp", start)

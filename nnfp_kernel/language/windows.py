@@ -26,6 +26,9 @@ Rule = Callable[
     tuple[typed.Expression, Type],
 ]
 
+OPTIONS = {"window": ("stride", "pad", "dilation")}
+"""What the brackets of a name may hold beside sizes."""
+
 
 def _require_axes(
     self: References,
@@ -62,7 +65,7 @@ def _window(
     stride, dilation, padding = constant(1), constant(1), constant(0)
     same = False
     chosen: dict[str, Size | str] = {}
-    known = ("stride", "pad", "dilation") if name == "window" else ()
+    known = OPTIONS.get(name, ())
     for option in options:
         if option.name not in known or option.name in chosen:
             near = nearest(option.name, known)

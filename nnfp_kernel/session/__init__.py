@@ -7,9 +7,12 @@ promises.py     what a definition promises and its graph must keep: `-o`, `moore
 construct.py    data values made by Python
 """
 
+from .completion import Completion, Completions
+from .inspection import Inspection
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
 from .session import Function, Session
 
 __all__ = [
-    "CellResult", "Declared", "Defined", "Function", "Magic", "Output", "Session", "Shown",
+    "CellResult", "Completion", "Completions", "Declared", "Defined", "Function", "Inspection",
+    "Magic", "Output", "Session", "Shown",
 ]  # fmt: skip

@@ -43,7 +43,9 @@ from ..runtime.program import Program, trace_application
 from ..runtime.weights import first_value
 from ..std import FILES
 from ..views.terms import derivative_text
-from . import construct, promises
+from . import completion, construct, inspection, promises
+from .completion import Completions
+from .inspection import Inspection
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
 from .standing import Kept, Standing, asked_by, count, typed, without
 
@@ -306,6 +308,24 @@ class Session:
             return self._defined(name, False)
         return Defined(name, self.type(name), (), 0, 0, (), False)
 
+    def complete(self, text: str, position: int) -> Completions:
+        """The names that fit at an offset of a program's text, with their types.
+
+        >>> session = Session()
+        >>> _ = session.run("rep Word = R[4]\\nread (Word x) = sum x")
+        >>> [(each.text, each.type) for each in session.complete("f x = re", 8).items][0]
+        ('read', 'Word -> R')
+        """
+        return completion.complete(self, text, position)
+
+    def inspect(self, text: str, position: int) -> Inspection | None:
+        """What is known of the name at an offset of a program's text.
+
+        >>> Session().inspect("scan (+) 0", 2).type
+        '((s, a) -> s) -> s -> a[n] -> s[n]'
+        """
+        return inspection.inspect(self, text, position)
+
     def functor(self, name: str) -> Machine:
         """What a name is as an algebra or a coalgebra: its functor, the strength, the
         square, and the square run on random values.
@@ -409,9 +429,24 @@ class Session:
         return tuple(name for name in names if name not in self.broken)
 
     @property
+    def started(self) -> bool:
+        """Whether anything stands in it: a cell, or a value from Python."""
+        return bool(self._standing.cells or self._standing.externals)
+
+    @property
     def program(self) -> Program:
         """A snapshot of what is defined now."""
         return self._standing.program
+
+    @property
+    def checked(self) -> inference.Checked:
+        """All that stands, as inference left it."""
+        return self._standing.checked
+
+    @property
+    def externals(self) -> Mapping[str, t.Type]:
+        """The types of what was brought in from Python."""
+        return {name: type for name, (type, _) in self._standing.externals.items()}
 
     @property
     def broken(self) -> Mapping[str, Diagnostic]:
