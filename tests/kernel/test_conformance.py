@@ -40,7 +40,8 @@ class TestConformance(jupyter_kernel_test.KernelTests, unittest.TestCase):
     ]
     invalid_code_samples: ClassVar[list[str]] = ["f x = x)", "%%python\nx = )"]
     code_page_something = "fold?"
-    code_generate_error = "1 + nowhere"
+    # Of Python: a mistake in a program is shown as HTML too, beside the one error.
+    code_generate_error = "%%python\n1 / 0"
     code_execute_result: ClassVar[list[dict[str, str]]] = [
         {"code": "1 + 2", "result": "3 : R"},
         {"code": "[1, 2] + 1", "mime": "text/html"},
