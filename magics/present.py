@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -14,13 +16,15 @@ from nnfp_kernel.views.table import (
     Grid,
     Note,
     Table,
-    Value,
     Weight,
     grid_to_html,
     grid_to_text,
     to_html,
+    to_latex,
+    to_svg,
     to_text,
 )
+from nnfp_kernel.views.values import Value
 
 from .verb import View
 
@@ -32,8 +36,8 @@ if TYPE_CHECKING:
 
 def table(content: Table) -> View:
     """A table to look at; the value behind it is that of the last expression."""
-    values = content.values
-    return View(to_text(content), to_html(content), values[-1].value if values else None)
+    value = content.values[-1].value if content.values else None
+    return View(to_text(content), to_html(content), value, to_latex(content), to_svg(content))
 
 
 def grid(content: Grid) -> View:
@@ -68,12 +72,49 @@ def cell(session: Session, outputs: Sequence[Any], notes: Sequence[Note] = ()) -
             case Declared(name=name, kind=kind, text=text):
                 items.append(Entry(name, text, kind))
             case Shown(value=None, type=type, text=text):
-                items.append(Entry(text, type))
+                items.append(_function(session, type, text))
             case Shown(value=value, type=type):
-                items.append(Value(type, value))
+                items.append(Value(type, value, carrier=_carried(session, type)))
     if not items and not notes:
         return None
     return table(_with_total(session, items, notes))
+
+
+def _carried(session: Session, type: str) -> str:
+    """What stands behind a representation: `R[32]` of a Thought."""
+    declared = session.program.reps.get(type)
+    return _carrier(declared.carrier) if declared is not None else ""
+
+
+def _function(session: Session, type: str, text: str) -> Entry | Value:
+    """An expression that is a function, as its wiring; a linear map as its structure.
+    Only its type, where it has no picture: at open sizes, and where it is too large."""
+    from nnfp_kernel import NnfpError
+    from nnfp_kernel.views.structure import structure
+    from nnfp_kernel.views.values.functions import of_function, of_linear_map
+    from nnfp_kernel.views.wiring import wiring
+
+    try:
+        function = session.function(text)
+        if _is_linear(type):
+            return Value(type, None, text, picture=of_linear_map(structure(function)))
+        type = function.type if function.reached else type
+        program = session.program
+        if text not in program.definitions:
+            made = {**program.definitions, text: function.definition}
+            program = replace(program, definitions=made)
+        return Value(type, None, text, picture=of_function(wiring(program, text)))
+    except (NnfpError, ValueError):
+        return Entry(text, type)
+
+
+def _is_linear(type: str) -> bool:
+    """Whether the arrow of a function's type is that of a linear map: `R -> (R -o R)` is not."""
+    outside = type
+    while (shorter := re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", outside)) != outside:
+        outside = shorter
+    arrows = re.findall(r"->|~>|-o", outside)
+    return arrows[:1] == ["-o"]
 
 
 def definitions(session: Session) -> View:

@@ -25,7 +25,7 @@ from typing import Any
 
 from .excerpt import WIDTH, excerpt, harmless, width
 from .misfit import Misfit, drawing
-from .palette import picture, sheet, underlined
+from .palette import picture, styled, underlined
 from .source import Source, Span
 
 
@@ -242,7 +242,7 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
 
     Representations are underlined in their colours, as wherever they are shown.
     """
-    parts = ['<div class="nnfp-errors">']
+    parts: list[str] = []
     for diagnostic in by_position(diagnostics):
         severity = html.escape(diagnostic.severity)
         parts.append(f'<section class="nnfp-{severity}">')
@@ -266,9 +266,7 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
         parts.append("</section>")
     if len(diagnostics) > 1:
         parts.append(f"<p><i>{_count(diagnostics)}</i></p>")
-    parts.append("</div>")
-    parts.insert(1, sheet("nnfp-errors", _RULES, "\n".join(parts)))
-    return "\n".join(parts)
+    return styled("nnfp-errors", _RULES, "\n".join(parts))
 
 
 def _html_piece(style: str, text: str, representations: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import zlib
 from collections.abc import Sequence
 
 PAPER, INK, INK2, INK3 = "#ffffff", "#1b1f24", "#57606a", "#67707a"
@@ -95,6 +96,16 @@ def sheet(scope: str, rules: str, body: str, dark: bool = True) -> str:
     style = "".join(kept)
     names = [name for name in _TOKENS if re.search(rf"var\({name}[,)]", style + body)]
     return f"<style>{_themed(scope, names, dark)}{style}</style>"
+
+
+def styled(name: str, rules: str, body: str) -> str:
+    """HTML with its style, as a `<div>` of class `name`.
+
+    It has a class of its own too, which its rules are under: outputs of one notebook must
+    not style each other, for a rule that one leaves out would win over another's.
+    """
+    scope = f"{name}-{zlib.crc32(body.encode()):08x}"
+    return f'<div class="{name} {scope}">\n{sheet(scope, rules, body)}\n{body}\n</div>'
 
 
 def picture(drawn: str, told: str = "") -> str:

@@ -12,7 +12,7 @@ import html
 from typing import Any
 
 from ..language import palette
-from ..language.palette import INK, INK2, LINE, PAPER, REPRESENTATIONS, sheet
+from ..language.palette import INK, INK2, LINE, PAPER, REPRESENTATIONS, sheet, styled
 
 # The colours by name, for pictures drawn in a notebook: `style.BLUE`.
 HAIR, SIGN = palette.HAIR, palette.SIGN
@@ -86,9 +86,38 @@ font-weight:600}
 .structure svg rect{fill:var(--nn-ink2)}
 .structure svg rect.frame{fill:none;stroke:var(--nn-line)}
 .structure .patterns:empty{display:none}
+.structure .drawn[hidden]{display:flex!important;align-items:center;gap:10px}
 table.rows.steps td:first-child{min-width:230px;width:230px;
 font-family:var(--nn-ui);white-space:normal}
 table.rows.steps td{font-family:var(--nn-ui)}
+svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;font:12px var(--nn-code)}
+.wiring text{fill:var(--nn-ink)}
+.wiring .port,.wiring .type{font-size:10.5px}
+.wiring .type,.wiring .name{fill:var(--nn-ink2)}
+.wiring .note{font:11.5px var(--nn-ui);fill:var(--nn-ink3)}
+.wiring path{fill:none;stroke-width:2;stroke-linejoin:round}
+.wiring .gap{stroke:var(--nn-paper);stroke-width:7}
+.wiring .mid{stroke:var(--nn-paper);stroke-width:1.4}
+.wiring .tie,.wiring .value{stroke:var(--nn-ink3);stroke-width:1.3;stroke-dasharray:1.5 3}
+.wiring .edge{fill:var(--nn-paper);stroke:var(--nn-ink);stroke-width:1.2}
+.wiring .thin{fill:var(--nn-paper);stroke:var(--nn-ink2);stroke-width:1}
+.wiring .group{fill:var(--nn-tint)}
+.wiring .frame{fill:none;stroke:var(--nn-ink);stroke-width:1.2}
+.drawing{display:block;max-width:100%;overflow:visible}
+.drawing .line,.drawing .frame{fill:none;stroke:var(--nn-line)}
+.drawing .curve{fill:none;stroke:var(--nn-ink);stroke-width:1.3;stroke-linejoin:round}
+.drawing .branch{fill:none;stroke:var(--nn-ink2);stroke-width:1.1}
+.drawing .neg{fill:var(--neg)}
+.drawing .pos{fill:var(--pos)}
+.drawing .ink{fill:var(--nn-ink)}
+.drawing .entries{fill:var(--nn-ink2)}
+.drawing .tick{font:10.5px var(--nn-ui);fill:var(--nn-ink3)}
+.drawing .name{font:12px var(--nn-code);fill:var(--nn-ink)}
+.drawing .leaf{font:11px var(--nn-code);fill:var(--nn-ink2)}
+.value details{margin-top:4px}
+summary{cursor:pointer}
+.part{display:flex;gap:16px;align-items:center;padding:3px 0}
+.part>div:first-child{flex:0 0 96px}
 """
 
 # matplotlib's settings for a picture: ink on paper, hairlines, no box around a plot.
@@ -115,20 +144,20 @@ FIGURE: dict[str, Any] = {
 }
 
 
-def page(body: str, rules: str = "") -> str:
-    """HTML for an output: its style and the body, which is HTML already. `rules` are of a
-    picture in it that nothing else has."""
-    return f'{sheet("nnfp", RULES + rules, body)}<div class="nnfp">{body}</div>'
+def page(body: str) -> str:
+    """HTML for an output: the style that it uses, and the body, which is HTML already."""
+    return styled("nnfp", RULES, body)
 
 
 def escape(text: str) -> str:
     return html.escape(text)
 
 
-def alone(body: str, width: str, height: str, rules: str = "") -> str:
+def alone(body: str, width: str, height: str) -> str:
     """SVG as a file of its own, on light paper: `body` is what stands in it."""
+    drawn = f'<g class="drawing">{body}</g>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="nnfp" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}">{sheet("nnfp", RULES + rules, body, dark=False)}'
-        f'<rect width="100%" height="100%" fill="{PAPER}"/>{body}</svg>'
+        f'viewBox="0 0 {width} {height}">{sheet("nnfp", RULES, drawn, dark=False)}'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>{drawn}</svg>'
     )

@@ -10,14 +10,13 @@ Data first (`Entry`, `Value`, `Note`, gathered in a `Table`), then `to_text` and
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy
 
 from ..language.palette import underlined
+from . import values
 from .style import escape, page
+from .values import Value
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,6 @@ class Entry:
     remark: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
-    """The value of an expression: an array, a number, a tuple of values, or, for what
-    has no numbers to show (a function, a tree), its text."""
-
-    type: str
-    value: Any
-    name: str = ""  # what was written, if that helps
-
-
 @dataclass(frozen=True)
 class Note:
     """A sentence about the cell: a default that was taken, a name that is shadowed.
@@ -88,6 +77,12 @@ class Table:
     def values(self) -> tuple[Value, ...]:
         return tuple(item for item in self.items if isinstance(item, Value))
 
+    @property
+    def only(self) -> Value | None:
+        """The value of a cell that shows nothing else."""
+        (item,) = self.items if len(self.items) == 1 else (None,)
+        return item if isinstance(item, Value) else None
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -100,6 +95,7 @@ class Grid:
 
 
 RING = "○"
+OPEN = 40  # rows of definitions; more are folded
 _SHARED = "used by name, so the same weights"
 
 
@@ -114,16 +110,32 @@ def to_text(table: Table) -> str:
     f   R[2] ~> R   ?W 2   2
     """
     lines: list[str] = []
-    if table.entries:
-        rows = [(e.name, e.type, _more_text(e), _count(e)) for e in table.entries]
-        lines += columns(rows, right=(3,))
-        lines += _foot_text(table)
-    for value in table.values:
-        lines += _value_text(value)
+    for entries, last in _groups(table):
+        if isinstance(entries, Value):
+            lines.append(values.to_text(entries))
+            continue
+        lines += columns([(e.name, e.type, _more_text(e), _count(e)) for e in entries], right=(3,))
+        lines += _foot_text(table) if last else []
     for note in table.notes:
         lines.append(f"{note.severity}: {note.text}")
         lines += [f"  {detail}" for detail in note.details]
     return "\n".join(lines)
+
+
+def _groups(table: Table) -> Iterator[tuple[Value | list[Entry], bool]]:
+    """Values one by one, definitions that follow each other together; and whether these
+    are the last of them, which the sum stands under."""
+    groups: list[Value | list[Entry]] = []
+    for item in table.items:
+        if isinstance(item, Value):
+            groups.append(item)
+        elif groups and isinstance(groups[-1], list):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    tables = [k for k, group in enumerate(groups) if isinstance(group, list)]
+    for k, group in enumerate(groups):
+        yield group, bool(tables) and k == tables[-1]
 
 
 def columns(
@@ -172,46 +184,6 @@ def _foot_text(table: Table) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _value_text(value: Value) -> list[str]:
-    heading = f"{value.name} : {value.type}" if value.name else value.type
-    shown = _plain(value.value).split("\n")
-    if len(shown) == 1 and len(heading) + len(shown[0]) < 96:
-        return [f"{shown[0]} : {value.type}" if not value.name else f"{heading} = {shown[0]}"]
-    return [heading, *("  " + line for line in shown)]
-
-
-def _plain(value: Any) -> str:
-    """A value's numbers as text, without its type."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        parts = [_plain(part) for part in value]
-        if all("\n" not in part for part in parts) and sum(map(len, parts)) < 88:
-            return "(" + ", ".join(parts) + ")"
-        body = ",\n".join(parts).replace("\n", "\n ")
-        return f"({body})"
-    array = numpy.asarray(value)
-    if array.dtype == object:
-        return str(value)
-    if array.ndim == 0:
-        return number(array.item())
-    with numpy.printoptions(precision=6, threshold=200, edgeitems=4, linewidth=92, suppress=True):
-        return numpy.array2string(array, separator=", ")
-
-
-def number(value: Any) -> str:
-    """A single number, six digits, as short as it goes.
-
-    >>> number(0.5), number(2.0), number(1234567.0), number(True), number(-1e-9)
-    ('0.5', '2', '1.23457e+06', 'True', '-1e-09')
-    """
-    if isinstance(value, bool | int):
-        return str(value)
-    if isinstance(value, complex):
-        return f"{value:.6g}"
-    return f"{value:.6g}"
-
-
 def grid_to_text(grid: Grid) -> str:
     """
     >>> print(grid_to_text(Grid(("path", "count"), (("cell.W", "1,024"), ("b", "32")), (1,))))
@@ -229,12 +201,36 @@ def grid_to_text(grid: Grid) -> str:
 def to_html(table: Table) -> str:
     """The table for a notebook."""
     parts = []
-    if table.entries:
-        rows = "".join(_entry_html(entry, table.representations) for entry in table.entries)
-        parts.append(f'<table class="rows"><tbody>{rows}</tbody></table>{_foot_html(table)}')
-    parts += [_value_html(value, table.representations) for value in table.values]
+    for entries, last in _groups(table):
+        if isinstance(entries, Value):
+            parts.append(values.to_html(entries, table.representations))
+            continue
+        parts.append(_entries_html(entries, table.representations))
+        parts.append(_foot_html(table) if last else "")
     parts += map(_note_html, table.notes)
     return page("".join(parts))
+
+
+def _entries_html(entries: Sequence[Entry], representations: Sequence[str]) -> str:
+    """Rows of a table; of very many the later ones are folded."""
+    rows = [_entry_html(entry, representations) for entry in entries]
+    shown = len(rows) if len(rows) <= OPEN else OPEN - 10
+    made = f'<table class="rows"><tbody>{"".join(rows[:shown])}</tbody></table>'
+    if rows[shown:]:
+        rest = f'<table class="rows"><tbody>{"".join(rows[shown:])}</tbody></table>'
+        summary = f'<summary class="small">{len(rows) - shown} more</summary>'
+        made += f"<details>{summary}{rest}</details>"
+    return made
+
+
+def to_svg(table: Table) -> str:
+    """The picture of a cell that shows one value; else nothing: a picture is all of it."""
+    return values.to_svg(table.only) if table.only else ""
+
+
+def to_latex(table: Table) -> str:
+    """The mathematics of a cell that shows one value, where it has some."""
+    return values.to_latex(table.only) if table.only else ""
 
 
 def _note_html(note: Note) -> str:
@@ -277,77 +273,6 @@ def _foot_html(table: Table) -> str:
     if not left and not right:
         return ""
     return f'<div class="foot small"><span>{left}</span><span>{right}</span></div>'
-
-
-def _value_html(value: Value, representations: Sequence[str]) -> str:
-    caption = underlined(value.type, representations)
-    label = f'<div class="code">{caption}</div>'
-    if value.name:
-        label = f'<div class="code"><b>{escape(value.name)}</b></div>{label}'
-    label += f'<div class="small">{escape(extent(value.value))}</div>'
-    return (
-        f'<div class="value"><div class="label">{label}</div>'
-        f'<div class="shown">{_numbers_html(value.value)}</div></div>'
-    )
-
-
-def extent(value: Any) -> str:
-    """Between what numbers the entries of an array lie."""
-    if isinstance(value, str | tuple):
-        return ""
-    array = numpy.asarray(value)
-    if array.size < 2 or array.dtype.kind not in "fiu":
-        return ""
-    finite = array[numpy.isfinite(array)]
-    if not finite.size:
-        return "not a finite number among them"
-    said = f"from {finite.min().item():.3g} to {finite.max().item():.3g}"
-    missing = array.size - finite.size
-    return said.replace("-", "−") + (f", {missing:,} not finite" if missing else "")
-
-
-def _numbers_html(value: Any) -> str:
-    """Numbers tinted by sign where they fit, a strip for a vector, else text."""
-    if isinstance(value, tuple):
-        return "".join(f"<div>{_numbers_html(part)}</div>" for part in value) or "()"
-    array = None if isinstance(value, str) else numpy.asarray(value)
-    if array is None or array.dtype.kind != "f" or array.ndim == 0 or not array.size:
-        return f"<pre>{escape(_plain(value))}</pre>"
-    if array.ndim == 1 and array.size <= 8:
-        array = array[None]
-    if array.ndim == 2 and array.shape[0] <= 12 and array.shape[1] <= 8:
-        return _table_of_numbers(array)
-    if array.ndim == 1 and array.size <= 96:
-        cells = "".join(_tint(x, _scale(array)) for x in array)
-        return f'<div class="strip" title="{escape(_plain(array))}">{cells}</div>'
-    return f"<pre>{escape(_plain(array))}</pre>"
-
-
-def _table_of_numbers(array: numpy.ndarray) -> str:
-    scale = _scale(array)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{_tint(x, scale)}<b>{_short(x)}</b></td>" for x in row) + "</tr>"
-        for row in array
-    )
-    return f'<table class="numbers"><tbody>{rows}</tbody></table>'
-
-
-def _scale(array: numpy.ndarray) -> float:
-    finite = numpy.abs(array[numpy.isfinite(array)])
-    return float(finite.max()) if finite.size else 0.0
-
-
-def _tint(x: float, scale: float) -> str:
-    """A mark whose colour is the sign and whose opacity the magnitude; zero is paper."""
-    strength = 0.85 * abs(float(x)) / scale if scale and numpy.isfinite(x) else 0.0
-    sign = "neg" if x < 0 else "pos"
-    return f'<i class="{sign}" style="opacity:{strength:.2f}"></i>'
-
-
-def _short(x: float) -> str:
-    """Two decimals where they tell something, else three digits."""
-    plain = f"{x:.2f}" if abs(x) >= 0.05 or x == 0 else f"{x:.2g}"
-    return (plain if abs(x) < 1e4 else f"{x:.3g}").replace("-", "−")
 
 
 def grid_to_html(grid: Grid) -> str:

@@ -14,13 +14,13 @@ from nnfp_kernel.views.table import (
     Grid,
     Note,
     Table,
-    Value,
     Weight,
     grid_to_html,
     grid_to_text,
     to_html,
     to_text,
 )
+from nnfp_kernel.views.values import Value
 
 CELL = Table(
     (

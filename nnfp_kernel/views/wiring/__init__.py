@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...language import types as t
+from ...language.palette import picture as hidden
 from ...language.palette import underlined
 from ...runtime.data import DataValue
 from ...runtime.program import Program
@@ -127,8 +128,9 @@ def to_html(wiring: Wiring) -> str:
     for caption, drawn in wiring.pictures:
         if caption:
             parts.append(f'<div class="small" style="margin:16px 0 6px">{escape(caption)}</div>')
-        parts.append(svg.svg(drawn, f"wiring diagram of {title}"))
-    return page("\n".join(parts), svg.RULES)
+        parts.append(hidden(svg.svg(drawn, f"wiring diagram of {title}")))
+    parts.append(f'<div class="told"><pre>{escape(diagram_text(wiring.diagram))}</pre></div>')
+    return page("\n".join(parts))
 
 
 __all__ = ["Wiring", "figure", "to_html", "to_svg", "to_text", "wiring"]

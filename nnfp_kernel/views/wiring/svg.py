@@ -10,23 +10,6 @@ from .picture import Box, Dot, Path, Picture, Point, Text, crossings, wires
 
 RADIUS = 8
 
-RULES = (
-    "svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;"
-    "font:12px var(--nn-code)}"
-    ".wiring text{fill:var(--nn-ink)}"
-    ".wiring .port,.wiring .type{font-size:10.5px}"
-    ".wiring .type,.wiring .name{fill:var(--nn-ink2)}"
-    ".wiring .note{font:11.5px var(--nn-ui);fill:var(--nn-ink3)}"
-    ".wiring path{fill:none;stroke-width:2;stroke-linejoin:round}"
-    ".wiring .gap{stroke:var(--nn-paper);stroke-width:7}"
-    ".wiring .mid{stroke:var(--nn-paper);stroke-width:1.4}"
-    ".wiring .tie,.wiring .value{stroke:var(--nn-ink3);stroke-width:1.3;"
-    "stroke-dasharray:1.5 3}"
-    ".wiring .edge{fill:var(--nn-paper);stroke:var(--nn-ink);stroke-width:1.2}"
-    ".wiring .thin{fill:var(--nn-paper);stroke:var(--nn-ink2);stroke-width:1}"
-    ".wiring .group{fill:var(--nn-tint)}"
-    ".wiring .frame{fill:none;stroke:var(--nn-ink);stroke-width:1.2}"
-)
 PLAIN = "#7b8794"
 BEHIND = ("band", "group")  # the wires
 
@@ -55,7 +38,7 @@ def standalone(pictures: Sequence[Picture]) -> str:
     for picture in pictures:
         parts.append(svg(picture).replace("<svg ", f'<svg y="{number(height)}" ', 1))
         height += picture.height + 20
-    return alone("\n".join(parts), width, number(height), RULES)
+    return alone("\n".join(parts), width, number(height))
 
 
 def stroke(colour: int | None) -> str:
