@@ -355,7 +355,7 @@ def _distributed(_: Builder, map: LinearMap) -> LinearMap | None:
     groups: list[list[Sequence[LinearMap]]] = []
     for each in map.maps:
         chain = _members(each, Compose)
-        own = next((group for group in groups if _alike(group[0][0], chain[0])), None)
+        own = next((group for group in groups if alike(group[0][0], chain[0])), None)
         if own is None:
             groups.append([chain])
         else:
@@ -544,7 +544,7 @@ def _diag(like: LinearMap, factor: Wire) -> LinearMap:
     return section(like.primitives, PrimitiveStep("mul", {}, 0, (factor,)), like.domain[0])
 
 
-def _alike(one: LinearMap, two: LinearMap) -> bool:
+def alike(one: LinearMap, two: LinearMap) -> bool:
     """Whether two maps are the same because they are made of the same."""
     if one is two:
         return True

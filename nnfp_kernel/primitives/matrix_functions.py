@@ -261,7 +261,12 @@ def _result(name: str) -> Callable[..., ArrayType]:
     return result
 
 
-def _function(name: str, doc: str, latex: str, given: Sequence[Sample]) -> None:
+def _latex(name: str) -> str:
+    """By its name: log A and e^A are entry by entry."""
+    return rf"\operatorname{{{{{name}}}}} {{0}}"
+
+
+def _function(name: str, doc: str, given: Sequence[Sample]) -> None:
     def lower(_parameters: Parameters, matrix: Array) -> Array:
         return matrix if matrix.size == 0 else _ALGORITHM[name](Dual(matrix)).a
 
@@ -274,23 +279,23 @@ def _function(name: str, doc: str, latex: str, given: Sequence[Sample]) -> None:
         Primitive(
             name, "general",
             result=_result(name), lower=lower, batch=batch_all(name), differential=differential,
-            cost=per_matrix(_CUBES[name]), latex=latex, doc=doc, samples=tuple(given),
+            cost=per_matrix(_CUBES[name]), latex=_latex(name), doc=doc, samples=tuple(given),
         )
     )  # fmt: skip
 
 
 _function(
-    "expm", "The exponential of a square matrix.", "e^{{{0}}}",
+    "expm", "The exponential of a square matrix.",
     samples(real((2, 2, 2)), real((0, 0)), complex_((3, 3))),
 )  # fmt: skip
 _function(
     "logm", "The principal logarithm of a square matrix; where one of its eigenvalues is 0 or a "
-    "negative number, no numbers.", r"\log {0}",
+    "negative number, no numbers.",
     samples(real((2, 2)), real((0, 0)), low=-1.0, high=1.0, diagonal=3.0),
 )  # fmt: skip
 _function(
     "sqrtm", "The principal square root of a square matrix; where one of its eigenvalues is 0 or "
-    "a negative number, no numbers.", "{0}^{{1/2}}",
+    "a negative number, no numbers.",
     samples(complex_((2, 2)), real((0, 0)), low=-1.0, high=1.0, diagonal=3.0),
 )  # fmt: skip
 
@@ -376,18 +381,16 @@ def _named(name: str) -> Callable[..., Value]:
     return trace
 
 
-for _name, _example, _doc, _latex in (
-    ("expm", "expm [[0, 1], [-1, 0]]", "The exponential of a square matrix.", "e^{{{0}}}"),
+for _name, _example, _doc in (
+    ("expm", "expm [[0, 1], [-1, 0]]", "The exponential of a square matrix."),
     ("logm", "logm (expm [[0, 1], [-1, 0]])",
-     "The principal logarithm of a square matrix without eigenvalue on the negative axis.",
-     r"\log {0}"),
+     "The principal logarithm of a square matrix without eigenvalue on the negative axis."),
     ("sqrtm", "sqrtm [[2, 1], [1, 2]]",
-     "The principal square root of a square matrix without eigenvalue on the negative axis.",
-     "{0}^{{1/2}}"),
+     "The principal square root of a square matrix without eigenvalue on the negative axis."),
 ):  # fmt: skip
     builtin(
         Builtin(
-            _name, "a[n,n] -> a[n,n] where field a", 1, _named(_name), doc=_doc, latex=_latex,
-            example=_example,
+            _name, "a[n,n] -> a[n,n] where field a", 1, _named(_name), doc=_doc,
+            latex=_latex(_name), example=_example,
         )
     )  # fmt: skip

@@ -4,6 +4,7 @@
     Equation     a state that its block leaves as it is: s = f(s, x)
     Choice       a case distinction
     Recursion    a tree: y_{Node l r} = … of y_l and y_r
+    Growth       a tree that is made: the seeds s_l and s_r of s_v, where v = Node l r
 
 Each says its lines once, for every value of its index, and knows which of its quantities
 depend on which.
@@ -210,65 +211,81 @@ class Choice(Operation):
         return [found.get(quantity) for quantity in self.inputs]
 
 
+@dataclass(frozen=True)
+class TreeCase:
+    """What a recursion does at the nodes of one constructor."""
+
+    node: Formula  # as a pattern shows it: Node l r
+    block: Block
+    results: tuple[Quantity, ...]
+    children: tuple[Quantity, ...]  # their results
+    payload: tuple[Quantity, ...]
+    subtrees: tuple[Quantity, ...] = ()  # the children themselves, where they are looked at
+
+    @property
+    def given(self) -> tuple[Quantity, ...]:
+        return (*self.children, *self.payload, *self.subtrees)
+
+
 @dataclass(eq=False)
 class Recursion(Operation):
     """A value for every node of a tree, made of those of its children."""
 
     inputs: tuple[Quantity, ...]  # the tree, then what the blocks refer to
-    # Of each constructor: its fields as a pattern shows them, the block, what it makes,
-    # the children's results, the payload.
-    cases: tuple[
-        tuple[Formula, Block, tuple[Quantity, ...], tuple[Quantity, ...], tuple[Quantity, ...]], ...
-    ]
+    cases: tuple[TreeCase, ...]
     outputs: tuple[Quantity, ...] = ()
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return tuple(case[1] for case in self.cases)
+        return tuple(case.block for case in self.cases)
 
     @property
     def given(self) -> tuple[Quantity, ...]:
-        return tuple(q for case in self.cases for q in (*case[3], *case[4]))
+        return tuple(q for case in self.cases for q in case.given)
 
     @property
     def within(self) -> tuple[Quantity, ...]:
-        return tuple(q for case in self.cases for q in (*case[2], *case[3], *case[4]))
+        return tuple(q for case in self.cases for q in (*case.results, *case.given))
 
     def varying(self, found: set[Quantity]) -> set[Quantity]:
         made: set[Quantity] = set()
         if self.inputs[0] in found:
-            made |= {q for case in self.cases for q in case[4] if q.role != "constant"}
-        results = {q for case in self.cases for q in case[2]}
+            own = [q for case in self.cases for q in (*case.payload, *case.subtrees)]
+            made |= {q for q in own if q.role != "constant"}
+        results = {q for case in self.cases for q in case.results}
         if not found.isdisjoint(results):
-            made |= {*self.outputs, *results, *(q for case in self.cases for q in case[3])}
+            made |= {*self.outputs, *results, *(q for case in self.cases for q in case.children)}
         return made
 
     def value(self, place: int) -> Formula:
         raise AssertionError("what a recursion makes has a name")
 
     def values(self, walk: Pass) -> None:
-        for _, block, _, _, _ in self.cases:
+        for block in self.blocks:
             walk.values(block)
 
     def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
-        for _, block, _, children, payload in self.cases:
-            for quantity in (*children, *payload):
+        for case in self.cases:
+            for quantity in case.given:
                 if quantity in walk.varied:
                     assert quantity.name is not None
                     walk.change[quantity] = Linear.of(m.differential(quantity.name))
-            walk.forwards(block)
+            walk.forwards(case.block)
         return [Linear.of(m.differential(q.name)) for q in self.outputs if q.name is not None]
 
     def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
         found: dict[Quantity, Change] = {}
-        for said, block, results, children, payload in self.cases:
-            for quantity in results:
+        for case in self.cases:
+            for quantity in case.results:
                 walk.change[quantity] = Linear.of(quantity.bar)
                 walk.varied.add(quantity)
-            for quantity, bar in _outer(walk, block, (*children, *payload)).items():
+            if case.subtrees or any(other.subtrees for other in self.cases):
+                # What is inside a subtree has a cotangent from there, too: it is added.
+                for quantity in (*case.payload, *case.subtrees):
+                    walk.contribute(quantity, Linear.of(quantity.bar))
+            for quantity, bar in _outer(walk, case.block, case.given).items():
                 if bar is not None:
-                    below = said
-                    total = bar.through(lambda f, below=below: m.summed(f, below))  # type: ignore[misc]
+                    total = bar.through(lambda f, below=case.node: m.summed(f, below))  # type: ignore[misc]
                     found[quantity] = plus(found.get(quantity), total)
         tree: Change = None
         if self.inputs[0].name is not None:
@@ -276,11 +293,125 @@ class Recursion(Operation):
         return [tree, *(found.get(quantity) for quantity in self.inputs[1:])]
 
 
+@dataclass(frozen=True)
+class Branch:
+    """One way in which a node is grown: its form, when, and what is made of the seed."""
+
+    node: Formula  # Node l r
+    condition: Formula
+    block: Block
+    made: tuple[Quantity, ...]  # the seeds of its children, s_l, and its payload
+
+
+@dataclass(eq=False)
+class Growth(Operation):
+    """A tree grown from a seed: a seed s_v for every node v, of which its form is decided,
+    its payload is made and the seeds of its children."""
+
+    inputs: tuple[Quantity, ...]  # the first seed, then what the blocks refer to
+    block: Block  # what is made at every node before its form is known
+    starts: tuple[Formula, ...]  # the names of the first seed: s_t
+    seeds: tuple[Quantity, ...]
+    branches: tuple[Branch, ...]
+    outputs: tuple[Quantity, ...] = ()  # the tree
+    note: Formula | None = None  # how deep it grows
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.block, *(branch.block for branch in self.branches))
+
+    @property
+    def given(self) -> tuple[Quantity, ...]:
+        return self.seeds
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return (*self.seeds, *(q for branch in self.branches for q in branch.made))
+
+    def varying(self, found: set[Quantity]) -> set[Quantity]:
+        made = {s for i, s in zip(self.inputs, self.seeds, strict=False) if i in found}
+        if any(q in found for branch in self.branches for q in branch.made):
+            made |= {*self.outputs, *self.seeds}
+        return made
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("a tree that is grown has a name")
+
+    def values(self, walk: Pass) -> None:
+        for start, quantity in zip(self.starts, self.inputs, strict=False):
+            walk.lines.append(Line(start, quantity.shown(), range=self.note or walk.range))
+        for block in self.blocks:
+            with _within(walk, block):
+                walk.values(block)
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        for start, seed, change in zip(self.starts, self.seeds, given, strict=False):
+            walk.line(m.differential(start), m.ZERO if change is None else change.formula())
+            assert seed.name is not None
+            walk.change[seed] = Linear.of(m.differential(seed.name))
+        for block in self.blocks:
+            with _within(walk, block):
+                walk.forwards(block)
+        (tree,) = self.outputs
+        assert tree.name is not None
+        return [Linear.of(m.differential(tree.name))]
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        found: dict[Quantity, Change] = {}
+        shared = {q for operation in self.block.everywhere() for q in operation.outputs}
+        shared &= walk.varied
+        inner: list[tuple[Branch, Quantity, Change]] = []
+        for branch in self.branches:
+            for quantity in branch.made:
+                walk.change[quantity] = Linear.of(quantity.bar)
+                walk.varied.add(quantity)
+            outside = _outer(walk, branch.block, ())
+            for quantity, bar in outside.items():
+                if quantity in shared or quantity in self.seeds:
+                    inner.append((branch, quantity, bar))
+                elif bar is not None:
+                    total = bar.through(lambda f, below=branch.node: m.summed(f, below))  # type: ignore[misc]
+                    found[quantity] = plus(found.get(quantity), total)
+            if not shared:
+                for seed in self.seeds:
+                    bar = outside.get(seed)
+                    formula = m.ZERO if bar is None else bar.formula()
+                    walk.lines.append(Line(seed.bar, formula, range=branch.block.range))
+        if shared:
+            self._shared_cotangents(walk, inner, found)
+        starts: list[Change] = [Linear.of(m.barred(start)) for start in self.starts]
+        return [*starts, *(found.get(quantity) for quantity in self.inputs[len(starts) :])]
+
+    def _shared_cotangents(
+        self, walk: Pass, inner: Sequence[tuple[Branch, Quantity, Change]],
+        found: dict[Quantity, Change],
+    ) -> None:  # fmt: skip
+        """What is made before the form is known gets a share of the form there is."""
+        outside = [q for q in self.block.outside() if q not in self.seeds]
+        kept = {quantity: walk.change.pop(quantity, None) for quantity in outside}
+        for branch, quantity, bar in inner:
+            if bar is not None:
+                factor = m.Fenced("[", branch.condition, "]")
+                walk.contribute(quantity, bar.times(factor, False))
+        with _within(walk, self.block):
+            walk.backwards(self.block)
+            for seed in self.seeds:
+                walk.total(seed)
+        index = self.block.index
+        assert index is not None
+        for quantity in outside:
+            bar = walk.change.pop(quantity, None)
+            if bar is not None:
+                total = bar.through(lambda f: m.summed(f, index))
+                found[quantity] = plus(found.get(quantity), total)
+        walk.change |= {quantity: bar for quantity, bar in kept.items() if bar is not None}
+
+
 def _outer(walk: Pass, block: Block, given: Sequence[Quantity]) -> dict[Quantity, Change]:
     """The block backwards: what it contributes to the quantities outside, and lines for
     those it is given."""
     outside = block.outside()
-    kept = {quantity: walk.change.pop(quantity, None) for quantity in outside}
+    kept = {q: walk.change.pop(q, None) for q in outside if q not in given}
     with _within(walk, block):
         walk.backwards(block)
         for quantity in given:

@@ -120,6 +120,8 @@ Formula: TypeAlias = (
 )  # fmt: skip
 
 ZERO, ONE = Digits("0"), Digits("1")
+ONES = Letter("𝟏")  # an array of ones
+SUMMED = Sign("∑")
 
 
 # --- making formulas ------------------------------------------------------------------------
@@ -224,6 +226,24 @@ def minus(a: Formula, b: Formula) -> Formula:
     return Row((*_flat(a, SUM), Sign("−"), fitted(b, PRODUCT)), SUM)
 
 
+def terms(a: Formula) -> list[Formula]:
+    """The terms of a sum, each with its sign."""
+    if not isinstance(a, Row) or a.binding != SUM:
+        return [a]
+    found: list[Formula] = []
+    negative_one = False
+    own: list[Formula] = []
+    for item in (*a.items, Sign("+")):
+        if item not in (Sign("+"), Sign("−")):
+            own.append(item)
+            continue
+        if own:
+            term = own[0] if len(own) == 1 else Row(tuple(own), PRODUCT)
+            found.append(negative(term) if negative_one else term)
+        negative_one, own = item == Sign("−"), []
+    return found
+
+
 def _flat(a: Formula, level: int) -> tuple[Formula, ...]:
     return a.items if isinstance(a, Row) and a.binding == level else (fitted(a, level),)
 
@@ -287,6 +307,9 @@ def entrywise(a: Formula, b: Formula) -> Formula:
         return power(a, Digits("2"))
     if isinstance(a, Digits):
         return product(a, b)
+    for one, other in ((a, b), (b, a)):
+        if (number := constant_array(one)) is not None:
+            return product(number, other)
     if isinstance(a, Fraction) and a.top == ONE:
         return fraction(b, a.bottom)
     if isinstance(b, Fraction) and b.top == ONE:
@@ -294,22 +317,37 @@ def entrywise(a: Formula, b: Formula) -> Formula:
     return Row((*_flat(a, PRODUCT), Sign("⊙"), *_flat(b, PRODUCT)), PRODUCT)
 
 
+def constant_array(a: Formula) -> Formula | None:
+    """c, where the formula is c 𝟏."""
+    if not isinstance(a, Row) or a.binding != PRODUCT or a.items[-1] != ONES:
+        return None
+    front = [item for item in a.items[:-1] if not isinstance(item, Space)]
+    if any(isinstance(item, Sign) for item in front):
+        return None
+    return front[0] if len(front) == 1 else Row(tuple(front), PRODUCT)
+
+
 def fraction(top: Formula, bottom: Formula) -> Formula:
     """top / bottom, without the factors they have in common."""
     if (inner := negated(top)) is not None:
         return negative(fraction(inner, bottom))
-    above, below = _factors(top), _factors(bottom)
+    above, below = _own_factors(top), _own_factors(bottom)
     for factor in list(above):
         if factor in below:
             above.remove(factor)
             below.remove(factor)
-    if len(above) == len(_factors(top)):
+    if len(above) == len(_own_factors(top)):
         return Fraction(top, bottom)
     over, under = _multiplied(above), _multiplied(below)
     return over if under == ONE else Fraction(over, under)
 
 
-def _factors(a: Formula) -> list[Formula]:
+def factors(a: Formula) -> tuple[Formula, ...]:
+    """What stands side by side in a product, as it is written."""
+    return _flat(a, PRODUCT)
+
+
+def _own_factors(a: Formula) -> list[Formula]:
     """The factors of a product of numbers, or the formula itself."""
     if (
         isinstance(a, Row)
@@ -354,12 +392,49 @@ def power(a: Formula, exponent: Formula) -> Formula:
 
 
 def transposed(a: Formula, mark: str = "⊤") -> Formula:
-    """aᵀ; of the transpose, a itself."""
-    if isinstance(a, Script) and a.sup == Sign(mark) and a.sub is None:
-        return a.base
-    if isinstance(a, Script) and a.sup is None:
-        return Script(a.base, a.sub, Sign(mark))
+    """aᵀ; of the transpose, a itself; of an inverse, a⁻ᵀ."""
+    if isinstance(a, Script) and a.sup == Sign(mark):
+        return _bare(a)
+    if isinstance(a, Script) and (a.sup is None or a.sup == Sign("*")):
+        return Script(a.base, a.sub, Sign("H" if a.sup else mark))
+    if isinstance(a, Script) and a.sup in (_INVERSE, _MINUS[mark]):
+        return Script(a.base, a.sub, _MINUS[mark] if a.sup == _INVERSE else _INVERSE)
     return Script(fitted(a, ATOM), None, Sign(mark))
+
+
+def _bare(a: Script) -> Formula:
+    """What stands below a mark."""
+    if a.sub:
+        return Script(a.base, a.sub)
+    return a.base.inside if isinstance(a.base, Fenced) and a.base.left == "(" else a.base
+
+
+_INVERSE = Row((Sign("−"), ONE), SUM)
+_MINUS = {mark: Row((Sign("−"), Sign(mark)), SUM) for mark in "⊤H†"}
+
+
+def inverted(a: Formula, mark: str = "") -> Formula:
+    """a⁻¹, or with a mark that of the transpose, a⁻ᵀ."""
+    if isinstance(a, Script) and a.sup in _MARKS:
+        mark, a = ("" if mark else a.sup.text), _bare(a)
+    above = _MINUS[mark] if mark else _INVERSE
+    if isinstance(a, Script) and a.sup is None:
+        return Script(a.base, a.sub, above)
+    return Script(fitted(a, ATOM), None, above)
+
+
+_MARKS = tuple(map(Sign, "⊤H"))
+
+
+def starred(a: Formula) -> Formula:
+    """The conjugate, a*; of a conjugate, a itself."""
+    if isinstance(a, Script) and a.sup == Sign("*"):
+        return _bare(a)
+    if isinstance(a, Script) and a.sup in _MARKS:
+        return Script(a.base, a.sub, Sign("H" if a.sup == Sign("⊤") else "⊤"))
+    if isinstance(a, Script) and a.sup is None:
+        return Script(a.base, a.sub, Sign("*"))
+    return Script(fitted(a, ATOM), None, Sign("*"))
 
 
 def indexed(a: Formula, index: Formula) -> Formula:
@@ -406,7 +481,7 @@ def barred(a: Formula) -> Formula:
 
 def summed(a: Formula, below: Formula) -> Formula:
     """Σ a"""
-    return Row((Script(Sign("∑"), below), fitted(a, PRODUCT)), PRODUCT)
+    return Row((Script(SUMMED, below), fitted(a, PRODUCT)), PRODUCT)
 
 
 def equation(left: Formula, right: Formula, sign: str = "=") -> Row:
@@ -419,9 +494,13 @@ def counted(index: Formula, last: Formula, first: Formula = ONE) -> Formula:
     return Row((*start.items, Sign(","), Sign("…"), Sign(","), last), RELATION)
 
 
-def size_of(formula: Formula) -> int:
-    """The number of atoms."""
-    return 1 if isinstance(formula, Letter | Digits | Slot) else sum(map(size_of, parts(formula)))
+def size_of(formula: Formula, indices: bool = True) -> int:
+    """The number of atoms, or of those that are no indices."""
+    if isinstance(formula, Letter | Digits | Slot):
+        return 1
+    if isinstance(formula, Script) and not indices:
+        formula = Script(formula.base, None, formula.sup)
+    return sum(size_of(part, indices) for part in parts(formula))
 
 
 def inside(formula: Formula) -> list[Formula]:
@@ -430,7 +509,7 @@ def inside(formula: Formula) -> list[Formula]:
 
 
 def has_sum(formula: Formula) -> bool:
-    return any(each == Sign("∑") for each in inside(formula))
+    return any(each == SUMMED for each in inside(formula))
 
 
 def parts(formula: Formula) -> list[Formula]:

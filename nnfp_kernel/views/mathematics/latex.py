@@ -47,9 +47,11 @@ _SIGNS = {
     r"\lnot": "¬", r"\sim": "∼", r"\top": "⊤", r"\dagger": "†", r"\dots": "…", r"\in": "∈",
     r"\mapsto": "↦", r"\lessgtr": "≶", "+": "+", "-": "−", "=": "=", "<": "<", ">": ">", ",": ",",
     ":": ":", "?": "?", "′": "′", r"\partial": "∂", r"\gets": "←", r"\to": "→", "/": "/", "*": "*",
+    r"\int": "∫",
 }  # fmt: skip
 _LATEX = {sign: latex for latex, sign in _SIGNS.items()} | {
     "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}", ">>": r"\mathbin{\gg}", "@": "@", "!": "!",
+    "H": r"\mathsf{H}",
     "&&&": r"\mathbin{\&\&\&}", "|||": r"\mathbin{|||}", "***": r"\mathbin{{*}{*}{*}}",
 }  # fmt: skip
 _RELATIONS = frozenset("=<>≤≥≠∼∧∨↦≶,:?←∈")
@@ -219,7 +221,7 @@ def _as_row(items: list[Formula]) -> Formula:
 _LATEX_LETTERS = {glyph: rf"\{name}" for name, glyph in GREEK.items()} | {
     "𝟏": r"\mathbf{1}",
     "Γ": r"\Gamma", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℬ": r"\mathcal{B}",
-    "ℱ": r"\mathcal{F}",
+    "ℱ": r"\mathcal{F}", "∞": r"\infty",
 }  # fmt: skip
 _LATEX_FENCES = {"‖": r"\Vert", "|": r"\vert", "⟨": r"\langle", "⟩": r"\rangle"}
 TALL = (Fraction, Cases, Root)  # what brackets grow around

@@ -7,15 +7,17 @@ with a state that goes from one to the next and outputs that are put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import Size, constant
 from . import formula as m
 from .blocks import Equation, Recurrence
 from .formula import Formula
 from .named import opaque_builtin
-from .quantities import Value, flat, rebuilt, size_formula, size_of_loop
+from .quantities import Meaning, Value, flat, rebuilt, size_formula, size_of_loop
 from .table import result_of, rule
 from .tape import Block, Quantity, element
 
@@ -33,25 +35,35 @@ def loop(
     reverse: bool = False,
     index: Sequence[str] = ("t",),
     window: Callable[[Formula], Formula] | None = None,
-    outputs: Sequence[t.Type] | None = None,
     over: Callable[[t.Type], t.Type] = lambda type: type,
     letter: str = "s",
     going: Value = None,
+    most: Formula | None = None,
+    note: Formula | None = None,
+    along: tuple[Formula, Formula] | None = None,
+    item: t.Type | None = None,
+    whole: t.Type | None = None,
 ) -> tuple[Value, Value]:
-    """A block done for every index: `step(state, element) -> (state, output)`; with
-    `going`, as long as that holds of the state."""
+    """A block done for every index: `step(state, element) -> (state, output)`.
+
+    With `going`, as long as that holds of the state, `most` times; with `along`, for an
+    index with a range of its own. `item` and `whole` are the types of an element and of the
+    outputs where these are no arrays.
+    """
     for quantity in flat(sequences):
         reader.ensure_named(quantity, "u", "v", "w")
     starts = list(flat(initial))
     counts: list[Formula] = length if isinstance(length, list) else [length]
-    letters: list[Formula] = []
-    for _ in counts:
+    letters: list[Formula] = [along[0]] if along else []
+    for _ in counts[len(letters) :]:
         letters.append(reader.index(*(n for n in index if m.symbol(n) not in letters)))
     i = letters[0] if len(letters) == 1 else m.listed(letters)
     count: Formula = counts[0]
     first: Formula = m.ONE
     ranges = [m.counted(*pair) for pair in zip(letters, counts, strict=True)]
     range: Formula = ranges[0] if len(ranges) == 1 else m.listed(ranges)
+    if along:
+        range = along[1]
     names = [reader.fresh(letter, "h", "c")] if len(starts) == 1 else [
         reader.fresh(*pair) for pair in (("s", "h"), ("c", "r"), ("q", "p"))[: len(starts)]
     ] + [reader.fresh("s") for _ in starts[3:]]  # fmt: skip
@@ -61,6 +73,8 @@ def loop(
     if reverse:
         there, ends = m.plus(i, m.ONE), (m.plus(count, m.ONE), first)
         range = m.counted(i, first, count)
+    if note is not None:
+        range = m.Row((*m.parts(range), m.Sign(","), m.Space(True), note), m.RELATION)
     before = tuple(
         Quantity(q.type, m.indexed(name, there)) for q, name in zip(starts, names, strict=True)
     )
@@ -69,16 +83,20 @@ def loop(
             states = iter(before)
             holds = reader.shown(reader.apply(going, rebuilt(initial, lambda _: next(states))))
         range = m.Row((*m.parts(range), m.Words(" while "), holds), m.RELATION)
+    if most is not None:
+        bound = (m.Sign(","), m.Space(True), count, m.Sign("≤"), most)
+        range = m.Row((*m.parts(range), *bound), m.RELATION)
     with reader.within(Block(i, range)) as block:
         at = here if window is None else window(here)
 
-        def take(whole: Quantity) -> Quantity:
-            inner = whole.type.element if isinstance(whole.type, t.Array) else whole.type
-            made = element(whole, at, range, over(inner))
-            if whole.role == "constant":
+        def take(sequence: Quantity) -> Quantity:
+            inner = sequence.type.element if isinstance(sequence.type, t.Array) else sequence.type
+            inner = inner if item is None else item
+            made = element(sequence, at, range, over(inner))
+            if sequence.role == "constant":
                 made.role = "constant"
             reader.add(made.maker)  # type: ignore[arg-type]
-            made.name = m.indexed(whole.shown(), at)
+            made.name = m.indexed(sequence.shown(), at)
             return made
 
         items = rebuilt(sequences, take)
@@ -95,10 +113,10 @@ def loop(
     stacked = []
     for quantity in each:
         base = reader.within_loops(reader.fresh("y", "u", "v", "w", "p"))
-        whole = Quantity(t.Array(quantity.type, size_of_loop(sequences)), base)
-        whole.role = quantity.role if quantity.role == "constant" else ""
+        together = Quantity(whole or t.Array(quantity.type, size_of_loop(sequences)), base)
+        together.role = quantity.role if quantity.role == "constant" else ""
         quantity.name = m.indexed(base, here)
-        stacked.append(whole)
+        stacked.append(together)
     operation = Recurrence(
         (), block, tuple(starts),
         tuple(m.indexed(name, ends[0]) for name in names), before, after, tuple(each),
@@ -200,7 +218,21 @@ def iterate(reader: Reader, use: p.Builtin, f: Value, x: Value) -> Value:
 @rule("while")
 def while_holds(reader: Reader, use: p.Builtin, going: Value, f: Value, x: Value) -> Value:
     step = lambda s, _: (reader.apply(f, s), ())  # noqa: E731
-    return loop(reader, x, (), m.Letter("T"), step, going=going)[0]
+    most = size_formula(use.brackets[0]) if use.brackets else None
+    return loop(reader, x, (), m.Letter("T"), step, going=going, most=most)[0]
+
+
+@rule("unfoldWhile")
+def unfold_while(reader: Reader, use: p.Builtin, f: Value, seed: Value) -> Value:
+    """Outputs as long as the third part is true; the one with the first False is none."""
+
+    def step(s: Value, _: Value) -> tuple[Value, Value]:
+        after, output, _more = reader.apply(f, s)
+        return after, output
+
+    going = Meaning(lambda s: reader.apply(f, s)[2], lambda: m.Letter("going"))
+    most = size_formula(use.brackets[0])
+    return loop(reader, seed, (), m.Letter("T"), step, going=going, most=most)[1]
 
 
 @rule("fixpoint")
@@ -210,36 +242,87 @@ def fixpoint(reader: Reader, use: p.Builtin, f: Value, start: Value) -> Value:
 
 @rule("window", "pool")
 def window(reader: Reader, use: p.Builtin, f: Value, xs: Value) -> Value:
-    """Every window is said by its first and last place: x_{i…i+k-1}."""
-    sizes = use.brackets
-    if use.options or not isinstance(result_of(use, 2), t.Array):
+    """Every window is said by its first and last place, x_{i…i+k-1}; with a dilation by the
+    second one, too; with padding what is outside is said to be 0."""
+    whole = next((q.type for q in flat(xs)), t.UNIT)
+    lengths = []
+    for _ in use.brackets:
+        if not isinstance(whole, t.Array):
+            return opaque_builtin(reader, use, [f, xs])
+        lengths.append(whole.length)
+        whole = whole.element
+    spans = [_span(use, *pair) for pair in zip(use.brackets, lengths, strict=True)]
+    if any(span is None for span in spans) or not isinstance(result_of(use, 2), t.Array):
         return opaque_builtin(reader, use, [f, xs])
 
     def place(index: Formula) -> Formula:
         indices = index.items[::2] if isinstance(index, m.Row) else (index,)
-        places = [span(reader, use, *pair) for pair in zip(indices, sizes, strict=True)]
+        places = [span.at(i) for span, i in zip(spans, indices, strict=True) if span]
         return places[0] if len(places) == 1 else m.listed(places)
 
     def over(type: t.Type) -> t.Type:
-        for _ in sizes[1:]:
+        for _ in use.brackets[1:]:
             type = type.element if isinstance(type, t.Array) else type
-        for size in reversed(sizes):
+        for size in reversed(use.brackets):
             type = t.Array(type, size)
         return type
 
-    return map_over(reader, use, f, xs, window=place, over=over, axes=len(sizes))
+    note: Formula | None = None
+    if any(span.padded for span in spans if span):
+        for q in flat(xs):
+            reader.ensure_named(q, "u", "v", "w")
+        outside = [m.equation(q.shown(), m.ZERO) for q in flat(xs)]
+        note = m.Row((m.listed(outside), m.Words(" outside")), m.RELATION)
+    return map_over(reader, use, f, xs, window=place, over=over, axes=len(spans), note=note)
 
 
-def span(reader: Reader, use: p.Builtin, i: Formula, size: Any) -> Formula:
-    """From the first to the last place of the window at i."""
+@dataclass(frozen=True)
+class _Span:
+    """The places of the i-th window: scale i + first, by steps, up to scale i + last."""
+
+    scale: Size
+    first: Size
+    step: Size
+    last: Size
+    padded: bool
+
+    def at(self, i: Formula) -> Formula:
+        start, end = self._place(i, self.first), self._place(i, self.last)
+        if self.step.value == 1:
+            return m.Row((start, m.Sign("…"), end), m.RELATION)
+        second = self._place(i, self.first + self.step)
+        return m.Row((start, m.Sign(","), second, m.Sign(","), m.Sign("…"), m.Sign(","), end),
+                     m.RELATION)  # fmt: skip
+
+    def _place(self, i: Formula, offset: Size) -> Formula:
+        base = m.product(size_formula(self.scale), i)
+        if offset.value is None:
+            return m.plus(base, size_formula(offset))
+        number = m.Digits(str(abs(offset.value)))
+        return m.plus(base, number) if offset.value >= 0 else m.minus(base, number)
+
+
+def _span(use: p.Builtin, size: Size, length: Size) -> _Span | None:
+    """Where the windows over one axis stand; None where a number decides that is not known."""
     if use.name == "pool":
-        last = m.product(size_formula(size), i)
-        first = m.plus(m.minus(last, size_formula(size)), m.ONE)
-        if size.value is not None:
-            first = m.minus(last, m.Digits(str(size.value - 1)))
-    else:
-        first = i
-        last = m.minus(m.plus(i, size_formula(size)), m.ONE)
-        if size.value is not None:
-            last = m.plus(i, m.Digits(str(size.value - 1)))
-    return m.Row((first, m.Sign("…"), last), m.RELATION)
+        return _Span(size, 1 - size, constant(1), constant(0), False)
+    stride, dilation, padding = (
+        use.options.get(name, default)
+        for name, default in (("stride", constant(1)), ("dilation", constant(1)), ("pad", "valid"))
+    )
+    assert isinstance(stride, Size)
+    assert isinstance(dilation, Size)
+    reach = (size - 1) * dilation + 1
+    low = constant(0) if padding == "valid" else padding
+    padded = padding != "valid"
+    if padding == "same":  # as many windows as strides, centred; the odd zero goes to the end
+        total = reach - 1
+        if stride.value != 1:
+            strided = (length + stride - 1) // stride
+            total = (strided - 1) * stride + reach - length
+        if total.value is None:
+            return None
+        low, padded = constant(max(total.value, 0) // 2), total.value > 0
+    assert isinstance(low, Size)
+    first = 1 - stride - low
+    return _Span(stride, first, dilation, first + reach - 1, padded)

@@ -79,7 +79,7 @@ def _row(texts: list[str], items: list[Formula]) -> str:
     out = ""
     for k, (text, item) in enumerate(zip(texts, items, strict=True)):
         before = items[k - 1] if k else None
-        spaced = out and not out.endswith(" ") and not isinstance(item, Space)
+        spaced = out and not out.endswith(" ") and not text.startswith(" ")
         comma = isinstance(item, Sign) and item.text == ","
         called = isinstance(item, Fenced) and isinstance(before, Letter | Script)
         prefix = k == 1 and isinstance(before, Sign) and before.text in "−¬"

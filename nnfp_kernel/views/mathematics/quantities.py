@@ -3,7 +3,8 @@
 an array, a number       a Quantity
 a product                a tuple; an array of pairs is a pair of arrays
 a function               a Meaning: what it does, and how a formula refers to it
-a data value             Built, where the constructor is known
+a data value             Built, where the constructor is known; Alternatives, where it
+                         is one of several
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...graph.graph import ArrayType
 from ...language import types as t
 from ...language.sizes import Size, constant
 from ...runtime.program import Program
 from . import formula as m
 from .formula import Formula
 from .latex import template
-from .tape import Quantity
+from .tape import Block, Quantity
 
 Value: TypeAlias = Any  # Quantity | tuple of values | Meaning | Built
 
@@ -40,6 +42,13 @@ class Built:
     fields: tuple[Value, ...]
 
 
+@dataclass(frozen=True)
+class Alternatives:
+    """One of several constructed values: how each is said, its condition, where it is made."""
+
+    branches: tuple[tuple[Formula, Formula, Block, Value], ...]
+
+
 def flat(value: Value) -> Iterator[Quantity]:
     """The quantities of a value, from left to right."""
     if isinstance(value, Quantity):
@@ -49,6 +58,9 @@ def flat(value: Value) -> Iterator[Quantity]:
             yield from flat(item)
     elif isinstance(value, Built):
         yield from flat(value.fields)
+    elif isinstance(value, Alternatives):
+        for *_, each in value.branches:
+            yield from flat(each)
 
 
 def rebuilt(value: Value, function: Callable[[Quantity], Quantity]) -> Value:
@@ -99,6 +111,18 @@ def size_of_loop(sequences: Value) -> Size:
         if isinstance(quantity.type, t.Array):
             return quantity.type.length
     return constant(0)
+
+
+def array_type(type: t.Type) -> ArrayType:
+    """The array that stands for a type: sizes that are letters are some numbers."""
+    shape: list[int] = []
+    letters: dict[str, int] = {}
+    while isinstance(type, t.Array):
+        size = type.length
+        known = size.value
+        shape.append(letters.setdefault(str(size), len(letters) + 3) if known is None else known)
+        type = type.element
+    return ArrayType(type.name if isinstance(type, t.Scalar) else "Int", tuple(shape))
 
 
 def differentiable(type: t.Type) -> bool:

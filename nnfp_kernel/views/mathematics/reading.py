@@ -24,6 +24,7 @@ from .latex import template, to_latex
 from .loops import loop
 from .named import linear_at, opaque
 from .quantities import (
+    Alternatives,
     Built,
     Meaning,
     Value,
@@ -181,7 +182,7 @@ class Reader:
 
     def index(self, *names: str) -> Formula:
         """A letter for an index, free within the present block."""
-        used = self.taken | set(self.indices)
+        used = self.taken | {each for index in self.indices for each in (index, *m.inside(index))}
         return next(m.symbol(n) for n in (*names, *"ijklmn") if m.symbol(n) not in used)
 
     indices: tuple[Formula, ...] = ()
@@ -332,6 +333,8 @@ class Reader:
             case Built(name=name, fields=fields):
                 said = m.Letter(name)
                 return m.applied(said, [self.shown(f) for f in fields]) if fields else said
+            case Alternatives(branches=branches):
+                return m.Cases(tuple((self.shown(each), said) for said, _, _, each in branches))
             case _:
                 raise AssertionError(f"no formula for {type_name(value)}")
 
@@ -518,6 +521,9 @@ class Reader:
                 value = make()
                 values.append(value)
             made.append((said, condition, block, tuple(flat(value))))
+        forms = {value.name for value in values if isinstance(value, Built)}
+        if len(forms) > 1 or any(isinstance(value, Alternatives) for value in values):
+            return _alternatives(made, values)
         if not made[0][3]:
             return values[0]
         found = [q for *_, block, results in made for q in (*block.outside(), *results)]
@@ -534,6 +540,18 @@ class Reader:
             for pattern, body in alternatives:
                 if not isinstance(pattern, p.MatchConstructor) or pattern.name == value.name:
                     return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
+        if isinstance(value, Alternatives):
+
+            def within(block: Block, inner: Value) -> Callable[[], Value]:
+                def make() -> Value:
+                    self.block.operations += block.operations
+                    return self._case(inner, alternatives, env)
+
+                return make
+
+            return self.choose(
+                [(said, when, within(block, inner)) for said, when, block, inner in value.branches]
+            )
         if len(alternatives) == 1:
             pattern, body = alternatives[0]
             return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
@@ -606,6 +624,22 @@ class Reader:
 
 
 # --- what is written out ------------------------------------------------------------------
+
+
+def _alternatives(
+    made: Sequence[tuple[Formula, Formula, Block, tuple[Quantity, ...]]], values: Sequence[Value]
+) -> Alternatives:
+    """Constructed values of different forms; choices among choices are one."""
+    found: list[tuple[Formula, Formula, Block, Value]] = []
+    for (said, condition, block, _), value in zip(made, values, strict=True):
+        if not isinstance(value, Alternatives):
+            found.append((said, condition, block, value))
+            continue
+        for _, inner, more, each in value.branches:
+            both = template(r"{0} \land {1}", condition, inner)
+            joined = Block(operations=[*block.operations, *more.operations])
+            found.append((m.row(m.Words("if "), both), both, joined, each))
+    return Alternatives(tuple(found))
 
 
 def type_name(value: object) -> str:

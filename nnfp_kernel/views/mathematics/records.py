@@ -1,17 +1,24 @@
 """Rules that the table of primitives has, read as formulas: no derivative is said twice.
 
-An elementwise function's derivative is what its record says (`partials`), read back. What
-is linear is its own derivative; where mathematics has no sign for an adjoint it is f†.
+elementwise   φ' ⊙ dx, with φ' the record's `partials`, read back (calls.py)
+general       the record's chains of linear steps: dA ↦ -A⁻¹ dA A⁻¹; backwards for the
+              adjoint, each step by its own
+linear        itself; where mathematics has no sign for an adjoint it is f†
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...graph.graph import ArrayType, Builder, Call, Constant, Wire
+from ...graph.graph import ArrayType, Builder, Call, Wire
+from ...graph.primitive import Step, chains_of
 from ...language import typed as p
+from ...linear.laws import alike
+from ...linear.maps import Compose, Identity, LinearMap, Section, chain
 from . import formula as m
+from .calls import Calls, called, turned
 from .changes import Change, Linear
 from .formula import Formula
 from .latex import template
@@ -24,9 +31,9 @@ from .pieces import (
     rank,
     with_brackets,
 )
-from .quantities import Value
+from .quantities import Value, array_type, flat, rebuilt, spread
 from .table import linear_map, result_of, rule_of, template_of
-from .tape import Pass, Quantity
+from .tape import Line, Pass, Quantity, Rule
 
 if TYPE_CHECKING:
     from .reading import Reader
@@ -35,12 +42,8 @@ if TYPE_CHECKING:
 LINEAR = frozenset(
     (
         "reverse", "take", "drop", "reshape", "flatten", "concat", "split", "replicate", "shift",
-        "real", "imag",
     )
 )  # fmt: skip
-_COMPARISONS = {
-    "eq": "=", "ne": r"\neq", "lt": "<", "le": r"\leq", "gt": ">", "ge": r"\geq",
-}  # fmt: skip
 
 
 def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str = "") -> Value:
@@ -114,66 +117,221 @@ def partials(
     builder = Builder(primitives)
     wires = [builder.input(ArrayType("R"), f"x{k}") for k in range(len(inputs))]
     made = builder.input(ArrayType("R"), "y")
-    shown: dict[Wire, Formula] = {**dict(zip(wires, inputs, strict=True)), made: output}
     rule = primitives[name].partials
     if rule is None:
         return [None] * len(inputs), False
-    found = rule(builder, wires, made)
-    used: set[Wire] = set()
-    formulas = [
-        None if wire is None else _read_back(builder, wire, shown, used, wide) for wire in found
-    ]
-    return formulas, made in used
+    read = Calls(builder, {**dict(zip(wires, inputs, strict=True)), made: output})
+    found = [None if wire is None else read.of(wire, wide) for wire in rule(builder, wires, made)]
+    return found, made in read.used
 
 
-def _read_back(
-    builder: Builder, wire: Wire, shown: Mapping[Wire, Formula], used: set[Wire], wide: bool
-) -> Formula:
-    if wire in shown:
-        used.add(wire)
-        return shown[wire]
-    node = builder.producer(wire)
-    assert node is not None
-    if isinstance(node.operation, Constant):
-        return _number(float(node.operation.value))
-    assert isinstance(node.operation, Call)
-    operands = [_read_back(builder, each, shown, used, wide) for each in node.inputs]
-    primitive, parameters = node.operation.primitive, node.operation.parameters
-    match primitive.name:
-        case "add":
-            return m.plus(*operands)
-        case "subtract":
-            return m.minus(*operands)
-        case "negate":
-            return m.negative(operands[0])
-        case "mul":
-            return _multiplied(operands[0], operands[1], wide)
-        case "compare":
-            said = template("{0} " + _COMPARISONS[parameters["how"]] + " {1}", *operands)
-            return m.Fenced("[", said, "]")
-        case "convert" | "broadcast":
-            return operands[0]
-        case "power":
-            return m.power(operands[0], m.Digits(str(parameters["exponent"])))
-        case "polygamma":
-            order = m.Fenced("(", m.Digits(str(parameters["order"])), ")")
-            return m.applied(m.Script(m.Letter("ψ"), None, order), operands)
-        case _:
-            return template(primitive.latex, *operands)
+# --- functions with a rule of their own --------------------------------------------------------
+
+# Names and the primitives that their answers are; one that is `turned` is transposed.
+GENERAL: Mapping[str, tuple[str, ...]] = {
+    **{
+        name: (name,)
+        for name in (
+            "inverse", "solve", "logdet", "expm", "logm", "sqrtm", "cholesky", "hermitian",
+            "maximum", "minimum", "logsumexp", "angle",
+        )
+    },
+    "abs": ("modulus",),
+    "qr": ("qrQ", "qrR"), "eigh": ("eighValues", "eighVectors"),
+    "svd": ("svdU", "svdValues", "svdV turned"),
+}  # fmt: skip
+# Complex eigenvectors have a phase, fixed after the fact by a rule of its own.
+_REAL = frozenset(("eigh", "svd"))
+_ALONG = frozenset(("maximum", "minimum", "logsumexp"))
 
 
-def _multiplied(a: Formula, b: Formula, wide: bool) -> Formula:
-    """a b, a number first; of two vectors, a ⊙ b."""
-    if a == b:
-        return m.power(a, m.Digits("2"))
-    if isinstance(b, m.Digits | m.Fraction) and not isinstance(a, m.Digits | m.Fraction):
-        a, b = b, a
-    number = isinstance(a, m.Digits) or (isinstance(a, m.Fraction) and not m.inside(a.top))
-    return m.product(a, b) if number or not wide else m.entrywise(a, b)
+def general(reader: Reader, use: p.Builtin, *arguments: Quantity) -> Value | None:
+    """A function whose record gives its derivative whole, as chains of linear steps; None
+    where the record is not all that happens."""
+    types = [array_type(argument.type) for argument in arguments]
+    kinds = {type.kind for type in types}
+    if not kinds <= {"R", "C"} or (use.name in _REAL and kinds != {"R"}):
+        return None
+    if use.name in _ALONG and types[0].rank != 1:
+        return None
+    record = _Record(reader, use.name, types)
+    like = spread(result_of(use, len(arguments)), m.ONE, reader.program)
+
+    def value() -> Formula:
+        return template_of(reader, use, [q.shown() for q in arguments])
+
+    def component(k: int) -> Formula:
+        single = len(record.outputs) == 1
+        return value() if single else m.indexed(m.Fenced("(", value(), ")"), m.Digits(str(k + 1)))
+
+    made = _FromRecord(
+        tuple(arguments), component, record.forward, record.backward, joint=value, record=record
+    )
+    record.rule = made
+    reader.add(made, *(output.type for output in flat(like)))
+    supply = iter(made.outputs)
+    return rebuilt(like, lambda _: next(supply))
 
 
-def _number(value: float) -> Formula:
-    """A constant of a rule: 2, ½, 2/√π and its like by their digits."""
-    if value == 0.5:
-        return m.Fraction(m.ONE, m.Digits("2"))
-    return m.number(float(f"{value:.4g}"))
+@dataclass(eq=False)
+class _FromRecord(Rule):
+    """A rule read from a record: the masks that its derivative needs are said with it."""
+
+    record: _Record | None = None
+
+    def values(self, walk: Pass) -> None:
+        super().values(walk)
+        if self.record is not None:
+            walk.lines += self.record.mask_lines()
+
+
+class _Record:
+    """The derivative that a record has, over the wires of a builder of its own."""
+
+    rule: Rule
+
+    def __init__(self, reader: Reader, name: str, types: Sequence[ArrayType]) -> None:
+        parts = [part.split() for part in GENERAL[name]]
+        self.turned = [len(part) > 1 for part in parts]
+        self.builder = Builder(reader.program.primitives)
+        self.inputs = [self.builder.input(type, f"x{k}") for k, type in enumerate(types)]
+        self.outputs: list[Wire] = []
+        parameters: Mapping[str, Any] = {"axes": (0,)} if name in _ALONG else {}
+        self.maps: list[list[list[LinearMap]]] = []  # of each output, for each input
+        for part, *_ in parts:
+            made = self.builder.emit(part, *self.inputs, **parameters)
+            rule = self.builder.primitives[part].differential
+            found = rule(self.builder, parameters, self.inputs, made) if rule else [(Step(part),)]
+            self.outputs.append(made)
+            self.maps.append([
+                [
+                    chain(self.builder.primitives, steps, wire.type, made.type)
+                    for steps in chains_of(terms)
+                ]
+                for terms, wire in zip(found, self.inputs, strict=True)
+            ])  # fmt: skip
+        read = Calls(self.builder, dict.fromkeys(self.inputs, m.ZERO))
+        fixed = [
+            wire for terms in self.maps for maps in terms for each in maps for wire in each.fixed
+            if read.made_of_indices(wire)
+        ]  # fmt: skip
+        self.masks: dict[Wire, Formula] = {}
+        names: dict[Formula, Formula] = {}  # equal entries have one name
+        for wire in dict.fromkeys(fixed):
+            entry = self._entry(Calls(self.builder, dict.fromkeys(self.inputs, m.ZERO)), wire)
+            if entry not in names:
+                names[entry] = reader.fresh("F", "G", "H")
+            self.masks[wire] = names[entry]
+
+    def _entry(self, calls: Calls, wire: Wire) -> Formula:
+        return calls.entry(wire, (m.symbol("i"), m.symbol("j")))
+
+    def calls(self) -> Calls:
+        """What the wires are called now. What the rule computes again of the parts of the
+        answer is called as they are."""
+        outputs = [
+            turned(q.shown()) if flag else q.shown()
+            for q, flag in zip(self.rule.outputs, self.turned, strict=True)
+        ]
+        known = dict(zip(self.inputs, (q.shown() for q in self.rule.inputs), strict=True))
+        calls = Calls(self.builder, known | dict(zip(self.outputs, outputs, strict=True)))
+        calls.known |= self.masks
+        for wire, shown in zip(self.outputs, outputs, strict=True):
+            node = self.builder.producer(wire)
+            assert node is not None
+            assert isinstance(node.operation, Call)
+            calls.same[node.operation.primitive.name] = shown
+        return calls
+
+    def mask_lines(self) -> list[Line]:
+        """F_{i,j} = …, for all i and j."""
+        index = m.listed([m.symbol("i"), m.symbol("j")])
+        lines: dict[Formula, Line] = {}
+        for wire, name in self.masks.items():
+            calls = self.calls()
+            del calls.known[wire]
+            size = m.Digits(str(wire.type.shape[-1]))
+            entry = self._entry(calls, wire)
+            lines[name] = Line(m.indexed(name, index), entry, range=m.counted(index, size))
+        return list(lines.values())
+
+    def forward(self, walk: Pass, d: list[Change]) -> list[Change]:
+        calls = self._asked(walk)
+        made: list[Change] = []
+        for terms, flag in zip(self.maps, self.turned, strict=True):
+            given = [
+                (sections_of(each), change.formula())
+                for maps, change in zip(terms, d, strict=True) if change is not None
+                for each in maps
+            ]  # fmt: skip
+            total = _through(calls, given)
+            made.append(Linear.of(turned(total) if flag else total) if given else None)
+        return made
+
+    def backward(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        calls = self._asked(walk)
+        made: list[Change] = []
+        for k in range(len(self.inputs)):
+            given = [
+                (sections_of(each.adjoint()), turned(bar.formula()) if flag else bar.formula())
+                for terms, bar, flag in zip(self.maps, bars, self.turned, strict=True)
+                if bar is not None for each in terms[k]
+            ]  # fmt: skip
+            made.append(Linear.of(_through(calls, given)) if given else None)
+        return made
+
+    def _asked(self, walk: Pass) -> Calls:
+        """The answers occur in the derivative, and so do the arguments."""
+        for quantity in (*self.rule.inputs, *self.rule.outputs):
+            walk.ask(quantity, 3)
+            if quantity.name is None and len(self.rule.outputs) > 1:
+                walk.asked.append(quantity)
+        return self.calls()
+
+
+def sections_of(map: LinearMap) -> tuple[Section, ...]:
+    """The sections that a chain is made of, the first one first."""
+    match map:
+        case Identity():
+            return ()
+        case Compose(maps=maps):
+            return tuple(each for inner in maps for each in sections_of(inner))
+        case Section():
+            return (map,)
+        case other:
+            raise AssertionError(f"no chain: {other}")
+
+
+def _through(calls: Calls, given: Sequence[tuple[tuple[Section, ...], Formula]]) -> Formula:
+    """The sum of formulas, each through its sections; what they end in alike is said once:
+    A⁻¹ (db - dA x)."""
+    if len(given) > 1 and all(sections for sections, _ in given):
+        last, *others = (sections[-1] for sections, _ in given)
+        if all(alike(last, other) for other in others):
+            inner = _through(calls, [(sections[:-1], f) for sections, f in given])
+            return _at(calls, last, inner)
+    total: Formula = m.ZERO
+    made = []
+    for sections, f in given:
+        for each in sections:
+            f = _at(calls, each, f)
+        made.append(f)
+    for f in sorted(made, key=lambda f: m.negated(f) is not None):
+        total = m.plus(total, f)
+    return total
+
+
+def _at(calls: Calls, section: Section, f: Formula) -> Formula:
+    operands = [
+        f if k in section.open else m.ZERO if isinstance(each, ArrayType) else calls.of(each)
+        for k, each in enumerate(section.operands)
+    ]  # fmt: skip
+    labels = [section.parameters.get(side) for side in ("left", "right")]
+    if labels[0] == labels[1]:  # what is fixed comes first: F ⊙ dX, ⟨w, dx⟩
+        operands.sort(key=lambda each: each is f)
+    if (
+        section.primitive.name == "contract"
+        and section.parameters["left"] == section.parameters["right"]
+    ):
+        operands.sort(key=lambda each: each is f)
+    return called(section.primitive, section.parameters, operands, section.codomain[0].rank > 0)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
-from . import functions, loops, named, records, vectors  # noqa: F401  they enter their rules
+from . import functions, loops, named, records, trees, vectors  # noqa: F401  they enter their rules
 from .pieces import is_complex
 from .quantities import Value
 from .table import RULES
@@ -28,15 +28,17 @@ def applied(reader: Reader, use: p.Builtin, arguments: list[Value]) -> Value:
     rule = RULES.get(use.name)
     if rule is not None:
         return rule(reader, use, *arguments)
-    quantities = all(isinstance(argument, Quantity) for argument in arguments)
+    if not all(isinstance(argument, Quantity) for argument in arguments):
+        return named.opaque_builtin(reader, use, arguments)
     primitive = reader.program.primitives.get(use.name)
-    elementwise = primitive is not None and primitive.kind == "elementwise"
-    if (
-        quantities
-        and elementwise
-        and not (use.name == "abs" and any(is_complex(each.type) for each in arguments))
-    ):  # |z| has a derivative, but not entry by entry
+    over_complex = any(is_complex(argument.type) for argument in arguments)
+    entrywise = primitive is not None and primitive.kind == "elementwise"
+    if entrywise and not (use.name == "abs" and over_complex):  # |z| has no φ'
         return records.elementwise(reader, use, *arguments)
-    if use.name in records.LINEAR and quantities:
+    if use.name in records.GENERAL:
+        found = records.general(reader, use, *arguments)
+        if found is not None:
+            return found
+    if use.name in records.LINEAR:
         return records.linear(reader, use, *arguments)
     return named.opaque_builtin(reader, use, arguments)

@@ -48,6 +48,7 @@ from ...linear.maps import (
 from ...runtime.function import Call as Traced
 from ...runtime.function import Function
 from . import formula as m
+from .calls import called, contracted, element_at
 from .formula import Formula
 from .latex import template
 from .sections import Mathematics
@@ -132,85 +133,6 @@ class Naming:
         operands = [self.of(wire) for wire in node.inputs]
         wide = node.outputs[0].type.rank > 0
         return called(node.operation.primitive, node.operation.parameters, operands, wide)
-
-
-def called(
-    primitive: Any, parameters: Mapping[str, Any], operands: Sequence[Formula], wide: bool
-) -> Formula:
-    """A primitive at its operands."""
-    match primitive.name:
-        case "add":
-            return m.plus(*operands)
-        case "subtract":
-            return m.minus(*operands)
-        case "negate":
-            return m.negative(operands[0])
-        case "mul":
-            return _multiplied(*operands, wide=wide)
-        case "contract":
-            return contracted(parameters, *operands)
-        case "broadcast" | "convert" | "reshape" | "hold":
-            return operands[0]
-        case "slice" if (place := _element_at(parameters)) is not None:
-            return m.indexed(operands[0], place)
-        case "power":
-            return m.power(operands[0], m.Digits(str(parameters["exponent"])))
-        case "compare":
-            sign = {"eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
-            said = m.Row((operands[0], m.Sign(sign[parameters["how"]]), operands[1]), m.RELATION)
-            return m.Fenced("[", said, "]")
-        case name if name in ("slice", "gather", "clamp", "pad", "concat", "select"):
-            return m.applied(m.Letter(name), list(operands))
-        case _ if primitive.latex and primitive.kind != "linear":
-            return template(primitive.latex, *operands)
-        case name:
-            return m.applied(m.Letter(name), list(operands))
-
-
-def _multiplied(a: Formula, b: Formula, *, wide: bool) -> Formula:
-    """a b, a sign in front, numbers first and functions last: 2 x, -x sin y."""
-    if (inner := m.negated(a)) is not None:
-        return m.negative(_multiplied(inner, b, wide=wide))
-    if a == b:
-        return m.power(a, m.Digits("2"))
-    if isinstance(b, m.Digits) or m.binding(a) == m.FUNCTION != m.binding(b):
-        a, b = b, a
-    return m.entrywise(a, b) if wide and not isinstance(a, m.Digits) else m.product(a, b)
-
-
-def _element_at(parameters: Mapping[str, Any]) -> Formula | None:
-    """The place of the one element that a slice takes."""
-    start, stop, axis = (parameters[key] for key in ("start", "stop", "axis"))
-    return m.Digits(str(start)) if stop == start + 1 and axis == 0 else None
-
-
-def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula:
-    """A contraction as mathematics has it: W x, Wᵀ x, a ⊗ b, ⟨a, b⟩."""
-    left, right, out = (tuple(parameters[key]) for key in ("left", "right", "out"))
-    inner = [label for label in left if label in right and label not in out]
-    if not inner and not set(left) & set(right):
-        return m.outer(a, b) if out == left + right else m.outer(b, a)
-    if (
-        len(inner) == 1
-        and len(left) <= 2
-        and len(right) <= 2
-        and not set(left) & set(right) & set(out)
-    ):
-        (label,) = inner
-        if left == right == (label,):
-            return template(r"\langle {0}, {1} \rangle", a, b)
-        if len(left) == 1 or (
-            len(right) == 2 and out == (*_rest(right, label), *_rest(left, label))
-        ):
-            a, b, left, right = b, a, right, left
-        first = m.transposed(a) if left[0] == label and len(left) == 2 else a
-        second = m.transposed(b) if len(right) == 2 and right[-1] == label else b
-        return m.product(first, second)
-    return m.applied(m.Letter("contract"), [a, b])
-
-
-def _rest(labels: tuple[int, ...], label: int) -> tuple[int, ...]:
-    return tuple(each for each in labels if each != label)
 
 
 # --- linear maps --------------------------------------------------------------------------
@@ -305,7 +227,7 @@ def _section(map: Section, naming: Naming) -> Formula:
     name = map.primitive.name
     if name == "mul" and len(map.open) == 1:
         return m.applied(m.Letter("diag"), [operands[1 - map.open[0]]])
-    if name == "slice" and (place := _element_at(map.parameters)) is not None:
+    if name == "slice" and (place := element_at(map.parameters)) is not None:
         return m.Row((dot, m.Sign("!"), place), m.PRODUCT)
     if name == "contract":
         return contracted(map.parameters, operands[0], operands[1])

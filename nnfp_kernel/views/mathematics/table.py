@@ -46,6 +46,17 @@ def result_of(use: p.Builtin, arity: int) -> t.Type:
     return type
 
 
+def domains_of(use: p.Builtin) -> list[t.Type]:
+    """The types of a name's arguments."""
+    return list(t.uncurried(use.type)[0])
+
+
+def function_of(type: t.Type) -> t.Function:
+    """A type that is one of functions."""
+    assert isinstance(type, t.Function)
+    return type
+
+
 def template_of(reader: Reader, use: p.Builtin, shown: Sequence[Formula]) -> Formula:
     latex = reader.program.builtins[use.name].latex
     if latex:

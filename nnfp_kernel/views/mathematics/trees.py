@@ -1,4 +1,9 @@
-"""Combinators on trees: a line for every constructor, y_{Node l r} = … of y_l and y_r."""
+"""Combinators on trees: a line for every constructor, y_{Node l r} = … of y_l and y_r.
+
+cata, para   from the leaves to the root (`Recursion`)
+ana          from the root to the leaves: seeds (`Growth`); hylo is one after the other
+mapData, foldData    along the payload: t_v for every place v of t
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,19 @@ from typing import TYPE_CHECKING
 from ...language import typed as p
 from ...language import types as t
 from . import formula as m
-from .blocks import Recursion
+from .blocks import Branch, Growth, Recursion, TreeCase
 from .formula import Formula
-from .quantities import Value, flat, respread, spread
+from .loops import loop
+from .named import opaque_builtin
+from .quantities import Alternatives, Built, Value, flat, rebuilt, respread, size_formula, spread
+from .table import domains_of, function_of, result_of, rule
 from .tape import Block, Quantity
 
 if TYPE_CHECKING:
     from .reading import Environment, Reader
+
+
+# --- from the leaves to the root ----------------------------------------------------------------
 
 
 def cata(
@@ -24,13 +35,12 @@ def cata(
     type: t.Type,
     env: Environment,
 ) -> Value:
+    """A case of the program for every constructor; its patterns name the fields."""
     assert isinstance(type, t.Function)
     result, tree_type = type.codomain, type.domain
     assert isinstance(tree_type, t.Named)
     declared = reader.program.declarations.constructors(tree_type)
-    whole = reader.shown(tree)
-    bases = [reader.fresh("y", "r", "v") for _ in flat(spread(result, m.ONE, reader.program))]
-    reader.taken -= set(bases)  # y_t and y are different names
+    bases = _bases(reader, result)
     cases = []
     for pattern, body in alternatives:
         children: list[Quantity] = []
@@ -53,25 +63,261 @@ def cata(
                 value = respread(reader.concrete(argument.type, env), parts, reader.program)
                 bound[name] = value
                 children += flat(value)
-        node: Formula = m.Letter(pattern.name)
-        if said:
-            node = m.Row((node, *(x for s in said for x in (m.Space(), s))), m.FUNCTION)
+        node = _node(pattern.name, said)
         with reader.within(Block()) as block:
-            value = reader.evaluate(body, env.bind(bound))
-            results = tuple(
-                reader.renamed(q, m.indexed(base, node))
-                for q, base in zip(flat(value), bases, strict=True)
-            )
-        cases.append((node, block, results, tuple(children), tuple(payload)))
-    given = [q for case in cases for q in (*case[3], *case[4])]
-    outside = [q for case in cases for q in case[1].outside() if q not in given]
+            results = _results(reader, reader.evaluate(body, env.bind(bound)), bases, node)
+        cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
+    return _recursion(reader, tree, tree_type, result, bases, cases)
+
+
+@rule("para")
+def para(reader: Reader, use: p.Builtin, algebra: Value, tree: Value) -> Value:
+    """An algebra of layers, whose children are pairs: the subtree, and what came of it."""
+    tree_type = domains_of(use)[1]
+    assert isinstance(tree_type, t.Named)
+    result, bases = result_of(use, 2), _bases(reader, result_of(use, 2))
+    cases = []
+    for name, fields in reader.program.declarations.constructors(tree_type).items():
+        letters = _letters(reader, fields, tree_type.name)
+        if letters is None:
+            return opaque_builtin(reader, use, [algebra, tree])
+        layer: list[Value] = []
+        children: list[Quantity] = []
+        payload: list[Quantity] = []
+        subtrees: list[Quantity] = []
+        for field, letter in zip(fields, letters, strict=True):
+            if field != tree_type:
+                layer.append(spread(field, letter, reader.program))
+                payload += flat(layer[-1])
+                continue
+            subtrees.append(Quantity(tree_type, letter))
+            value = _at_child(reader, result, bases, letter)
+            children += flat(value)
+            layer.append((subtrees[-1], value))
+        node = _node(name, letters)
+        with reader.within(Block()) as block:
+            value = reader.apply(algebra, Built(f"{name}F", tuple(layer)))
+            results = _results(reader, value, bases, node)
+        looked = tuple(q for q in subtrees if q in block.outside())
+        cases.append(TreeCase(node, block, results, tuple(children), tuple(payload), looked))
+    return _recursion(reader, tree, tree_type, result, bases, cases)
+
+
+def _bases(reader: Reader, result: t.Type) -> list[Formula]:
+    """The letters of what is made at every node."""
+    bases = [reader.fresh("y", "r", "v") for _ in flat(spread(result, m.ONE, reader.program))]
+    reader.taken -= set(bases)  # y_t and y are different names
+    return bases
+
+
+def _at_child(reader: Reader, result: t.Type, bases: Sequence[Formula], letter: Formula) -> Value:
+    return respread(result, iter([m.indexed(base, letter) for base in bases]), reader.program)
+
+
+def _node(name: str, fields: Sequence[Formula]) -> Formula:
+    """Node l r"""
+    node: Formula = m.Letter(name)
+    if not fields:
+        return node
+    return m.Row((node, *(x for field in fields for x in (m.Space(), field))), m.FUNCTION)
+
+
+def _letters(reader: Reader, fields: Sequence[t.Type], tree: str) -> list[Formula] | None:
+    """A letter for every field, l and r for two children; None for children in a sequence."""
+    trees = [isinstance(field, t.Named) and field.name == tree for field in fields]
+    if any(_holds_tree(f, tree) and not own for f, own in zip(fields, trees, strict=True)):
+        return None
+    names = {1: ["c"], 2: ["l", "r"]}.get(sum(trees), [f"c{k}" for k in range(1, sum(trees) + 1)])
+    supply = iter(names)
+    return [reader.name(next(supply)) if own else reader.fresh("x", "a", "w", "z") for own in trees]
+
+
+def _results(
+    reader: Reader, value: Value, bases: Sequence[Formula], node: Formula
+) -> tuple[Quantity, ...]:
+    pairs = zip(flat(value), bases, strict=True)
+    return tuple(reader.renamed(q, m.indexed(base, node)) for q, base in pairs)
+
+
+def _recursion(
+    reader: Reader, tree: Value, tree_type: t.Type, result: t.Type, bases: Sequence[Formula],
+    cases: Sequence[TreeCase],
+) -> Value:  # fmt: skip
+    whole = reader.shown(tree)
+    given = [q for case in cases for q in case.given]
+    outside = [q for case in cases for q in case.block.outside() if q not in given]
     source = tree if isinstance(tree, Quantity) else reader.constant(whole, tree_type)
     operation = Recursion((source, *dict.fromkeys(outside)), tuple(cases))
-    names = iter(m.indexed(base, whole) for base in bases)
-    made = respread(result, names, reader.program)
+    made = _at_child(reader, result, bases, whole)
     operation.outputs = tuple(flat(made))
     reader.add(operation)
     return made
+
+
+# --- from the root to the leaves ----------------------------------------------------------------
+
+
+@rule("ana")
+def ana(reader: Reader, use: p.Builtin, function: Value, seed: Value) -> Value:
+    tree_type = result_of(use, 2)
+    grown = _grown(reader, use, tree_type, function, seed)
+    return grown[0] if grown else opaque_builtin(reader, use, [function, seed])
+
+
+@rule("hylo")
+def hylo(reader: Reader, use: p.Builtin, algebra: Value, function: Value, seed: Value) -> Value:
+    """A tree is grown and reduced, case by case."""
+    layer = function_of(domains_of(use)[1]).codomain
+    assert isinstance(layer, t.Named)
+    name = reader.program.data[layer.name].base_of
+    tree_type = t.Named(name, layer.arguments[:-1])
+    grown = _grown(reader, use, tree_type, function, seed)
+    if grown is None:
+        return opaque_builtin(reader, use, [algebra, function, seed])
+    tree, branches = grown
+    result, bases = result_of(use, 3), _bases(reader, result_of(use, 3))
+    cases = []
+    for node, constructor, fields in branches:
+        layer_fields: list[Value] = []
+        children: list[Quantity] = []
+        payload: list[Quantity] = []
+        for letter, value in fields:
+            if letter is None:
+                layer_fields.append(value)
+                payload += flat(value)
+            else:
+                layer_fields.append(_at_child(reader, result, bases, letter))
+                children += flat(layer_fields[-1])
+        with reader.within(Block()) as block:
+            value = reader.apply(algebra, Built(constructor, tuple(layer_fields)))
+            results = _results(reader, value, bases, node)
+        cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
+    return _recursion(reader, tree, tree_type, result, bases, cases)
+
+
+# How a node was grown: its form, the base functor's constructor, and for each field the
+# letter of a child or else the payload.
+Grown = tuple[Formula, str, list[tuple[Formula | None, Value]]]
+
+
+def _grown(
+    reader: Reader, use: p.Builtin, tree_type: t.Type, function: Value, seed: Value
+) -> tuple[Quantity, list[Grown]] | None:
+    """A tree grown from a seed, and its forms; None where children come in sequences."""
+    assert isinstance(tree_type, t.Named)
+    declared = reader.program.declarations.constructors(tree_type)
+    if any(
+        _holds_tree(f, tree_type.name) and f != tree_type for fs in declared.values() for f in fs
+    ):
+        return None
+    tree = Quantity(tree_type, reader.within_loops(reader.fresh("t", "u", "v")))
+    assert tree.name is not None
+    starts = list(flat(seed))
+    letters = [reader.within_loops(reader.fresh("s", "h", "c", "q")) for _ in starts]
+    v = reader.index("v", "w", "u")
+
+    def seeds(at: Formula) -> list[Quantity]:
+        return [
+            Quantity(q.type, m.indexed(name, at))
+            for q, name in zip(starts, letters, strict=True)
+        ]  # fmt: skip
+
+    own = seeds(v)
+    range = m.Row((v, m.Sign("∈"), tree.name), m.RELATION)
+    with reader.within(Block(v, range)) as block:
+        supply = iter(own)
+        value = reader.apply(function, rebuilt(seed, lambda _: next(supply)))
+    if isinstance(value, Alternatives):
+        found = [(said, condition, inner, made) for said, condition, inner, made in value.branches]
+    elif isinstance(value, Built):
+        found = [(m.Words(""), m.Words(""), Block(), value)]
+    else:
+        return None
+    branches: list[Branch] = []
+    forms: list[Grown] = []
+    for said, condition, inner, layer in found:
+        if not isinstance(layer, Built):
+            return None
+        name = layer.name.removesuffix("F")
+        named = _letters(reader, declared[name], tree_type.name)
+        assert named is not None
+        node = _node(name, named)
+        equal = m.equation(v, node)
+        inner.range = m.Row((*equal.items, m.Space(True), said), m.RELATION) if said != m.Words(
+            "") else equal  # fmt: skip
+        inner.index = v
+        made: list[Quantity] = []
+        fields: list[tuple[Formula | None, Value]] = []
+        with reader.within(inner):
+            for field, letter, part in zip(declared[name], named, layer.fields, strict=True):
+                if field == tree_type:
+                    pairs = zip(flat(part), seeds(letter), strict=True)
+                    made += [reader.renamed(q, seed.name) for q, seed in pairs]
+                    fields.append((letter, None))
+                else:
+                    value = _payload(reader, part, letter)
+                    made += flat(value)
+                    fields.append((None, value))
+        branches.append(Branch(node, condition, inner, tuple(made)))
+        forms.append((node, layer.name, fields))
+    depth = m.Words(" at most "), size_formula(use.brackets[0]), m.Space(), m.Words("deep")
+    operation = Growth(
+        (), block, tuple(m.indexed(name, tree.name) for name in letters), tuple(own),
+        tuple(branches), (tree,), m.Row((tree.name, *depth), m.RELATION),
+    )  # fmt: skip
+    inside = {q for each in operation.blocks for op in each.everywhere() for q in op.outputs}
+    outside = [q for each in operation.blocks for q in each.outside()]
+    kept = [q for q in dict.fromkeys(outside) if q not in inside and q not in own]
+    operation.inputs = (*starts, *kept)
+    reader.add(operation)
+    return tree, forms
+
+
+def _payload(reader: Reader, value: Value, letter: Formula) -> Value:
+    """A field that is no child, its parts numbered where there are several."""
+    parts = list(flat(value))
+    if len(parts) == 1:
+        names = [letter]
+    else:
+        names = [m.indexed(letter, m.Digits(str(k))) for k, _ in enumerate(parts, 1)]
+    supply = iter([reader.renamed(q, name) for q, name in zip(parts, names, strict=True)])
+    return rebuilt(value, lambda _: next(supply))
+
+
+# --- along the payload ----------------------------------------------------------------------------
+
+
+@rule("mapData")
+def map_data(reader: Reader, use: p.Builtin, function: Value, tree: Value) -> Value:
+    """y_v = f(t_v) for every place v of the payload of t."""
+    given, made = function_of(domains_of(use)[0]), result_of(use, 2)
+    single = isinstance(tree, Quantity) and not isinstance(given.codomain, t.Product)
+    if not single or isinstance(given.domain, t.Product):
+        return opaque_builtin(reader, use, [function, tree])
+    reader.ensure_named(tree, "t", "u")
+    v = reader.index("v", "w", "u")
+    range = m.Row((v, m.Sign("∈"), tree.shown()), m.RELATION)
+    _, out = loop(
+        reader, (), tree, m.ONE, lambda _, item: ((), reader.apply(function, item)),
+        along=(v, range), item=given.domain, whole=made,
+    )  # fmt: skip
+    return out
+
+
+@rule("foldData")
+def fold_data(reader: Reader, use: p.Builtin, step: Value, start: Value, tree: Value) -> Value:
+    """s_k = f(s_{k-1}, t_k), with t_k the k-th of the payload of t, from left to right."""
+    pair = function_of(domains_of(use)[0]).domain
+    item = pair.items[1] if isinstance(pair, t.Product) else t.UNIT
+    if not isinstance(tree, Quantity) or isinstance(item, t.Product):
+        return opaque_builtin(reader, use, [step, start, tree])
+    reader.ensure_named(tree, "t", "u")
+    count = m.Fenced("|", tree.shown(), "|")
+    final, _ = loop(
+        reader, start, tree, count, lambda s, x: (reader.apply(step, (s, x)), ()),
+        index=("k",), item=item,
+    )  # fmt: skip
+    return final
 
 
 def _holds_tree(type: t.Type, name: str) -> bool:

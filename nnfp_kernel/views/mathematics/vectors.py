@@ -33,6 +33,8 @@ from .tape import Pass, Quantity
 if TYPE_CHECKING:
     from .reading import Reader
 
+SUMMAND = 5  # atoms of a sum's argument that needs no name, indices apart
+
 
 @rule("+")
 def add(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
@@ -209,19 +211,29 @@ def total(reader: Reader, use: p.Builtin, a: Value) -> Value:
 
 
 def sum_of(reader: Reader, a: Quantity, type: t.Type) -> Quantity:
-    i = reader.index("i", "j", "k")
-
-    if a.name is None and a.maker is not None and m.size_of(a.shown()) > 1:
+    around = [each for index in reader.indices for each in (index, *m.inside(index))]
+    if a.name is None and a.maker is not None and m.size_of(a.shown(), indices=False) > SUMMAND:
         a.name = reader.within_loops(reader.fresh("h", "u", "v"))
 
     def total(f: Formula) -> Formula:
-        return m.summed(m.indexed(f, i), i)
+        used = {*around, *reader.taken, *m.inside(f)}
+        i = next(i for i in map(m.symbol, ("i", "j", "k", "l", "m", "n")) if i not in used)
+        return m.summed(_entry(f, i), i)
 
     def back(f: Formula) -> Formula:
-        ones = m.Letter("𝟏")
-        return m.product(f, ones) if rank(type) == 0 else m.outer(ones, f)
+        if rank(type) == 0:
+            return m.product(f, m.ONES)
+        return f if m.constant_array(f) is not None else m.outer(m.ONES, f)
 
     return linear_map(reader, type, a, total, back)
+
+
+def _entry(f: Formula, index: Formula) -> Formula:
+    """The entry of a summand, of a sum that of its own: (∑ₖ aₖ)ᵢ is ∑ₖ aₖᵢ."""
+    if isinstance(f, m.Row) and isinstance(f.items[0], m.Script) and f.items[0].base == m.SUMMED:
+        inner = f.items[1] if len(f.items) == 2 else m.Row(f.items[1:], f.binding)
+        return m.Row((f.items[0], _entry(inner, index)), m.PRODUCT)
+    return m.indexed(f, index)
 
 
 @rule("mean")
@@ -370,3 +382,54 @@ def sequence(reader: Reader, items: Sequence[Value], type: t.Type) -> Value:
     return rule_of(
         reader, type, items, lambda: joined([q.shown() for q in items]), forward, backward
     )
+
+
+@rule("fft", "ifft")
+def fourier(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    """ℱ z, and ℱᴴ for the adjoint; of a real signal, its real part."""
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    sign: Formula = m.Letter("ℱ") if use.name == "fft" else m.inverted(m.Letter("ℱ"))
+
+    def back(f: Formula) -> Formula:
+        made = m.product(m.transposed(sign, "H"), f)
+        return made if is_complex(a.type) else _real_part(made)
+
+    return linear_map(reader, result_of(use, 1), a, lambda f: m.product(sign, f), back)
+
+
+@rule("real", "imag")
+def part_of(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    """Re z and Im z; backwards s and i s, under Re ⟨·,·⟩."""
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    own: Callable[[Formula], Formula] = _real_part if use.name == "real" else _imaginary_part
+    unit = m.ONE if use.name == "real" else m.Letter("i")
+    return linear_map(reader, result_of(use, 1), a, own, lambda f: m.product(unit, f))
+
+
+@rule("complex")
+def of_parts(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    """a + i b"""
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
+        return opaque_builtin(reader, use, [a, b])
+
+    def joined(x: Formula, y: Formula) -> Formula:
+        return m.plus(x, m.product(m.Letter("i"), y))
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        parts = [m.ZERO if change is None else change.formula() for change in d]
+        return Linear.of(joined(*parts)) if any(d) else None
+
+    return rule_of(reader,
+        result_of(use, 2), (a, b), lambda: joined(a.shown(), b.shown()), forward,
+        lambda _, bar: [bar.through(_real_part), bar.through(_imaginary_part)],
+    )  # fmt: skip
+
+
+def _real_part(f: Formula) -> Formula:
+    return template(r"\operatorname{{Re}} {0}", f)
+
+
+def _imaginary_part(f: Formula) -> Formula:
+    return template(r"\operatorname{{Im}} {0}", f)
