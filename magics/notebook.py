@@ -94,7 +94,7 @@ class NnfpMagics(Magics):
             the rest of the cell is a program
             -i  brings Python's arrays, numbers and JAX functions in by their names
             -o  puts values and functions out as Python names
-            -q  shows nothing
+            -q  shows nothing; nor does a cell that ends in `;`
 
         On a line:  %nnfp VERB …
             type, derivative, graph, weights, train, time, save, load, list, devices,
@@ -113,7 +113,10 @@ class NnfpMagics(Magics):
 
     def cell(self, line: str, program: str) -> View | None:
         """Run a program with the flags of a `%%nnfp` line."""
+        from nnfp_kernel.language.layout import silenced
+
         given = CELL.read(line)
+        program, quiet = silenced(program)
         python = self.shell.user_ns
         with self.workspace.session.all_or_nothing():
             for name in _names(given.input):
@@ -129,7 +132,7 @@ class NnfpMagics(Magics):
                 if name not in session.names:
                     raise UsageError(f"-o {name}: the session defines no {name}")
             python.update({name: session[name] for name in _names(given.output)})
-        return None if given.quiet else view
+        return None if given.quiet or quiet else view
 
 
 def _names(given: list[str]) -> list[str]:

@@ -92,9 +92,11 @@ class Workspace:
         return present.cell(self.session, gathered, present.notes(result))
 
     def line(self, text: str) -> View | None:
-        """Run `VERB …`."""
-        verb, _, rest = text.strip().partition(" ")
-        return find(verb or "help").run(self, rest.strip())
+        """Run `VERB …`; with `;` at its end it shows nothing."""
+        asked = text.strip()
+        verb, _, rest = asked.removesuffix(";").partition(" ")
+        view = find(verb or "help").run(self, rest.strip())
+        return None if asked.endswith(";") else view
 
     def data(self, name: str, asked: str) -> Any:
         """A name of data: looked up in the program, then in Python. A function is no data;

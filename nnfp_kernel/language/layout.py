@@ -221,6 +221,23 @@ def _end_of_block_comment(text: str, at: int) -> int | None:
     return at
 
 
+def silenced(text: str) -> tuple[str, bool]:
+    """A cell without the `;` at its end, and whether it had one: such a cell shows nothing.
+
+    >>> silenced("f x = x + 1;  -- for later")
+    ('f x = x + 1   -- for later', True)
+    >>> silenced("let a = 1; b = 2 in a + b")
+    ('let a = 1; b = 2 in a + b', False)
+    """
+    *_, last = [None, *scan(Source(text))] if ";" in text else [None]
+    if last is None or last.kind != ";":
+        return text, False
+    lines = text.split("\n")
+    line, at = lines[last.line - 1], last.column - 1
+    lines[last.line - 1] = line[:at] + " " + line[at + 1 :]
+    return "\n".join(lines), True
+
+
 # --- items ----------------------------------------------------------------------------
 
 

@@ -144,7 +144,7 @@ def is_complete(text: str) -> tuple[str, str]:
     >>> is_complete("f x = x + 1)")
     ('invalid', '')
     """
-    source = Source(text)
+    source = Source(layout.silenced(text)[0])
     raws = layout.items(source)
     last: s.Item | None = None
     for raw in raws:

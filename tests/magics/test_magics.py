@@ -56,6 +56,27 @@ def test_q_shows_nothing(shell: InteractiveShell, capsys: pytest.CaptureFixture[
     assert told(shell, "%nnfp type net", capsys) == "net : R[3] ~> R[2]"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["x = 1\nx + 1;", "x = 1;", "x = 1; -- quiet", "x = 1\nx + 1 ;\n{- quiet; -}\n", "x = 1\n;"],
+)
+def test_a_semicolon_at_the_end_silences(shell: InteractiveShell, cell: str) -> None:
+    assert run(shell, f"%%nnfp\n{cell}") is None
+    assert run(shell, "%%nnfp\nx").value == 1  # it did run
+
+
+def test_a_semicolon_further_up_is_a_mistake_with_its_place(shell: InteractiveShell) -> None:
+    with pytest.raises(NnfpError) as caught:
+        run(shell, "%%nnfp\nx = 1;\ny = 2;")
+    assert (caught.value.span.line, caught.value.span.column) == (2, 6)
+
+
+def test_a_line_of_magic_with_a_semicolon_shows_nothing(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(shell, "%nnfp type sum;", capsys) == ""
+
+
 def test_names_come_in_and_go_out(shell: InteractiveShell) -> None:
     run(shell, "import numpy\nx = numpy.arange(3.0)\nk = 2.0")
     run(shell, "%%nnfp -i x,k -o y -o f, z\ny = k * x\nf v = v + x\nz = sum y")
