@@ -1,19 +1,35 @@
-"""`_` in an expression asks what would fit there: the wanted type, and the names that have it."""
+"""`_` in an expression asks what would fit there: the wanted type, and the names that have it.
+
+Names are ranked: locals, the innermost first; definitions of the session, the newest first;
+then the library, the least general first. A name whose type fits after arguments are given,
+`f _`, comes after those that fit as they are; of the library there would be too many.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .constraints import Class
 from .diagnostics import Diagnostic
-from .schemes import Polytype
-from .solve import Clash, Solver
+from .schemes import Polytype, as_scheme
+from .solve import Clash, OpenArrow, Solver
 from .source import Span
 from .telling import plain, shown
-from .types import Origin, Type, TypeVariable
+from .types import Function, Linear, Origin, Type, TypeVariable, show_scheme
 
-_LISTED = 12
+LISTED = 12
+_ARGUMENTS = 3  # that may be missing
+
+
+@dataclass(frozen=True)
+class Known:
+    """A name in scope: its type, and whether it owns weights or is of the library."""
+
+    name: str
+    type: Polytype
+    learns: bool = False
+    library: bool = False
 
 
 def what_fits(
@@ -21,51 +37,76 @@ def what_fits(
     span: Span,
     wanted: Type,
     locals_: Mapping[str, Type],
-    names: Iterable[tuple[str, Polytype]],
+    names: Iterable[Known],
 ) -> Diagnostic:
-    """What is told of a blank. `names` are looked at in order; the first dozen are listed."""
-    fitting = [name for name, type_ in locals_.items() if _unifies(solver, type_, wanted)]
-    for name, polytype in names:
-        if len(fitting) >= _LISTED:
-            break
-        if name not in fitting and _has_instance(solver, polytype, wanted, Origin(span)):
-            fitting.append(name)
+    """What is told of a blank; `names` come in the order in which they were defined."""
     text = shown(solver, wanted)
-    listed = ", ".join(f"`{name}`" for name in fitting)
-    return plain(
+    found: list[tuple[tuple[int, ...], str, str]] = []
+    for nearness, (name, type_) in enumerate(reversed(list(locals_.items()))):
+        missing = _missing(solver, type_, wanted)
+        if missing is not None:
+            found.append(((missing, 0, nearness), name + " _" * missing, shown(solver, type_)))
+    for place, known in enumerate(names):
+        if known.name in locals_:
+            continue
+        missing = _missing_of(solver, known, wanted, Origin(span))
+        if missing is not None:
+            general = len(known.type.types) + len(known.type.sizes)
+            rank = (missing, 2, general, place) if known.library else (missing, 1, -place)
+            said = show_scheme(as_scheme(solver, known.type), known.learns)
+            found.append((rank, known.name + " _" * missing, said))
+    found.sort()
+    listed = tuple((name, said) for _, name, said in found[:LISTED])
+    more = len(found) - len(listed)
+    heading = "In scope and fitting" + f", the first {LISTED} of {len(found)}" * (more > 0) + ":"
+    diagnostic = plain(
         "blank",
         f"here a value of type {text} is wanted",
         span,
         text,
-        notes=[
-            f"In scope and fitting: {listed}." if fitting else "Nothing in scope has this type."
-        ],
+        notes=[heading if found else "Nothing in scope has this type."],
     )
+    return replace(diagnostic, listed=listed)
 
 
-def _unifies(solver: Solver, found: Type, wanted: Type) -> bool:
-    with solver.speculation():
-        try:
-            solver.unify(found, wanted)
-        except Clash:
-            return False
-        return True
-
-
-def _has_instance(solver: Solver, polytype: Polytype, wanted: Type, place: Origin) -> bool:
-    """Whether an instance has the wanted type. What could be anything is not listed, nor
-    what hangs on more than classes of types."""
+def _missing_of(solver: Solver, known: Known, wanted: Type, place: Origin) -> int | None:
+    """How many arguments a name must be given to have the wanted type; None if it never has.
+    What could be anything is not listed, nor what hangs on more than classes of types."""
+    polytype = known.type
     classes = [c for c in polytype.constraints if isinstance(c, Class)]
     if isinstance(polytype.type, TypeVariable) or len(classes) < len(polytype.constraints):
-        return False
+        return None
     with solver.speculation():
         found, instance = replace(polytype, constraints=()).instantiate(solver, place)
+        of = {variable.identity: type_ for variable, type_ in instance.types.items()}
+        held = [(c, of.get(getattr(c.type, "identity", 0), c.type)) for c in classes]
+        missing = _missing(solver, found, wanted, held)
+        return None if missing and known.library else missing
+
+
+def _missing(
+    solver: Solver,
+    found: Type,
+    wanted: Type,
+    classes: Iterable[tuple[Class, Type]] = (),
+) -> int | None:
+    """How many arguments what is found must be given to be what is wanted."""
+    for missing in range(_ARGUMENTS + 1):
+        if _fits(solver, found, wanted, classes):
+            return missing
+        arrow = solver.resolve(found)
+        if not isinstance(arrow, Function | Linear | OpenArrow):
+            return None
+        found = arrow.codomain
+        if isinstance(solver.resolve(found), TypeVariable):
+            return None  # it could be anything
+    return None
+
+
+def _fits(solver: Solver, found: Type, wanted: Type, classes: Iterable[tuple[Class, Type]]) -> bool:
+    with solver.speculation():
         try:
             solver.unify(found, wanted)
         except Clash:
             return False
-        of = {variable.identity: type_ for variable, type_ in instance.types.items()}
-        return all(
-            c.holds(solver, of.get(getattr(c.type, "identity", 0), c.type)) is not False
-            for c in classes
-        )
+        return all(c.holds(solver, type_) is not False for c, type_ in classes)

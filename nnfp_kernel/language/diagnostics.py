@@ -72,6 +72,7 @@ class Diagnostic:
     severity: str = "error"  # or "warning", "note"
     replaces: Span | None = None
     misfit: Misfit | None = None  # the wire that does not fit, to be drawn
+    listed: tuple[tuple[str, str], ...] = ()  # names with their types, below the notes
 
     def render(self, colour: bool = False) -> str:
         """As text; with the terminal's colours where they are wanted."""
@@ -186,6 +187,10 @@ def render_text(diagnostics: Sequence[Diagnostic], colour: bool = False) -> str:
             lines.append("".join(painted(style, text) for style, text in row).rstrip())
         for note in diagnostic.notes:
             lines += _wrapped(harmless(note))
+        longest = max((width(name) for name, _ in diagnostic.listed), default=0)
+        for name, of in diagnostic.listed:
+            said = f"    {harmless(name)}{' ' * (longest - width(name))} : {harmless(of)}"
+            lines.append(said if width(said) <= WIDTH + 12 else said[: WIDTH + 11] + "…")
         if diagnostic.suggestion is not None:
             lines += textwrap.indent(harmless(diagnostic.suggestion), "    ").split("\n")
         blocks.append("\n".join(lines))
@@ -231,6 +236,12 @@ pre { margin: 8px 0; overflow-x: auto; }
 p code { background: none; padding: 0; border: 0; }
 pre.nnfp-suggestion { background: var(--nn-inset); padding: 4px 12px;
   border-radius: 4px; width: fit-content; max-width: 100%; box-sizing: border-box; }
+table.listed { margin: 4px 0 8px; border-collapse: collapse; border: 0; }
+table.listed tr, table.listed tbody tr:nth-child(odd) { background: none; }
+table.listed td { padding: 2px 20px 2px 0; border: 0; border-bottom: 1px solid var(--nn-hair);
+  text-align: left; vertical-align: baseline; max-width: none; white-space: normal; }
+table.listed tr:last-child td { border-bottom: 0; }
+table.listed td code { background: none; padding: 0; white-space: pre-wrap; }
 i { font-style: normal; color: var(--nn-ink2); }
 em { font-style: normal; font-weight: 700; color: var(--nn-error); }
 .nnfp-warning em, .nnfp-note em { color: inherit; }
@@ -260,6 +271,13 @@ def render_html(diagnostics: Sequence[Diagnostic], representations: Sequence[str
             parts.append(picture(drawing(diagnostic.misfit, tuple(representations))))
         for note in diagnostic.notes:
             parts.append(f"<p>{_prose(note, representations)}</p>")
+        if diagnostic.listed:
+            fitting = "".join(
+                f"<tr><td>{_code(harmless(name), representations)}</td>"
+                f"<td>{_code(harmless(of), representations)}</td></tr>"
+                for name, of in diagnostic.listed
+            )
+            parts.append(f'<table class="listed">{fitting}</table>')
         if diagnostic.suggestion is not None:
             suggestion = underlined(harmless(diagnostic.suggestion), representations)
             parts.append(f'<pre class="nnfp-suggestion">{suggestion}</pre>')

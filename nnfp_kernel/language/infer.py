@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from . import syntax, type_mistakes, typed
-from .blanks import what_fits
+from .blanks import Known, what_fits
 from .collector import uncollected
 from .constraints import Constraint
 from .declarations import Declarations, Reader, rigid_reader
@@ -138,7 +138,7 @@ def type_of_expression(checked: Checked, text: str) -> str:
     try:
         scheme, learns = session.scheme_of(tree)
     except Mistake as mistake:
-        raise NnfpError(mistake.diagnostic) from None
+        raise NnfpError((mistake.diagnostic, *mistake.others)) from None
     return show_scheme(scheme, learns)
 
 
@@ -320,14 +320,15 @@ class _Session:
             unsettled=self.library.unsettled | _unsettled(definitions.values()),
         )
 
-    def _blame(self, name: str, diagnostic: Diagnostic) -> None:
+    def _blame(self, name: str, *diagnostics: Diagnostic) -> None:
         """A definition is wrong: a mistake of the newest cell, or an older one that broke."""
         self.wrong.add(name)
         if self.standing.definitions[name].newest:
-            if diagnostic not in self.diagnostics:  # that of a declaration it uses, maybe
-                self.diagnostics.append(diagnostic)
+            for diagnostic in diagnostics:
+                if diagnostic not in self.diagnostics:  # that of a declaration it uses, maybe
+                    self.diagnostics.append(diagnostic)
         else:
-            self.broken[name] = diagnostic
+            self.broken[name] = diagnostics[0]
         self._leave_out(name)
 
     def _leave_out(self, name: str) -> None:
@@ -412,10 +413,10 @@ class _Session:
     def _did_not_fit(self, constraint: Constraint, mistake: Mistake) -> None:
         self._wrong_after_all(constraint.owner, mistake.diagnostic)
 
-    def _wrong_after_all(self, name: str, diagnostic: Diagnostic) -> None:
-        if name in self.wrong:
+    def _wrong_after_all(self, name: str, *diagnostics: Diagnostic) -> None:
+        if name in self.wrong or not diagnostics:
             return
-        self._blame(name, diagnostic)
+        self._blame(name, *diagnostics)
         raise _Restart
 
     def _check_holes(self) -> None:
@@ -425,8 +426,7 @@ class _Session:
                 problem = self._hole_problem(hole, use.type, use.span)
                 if problem is not None:
                     self._wrong_after_all(name, problem)
-            for span, type_, scope in done.elaborator.blanks:
-                self._wrong_after_all(name, self._blank(span, type_, scope, name))
+            self._wrong_after_all(name, *self._blanks(done.elaborator, name))
 
     def _hole_problem(self, hole: str, type_: Type, span: Span) -> Diagnostic | None:
         found = self.solver.closed(type_)
@@ -452,22 +452,28 @@ class _Session:
             )
         return None
 
-    def _blank(
-        self, span: Span, wanted: Type, scope: Mapping[str, Type], inside: str = ""
-    ) -> Diagnostic:
-        known = ((name, of) for name, of in self._polytypes(wanted) if name != inside)
-        return what_fits(self.solver, span, wanted, scope, known)
+    def _blanks(self, elaborator: Elaborator, inside: str = "") -> list[Diagnostic]:
+        """What is told of the blanks `_` in a definition or an expression: of all of them."""
+        return [
+            what_fits(
+                self.solver, span, wanted, scope,
+                (known for known in self._known(wanted) if known.name != inside),
+            )
+            for span, wanted, scope in elaborator.blanks
+        ]  # fmt: skip
 
-    def _polytypes(self, wanted: Type) -> Iterator[tuple[str, Polytype]]:
+    def _known(self, wanted: Type) -> Iterator[Known]:
         for name, entry in self.entries.items():
-            yield name, entry.polytype
+            if not entry.failed:
+                yield Known(name, entry.polytype, entry.learns, entry.from_library)
         if isinstance(self.solver.resolve(wanted), TypeVariable):
             return  # all of the library would fit
         for name, entry in self.library.entries.items():
-            yield name, entry.polytype
+            if name not in self.entries:
+                yield Known(name, entry.polytype, entry.learns, True)
         for name, record in self.builtins.items():
-            if name[:1].isalpha():
-                yield name, read_signature(record.type, record.brackets)[0]
+            if name[:1].isalpha() and name not in self.entries:
+                yield Known(name, read_signature(record.type, record.brackets)[0], library=True)
 
     # --- what is told beside the types ------------------------------------------------------
 
@@ -622,8 +628,9 @@ class _Session:
             try:
                 tree, draws = self._expression(expression)
             except Mistake as mistake:
-                if mistake.diagnostic not in self.diagnostics:  # of a declaration it uses
-                    self.diagnostics.append(mistake.diagnostic)
+                for diagnostic in (mistake.diagnostic, *mistake.others):
+                    if diagnostic not in self.diagnostics:  # that of a declaration it uses
+                        self.diagnostics.append(diagnostic)
                 continue
             made.append(CheckedExpression(index, tree, draws, item))
         return tuple(made)
@@ -643,8 +650,8 @@ class _Session:
                 node = elaborator.expression(expression, wanted, {})
                 solver.drain()
                 settle_all(solver, start)
-                for span, type_, scope in elaborator.blanks:
-                    raise Mistake(self._blank(span, type_, scope))
+                if blanks := self._blanks(elaborator):
+                    raise Mistake(*blanks)
                 self._name_open(wanted)
                 tree = self._finisher(problems).expression(node)
             finally:
@@ -671,8 +678,8 @@ class _Session:
         solver.drain()
         if not isinstance(solver.resolve(wanted), Function | Linear | OpenArrow):
             settle_all(solver, start)
-        for span, type_, scope in elaborator.blanks:
-            raise Mistake(self._blank(span, type_, scope))
+        if blanks := self._blanks(elaborator):
+            raise Mistake(*blanks)
         polytype = generalise(solver, wanted, elaborator, (), (), start)
         return as_scheme(solver, polytype), bool(elaborator.learns)
 

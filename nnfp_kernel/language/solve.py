@@ -131,11 +131,12 @@ def escape(variable: TypeVariable | SizeVariable | OpenArrow, whose: Weighted) -
 
 
 class Mistake(Exception):
-    """A finished diagnostic on its way to the definition it belongs to."""
+    """A finished diagnostic on its way to the definition it belongs to, and others of it."""
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
+    def __init__(self, diagnostic: Diagnostic, *others: Diagnostic) -> None:
         super().__init__(diagnostic.title)
         self.diagnostic = diagnostic
+        self.others = others
 
 
 class AlreadyTold(Mistake):

@@ -272,6 +272,10 @@ HOLES = {
     ),
     "weights_of_a_value": "cell x = ?w * x\nf = weights (cell 3)",
     "blank": "f : R[8] -> R\nf x = norm (_ x)",
+    "blank_that_locals_and_definitions_fit": (
+        "rep Thought = R[4]\nscale : R[4] ~> R[4]\nscale x = ?s * x\n\n"
+        "f : (R[4], R) -> Thought\nf (h, r) = Thought (tanh _)"
+    ),
 }
 
 FAMILIES = {

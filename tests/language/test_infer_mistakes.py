@@ -174,3 +174,60 @@ def test_no_name_is_suggested_that_would_be_refused_as_well() -> None:
     (diagnostic,) = found_in("f = open tanh")
     assert diagnostic.code == "weights-of-what"
     assert diagnostic.suggestion is None
+
+
+# --- blanks ---------------------------------------------------------------------------------
+
+RANKED = """rep Word = R[4]
+double : R[n] -> R[n]
+double x = 2 * x
+older : R[4] -> R[4]
+older x = x
+newer : R[4] ~> R[4]
+newer x = ?w * x
+away : Word -> R
+away (Word x) = sum x
+f : R[4] -> R[4] -> R[4]
+"""
+
+
+def listed(program: str) -> list[list[str]]:
+    return [[name for name, _ in found.listed] for found in found_in(program)]
+
+
+def test_what_fits_a_blank_is_ranked_by_nearness() -> None:
+    ((*names,),) = listed(RANKED + "f far near = _")
+    assert names[:2] == ["near", "far"]  # as they are, the innermost first
+    assert names[2:5] == ["newer _", "older _", "double _"]  # the newest first
+    assert "away" not in names
+
+
+def test_what_fits_a_blank_is_told_with_its_type() -> None:
+    (found,) = found_in(RANKED + "f x y = _ (x + y)")
+    assert found.listed[:3] == (
+        ("newer", "R[4] ~> R[4]"),
+        ("older", "R[4] -> R[4]"),
+        ("double", "R[n] -> R[n]"),
+    )
+    assert len(found.listed) == 12
+    assert "the first 12 of" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        ("f x y = _ + _ * y", ["R[4]", "R[4]"]),
+        ("f x y = x\ng = away _\nh = [_, True]", ["Word", "Bool"]),
+        ("f x y = x\n(away _, newer _)\naway _", ["Word", "R[4]", "Word"]),
+    ],
+)
+def test_all_blanks_of_a_cell_are_told(cell: str, wanted: list[str]) -> None:
+    found = found_in(RANKED + cell)
+    assert {each.code for each in found} == {"blank"}
+    assert [each.primary.text for each in found] == wanted
+
+
+def test_a_blank_settles_nothing_for_others() -> None:
+    checked = check("f : R[3] -> R\nf x = sum x\n---\n1 + f _")
+    assert not checked.broken
+    assert [each.code for each in checked.diagnostics] == ["blank"]
