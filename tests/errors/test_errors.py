@@ -126,9 +126,9 @@ def test_messages_speak_alike() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", told.code), name
         assert len(told.title) <= 84, name
         assert all(note.endswith((".", ":", "?")) for note in told.notes), (name, told.notes)
-        if told.suggestion is None:
+        if told.suggestion is None and not told.listed:
             assert not any(note.endswith(":") for note in told.notes), (name, told.notes)
-        else:
+        elif told.suggestion is not None:
             assert told.notes, f"{name}: a suggestion is introduced"
             assert told.notes[-1].endswith((":", "?")), (name, told.notes)
 
