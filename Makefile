@@ -8,6 +8,7 @@
 #   make soak    random programs by the thousand, new ones each time; then the long
 #                trainings of the course, anew, whose weights its chapters load
 #   make bench   the benchmarks, side by side with their peers
+#   make editor  the highlighter for JupyterLab, from its source (the one thing that needs Node)
 #
 # PYTHON=…  the interpreter to build the environment from (3.11 or newer)
 # VENV=…    where the environment lives (.venv)
@@ -26,7 +27,7 @@ FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 p
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done
 
-.PHONY: demo lab test check lint soak bench install clean
+.PHONY: demo lab test check lint soak bench editor install clean
 .DEFAULT_GOAL := demo
 
 install: $(STAMP)
@@ -68,6 +69,18 @@ soak: $(STAMP)
 
 bench: $(STAMP)
 	@for benchmark in benchmarks/*.py benchmarks/gradbench/compare.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+# The builder is JupyterLab's own; what it makes is committed, so that users need no Node.
+EDITOR := magics/editor
+editor: $(STAMP)
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/editor @jupyter/builder@1.2
+	@rm -rf $(EDITOR)/labextension
+	@node build/editor/node_modules/@jupyter/builder/lib/build-labextension.js \
+		--core-package-file $(VENV)/share/jupyter/lab/static/package.json $(EDITOR)/source
+	@rm -f $(EDITOR)/labextension/static/third-party-licenses.json
+	@cp $(EDITOR)/source/install.json $(EDITOR)/labextension/install.json
+	@cat $(EDITOR)/source/package.json $(EDITOR)/source/src/*.js | sha256sum | cut -d' ' -f1 > $(EDITOR)/labextension/source.sha256
+	@$(BIN)/nnfp install --sys-prefix --quiet
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

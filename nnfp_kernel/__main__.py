@@ -92,13 +92,14 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _install(given: argparse.Namespace) -> int:
-    from .kernel.install import install
+    from .kernel.install import install, install_editor
 
     prefix = sys.prefix if given.sys_prefix else given.prefix
     try:
         folder = install(user=prefix is None, prefix=prefix)
+        install_editor(user=prefix is None, prefix=prefix)
     except OSError as problem:
-        print(f"nnfp: cannot write the kernelspec: {problem}", file=sys.stderr)
+        print(f"nnfp: cannot write what Jupyter reads: {problem}", file=sys.stderr)
         return 1
     if not given.quiet:
         print(f"The kernel nnfp is known to Jupyter, by {folder}.")

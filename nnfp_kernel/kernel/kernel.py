@@ -71,8 +71,8 @@ class NnfpKernel(IPythonKernel):
         "version": __version__,
         "mimetype": "text/x-nnfp",
         "file_extension": ".nnfp",
-        "pygments_lexer": "haskell",
-        "codemirror_mode": "haskell",
+        "pygments_lexer": "nnfp",
+        "codemirror_mode": "nnfp",
     }
 
     def __init__(self, **arguments: Any) -> None:

@@ -89,6 +89,7 @@ def test_install_tells_jupyter_of_the_kernel(
     found = json.loads(spec.read_text())
     assert found["argv"][0] == sys.executable
     assert found["language"] == "nnfp"
+    assert (tmp_path / "share/jupyter/labextensions/nnfp-editor/package.json").is_file()
     assert main(["install", "--prefix", str(tmp_path), "--quiet"]) == 0  # again does no harm
     assert capsys.readouterr().out == ""
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 # What is no Python and must travel all the same.
 DATA = ("nnfp_kernel/language/grammar.lark", "nnfp_kernel/std/layers.nnfp")
 KERNELSPEC = "share/jupyter/kernels/nnfp/kernel.json"
+EDITOR = "share/jupyter/labextensions/nnfp-editor/"
 
 PROGRAM = """\
 import nnfp_kernel, jax, numpy
@@ -60,11 +61,13 @@ def test_every_package_is_named_in_setup_cfg() -> None:
     read = configparser.ConfigParser()
     read.read(ROOT / "setup.cfg")
     named = set(read["options"]["packages"].split())
+    mapped = {"nnfp_kernel": "", "magics": "nnfp_kernel.", "widgets": "nnfp_kernel."}
     folders = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in (ROOT / "nnfp_kernel").rglob("__init__.py")
+        prefix + ".".join(path.parent.relative_to(ROOT).parts)
+        for top, prefix in mapped.items()
+        for path in (ROOT / top).rglob("__init__.py")
     }
-    assert named == folders | {"nnfp_kernel.magics", "nnfp_kernel.widgets"}
+    assert named == folders
 
 
 @pytest.mark.slow
@@ -74,6 +77,9 @@ def test_a_wheel_and_an_sdist_have_all_that_is_no_python(built: Path) -> None:
     for name in DATA:
         assert name in names
     assert any(name.endswith(f".data/data/{KERNELSPEC}") for name in names)
+    for data in (f".data/data/{EDITOR}", "nnfp_kernel/magics/editor/labextension/"):
+        assert any(name.endswith(f"{data}package.json") for name in names)
+        assert any(f"{data}static/remoteEntry" in name for name in names)
     assert "nnfp_kernel/magics/train.py" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "magics/", "widgets/"))]

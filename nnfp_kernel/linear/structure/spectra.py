@@ -256,6 +256,8 @@ def _ordered(builder: Builder, line: Wire, by: str = "convert") -> Wire:
     size = line.type.size
     if size < 2:
         return line
-    keys = builder.emit("hold", builder.emit("imag", line) if by == "imag" else _as(builder, line, "R"))
+    keys = builder.emit(
+        "hold", builder.emit("imag", line) if by == "imag" else _as(builder, line, "R")
+    )
     places = builder.emit("top", builder.emit("negate", keys), axis=0, count=size)
     return builder.emit("gather", line, places, axis=0)

@@ -1,0 +1,66 @@
+"""Programs are coloured where they are written, in JupyterLab and in Notebook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROGRAM = """\
+rep Word = R[4]
+-- a cell
+cell : (R[8], Word) ~> R[8]
+cell (h, Word x) = let y = ?W @ h in tanh (y + ?U @ x)"""
+PYTHON = "%%python\nfor k in range(3): print('k', k)"
+
+
+def colours(page: Any, cell: int) -> dict[str, str]:
+    """The colour of every piece of a cell's text that has one of its own."""
+    page.wait_for_selector(f".jp-CodeCell >> nth={cell} >> .cm-line span")
+    pieces = page.locator(".jp-CodeCell").nth(cell).locator(".cm-line span")
+    found: dict[str, str] = pieces.evaluate_all(
+        "all => Object.fromEntries(all.map(e => [e.textContent, getComputedStyle(e).color]))"
+    )
+    return found
+
+
+@pytest.mark.parametrize("application", ["lab", "notebook"])
+def test_cells_of_the_kernel_are_coloured(open_notebook: Any, application: str) -> None:
+    page = open_notebook(application, "nnfp", [PROGRAM, PYTHON])
+    page.wait_for_function(
+        "document.querySelector('.jp-CodeCell .cm-line span')?.textContent === 'rep'"
+    )
+    found = colours(page, 0)
+    kinds = [found[text] for text in ("rep", "cell", "?W", "-- a cell", "~>")]
+    assert len(set(kinds)) == len(kinds), found
+    assert found["let"] == found["in"]
+    assert found["?W"] == found["?U"]
+    python = colours(page, 1)
+    assert python["for"] == python["in"]
+    assert python["'k'"] != python["for"]
+
+
+def test_a_program_in_a_notebook_of_python_is_coloured(open_notebook: Any) -> None:
+    page = open_notebook("lab", "python3", ["%%nnfp\n" + PROGRAM, "lambda x: rep"])
+    page.wait_for_function(
+        "[...document.querySelectorAll('.jp-CodeCell .cm-line span')]"
+        ".some(e => e.textContent === '?W')"
+    )
+    assert "rep" in colours(page, 0)
+    assert "lambda" in colours(page, 1)
+    assert "rep" not in colours(page, 1)
+
+
+def test_letters_are_typed_and_lines_are_indented(open_notebook: Any) -> None:
+    page = open_notebook("lab", "nnfp", [""])
+    page.wait_for_function(
+        "document.querySelector('.jp-CodeCell .cm-content').getAttribute('data-language') === 'nnfp'"
+    )
+    page.click(".jp-CodeCell .cm-content")
+    page.keyboard.type(r"f : R \-> R" + "\n" + r"f = \\x \-> x * 2 + ")
+    page.keyboard.press("Enter")
+    page.keyboard.type("1")
+    lines = page.locator(".jp-CodeCell .cm-line").all_inner_texts()
+    assert [line.rstrip() for line in lines] == ["f : R → R", "f = λx → x * 2 +", "    1"]
