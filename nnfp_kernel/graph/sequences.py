@@ -26,6 +26,7 @@ from .values import (
     Extent,
     NotFirstOrder,
     Sequence,
+    Standin,
     Value,
     Variant,
     holds_sequence,
@@ -135,6 +136,8 @@ def map_all(function: Callable[..., Wire], *values: Value) -> Value:
         length = function(*(value.length for value in values))
         inside = map_all(function, *(value.elements for value in values))
         return Sequence(inside, length, all(value.filled for value in values))
+    if isinstance(first, Standin):
+        return first.refilled(map_all(function, *(value.values for value in values)))
     if isinstance(first, Variant) and first.tag is not None:
         tag = function(*(value.tag for value in values))
         fields = {

@@ -25,7 +25,7 @@ from ..language.reach import WeightPath, reached, size_open
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import Forest, NoForest, Subtree, reduce_forest
+from .forest import Forest, NoForest, Question, Subtree, reduce_forest
 from .graph import (
     ArrayType,
     Builder,
@@ -807,7 +807,7 @@ class Tracer:
                 return self._algebra(type, name, fields, alternatives, env)
 
             if isinstance(tree, Subtree):
-                return tree.reduced((alternatives, env), algebra, result)
+                return tree.reduced(self, _question(alternatives, env), algebra, result)
             return reduce_forest(self, tree, algebra, result)
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
@@ -1210,6 +1210,17 @@ class Tracer:
         assert isinstance(type, t.Linear)
         occurrence = Occurrence(type)
         return self.surroundings.builtins["asLinear"].trace(self, occurrence, value)
+
+
+def _question(
+    alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]], env: Environment
+) -> Question:
+    """A catamorphism apart from the place where it is asked, and what it knows of there."""
+    names = {
+        node.name for _, body in alternatives for node in p.nodes(body) if isinstance(node, p.Local)
+    }
+    here = {name: env.locals[name] for name in names & env.locals.keys()}
+    return Question((alternatives, replace(env, locals={})), here)
 
 
 def _of_one_shape(items: Sequence[Value], element: t.Type) -> bool:

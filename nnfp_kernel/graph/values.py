@@ -21,7 +21,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Listed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from ..language import types as t
@@ -112,6 +112,24 @@ class Held(ABC):
     @abstractmethod
     def like(self, other: Held) -> bool:
         """Whether two are of one shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Standin:
+    """In place of a tree: of it only some values made of numbers are known, `parts` with
+    their types. It goes through sequences and maps as they do."""
+
+    type: t.Named
+    parts: tuple[tuple[t.Type, Value], ...]
+
+    def refilled(self, values: Listed[Value]) -> Standin:
+        """The same with other values."""
+        types = [type for type, _ in self.parts]
+        return replace(self, parts=tuple(zip(types, values, strict=True)))
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(value for _, value in self.parts)
 
 
 @dataclass(frozen=True)
@@ -222,6 +240,10 @@ class Declarations:
             yield value.length
             yield from self._flatten(builder, value.elements, type)
             return
+        if isinstance(value, Standin):
+            for own, part in value.parts:
+                yield from self._flatten(builder, part, own)
+            return
         match type:
             case t.Scalar() | t.Fin():
                 yield value
@@ -268,6 +290,8 @@ class Declarations:
         if isinstance(like, Sequence):
             length = next(supply)
             return Sequence(self._rebuild(type, supply, like.elements), length, like.filled)
+        if isinstance(like, Standin):
+            return like.refilled([self._rebuild(own, supply, part) for own, part in like.parts])
         match type:
             case t.Scalar() | t.Fin():
                 return next(supply)
@@ -369,6 +393,8 @@ def leaves(value: Value) -> list[Wire]:
         return [leaf for item in value for leaf in leaves(item)]
     if isinstance(value, Sequence):
         return leaves(value.elements)
+    if isinstance(value, Standin):
+        return leaves(value.values)
     if isinstance(value, Items):
         raise NotFirstOrder(value.type)
     if isinstance(value, Variant):
@@ -466,6 +492,8 @@ def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
     if isinstance(first, Sequence):
         elements = map_leaves(function, *(value.elements for value in values))
         return Sequence(elements, first.length, all(value.filled for value in values))
+    if isinstance(first, Standin):
+        return first.refilled(map_leaves(function, *(value.values for value in values)))
     if isinstance(first, Items) or (isinstance(first, Variant) and first.tag is None):
         raise NotFirstOrder(first.type)
     if isinstance(first, Variant):  # an array of data, laid out as arrays

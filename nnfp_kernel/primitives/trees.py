@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..graph.forest import HOLE, Forest, NoForest, mapped, reduce_with_trees
+from ..graph.forest import (
+    HOLE,
+    Forest,
+    NoForest,
+    fold_payload,
+    mapped,
+    reduce_with_trees,
+)
 from ..graph.grown import (
     MOST,
     Functor,
@@ -358,6 +365,12 @@ def _fold_data(context: Tracer, use: Occurrence, step: Value, start: Value, tree
     if isinstance(tree, Grown):
         _require_known(context, tree)
     of = _payload(context, whole, whole)
+    if isinstance(tree, Forest):
+
+        def along(holed: t.Type, value: Value, before: Value) -> Value:
+            return _folded(of, _with_parameter(holed, of.last), value, step, before, state)
+
+        return fold_payload(context, tree, along, start, state)
     return _folded(of, of.declared, tree, step, start, state)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy
 
-from ..graph.forest import NoForest
+from ..graph.forest import NoForest, Unordered
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import optimise
 from ..graph.values import NotFirstOrder
@@ -284,6 +284,7 @@ class Function:
     write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
     _calls: dict[Any, Call] = field(default_factory=dict)
     _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
+    ordered: bool = False  # whether it folds the payload of trees, which are packed for that
 
     def __post_init__(self) -> None:
         said = (str(self), self.definition.comment)  # what `encode?` shows in a notebook
@@ -655,8 +656,16 @@ class Function:
         try:
             whole = self._packed(inputs)
             return self._call(whole, train), whole
-        except NoForest:
+        except NoForest as problem:
+            if self._asks_for_order(problem):
+                return self._prepared(inputs, train)
             return self._call(inputs, train), tuple(inputs)
+
+    def _asks_for_order(self, problem: NoForest) -> bool:
+        """Whether trees are to be packed again, with their payload in order from now on."""
+        asks = isinstance(problem, Unordered) and not self.ordered
+        self.ordered = self.ordered or asks
+        return asks
 
     def _prepared_batch(
         self, inputs: Sequence[Any], train: bool
@@ -669,7 +678,9 @@ class Function:
             count = self._batch_size(whole)
             try:
                 return self._call(whole, train, count), whole, count
-            except NoForest:
+            except NoForest as problem:
+                if self._asks_for_order(problem):
+                    return self._prepared_batch(inputs, train)
                 if each:
                     raise
         raise AssertionError("unreachable")
@@ -679,7 +690,10 @@ class Function:
         for k, (domain, value) in enumerate(zip(self.domains(len(inputs)), inputs, strict=True), 1):
             try:
                 where = _input(k, inputs)
-                whole.append(packed(domain, value, self.program.declarations, where, **how))
+                declarations = self.program.declarations
+                whole.append(
+                    packed(domain, value, declarations, where, **how, ordered=self.ordered)
+                )
             except Misfit as misfit:
                 raise misfits.input_misfit(self, misfit, k - 1) from None
         return numbered(tuple(whole))

@@ -139,7 +139,9 @@ def _column(
             for k, item in enumerate(type.items)
         ]
         return tuple(shape for shape, _ in parts), [a for _, arrays in parts for a in arrays]
-    trees = PackedTrees.of(values, type, declarations, batch=True, each=True)
+    trees = PackedTrees.of(
+        values, type, declarations, batch=True, each=True, ordered=function.ordered
+    )
     return trees.structure, list(trees.arrays(numbers(program.precision)))
 
 

@@ -441,7 +441,7 @@ def test_what_is_made_of_a_tree_by_its_shape_compiles_once(session: nnfp.Session
     ]
     with pytest.raises(nnfp.NnfpError, match="example 1 of the batch"):
         session["product"]([(trees[0], trees[0]), (trees[0], trees[1])])
-    # What is asked of a child knows of the node: one shape after the other, and right.
+    # What is asked of a child may know of the node.
     assert float(session["knowing"](nnfp.tree("(Node (Leaf 2) (Leaf 3))"))) == 2 * 2 + 3
 
 

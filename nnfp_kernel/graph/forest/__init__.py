@@ -16,18 +16,21 @@ A batch of trees is one forest, shared by all examples: the catamorphism is made
 the map over examples, and an example takes the result of its own tree. That holds as
 long as the algebra knows nothing of the example; otherwise each example has a forest of
 its own. A paramorphism is a catamorphism too, with all that it asks of a child beside the
-result; a function on the payload is a map over it, and leaves the trees their shape. What
-is neither (a `case` on a tree, a tree of another shape, a fold over the payload in its
-order) needs to know the tree while tracing: NoForest is raised, and the caller traces for
-its structure.
+result; what it asks at a node of its own is a catamorphism from there down. A function on
+the payload is a map over it, and leaves the trees their shape. A fold over the payload is one
+over a sequence: where each tree has it, in order, is data too, made for those who ask. What
+is neither (a `case` on a tree, a tree of another shape) needs to know the tree while tracing:
+NoForest is raised, and the caller traces for its structure.
 
     shape.py      what a forest is like: constructors, kinds of nodes, the arrays
     wires.py      a forest on wires; a function on the payload
     reduction.py  a catamorphism over a forest, as a TreeLoop
     node.py       one node of a kind, as the algebra is given it
     subtrees.py   a child beside its result: paramorphisms
+    order.py      the payload of each tree as a sequence
 """
 
+from .order import Piece, fold_payload, pieces
 from .reduction import reduce_forest
 from .shape import (
     Constructors,
@@ -35,16 +38,17 @@ from .shape import (
     Kind,
     NoForest,
     Part,
+    Unordered,
     forest_layout,
     forestable,
     own_layout,
     payload_layout,
 )
-from .subtrees import Subtree, reduce_with_trees
+from .subtrees import Question, Subtree, reduce_with_trees
 from .wires import HOLE, Forest, Own, mapped
 
 __all__ = [
     "HOLE", "Constructors", "Forest", "ForestShape", "Kind", "NoForest", "Own", "Part",
-    "Subtree", "forest_layout", "forestable", "mapped", "own_layout", "payload_layout",
-    "reduce_forest", "reduce_with_trees",
+    "Piece", "Question", "Subtree", "Unordered", "fold_payload", "forest_layout", "forestable",
+    "mapped", "own_layout", "payload_layout", "pieces", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
     from ..trace import Tracer
 
 
-def reduce_forest(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> Value:
+def reduce_forest(
+    tracer: Tracer,
+    forest: Forest,
+    algebra: Algebra,
+    result: t.Type,
+    constructors: Constructors | None = None,
+) -> Value:
     """The result of the algebra at the roots: of the one tree, or of the example's own.
 
-    Raises NoForest where the results are not made of numbers, or where the forest is
+    `constructors`, if given, say of the payload what the type does not. Raises NoForest where
+    the results are not made of numbers, or where the forest is
     shared by all examples and the algebra knows something of the one it is used in.
     """
     try:
@@ -28,7 +35,7 @@ def reduce_forest(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Ty
     except (NotFirstOrder, OpenSize):
         raise NoForest(result) from None
     if forest.place is None:
-        made = _roots(tracer, forest, algebra, result)
+        made = _roots(tracer, forest, algebra, result, constructors)
         own = [tracer.builder.emit("reshape", w, shape=w.type.shape[1:]) for w in made]
         return _told(tracer, own, result)
     if tracer.branching:  # a branch that is not taken contributes nothing, not even NaN
@@ -36,7 +43,7 @@ def reduce_forest(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Ty
     assert forest.own is not None
     try:
         with tracer.inside(*forest.place):
-            made = _roots(tracer, forest, algebra, result)
+            made = _roots(tracer, forest, algebra, result, constructors)
     except Elsewhere:
         raise NoForest(result) from None
     return _told(tracer, forest.own(made), result)
@@ -50,17 +57,25 @@ def _told(tracer: Tracer, wires: Sequence[Wire], result: t.Type) -> Value:
     return tracer.declarations.rebuild(result, wires[:count])
 
 
-def _roots(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> tuple[Wire, ...]:
+def _roots(
+    tracer: Tracer,
+    forest: Forest,
+    algebra: Algebra,
+    result: t.Type,
+    constructors: Constructors | None,
+) -> tuple[Wire, ...]:
     """The results at all roots, stacked; with the number of what went wrong, if anything
     may."""
+    constructors = constructors or Constructors.of(forest.type, tracer.declarations)
+    given = tracer, forest, algebra, result, constructors
     try:
-        return Reduction(tracer, forest, algebra, result, doubted=False).roots()
+        return Reduction(*given, doubted=False).roots()
     except Doubted:
-        return Reduction(tracer, forest, algebra, result, doubted=True).roots()
+        return Reduction(*given, doubted=True).roots()
     except NnfpError:
         # What needs the number of children before running has it in a tree by itself; and
         # a mistake shows in the tree that makes it.
-        if Constructors.of(forest.type, tracer.declarations).bounded:
+        if constructors.bounded:
             raise
         raise NoForest(result) from None
 
@@ -73,11 +88,18 @@ class Reduction:
     """
 
     def __init__(
-        self, tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type, *, doubted: bool
+        self,
+        tracer: Tracer,
+        forest: Forest,
+        algebra: Algebra,
+        result: t.Type,
+        constructors: Constructors,
+        *,
+        doubted: bool,
     ) -> None:
         self.tracer, self.forest, self.algebra = tracer, forest, algebra
         self.shape, self.result, self.doubted = forest.shape, result, doubted
-        self.constructors = Constructors.of(forest.type, tracer.declarations)
+        self.constructors = constructors
         self.row = [*tracer.layout(result), *([ArrayType("Int")] if doubted else [])]
 
     def roots(self) -> tuple[Wire, ...]:

@@ -15,6 +15,10 @@ class NoForest(Exception):
     """A tree is used otherwise than by a catamorphism that a forest can run."""
 
 
+class Unordered(NoForest):
+    """The payload of trees is wanted in order, which the forest was not given."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """Nodes that run together. `room` is for the elements of each sequence among the
@@ -41,6 +45,7 @@ class ForestShape:
     width: int
     shared: bool = False
     alike: int = 0  # forests of one number have trees of the same shapes
+    items: int | None = None  # for the payload of a tree in order, where that is asked for
 
     @property
     def rows(self) -> int:
@@ -186,10 +191,11 @@ def forestable(type: t.Type, declarations: Declarations) -> bool:
 
 
 def forest_layout(type: t.Named, shape: ForestShape, declarations: Declarations) -> list[ArrayType]:
-    """The arrays of a forest: what kind each step is of, the schedule, the payload."""
+    """The arrays of a forest: what kind each step is of, the schedule, the order of the
+    payload, the payload."""
     constructors = Constructors.of(type, declarations)
     arrays = [kinds_layout(shape)] if len(shape.inner) > 1 else []
-    arrays += schedule_layout(shape)
+    arrays += schedule_layout(shape) + order_layout(shape)
     for own in payload_layout(constructors, shape, declarations).values():
         arrays += own
     return arrays
@@ -203,6 +209,13 @@ def schedule_layout(shape: ForestShape) -> list[ArrayType]:
     blocks = (shape.length, shape.reads, shape.width), (shape.length, 1, shape.width)
     shapes = (blocks[0], (shape.trees,), blocks[1], (shape.rows,))
     return [ArrayType("Int", each) for each in shapes]
+
+
+def order_layout(shape: ForestShape) -> list[ArrayType]:
+    """Of each tree where its payload stands, item by item, and how many items it has."""
+    if shape.items is None:
+        return []
+    return [ArrayType("Int", (shape.trees, shape.items)), ArrayType("Int", (shape.trees,))]
 
 
 def payload_layout(

@@ -1,96 +1,203 @@
-"""A child beside its result, which is what the algebra of a paramorphism is given."""
+"""A child beside its result, which is what the algebra of a paramorphism is given.
+
+Of a child only what catamorphisms make of it can be asked. What is asked alike at every
+node is reduced with the paramorphism itself, in one loop whose rows are all results. What
+knows something of the node (`\\x -> cata { Leaf z -> z * x; … }`) is another catamorphism
+at every node: there the forest is reduced again, with the child for its root.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...language import types as t
-from ..graph import Elsewhere
-from ..values import Value
+from ..graph import ArrayType, Elsewhere, Wire
+from ..sequences import elements, leading, over
+from ..values import Standin, Value
 from .node import Algebra
 from .reduction import reduce_forest
-from .shape import Constructors, NoForest
+from .shape import Constructors, Kind, NoForest
 from .wires import Forest
 
 if TYPE_CHECKING:
     from ..trace import Tracer
 
 
+@dataclass(frozen=True)
+class Question:
+    """A catamorphism that is asked of a child: what it is wherever it is asked, and what it
+    knows of the place."""
+
+    everywhere: object
+    here: Mapping[str, Value]
+
+
 @dataclass(frozen=True, eq=False)
-class Subtree:
-    """A child while the algebra of a paramorphism looks at its node: of a tree in a forest
-    only what catamorphisms make of it is known, those that were asked for before."""
+class Subtree(Standin):
+    """A child while the algebra of a paramorphism looks at its node. Its parts are its
+    result, the answers to what is asked of all, and, if some questions know the node, the
+    row of the child in the forest."""
 
-    type: t.Named
-    known: tuple[tuple[object, Value], ...]
+    within: Paramorphism
 
-    def reduced(self, of: object, algebra: Algebra, result: t.Type) -> Value:
-        """What the catamorphism `of` makes of it. Raises Wanted for one that is new."""
-        for other, value in self.known:
-            if other == of:
+    def reduced(
+        self, tracer: Tracer, question: Question, algebra: Algebra, result: t.Type
+    ) -> Value:
+        """What the catamorphism makes of it. Raises Wanted for one that is new."""
+        within = self.within
+        if question.everywhere in within.knowing:
+            forest = _rooted(tracer, within.forest, self.values[-1])
+            return reduce_forest(tracer, forest, algebra, result)
+        for other, value in zip(within.asked, self.values[1:], strict=False):
+            if other.question == question:
                 return value
-        raise Wanted(of, algebra, result)
+        raise Wanted(question, algebra, result)
 
 
 class Wanted(Exception):
     """A catamorphism that an algebra asks for at a child."""
 
-    def __init__(self, of: object, algebra: Algebra, result: t.Type) -> None:
+    def __init__(self, question: Question, algebra: Algebra, result: t.Type) -> None:
         super().__init__()
-        self.of, self.algebra, self.result = of, algebra, result
+        self.question, self.algebra, self.result = question, algebra, result
 
 
 _MOST_ASKED = 8  # catamorphisms at a child; one that is made anew for each node never ends
 
 
 def reduce_with_trees(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> Value:
-    """The paramorphism: `algebra` is given pairs of a child and its result.
-
-    All that is asked of a child is reduced with it, in one loop whose rows are the results
-    of all. Raises NoForest where a child is used otherwise than by a catamorphism.
-    """
-    asked: list[Wanted] = []
-    constructors = Constructors.of(forest.type, tracer.declarations)
-
-    def every(name: str, fields: tuple[Value, ...]) -> Value:
-        def only(k: int) -> tuple[Value, ...]:
-            return _children(constructors, name, fields, lambda values: values[k])
-
-        def beside(values: Value) -> Value:
-            known = tuple((one.of, values[k]) for k, one in enumerate(asked, 1))
-            return Subtree(forest.type, known), values[0]
-
-        rest = [one.algebra(name, only(k)) for k, one in enumerate(asked, 1)]
-        return (algebra(name, _children(constructors, name, fields, beside)), *rest)
-
-    while len(asked) <= _MOST_ASKED:
-        types = t.Product((result, *(one.result for one in asked)))
+    """The paramorphism: `algebra` is given pairs of a child and its result. Raises NoForest
+    where a child is used otherwise than by a catamorphism."""
+    made = Paramorphism(forest, Constructors.of(forest.type, tracer.declarations))
+    while len(made.asked) + len(made.knowing) <= _MOST_ASKED:
         try:
-            return reduce_forest(tracer, forest, every, types)[0]
+            return made.reduced(tracer, algebra, result)
         except Wanted as wanted:
-            asked.append(wanted)
-        except Elsewhere:  # what is asked at a child knows something of the node
-            break
+            made.asked.append(wanted)
+        except Elsewhere:  # what was asked last knows something of the node
+            if not made.asked or forest.place is not None:
+                break  # a forest of all examples would be reduced for each node of all
+            made.knowing.append(made.asked.pop().question.everywhere)
     raise NoForest(result)
 
 
-def _children(
-    constructors: Constructors,
-    name: str,
-    fields: tuple[Value, ...],
-    change: Callable[[Value], Value],
-) -> tuple[Value, ...]:
-    """The fields with `change` on what stands in place of each child."""
+@dataclass(eq=False)
+class Paramorphism:
+    """What is known, from one attempt to the next, of the questions an algebra asks."""
 
-    def field(type: t.Type, value: Value) -> Value:
-        if type == constructors.type:
-            return change(value)
-        if not t.mentions(type, constructors.type):
-            return value
-        if isinstance(type, t.Product):
-            return tuple(field(item, part) for item, part in zip(type.items, value, strict=True))
-        raise NoForest(type)  # a sequence of trees beside their results
+    forest: Forest
+    constructors: Constructors
+    asked: list[Wanted] = field(default_factory=list)
+    knowing: list[object] = field(default_factory=list)
 
-    return tuple(map(field, constructors.fields[name], fields))
+    def reduced(self, tracer: Tracer, algebra: Algebra, result: t.Type) -> Value:
+        types = (result, *(one.result for one in self.asked))
+        numbered = (*types, t.INT) if self.knowing else types
+        tree = self.forest.type
+
+        def every(name: str, fields: tuple[Value, ...]) -> Value:
+            row = None
+            if self.knowing:
+                *own, row = fields
+                fields = tuple(own)
+
+            def only(k: int) -> tuple[Value, ...]:
+                return self._fields(name, fields, lambda values: values[k])
+
+            def beside(values: Value) -> Value:
+                parts = tuple(zip(numbered, values, strict=True))
+                return Subtree(tree, parts, self), values[0]
+
+            # First what is asked of all: what cannot be said here knows of another node.
+            rest = [one.algebra(name, only(k)) for k, one in enumerate(self.asked, 1)]
+            made = algebra(name, self._fields(name, fields, beside))
+            return (made, *rest) if row is None else (made, *rest, row)
+
+        forest, constructors = self.forest, self.constructors
+        if self.knowing:
+            forest, constructors = _numbered(tracer, forest), _with_number(constructors)
+        return reduce_forest(tracer, forest, every, t.Product(numbered), constructors)[0]
+
+    def _fields(
+        self, name: str, fields: tuple[Value, ...], change: Callable[[Value], Value]
+    ) -> tuple[Value, ...]:
+        """The fields with `change` on what stands in place of each child."""
+        tree = self.constructors.type
+
+        def one(type: t.Type, value: Value) -> Value:
+            if type == tree:
+                return change(value)
+            if not t.mentions(type, tree):
+                return value
+            if isinstance(type, t.Product):
+                return tuple(one(item, part) for item, part in zip(type.items, value, strict=True))
+            assert isinstance(type, t.Array)
+            inside = one(type.element, elements(value))
+            ragged = leading(value)
+            return over(inside, ragged[0].length) if ragged else inside
+
+        return tuple(map(one, self.constructors.fields[name], fields))
+
+
+# --- the rows of a forest ----------------------------------------------------------------------
+
+
+def _with_number(constructors: Constructors) -> Constructors:
+    """The constructors with the row of the node for one more field."""
+    fields = {name: (*items, t.INT) for name, items in constructors.fields.items()}
+    return Constructors(fields, constructors.type)
+
+
+def _numbered(tracer: Tracer, forest: Forest) -> Forest:
+    """The forest with the row of each node as more payload."""
+    builder, shape = tracer.builder, forest.shape
+    payload: dict[Kind | str, tuple[Wire, ...]] = {}
+    first = 0
+
+    def rows(count: int, axes: tuple[int, ...]) -> Wire:
+        start = builder.constant(first, "Int")
+        start = builder.emit("broadcast", start, shape=(count,), axes=())
+        numbers = builder.emit("add", builder.emit("iota", size=count), start)
+        return builder.emit("reshape", numbers, shape=axes)
+
+    for kind, count in shape.leaves:
+        payload[kind] = (*forest.payload[kind], rows(count, (count,)))
+        first += count
+    inner = rows(shape.length * shape.width, (shape.length, shape.width))
+    for key, wires in forest.payload.items():
+        if not isinstance(key, Kind):
+            payload[key] = (*wires, inner)
+    return replace(forest, payload=payload)
+
+
+def _rooted(tracer: Tracer, forest: Forest, row: Wire) -> Forest:
+    """The forest of one tree, with the node of this row for its root."""
+    builder, shape = tracer.builder, forest.shape
+    reads, finals, blocks, leaves = forest.schedule
+    trees = finals.type.shape[0]
+    nobody = trees + shape.reads * shape.length * shape.width
+    first = sum(count for _, count in shape.leaves)
+
+    def same(number: int, type: ArrayType) -> Wire:
+        return builder.emit("broadcast", builder.constant(number, "Int"), shape=type.shape, axes=())
+
+    def readers(old: Wire, start: int) -> Wire:
+        """Who reads each row, in a history that begins with one row at the end."""
+        type = old.type
+        count = 1
+        for size in type.shape:
+            count *= size
+        numbers = builder.emit("reshape", builder.emit("iota", size=count), shape=type.shape)
+        numbers = builder.emit("add", numbers, same(start, type))
+        root = builder.emit("broadcast", row, shape=type.shape, axes=())
+        here = builder.emit("compare", numbers, root, how="eq")
+        ended = builder.emit("compare", old, same(trees, type), how="lt")
+        old = builder.emit("select", ended, same(nobody, type), old)
+        old = builder.emit("subtract", old, same(trees - 1, type))
+        return builder.emit("select", here, same(0, type), old)
+
+    finals = builder.emit("reshape", row, shape=(1,))
+    schedule = (reads, finals, readers(blocks, first), readers(leaves, 0))
+    return replace(forest, schedule=schedule, shape=replace(shape, trees=1))

@@ -16,6 +16,7 @@ from .shape import (
     NoForest,
     Part,
     kinds_layout,
+    order_layout,
     payload_layout,
     schedule_layout,
 )
@@ -43,6 +44,7 @@ class Forest(Held):
     payload: Mapping[Kind | str, tuple[Wire, ...]]
     place: tuple[Builder, Keys] | None = None  # of a shared forest: where it is reduced
     own: Own | None = None  # of a shared forest: an example's own of the roots' results
+    order: tuple[Wire, ...] = ()  # of the payload of each tree, if that was asked for
     origin: int = 0  # which of the forests among the arguments has its schedule
 
     @classmethod
@@ -57,17 +59,19 @@ class Forest(Held):
         constructors = Constructors.of(type, declarations)
         kinds = new(kinds_layout(shape)) if len(shape.inner) > 1 else None
         schedule = tuple(map(new, schedule_layout(shape)))
+        order = tuple(map(new, order_layout(shape)))
         payload = {
             key: tuple(map(new, arrays))
             for key, arrays in payload_layout(constructors, shape, declarations).items()
         }
-        return cls(type, shape, schedule, kinds, payload)
+        return cls(type, shape, schedule, kinds, payload, order=order)
 
     def replaced(self, renew: Callable[[Value], Value]) -> Forest:
         """The forest on other wires."""
         return replace(
             self,
             schedule=renew(self.schedule),
+            order=renew(self.order),
             kinds=None if self.kinds is None else renew(self.kinds),
             payload={key: renew(wires) for key, wires in self.payload.items()},
         )

@@ -24,6 +24,7 @@ def packed(
     *,
     batch: bool = False,
     each: bool = False,
+    ordered: bool = False,
 ) -> Any:
     """A Python value with the trees in it packed; the value itself where there are none.
 
@@ -33,7 +34,15 @@ def packed(
     match expected:
         case t.Product(items=items) if isinstance(value, tuple) and len(items) == len(value):
             parts = tuple(
-                packed(item, part, declarations, part_of(where, k), batch=batch, each=each)
+                packed(
+                    item,
+                    part,
+                    declarations,
+                    part_of(where, k),
+                    batch=batch,
+                    each=each,
+                    ordered=ordered,
+                )
                 for k, (item, part) in enumerate(zip(items, value, strict=True), 1)
             )
             # The value itself keeps what it was, if nothing in it is a tree.
@@ -44,7 +53,13 @@ def packed(
                 raise Misfit(describe(value), f"a list of {t.show(expected)}s", where)
             trees = value if batch else (value,)
             made = PackedTrees.of(
-                trees, expected, declarations, batch=batch, each=each, where=where
+                trees,
+                expected,
+                declarations,
+                batch=batch,
+                each=each,
+                ordered=ordered,
+                where=where,
             )
             if forestable(made.type, declarations):
                 return made

@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy
 
 from ...graph.forest import Constructors
 from ...graph.graph import ArrayType
-from ...graph.values import Declarations
+from ...graph.values import Declarations, known
 from ...language import types as t
 from ...language.sizes import constant
 from ..data import DataValue
@@ -42,6 +43,11 @@ class Flat:
     height: Indices  # 0: no children
     longest: Indices  # of its sequences
     payload: tuple[Payload, ...]
+    constructors: Constructors
+
+    @property
+    def type(self) -> t.Named:
+        return self.constructors.type
 
     @classmethod
     def of(
@@ -85,7 +91,42 @@ class Flat:
             tuple(nodes), kind,
             numpy.array(parent, integers), numpy.array(offset, integers),
             numpy.array(per, integers), numpy.array(height, integers), longest, payload,
+            constructors,
         )  # fmt: skip
+
+    @cached_property
+    def order(self) -> Indices:
+        """What it holds beside children, from left to right: of each piece the place of its
+        node, which part of the constructor it is, and of which element of a sequence."""
+        names = list(self.constructors.fields)
+        sizes = [0] * len(names)
+        pieces: dict[tuple[int, tuple[int, ...]], list[tuple[int, int]]] = {}
+        of_node = []
+        for kind in map(int, self.kind):
+            lengths = tuple(map(int, self.payload[kind].lengths[sizes[kind]]))
+            sizes[kind] += 1
+            if (kind, lengths) not in pieces:
+                pieces[kind, lengths] = list(_in_order(self.constructors, names[kind], lengths))
+            of_node.append(pieces[kind, lengths])
+        first = numpy.searchsorted(self.parent[1:], numpy.arange(len(of_node))) + 1
+        children = [
+            {k for k, part in enumerate(self.constructors.parts(name)) if part.type == self.type}
+            for name in names
+        ]
+        found: list[tuple[int, int, int]] = []
+        path = [(0, iter(of_node[0]), itertools.count(int(first[0])))]
+        while path:
+            place, rest, below = path[-1]
+            inside = children[int(self.kind[place])]
+            for part, element in rest:
+                if part in inside:
+                    child = next(below)
+                    path.append((child, iter(of_node[child]), itertools.count(int(first[child]))))
+                    break
+                found.append((place, part, element))
+            else:
+                path.pop()
+        return numpy.array(found, numpy.int32).reshape(len(found), 3)
 
     def same_shape(self, other: Flat) -> bool:
         """Whether two trees have the same nodes and children, in sequences as many."""
@@ -125,6 +166,44 @@ class Flat:
                 columns.append(mine)
             payload.append(Payload(theirs.lengths, tuple(columns)))
         return replace(self, longest=other.longest, payload=tuple(payload))
+
+
+def _in_order(
+    constructors: Constructors, name: str, lengths: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """The parts of a node whose sequences are so long, from left to right, each with the
+    element that it is of."""
+    rest = iter(lengths)
+
+    def within(type: t.Type, first: int, element: int) -> tuple[list[tuple[int, int]], int]:
+        """Those of a type, and how many parts it is made of."""
+        if constructors.whole(type):
+            return [(first, element)], 1
+        inside: list[tuple[int, int]] = []
+        match type:
+            case t.Array(element=of) if constructors.open(type):
+                _, count = within(of, first, 0)
+                for k in range(next(rest)):
+                    inside += within(of, first, k)[0]
+                return inside, count
+            case t.Array(element=of, length=length):
+                types = [of] * known(length)
+            case t.Product(items=items):
+                types = list(items)
+            case _:
+                raise AssertionError(f"no field of a forest: {t.show(type)}")
+        count = 0
+        for item in types:
+            made, more = within(item, first + count, element)
+            inside += made
+            count += more
+        return inside, count
+
+    before = 0
+    for field in constructors.fields[name]:
+        found, count = within(field, before, 0)
+        yield from found
+        before += count
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy
 
 from ...graph.forest import ForestShape, Kind
 from .flat import Column, stacked
+from .order import order_of
 from .plan import Plan
 
 Array = Any
@@ -30,6 +31,8 @@ def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
         kinds[plan.place[plan.inner]] = number[plan.code[plan.inner]]
         found.append(kinds[filled].reshape(shape.length, shape.width)[:, 0])
     found += _schedule(plan, shape, filled, owners)
+    if shape.items is not None:
+        found += order_of(plan, shape)
     own = {name: Joined(plan, k) for k, name in enumerate(plan.names)}
     for kind, count in shape.leaves:
         number = own[kind.constructor].number

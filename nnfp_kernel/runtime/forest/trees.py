@@ -16,6 +16,7 @@ from ...language.sizes import constant
 from ..data import DataValue
 from ..exchange import Misfit, Packed, common_type, describe, is_concrete, match
 from .flat import Flat
+from .order import items_of
 from .packing import arrays_of
 from .plan import Plan, common_shape
 from .unpacking import trees_of
@@ -36,6 +37,7 @@ class PackedTrees(Packed):
     batch: bool = False
     each: bool = False
     alike: int = 0  # of one number are those whose trees have the same shapes
+    ordered: bool = False  # whether the payload of each is wanted as a sequence too
 
     @classmethod
     def of(
@@ -46,11 +48,12 @@ class PackedTrees(Packed):
         *,
         batch: bool = False,
         each: bool = False,
+        ordered: bool = False,
         where: str = "the tree",
     ) -> PackedTrees:
         """Raises Misfit for what is no tree of the type, by its place in the batch."""
         type = _common(trees, expected, declarations, batch, where)
-        return cls(tuple(trees), type, declarations, batch, each)
+        return cls(tuple(trees), type, declarations, batch, each, ordered=ordered)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,12 +88,13 @@ class PackedTrees(Packed):
     @cached_property
     def structure(self) -> ForestShape:
         shapes = [plan.room for plan in self._plans]
+        items = items_of(self._plans) if self.ordered else None
         if not self.each:
-            return replace(shapes[0], shared=self.batch, alike=self.alike)
+            return replace(shapes[0], shared=self.batch, alike=self.alike, items=items)
         if not shapes:
             constructors = Constructors.of(self.type, self.declarations)
             shapes = [replace(Plan(constructors, (), self.declarations).room, trees=1)]
-        return replace(common_shape(shapes), alike=self.alike)
+        return replace(common_shape(shapes), alike=self.alike, items=items)
 
     def arrays(self, number: Callable[[Array, str], Array]) -> Iterator[Array]:
         """In the order of `forest_layout`; with one forest for each, over all trees."""
