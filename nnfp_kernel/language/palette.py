@@ -39,6 +39,7 @@ _TOKENS: dict[str, tuple[str, str]] = {
     "--neg": (BLUE, "#4AA8E8"),
     "--pos": (VERMILLION, "#F58549"),
     "--nn-turn": ("none", "invert(1)"),  # a picture in ink: of light on dark paper
+    "--nn-lift": ("none", "brightness(1.25)"),  # one in the colours of sign
     "--nn-ui": (
         'var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif)',
         "",
@@ -113,10 +114,12 @@ def picture(drawn: str, told: str = "") -> str:
     HTML both.
 
     >>> picture("<svg></svg>", "<pre>a line</pre>")
-    '<div class="drawn" hidden><svg></svg></div><div class="told"><pre>a line</pre></div>'
+    '<div class="drawn" hidden="hidden"><svg></svg></div><div class="told"><pre>a line</pre></div>'
+
+    JupyterLab's sanitiser takes away attributes that are empty.
     """
     instead = f'<div class="told">{told}</div>' if told else ""
-    return f'<div class="drawn" hidden>{drawn}</div>{instead}'
+    return f'<div class="drawn" hidden="hidden">{drawn}</div>{instead}'
 
 
 def _attributes(body: str, name: str) -> list[str]:

@@ -116,6 +116,10 @@ svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;font:12px v
 .drawing .leaf{font:11px var(--nn-code);fill:var(--nn-ink2)}
 .value details{margin-top:4px}
 summary{cursor:pointer}
+.images{display:flex;flex-wrap:wrap;gap:10px;align-items:center}
+.images img{display:block;margin:0;max-width:100%}
+.images>span{box-shadow:0 0 0 1px var(--nn-line)}
+.images .drawn{margin-left:14px}
 .part{display:flex;gap:16px;align-items:center;padding:3px 0}
 .part>div:first-child{flex:0 0 96px}
 """

@@ -272,7 +272,7 @@ def _foot_html(table: Table) -> str:
         right = f"{table.total:,} weights in all"
     if not left and not right:
         return ""
-    return f'<div class="foot small"><span>{left}</span><span>{right}</span></div>'
+    return f'<div class="foot small"><div>{left}</div><div>{right}</div></div>'
 
 
 def grid_to_html(grid: Grid) -> str:

@@ -229,3 +229,8 @@ def test_hostile_text_in_a_value_is_text_in_every_form() -> None:
         for form in (to_html(value), to_svg(value), to_latex(value)):
             assert "<script" not in form
         assert "alert(1)" in to_text(value)
+
+
+def test_an_image_is_seen_where_svg_and_style_are_taken_away() -> None:
+    shown = to_html(Value("R[20,20]", numpy.eye(20)))
+    assert re.search(r'<img [^>]*src="data:image/png;base64,', shown)

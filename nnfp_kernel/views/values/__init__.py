@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy
 
-from ...language.palette import picture, underlined
+from ...language.palette import underlined
 from ..style import alone, escape
 from . import pictures, trees
 from .numbers import array_text, extent, matrix_latex, number, numbers_table, shape_of
@@ -121,7 +121,7 @@ def _shown(type: str, value: Any, representations: Sequence[str]) -> str:
         return _product(type, value, representations)
     drawn = draw(value)
     if drawn is not None:
-        return picture(drawn.html()) + folded(drawn.summary, plain(value), True)
+        return drawn.html() + folded(drawn.summary, plain(value), True)
     table = numbers_table(value)
     if table:
         return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy
 
+from ...language.palette import picture
 from ..style import escape
 from . import raster
 from .numbers import COLUMNS, ROWS, largest, short, strength
@@ -15,6 +16,7 @@ WIDTH = 540.0
 STRIP = 64  # numbers of a strip; more are a curve
 SIDE = 168  # pixels of an image
 SEVERAL = 6  # images of a stack
+GAP = 10.0
 LEAST = 6  # pixels of a side that still make an image
 COLUMNS_OF_A_CURVE = 500
 
@@ -27,12 +29,15 @@ class Drawn:
     width: float
     height: float
     summary: str = ""
+    images: Images | None = None
 
     def html(self) -> str:
+        if self.images is not None:
+            return self.images.html()
         size = f'width="{coordinate(self.width)}" height="{coordinate(self.height)}"'
         box = f'viewBox="0 0 {coordinate(self.width)} {coordinate(self.height)}"'
         title = f"<title>{escape(self.summary)}</title>" if self.summary else ""
-        return f'<svg class="drawing" role="img" {size} {box}>{title}{self.body}</svg>'
+        return picture(f'<svg class="drawing" role="img" {size} {box}>{title}{self.body}</svg>')
 
 
 def coordinate(x: float) -> str:
@@ -160,66 +165,94 @@ def _thinned(array: numpy.ndarray) -> list[tuple[int, float]]:
 
 
 def _images(stack: list[numpy.ndarray]) -> Drawn:
-    """Images side by side, in one scale; beside them the scale."""
+    """Images side by side, in one scale; beside or below them the scale."""
     shown = [raster.reduced(each) for each in stack[:SEVERAL]]
     whole = numpy.stack(stack)
-    paint, bar = _painter(whole)
+    paint, bar, theme = _painter(whole)
     height, width = shown[0].shape[:2]
-    side = SIDE if len(shown) == 1 else (WIDTH - 10 * (SEVERAL - 1)) / SEVERAL
+    side = SIDE if len(shown) == 1 else (WIDTH - GAP * (SEVERAL - 1)) / SEVERAL
     zoom = min(max(side / max(height, width), 0.5), 14)
     zoom = round(zoom) if zoom >= 2 else zoom
-    if len(shown) == 1:
+    if len(shown) == 1:  # a long one is not too thin
         zoom = max(min(zoom, WIDTH / width), min(4, WIDTH / width))
     w, h = width * zoom, height * zoom
-    style = "image-rendering:pixelated"
-    body = ""
-    for k, each in enumerate(shown):
-        at = coordinate(k * (w + 10) + 0.5)
-        size = f'width="{coordinate(w)}" height="{coordinate(h)}"'
-        turn = ";filter:var(--nn-turn)" if paint is raster.ink else ""
-        body += (
-            f'<image x="{at}" y="0.5" {size} preserveAspectRatio="none" '
-            f'style="{style}{turn}" href="{paint(each)}"/>'
-            f'<rect class="frame" x="{at}" y="0.5" {size}/>'
+    made = Images(
+        tuple(paint(each) for each in shown), w, h, f"image-rendering:pixelated{theme}", bar,
+        f"the first {len(shown)} of {len(stack):,}" if len(stack) > len(shown) else "",
+    )  # fmt: skip
+    body, end, bottom = made.svg()
+    return Drawn(body, end, bottom, _count(whole), made)
+
+
+@dataclass(frozen=True)
+class Images:
+    """PNGs of one size, side by side, with a scale: in HTML `<img>`, which a notebook that
+    is not trusted still shows."""
+
+    sources: tuple[str, ...]
+    width: float
+    height: float
+    style: str
+    bar: str
+    caption: str
+
+    def html(self) -> str:
+        size = f'width="{coordinate(self.width)}" height="{coordinate(self.height)}"'
+        shown = "".join(
+            f'<span><img alt="" {size} style="{self.style}" src="{source}"/></span>'
+            for source in self.sources
         )
-    end, below = len(shown) * (w + 10) - 10 + 1, h + 1
-    if len(stack) > len(shown):
-        body += _text(0, below + 16, f"the first {len(shown)} of {len(stack):,}", "start")
-        below += 22
-    if bar:
-        if end + 24 + 120 <= WIDTH:
-            body += f'<g transform="translate({coordinate(end + 24)} {coordinate(h / 2 - 14)})">'
-            end += 144
-        else:
-            body += f'<g transform="translate(0 {coordinate(below + 8)})">'
-            below += 44
-        body += f"{bar}</g>"
-    return Drawn(body, end, max(below, 30), _count(whole))
+        if self.bar:
+            box = 'width="116" height="46" viewBox="-3 -18 116 46"'
+            shown += picture(f'<svg class="drawing" {box}>{self.bar}</svg>')
+        said = f'<div class="small">{escape(self.caption)}</div>' if self.caption else ""
+        return f'<div class="images">{shown}</div>{said}'
+
+    def svg(self) -> tuple[str, float, float]:
+        """The same as the inside of an SVG, and how large it is."""
+        size = f'width="{coordinate(self.width)}" height="{coordinate(self.height)}"'
+        body = ""
+        for k, source in enumerate(self.sources):
+            place = f'x="{coordinate(k * (self.width + GAP) + 0.5)}" y="0.5" {size}'
+            body += (
+                f'<image {place} preserveAspectRatio="none" style="{self.style}" href="{source}"/>'
+                f'<rect class="frame" {place}/>'
+            )
+        end, bottom = len(self.sources) * (self.width + GAP) - GAP + 1, self.height + 4
+        if self.caption:
+            body += _text(0, bottom + 14, self.caption, "start")
+            bottom += 22
+        if self.bar:
+            body += f'<g transform="translate(3 {coordinate(bottom + 20)})">{self.bar}</g>'
+            bottom, end = bottom + 48, max(end, 120)
+        return body, end, max(bottom, 30)
 
 
-def _painter(array: numpy.ndarray) -> tuple[Callable[[numpy.ndarray], str], str]:
-    """How the numbers become colours, and the scale to be drawn beside them."""
+def _painter(array: numpy.ndarray) -> tuple[Callable[[numpy.ndarray], str], str, str]:
+    """How the numbers become colours, the scale to be drawn beside them, and what the theme
+    does to the colours."""
     finite = array[numpy.isfinite(array)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if array.ndim == 4 and array.shape[3] == 3:
-        return raster.colours, ""
+        return raster.colours, "", ""
     if _unit(array):
-        return raster.ink, ""
+        return raster.ink, "", ";filter:var(--nn-turn)"
     if low < 0:
-        scale = max(-low, high)
+        scale, theme = max(-low, high), ";filter:var(--nn-lift)"
         strip = raster.signs(numpy.linspace(-scale, scale, 64)[None], scale)
-        marks = ((0, short(-scale)), (55, "0"), (110, short(scale)))
-        return lambda part: raster.signs(part, scale), _scale_bar(strip, marks, "zero is paper")
+        marks = ((0.0, short(-scale)), (55.0, "0"), (110.0, short(scale)))
+        bar = _scale_bar(strip, marks, "zero is paper", theme)
+        return lambda part: raster.signs(part, scale), bar, theme
     strip = raster.magnitudes(numpy.linspace(low, high, 64)[None], low, high)
-    ends = ((0.0, short(low)), (110.0, short(high)))
-    return lambda part: raster.magnitudes(part, low, high), _scale_bar(strip, ends, "")
+    bar = _scale_bar(strip, ((0.0, short(low)), (110.0, short(high))), "", "")
+    return lambda part: raster.magnitudes(part, low, high), bar, ""
 
 
-def _scale_bar(strip: str, marks: tuple[tuple[float, str], ...], said: str) -> str:
+def _scale_bar(strip: str, marks: tuple[tuple[float, str], ...], said: str, theme: str) -> str:
     body = _text(0, -6, said, "start") if said else ""
     body += (
         '<image width="110" height="9" preserveAspectRatio="none" '
-        f'style="image-rendering:pixelated" href="{strip}"/>'
+        f'style="image-rendering:pixelated{theme}" href="{strip}"/>'
     )
     for place, mark in marks:
         anchor = "start" if place == 0 else "middle" if place < 110 else "end"
