@@ -6,7 +6,7 @@ an external, a built-in name; in this order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from . import name_mistakes as names
@@ -15,6 +15,7 @@ from .constraints import Class, Learned
 from .counting import LiteralIs, SizeIs
 from .diagnostics import Diagnostic
 from .elaboration import Elaboration, Entry, HoleUse, Reason, Scope
+from .imported import ImageOf
 from .signatures import read_signature
 from .sizes import Size, SizeVariable, constant
 from .solve import Mistake, OpenArrow, Weighted, escape
@@ -107,7 +108,8 @@ class References(Elaboration):
             return self._size_value(self.reader.sizes[name], span)
         if name[:1].isupper():
             return self._constructor(name, span)
-        entry = self.world.entry(name, span)
+        brought = name in self.world.builtins and self.world.builtins[name].image is not None
+        entry = None if brought or name in self.world.externals else self.world.entry(name, span)
         if entry is not None:
             return self._global(entry, tree, (), span)
         if name in self.world.externals:
@@ -330,6 +332,12 @@ class References(Elaboration):
         found, instance = polytype.instantiate(solver, solver.place, mapping)
         found = with_origin(found, solver.place)
         solver.drain()
+        if record.image is not None:
+            *domains, result = _curried(found)
+            image = ImageOf(
+                name=name, image=record.image, arguments=Product(tuple(domains)), result=result
+            )
+            self.add(image, span, f"`{name}`")
         if name == "draw":
             self.draws.append(Reason(span, "`draw`"))
         brackets = tuple(instance.sizes[variable] for variable in variables)
@@ -601,6 +609,14 @@ class References(Elaboration):
                 ],
                 suggestion="fresh cell" if word == "fresh" else "stack[4] cell",
             )
+
+
+def _curried(type_: Type) -> Iterator[Type]:
+    """The domains of a curried function, and what comes out."""
+    while isinstance(type_, Function):
+        yield type_.domain
+        type_ = type_.codomain
+    yield type_
 
 
 def called(tree: syntax.Expression) -> str:

@@ -55,6 +55,7 @@ from .counting import (
 )
 from .declarations import Declarations, Reader, rigid_reader
 from .functors import Layer, Payload
+from .imported import Image
 from .lifting import Lift, MatMul, SameAxes
 from .parser import parse_type
 from .schemes import Polytype
@@ -78,6 +79,8 @@ class BuiltinRecord(Protocol):
     def brackets(self) -> tuple[str, ...]: ...
     @property
     def bare(self) -> bool: ...
+    @property
+    def image(self) -> Image | None: ...
 
 
 _identity = itertools.count(-1, -1)  # apart from every solver's variables

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..graph.primitive import Primitive
 from ..graph.trace import Occurrence
+from ..language.types import Type
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,7 @@ class Builtin:
     example: str = ""  # a program that runs and shows it
     ragged: Callable[..., Any] | bool = False
     bare: bool = False
+    image: Callable[[Type], Type] | None = None  # of a function of Python's: imported.py
 
 
 PRIMITIVES: dict[str, Primitive] = {}

@@ -93,6 +93,24 @@ def type_of(value: Any) -> t.Type:
     return _over(t.Scalar(_kind(array)), array.shape)
 
 
+def as_tuples(value: Any) -> Any:
+    """A pytree as nested tuples of its leaves; arrays, numbers and lists as they are.
+
+    >>> as_tuples({"b": 1, "W": (2, 3)})
+    ((2, 3), 1)
+    """
+    if isinstance(value, list | DataValue | Packed) or hasattr(value, "dtype"):
+        return value
+    if isinstance(value, int | float | complex | str):
+        return value
+    import jax
+
+    children = jax.tree.leaves(value, is_leaf=lambda each: each is not value)
+    if len(children) == 1 and children[0] is value:
+        return value
+    return tuple(map(as_tuples, children))
+
+
 def match(
     expected: t.Type,
     value: Any,

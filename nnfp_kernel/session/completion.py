@@ -91,6 +91,8 @@ def values(session: Session) -> Iterator[Completion]:
     the built-in ones."""
     program = session.program
     own = [*session.names, *program.definitions]
+    for name in session.imported:
+        yield Completion(name, "from Python", session.type(name))
     for name in dict.fromkeys(own):
         if name in program.definitions and name not in session.broken:
             definition = program.definitions[name]

@@ -55,12 +55,14 @@ def find(session: Session, name: str) -> Inspection | None:
         return Inspection(name, "weight", paths[name]) if name in paths else find(session, head)
     if name in session.broken:
         return Inspection(name, "definition", broken=session.broken[name].title)
-    if name in program.definitions:
-        return _definition(session, name)
     if name in session.externals:
         return Inspection(name, "from Python", t.show(session.externals[name]))
-    if name in BUILTINS:
-        builtin = BUILTINS[name]
+    if name in program.definitions and name not in session.imported:
+        return _definition(session, name)
+    if name in program.builtins:
+        builtin = program.builtins[name]
+        if builtin.image is not None:
+            return Inspection(name, "from Python", session.type(name), builtin.doc)
         brackets = f"[{', '.join(builtin.brackets)}]" if builtin.brackets else ""
         return Inspection(
             name + brackets, "built-in", builtin.type, builtin.doc, example=builtin.example

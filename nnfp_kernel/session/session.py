@@ -26,10 +26,14 @@ from ..language.reach import ReachedWeight, WeightPath
 from ..language.source import Source
 from ..library import library
 from ..primitives import BUILTINS, PRIMITIVES
+from ..primitives.imported import IMPORTED
+from ..primitives.imported import imported as imported_function
+from ..primitives.table import Builtin
 from ..runtime import misfits, stored
 from ..runtime.data import DataValue
 from ..runtime.exchange import (
     Misfit,
+    as_tuples,
     flatten,
     match,
     paths_of,
@@ -82,7 +86,7 @@ class Session:
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
         checked = inference.infer((), BUILTINS, library=library())
-        self._standing = Standing((), checked, {}, self._program(checked, {}))
+        self._standing = Standing((), checked, {}, self._program(checked, {}, {}))
 
     # --- cells --------------------------------------------------------------------------
 
@@ -139,9 +143,11 @@ class Session:
         names = {name for item in parsed.program.items if (name := getattr(item, "name", None))}
         # Inference sees what is replaced too: a definition may not be made of its older self.
         externals = {k: v for k, v in before.externals.items() if k not in names}
-        checked = self._check((*before.cells, parsed.program), externals)
+        imported = {k: v for k, v in before.imported.items() if k not in names}
+        checked = self._check((*before.cells, parsed.program), externals, imported)
         cells = (*(without(old, names) for old in before.cells), parsed.program)
-        return parsed, Standing(cells, checked, externals, self._program(checked, externals))
+        program = self._program(checked, externals, imported)
+        return parsed, Standing(cells, checked, externals, program, imported)
 
     def _outputs(
         self, program: syntax.Program, checked: inference.Checked, before: Standing
@@ -431,7 +437,8 @@ class Session:
     @property
     def started(self) -> bool:
         """Whether anything stands in it: a cell, or a value from Python."""
-        return bool(self._standing.cells or self._standing.externals)
+        standing = self._standing
+        return bool(standing.cells or standing.externals or standing.imported)
 
     @property
     def program(self) -> Program:
@@ -449,6 +456,11 @@ class Session:
         return {name: type for name, (type, _) in self._standing.externals.items()}
 
     @property
+    def imported(self) -> tuple[str, ...]:
+        """The functions that Python brought in."""
+        return tuple(self._standing.imported)
+
+    @property
     def broken(self) -> Mapping[str, Diagnostic]:
         """Definitions that no longer check, with the reason."""
         return self._standing.checked.broken
@@ -456,19 +468,36 @@ class Session:
     # --- Python values -------------------------------------------------------------------------
 
     def bind(self, name: str, value: Any) -> None:
-        """Bring a Python array, number or tuple of them in under `name`."""
-        try:
-            type = type_of(value)
-        except Misfit as misfit:
-            raise ValueError(
-                f"{name} is {misfit.found}, which no program can use: bring in arrays, "
-                "numbers and tuples of them"
-            ) from None
+        """Bring a Python value in under `name`: a number, an array, a pytree of them, or a
+        function that JAX can trace.
+
+        >>> session = Session(precision=64)
+        >>> session.bind("halved", lambda x: x / 2)
+        >>> session.run("y = halved [2, 4]\\nf x = derivative halved x 1").outputs[0].type
+        'R[2]'
+
+        A pytree is the tuple of its children, a dict's by their sorted keys. A function gets
+        its type where it is used, by `jax.eval_shape`; several arguments are curried; its
+        derivative is its own, by its JVP and VJP. Raises ValueError for anything else.
+        """
         before = self._standing
+        externals = {k: v for k, v in before.externals.items() if k != name}
+        imported = {k: v for k, v in before.imported.items() if k != name}
+        if callable(value) and not hasattr(value, "dtype"):
+            imported[name] = imported_function(name, value)
+        else:
+            value = as_tuples(value)
+            try:
+                externals[name] = type_of(value), value
+            except Misfit as misfit:
+                raise ValueError(
+                    f"{name} is {misfit.found}, which no program can use: bring in arrays, "
+                    "numbers, tuples of them and JAX functions"
+                ) from None
         cells = tuple(without(cell, {name}) for cell in before.cells)
-        externals = {**before.externals, name: (type, value)}
-        checked = self._check(cells, externals)
-        self._standing = Standing(cells, checked, externals, self._program(checked, externals))
+        checked = self._check(cells, externals, imported)
+        program = self._program(checked, externals, imported)
+        self._standing = Standing(cells, checked, externals, program, imported)
 
     def constructor(self, name: str) -> Any:
         """A constructor of a `data` type as a Python function of its fields.
@@ -623,12 +652,15 @@ class Session:
     # --- inside -----------------------------------------------------------------------------
 
     def _check(
-        self, cells: Sequence[syntax.Program], externals: Mapping[str, tuple[t.Type, Any]]
+        self,
+        cells: Sequence[syntax.Program],
+        externals: Mapping[str, tuple[t.Type, Any]],
+        imported: Mapping[str, Builtin],
     ) -> inference.Checked:
         """All that stands, inferred anew. Raises NnfpError for mistakes of the last cell."""
         checked = inference.infer(
             cells,
-            BUILTINS,
+            {**BUILTINS, **imported},
             library=library(),
             externals={name: type for name, (type, _) in externals.items()},
             loader=self._load,
@@ -638,12 +670,16 @@ class Session:
         return checked
 
     def _program(
-        self, checked: inference.Checked, externals: Mapping[str, tuple[t.Type, Any]]
+        self,
+        checked: inference.Checked,
+        externals: Mapping[str, tuple[t.Type, Any]],
+        imported: Mapping[str, Builtin],
     ) -> Program:
         if self.precision == 64:
             self._require_precision()
         return Program(
-            checked.definitions, checked.reps, checked.data, BUILTINS, PRIMITIVES,
+            checked.definitions, checked.reps, checked.data, {**BUILTINS, **imported},
+            {**PRIMITIVES, **IMPORTED} if imported else PRIMITIVES,
             64 if self.precision == 64 else 32,
             {name: value for name, (_, value) in externals.items()},
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..language import infer as inference
@@ -14,7 +14,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.parser import parse_expression
 from ..language.reach import ReachedWeight
 from ..language.source import Source, Span
-from ..primitives import BUILTINS
+from ..primitives.table import Builtin
 from ..runtime.program import Program
 
 
@@ -26,6 +26,12 @@ class Standing:
     checked: inference.Checked
     externals: Mapping[str, tuple[t.Type, Any]]
     program: Program
+    imported: Mapping[str, Builtin] = field(default_factory=dict)  # functions of Python's
+
+    @property
+    def builtins(self) -> Mapping[str, Builtin]:
+        """The built-in names, and those of Python's functions."""
+        return self.program.builtins
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def typed(standing: Standing, text: str, arguments: Mapping[str, t.Type]) -> p.E
     externals = {name: type for name, (type, _) in standing.externals.items()}
     checked = inference.infer(
         [syntax.Program((item,), span=tree.span)],
-        BUILTINS,
+        standing.builtins,
         library=standing.checked,
         externals={**externals, **arguments},
     )
