@@ -34,5 +34,6 @@ def unregister(shell: Any) -> None:
     for kind in ("line", "cell"):
         manager.magics[kind].pop("nnfp", None)
     if magics is not None:
-        shell.configurables.remove(magics.settings)
+        for each in (magics, magics.settings):  # magics enter themselves when they are made
+            shell.configurables.remove(each)
         shell.Completer.custom_matchers.remove(magics.matcher)
