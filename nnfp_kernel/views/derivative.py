@@ -1,8 +1,13 @@
 """A derivative in three readings: as a program, as linear maps, as mathematics.
 
+    As a program      As linear maps               As mathematics
+    layerDerivative   x ─ W· ─ + b ─ tanh ─ y      y = tanh(W x + b)
+    = \\x -> …        dx ─ W· ────── diag s ─ dy    dy = (1 - y²) ⊙ W dx
+
 The readings are data; this module lays them out as text, as HTML in the house's style (the
-mathematics as MathML, which needs no network), and as LaTeX. `--steps` is the second one
-as it came about, law by law.
+mathematics as MathML, which needs no network), and as LaTeX. Linear maps are drawn, each
+box above its own derivative, and written with combinators. `--steps` tells how these came
+about, law by law.
 """
 
 from __future__ import annotations
@@ -15,9 +20,10 @@ import numpy
 
 from ..language import types as t
 from ..language.diagnostics import NnfpError
-from ..language.palette import underlined
+from ..language.palette import picture, underlined
 from ..language.printer import show
 from ..language.syntax import Program
+from ..runtime.data import DataValue
 from ..runtime.function import Function
 from .mathematics import Line, Mathematics, mathematics
 from .mathematics import formula as m
@@ -29,6 +35,7 @@ from .mathematics.steps import Derivation, Derivations, derivations
 from .structure import Structure, structure
 from .style import escape, page
 from .terms import Derivative, derivative_definition
+from .wiring import drawing
 
 T = TypeVar("T")
 TITLES = {
@@ -37,7 +44,8 @@ TITLES = {
     "adjoint": "adjoint",
     "weights": "for the weights",
 }
-NARROW = 34  # columns of a text that stands beside others
+NARROW = 39  # columns of a text that stands beside others
+PICTURE = 420  # pixels of a picture that does
 PICTURES = 6  # patterns that are drawn, at most
 CELL = 5  # pixels of an entry in a pattern
 SMALL = 36  # entries of a matrix that is shown
@@ -62,6 +70,7 @@ class Readings:
     mathematics: Mathematics
     folded: tuple[Mathematics, ...] = ()
     structure: Structure | None = None
+    picture: str = ""  # the program, its derivative and the adjoint as wiring diagrams, in SVG
     reps: tuple[str, ...] = ()
     at: str = ""  # the value at a point that was asked for
 
@@ -82,7 +91,14 @@ class Readings:
         sizes = [m.size_of(line.right) for s in self.mathematics.sections for line in s.lines]
         lines = [line for text in texts for line in text.split("\n")]
         tall = any(text.count("\n") > 9 for text in texts)
+        if self.picture and _width(self.picture) > PICTURE:
+            return True
         return tall or max(map(len, lines), default=0) > NARROW or max(sizes, default=0) > 9
+
+
+def _width(picture: str) -> float:
+    """The width of a picture in pixels."""
+    return float(picture.partition('width="')[2].partition('"')[0])
 
 
 def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] = ()) -> Readings:
@@ -112,33 +128,58 @@ def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] =
         found,
         tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
         _tried(lambda: structure(function)),
+        _picture(function),
         tuple(reps),
         _at(function, found, inputs) if inputs else "",
     )
 
 
+def _picture(function: Function) -> str:
+    """The wiring diagrams; nothing where there are too many boxes to look at."""
+    try:
+        return drawing(function.program, function.name, "adjoint")
+    except ValueError:
+        return ""
+
+
 def _at(function: Function, found: Mathematics, inputs: Sequence[Any]) -> str:
     """The value at a point, and the linear map there: the gradient of a single number, the
-    matrix between small arrays."""
-    value = numpy.asarray(function(*inputs))
-    names = to_plain(m.listed(found.inputs))
-    said = f"at {names} = {_numbers(inputs)}: {_numbers([value])}"
+    matrix between small arrays, those of a product laid end to end."""
+    value = function(*inputs)
+    said = f"at {to_plain(found.at)} = {_numbers(inputs)}: {_numbers([value])}"
+    if isinstance(value, tuple | DataValue):
+        return said
+    _, pullback = function.vjp(function.session_weights(), *inputs)
+    value = numpy.asarray(value)
     if value.shape == ():
-        _, pullback = function.vjp(function.session_weights(), *inputs)
         _, *gradient = pullback(numpy.ones_like(value))
-        said += f", gradient {_numbers(gradient)}"
-    elif len(inputs) == 1 and 0 < value.size * numpy.size(inputs[0]) <= SMALL:
-        _, pullback = function.vjp(function.session_weights(), *inputs)
+        return f"{said}, gradient {_numbers(gradient)}"
+    if 0 < value.size <= SMALL:
         units = numpy.eye(value.size).reshape(value.size, *value.shape)
-        rows = [numpy.asarray(pullback(unit.astype(value.dtype))[1]) for unit in units]
-        matrix = numpy.stack(rows).reshape(*value.shape, *numpy.shape(inputs[0]))
-        written = numpy.array2string(matrix, precision=5, separator=", ", threshold=SMALL)
-        said += f"; the linear map there is {' '.join(written.split())}"
+        rows = [_entries(pullback(unit.astype(value.dtype))[1:]) for unit in units]
+        if all(row is not None and 0 < row.size * value.size <= SMALL for row in rows):
+            alone = len(inputs) == 1 and isinstance(inputs[0], numpy.ndarray)
+            shape = numpy.shape(inputs[0]) if alone else (-1,)
+            matrix = numpy.stack(rows).reshape(*value.shape, *shape)
+            written = numpy.array2string(matrix, precision=5, separator=", ", threshold=SMALL)
+            said += f"; the linear map there is {' '.join(written.split())}"
     return said
+
+
+def _entries(value: Any) -> Any:
+    """The numbers of a product of arrays, laid end to end; None of a tree."""
+    if isinstance(value, DataValue):
+        return None
+    if isinstance(value, Sequence):
+        parts = [_entries(each) for each in value]
+        return None if any(part is None for part in parts) else numpy.concatenate([[], *parts])
+    return numpy.asarray(value).reshape(-1)
 
 
 def _numbers(values: Any) -> str:
     """Numbers as people read them."""
+    if isinstance(values, DataValue):
+        return str(values).removeprefix("(").removesuffix(")") if values.fields else str(values)
     if isinstance(values, Sequence):
         shown = [_numbers(each) for each in values]
         return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
@@ -230,15 +271,16 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     if texts:
         columns.append(_column("As a program", _texts(texts, readings.reps)))
     results = [(s, each) for s, each in readings.results if s == "adjoint" or not adjoint]
-    if results:
-        columns.append(_column("As linear maps", _maps(results)))
+    if results or readings.picture:
+        shown = picture(readings.picture) if readings.picture else ""
+        columns.append(_column("As linear maps", shown + _maps(results)))
     formulas = _mathematics(readings.mathematics, adjoint)
     for folded in readings.folded:
         title = f'<div class="folded"><span class="code">{escape(folded.name)}</span></div>'
         formulas += title + _mathematics(folded, adjoint)
     columns.append(_column("As mathematics", formulas))
     kind = "readings rows-only" if readings.wide else "readings"
-    body = f'{_head(readings)}<div class="{kind}">{"".join(columns)}</div>'
+    body = f'{_head(readings)}<div class="{kind}"><div>{"".join(columns)}</div></div>'
     point = f'<div class="small code">{escape(readings.at)}</div>' if readings.at else ""
     return page(body + point + _structure(readings.structure))
 
@@ -270,7 +312,9 @@ def steps_to_html(readings: Readings, adjoint: bool = False) -> str:
     if rows:
         table = f'<table class="rows steps">{rows}</table>'
         parts.append(_column("Laws of the graph that runs", table))
-    return page(_head(readings) + f'<div class="readings rows-only">{"".join(parts)}</div>')
+    return page(
+        f'{_head(readings)}<div class="readings rows-only"><div>{"".join(parts)}</div></div>'
+    )
 
 
 def _step(law: str, statement: str, shown: Sequence[str]) -> str:

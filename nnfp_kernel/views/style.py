@@ -62,16 +62,15 @@ i.neg{background:var(--neg)}i.pos{background:var(--pos)}
 .stats b{display:block;font-size:13px;font-weight:600;color:var(--nn-ink);
 font-variant-numeric:tabular-nums}
 .head{padding:2px 0 8px;white-space:pre-wrap}
-.readings{display:flex;border:solid var(--nn-line);border-width:1px 0}
-.readings section{flex:1 1 auto;min-width:0;padding:8px 16px 12px;
-border-left:1px solid var(--nn-hair);overflow-x:auto}
-.readings section:first-child{padding-left:0;border-left:0}
-.readings.rows-only{display:block}
-.readings.rows-only section{padding-left:0;border-left:0;
-border-top:1px solid var(--nn-hair)}
-.readings.rows-only section:first-child{border-top:0}
-.readings.rows-only .maths{display:grid;gap:2px 36px;
-grid-template-columns:repeat(auto-fit,minmax(320px,max-content))}
+.readings{overflow:hidden;border:solid var(--nn-line);border-width:1px 0}
+.readings>div{display:flex;flex-wrap:wrap;margin:-1px 0 0 -17px}
+.readings section{flex:1 1 auto;min-width:0;max-width:100%;box-sizing:border-box;
+padding:8px 16px 12px;overflow-x:auto;border:solid var(--nn-hair);border-width:1px 0 0 1px}
+.readings.rows-only section{flex-basis:100%}
+.readings .drawn{margin:2px 0 14px}
+.readings .maths{display:grid;gap:2px 36px;
+grid-template-columns:repeat(auto-fit,minmax(190px,max-content))}
+.readings.rows-only .maths{grid-template-columns:repeat(auto-fit,minmax(320px,max-content))}
 .readings .title{font-weight:600;margin-bottom:6px}
 .readings pre{margin:0 0 12px;padding:0;background:none;color:inherit;
 font:12px/18px var(--nn-code);white-space:pre}

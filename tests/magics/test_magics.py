@@ -600,3 +600,22 @@ def test_a_derivative_at_a_point_is_a_matrix(
     assert "fAdjoint x = \\w -> let v = x * w in v + v" in shown
     assert "fAdjoint x = diag x + diag x" in shown
     assert "the linear map there is [[2., 0.], [0., 6.]]" in shown
+
+
+def test_a_point_is_whatever_the_function_takes(workspace: Workspace) -> None:
+    workspace.run(
+        "data Tree = Leaf R | Node Tree Tree\ntotal : Tree -> R\n"
+        "total = cata { Leaf x -> x * x; Node l r -> l + r }\n"
+        "griewank : (R, R) -> R\ngriewank (x1, x2) = log x1 + x1 * x2 - sin x2\n"
+        "chosen : R[3] -> Fin[3] -> R\nchosen xs k = xs ! k * 2\nplace = [1, 2, 4]"
+    )
+    found = str(seen(workspace, "derivative griewank --at (2, 5)"))
+    assert "at (x1, x2) = (2., 5.): 11.65207, gradient (5.5, 1.71634)" in found
+    found = str(seen(workspace, "derivative chosen --adjoint --at place, 2"))
+    assert "= ([1., 2., 4.], 2): 8., gradient ([0., 0., 2.], ())" in found
+    found = str(seen(workspace, "derivative total --at Node (Leaf 1) (Leaf 3)"))
+    assert "gradient Node (Leaf 2.0) (Leaf 6.0)" in found
+    with pytest.raises(UsageError, match="takes 2 arguments, found 1"):
+        workspace.line("derivative chosen --at place")
+    with pytest.raises(NnfpError, match="no name `elsewhere`|elsewhere"):
+        workspace.line("derivative griewank --at elsewhere")

@@ -139,7 +139,7 @@ def test_every_reading_is_text_html_and_latex(session: Session, name: str, adjoi
     assert latex.startswith("$$\\begin{aligned}")
     assert latex.count("{") == latex.count("}")
     for page in (to_html(found, adjoint), steps_to_html(found, adjoint)):
-        body = re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+        body = re.sub(r"<style>.*?</style>", "", page, flags=re.S).replace(" hidden>", ">")
         xml.etree.ElementTree.fromstring(body.replace("&nbsp;", " "))
 
 
@@ -158,9 +158,20 @@ def test_program_maps_and_structure_stand_beside_the_mathematics(session: Sessio
     html = to_html(found)
     for title in ("As a program", "As linear maps", "As mathematics"):
         assert html.count(title) == 1
+    assert html.count('<svg class="wiring"') == 1  # each box above its derivative, and the adjoint
+    assert "diag s" in html
     assert "Structure: dense, then diagonal." in html
     assert "layerAdjoint" in to_html(found, adjoint=True)
     assert "layerDerivative" not in to_html(found, adjoint=True)
+
+
+def test_what_has_too_many_boxes_is_not_drawn() -> None:
+    session = Session()
+    sums = " + ".join(f"sin ({k} * x)" for k in range(80))
+    session.run(f"f : R -> R\nf x = {sums}")
+    html = to_html(read(session["f"]))
+    assert '<svg class="wiring"' not in html
+    assert "As mathematics" in html
 
 
 def test_a_point_settles_sizes_and_shows_the_gradient(session: Session) -> None:
@@ -168,6 +179,29 @@ def test_a_point_settles_sizes_and_shows_the_gradient(session: Session) -> None:
     assert found.at.startswith("at x = [0., 1.]: 0.8414")
     assert found.program
     assert found.at in to_text(found)
+
+
+def test_a_point_is_a_product_or_several_arguments(session: Session) -> None:
+    """At (2, 5): value 11.652, gradient (5.5, 1.7163) (DERIVATIVES.md)."""
+    found = read(session["griewank"], inputs=((2.0, 5.0),))
+    assert found.at == "at (x1, x2) = (2., 5.): 11.65207, gradient (5.5, 1.71634)"
+    own = Session(precision=64)
+    own.run("f : R[2] -> R[2] -> R[2]\nf x y = x * y")
+    found = read(own["f"], inputs=(numpy.array([1.0, 2.0]), numpy.array([3.0, 4.0])))
+    assert found.at == (
+        "at (x, y) = ([1., 2.], [3., 4.]): [3., 8.]; the linear map there is "
+        "[[3., 0., 1., 0.], [0., 4., 0., 2.]]"
+    )
+
+
+def test_a_point_may_be_a_tree(session: Session) -> None:
+    own = Session(precision=64)
+    own.run(
+        "data Tree = Leaf R | Node Tree Tree\n"
+        "total : Tree -> R\ntotal = cata { Leaf x -> x * x; Node l r -> l + r }"
+    )
+    found = read(own["total"], inputs=(own.evaluate("Node (Leaf 1) (Leaf 3)"),))
+    assert found.at == "at t = Node (Leaf 1.0) (Leaf 3.0): 10., gradient Node (Leaf 2.0) (Leaf 6.0)"
 
 
 def test_names_are_shown_as_text(session: Session) -> None:

@@ -120,6 +120,12 @@ def to_svg(wiring: Wiring) -> str:
     return svg.standalone([picture for _, picture in wiring.pictures])
 
 
+def drawing(program: Program, name: str, of: str) -> str:
+    """The first picture alone, as SVG, for a place in a page. Raises ValueError as `wiring`."""
+    found = wiring(program, name, of)
+    return svg.svg(found.pictures[0][1], f"wiring diagram of {name} : {found.type}")
+
+
 def to_html(wiring: Wiring) -> str:
     """The pictures as SVG under the definition's type."""
     title = f"{wiring.name} : {wiring.type}"
@@ -133,4 +139,4 @@ def to_html(wiring: Wiring) -> str:
     return page("\n".join(parts))
 
 
-__all__ = ["Wiring", "figure", "to_html", "to_svg", "to_text", "wiring"]
+__all__ = ["Wiring", "drawing", "figure", "to_html", "to_svg", "to_text", "wiring"]
