@@ -245,7 +245,7 @@ def test_what_fits_is_listed_with_its_type(client: BlockingKernelClient) -> None
     assert matches("%nnfp weig") == ["weights"]
     assert matches("%nnfp graph spelling --ad") == ["--adjoint"]
     assert matches("f x = x\n%nnfp weights spel") == ["spelling"]
-    assert matches("f x = x\ng = spelli\nh x = x", 14) == ["spelling", "split"]
+    assert "spelling" in matches("f x = x\ng = spelli\nh x = x", 14)
     assert "%%time" in matches("%%ti")
     ok(client, "%%python\nlongName = 1")
     assert matches("%%python\nlongNa") == ["longName"]
