@@ -162,7 +162,12 @@ SUBJECTS = {
     "Reductions": ("reduction",),
     "Movement": ("movement", "indexing"),
     "Derivatives and linear maps": ("linear_maps", "linear_names", "jets"),
-    "Matrix functions and transforms": ("eigenvalues", "factorisations", "matrix_functions", "fourier"),
+    "Matrix functions and transforms": (
+        "eigenvalues",
+        "factorisations",
+        "matrix_functions",
+        "fourier",
+    ),
     "Random draws": ("random",),
 }
 
