@@ -24,6 +24,7 @@ from ..linear.structure.forms import (
     Sparse,
     Steps,
     Sum,
+    Transitions,
     Zero,
 )
 from ..runtime.function import Function
@@ -132,6 +133,9 @@ def words(form: Form) -> str:
             return "side by side: " + "; ".join(map(words, parts))
         case Steps(recurrence=recurrence):
             return f"a recurrence of {recurrence.length} steps (block bidiagonal)"
+        case Transitions(recurrence=recurrence):
+            each = f"{form.rows} x {form.columns}"
+            return f"a recurrence of {recurrence.length} steps, each {each}, one after the other"
         case Inverted(inner=inner):
             return f"the inverse of ({words(inner)})"
         case Opaque():
@@ -188,7 +192,7 @@ def _way(form: Form, solving: bool) -> str:
             return "Woodbury's identity" if solving else "the matrix determinant lemma"
         case Blocks():
             return "part by part"
-        case Steps():
+        case Steps() | Transitions():
             return "step by step"
         case Inverted():
             return "applying what it inverts" if solving else "that of what it inverts"

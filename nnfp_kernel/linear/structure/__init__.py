@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy
+
 from ...graph.graph import Builder, Wire
 from ..maps import LinearMap, Types
 from . import banded, operations, spectra
@@ -108,6 +110,8 @@ def logdet(builder: Builder, map: LinearMap) -> Wire:
     form = recognise(map)
     if not form.square:
         raise ValueError(f"no determinant: the map goes {_way(map)}")
+    if singular(form):
+        return builder.constant(-numpy.inf)
     return operations.logdet(builder, form)
 
 

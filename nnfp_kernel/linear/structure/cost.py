@@ -21,6 +21,7 @@ from .forms import (
     Sparse,
     Steps,
     Sum,
+    Transitions,
     Zero,
 )
 
@@ -40,7 +41,7 @@ def held(form: Form) -> int:
             return held(left) + held(right)
         case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
             return sum(map(held, parts))
-        case Steps() | Opaque():
+        case Steps() | Transitions() | Opaque():
             assert form.map is not None
             return sum(wire.type.size for wire in form.map.fixed)
         case Inverted(inner=inner):
@@ -62,7 +63,11 @@ def apply(form: Form) -> int:
             return left.columns * apply(right) + right.rows * apply(left)
         case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
             return sum(map(apply, parts))
-        case Dense() | Steps() | Opaque():
+        case Steps(recurrence=steps) | Transitions(recurrence=steps):
+            # What all steps share is used by each of them.
+            shared = sum(wire.type.size for wire in steps.shared)
+            return 2 * (steps.length * shared + sum(wire.type.size for wire in steps.stacked))
+        case Dense() | Opaque():
             return 2 * held(form)
         case Inverted(inner=inner):
             return solve(inner)
@@ -87,7 +92,7 @@ def matrix(form: Form) -> int:
             return sum(map(matrix, parts)) + (len(parts) - 1) * form.rows * form.columns
         case Blocks(parts=parts):
             return sum(map(matrix, parts))
-        case Steps() | Opaque():
+        case Steps() | Transitions() | Opaque():
             return apply(form) * min(form.rows, form.columns)
         case Inverted(inner=inner):
             return solve(inner) * form.columns
@@ -112,7 +117,7 @@ def diagonal(form: Form) -> int:
             return sum(map(diagonal, parts)) + form.rows
         case Steps(recurrence=steps):
             return apply(form) * (form.rows // max(steps.length, 1))
-        case Opaque():
+        case Opaque() | Transitions():
             return matrix(form)
         case Inverted(inner=Scaling() | Sparse(shape="diagonal")):
             return form.rows
@@ -165,6 +170,8 @@ def _factored(form: Form, again: Callable[[Form], int]) -> int:
         case Steps(recurrence=steps):
             block = size // max(steps.length, 1)
             return apply(form) * block + 2 * steps.length * block**3 // 3
+        case Transitions(recurrence=steps):
+            return apply(form) + steps.length * 2 * size**3 // 3
         case Inverted(inner=inner):
             return again(inner)
         case other:
@@ -216,7 +223,7 @@ def iterative(form: Form) -> bool:
 def _probed(form: Form) -> bool:
     """Whether the matrix takes the map at a basis."""
     match form:
-        case Opaque() | Steps():
+        case Opaque() | Steps() | Transitions():
             return True
         case Product(factors=parts) | Sum(terms=parts) | Blocks(parts=parts):
             return any(map(_probed, parts))

@@ -10,7 +10,8 @@ where they come from. Forms are read off the graph (recognise.py), never off num
     Product           one after the other; of low rank where it is narrow inside
     Sum               side by side
     Blocks            a direct sum
-    Steps             a recurrence: block bidiagonal, as many blocks as steps
+    Steps             a recurrence, from its elements to what it stacks: block triangular
+    Transitions       a recurrence, from its first state to its last: a product of its steps
     Inverted          the inverse of a form
     Opaque            nothing is known; its matrix is made by the map at a basis
 """
@@ -143,6 +144,14 @@ class Steps(_Form):
 
 
 @dataclass(frozen=True, eq=False)
+class Transitions(_Form):
+    """A recurrence from its first state to its last: sₙ = Aₙ … A₁ s₀, one factor for each
+    step, of which none is made before it is its turn."""
+
+    recurrence: Recurrence
+
+
+@dataclass(frozen=True, eq=False)
 class Inverted(_Form):
     """The inverse of a form."""
 
@@ -155,8 +164,9 @@ class Opaque(_Form):
 
 
 Form: TypeAlias = (
-    Zero | Scaling | Sparse | Dense | Kronecker | Product | Sum | Blocks | Steps | Inverted | Opaque
-)
+    Zero | Scaling | Sparse | Dense | Kronecker | Product | Sum | Blocks | Steps | Transitions
+    | Inverted | Opaque
+)  # fmt: skip
 
 
 def uniform(map: LinearMap) -> bool:

@@ -35,6 +35,7 @@ from .forms import (
     Sparse,
     Steps,
     Sum,
+    Transitions,
     Zero,
     uniform,
 )
@@ -161,6 +162,9 @@ def matrix(builder: Builder, form: Form) -> Wire:
             return builder.emit("inverse", matrix(builder, inner))
         case Inverted(inner=inner):
             return solve(builder, inner, unit_matrix(builder, form.rows, form.kind))
+        case Transitions():
+            unit = unit_matrix(builder, form.rows, form.kind)
+            return recurrences.through(builder, form, unit, multiplied)
         case Steps() | Opaque():
             assert form.map is not None
             return at_basis(builder, form.map, form.rows, form.columns, form.kind)
@@ -176,8 +180,12 @@ def chain(builder: Builder, factors: Sequence[Form]) -> Wire:
         for each in reversed(factors[:-1]):
             made = _right_multiplied(builder, made, each)
         return made
-    made = matrix(builder, first)
-    for each in factors[1:]:
+    # What only moves and scales entries is put to the columns of the first other factor.
+    start = next((k for k, each in enumerate(factors) if not cost.entrywise(each)), 0)
+    made = matrix(builder, factors[start])
+    for each in reversed(factors[:start]):
+        made = _right_multiplied(builder, made, each)
+    for each in factors[start + 1 :]:
         made = multiplied(builder, each, made)
     return made
 
@@ -190,9 +198,12 @@ def _right_multiplied(builder: Builder, made: Wire, form: Form) -> Wire:
         case Scaling():
             return _times(builder, _factor(builder, form), made)
         case Sparse(shape="diagonal"):
-            entries = diagonal(builder, form)
-            entries = builder.emit("broadcast", entries, shape=made.type.shape, axes=(1,))
-            return builder.emit("mul", made, entries)
+            return _times_columns(builder, made, diagonal(builder, form))
+        case Sparse(shape="permutation", pattern=pattern):
+            if not pattern.ones:
+                made = _times_columns(builder, made, values(builder, form))
+            order = builder.constant(numpy.argsort(pattern.columns), "Int")
+            return builder.emit("gather", made, order, axis=1)
         case Product(factors=factors):
             for each in reversed(factors):
                 made = _right_multiplied(builder, made, each)
@@ -201,6 +212,11 @@ def _right_multiplied(builder: Builder, made: Wire, form: Form) -> Wire:
             return _added(builder, [_right_multiplied(builder, made, term) for term in terms])
         case _:
             return _matmul(builder, made, matrix(builder, form))
+
+
+def _times_columns(builder: Builder, made: Wire, line: Wire) -> Wire:
+    wide = builder.emit("broadcast", line, shape=made.type.shape, axes=(1,))
+    return builder.emit("mul", made, wide)
 
 
 def multiplied(builder: Builder, form: Form, columns: Wire) -> Wire:
@@ -287,7 +303,7 @@ def diagonal(builder: Builder, form: Form) -> Wire:
         case Inverted(inner=(Scaling() | Sparse(shape="diagonal")) as inner):
             ones = _all(builder, 1.0, ArrayType(form.kind, (size,)))
             return solve(builder, inner, ones)
-        case Dense() | Opaque() | Kronecker() | Blocks() | Inverted():
+        case Dense() | Opaque() | Kronecker() | Blocks() | Inverted() | Transitions():
             return _diagonals(builder, matrix(builder, form))
         case other:
             raise AssertionError(f"no diagonal of {other}")
@@ -406,6 +422,8 @@ def logdet(builder: Builder, form: Form) -> Wire:
             return _added(builder, [logdet(builder, part) for part in parts])
         case Steps():
             return _sum(builder, builder.emit("logdet", recurrences.diagonal_blocks(builder, form)))
+        case Transitions():
+            return _sum(builder, recurrences.of_each(builder, form, logdet))
         case Inverted(inner=inner):
             return builder.emit("negate", logdet(builder, inner))
         case _:
@@ -524,6 +542,8 @@ def solve(builder: Builder, form: Form, image: Wire, iteration: Iteration | None
             return recurrences.solve(builder, form, image)
         case Steps():
             return _each_column(builder, image, lambda child, b: recurrences.solve(child, form, b))
+        case Transitions():
+            return recurrences.through(builder, form, image, solve, back=True)
         case Inverted(inner=inner):
             return multiplied(builder, inner, image)
         case _:

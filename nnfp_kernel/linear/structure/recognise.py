@@ -30,6 +30,7 @@ from .forms import (
     Sparse,
     Steps,
     Sum,
+    Transitions,
     Zero,
     size_of,
     uniform,
@@ -100,6 +101,8 @@ def _made(map: LinearMap) -> Form:
             return recognise(maps[0])
         case Network():
             return _network(map)
+        case linear.Recurrence() if _of_states(map):
+            return Transitions(*size_of(map), map)
         case linear.SolveL(inner) if (found := recognise(inner)).square:
             return Inverted(*size_of(map), found)
         case _:
@@ -122,6 +125,12 @@ def _factors(maps: Sequence[LinearMap]) -> Iterator[Form]:
                 k += 1
 
 
+def _of_states(map: linear.Recurrence) -> bool:
+    """Whether a recurrence has nothing but its state."""
+    alone = map.states == len(map.cell.network.domain) == len(map.cell.network.codomain)
+    return alone and map.rounds is None
+
+
 def _chosen(inject: linear.Inject, inner: LinearMap, out: linear.Project) -> Form:
     """A map with several inputs and outputs in one of each."""
     whole = linear.Compose((inject, inner, out))
@@ -131,6 +140,9 @@ def _chosen(inject: linear.Inject, inner: LinearMap, out: linear.Project) -> For
         chosen = inject.start in elements and out.start in stacks
         if chosen and inject.domain == out.codomain and len(out.codomain) == 1:
             return Steps(*size_of(whole), inner, inject.start, out.start)
+        states = (0, inner.states)
+        if (inject.start, inject.stop) == (out.start, out.stop) == states:
+            return Transitions(*size_of(whole), inner)
     return _tangled(whole)
 
 
@@ -202,6 +214,10 @@ class _Way:
 
 
 def _network(map: Network) -> Form:
+    if len(map.parts) == 1 and (map.parts[0].inputs, map.parts[0].outputs) == (
+        map.inputs, map.outputs
+    ):  # fmt: skip
+        return recognise(map.parts[0].map)
     if len(map.inputs) != 1 or len(map.outputs) != 1:
         return _grid(map)
     (start,), (end,) = map.inputs, map.outputs

@@ -38,15 +38,7 @@ def _squared(builder: Builder, form: Form) -> Wire:
         case Kronecker(left=left, right=right):
             return builder.emit("mul", _squared(builder, left), _squared(builder, right))
         case Product() if form.narrow:
-            before, after = cost.halves(form)
-            v, u = chain(builder, before), chain(builder, after)
-            # Uᴴ U and V Vᴴ
-            one = builder.emit(
-                "contract", _conj(builder, u), u, left=(2, 0), right=(2, 1), out=(0, 1)
-            )
-            two = builder.emit(
-                "contract", v, _conj(builder, v), left=(0, 2), right=(1, 2), out=(0, 1)
-            )
+            one, two = _grams(builder, form)
             total = builder.emit("contract", one, two, left=(0, 1), right=(1, 0), out=())
             return total if total.type.kind == "R" else builder.emit("convert", total, kind="R")
         case Blocks(parts=parts):
@@ -56,6 +48,16 @@ def _squared(builder: Builder, form: Form) -> Wire:
             return total
         case _:
             return _squares(builder, matrix(builder, form))
+
+
+def _grams(builder: Builder, form: Product) -> tuple[Wire, Wire]:
+    """Uᴴ U and V Vᴴ of a product U V of low rank."""
+    before, after = cost.halves(form)
+    v, u = chain(builder, before), chain(builder, after)
+    return (
+        builder.emit("contract", _conj(builder, u), u, left=(2, 0), right=(2, 1), out=(0, 1)),
+        builder.emit("contract", v, _conj(builder, v), left=(0, 2), right=(1, 2), out=(0, 1)),
+    )
 
 
 def _conj(builder: Builder, wire: Wire) -> Wire:
@@ -86,6 +88,12 @@ def operator_norm(builder: Builder, form: Form) -> Wire:
             return _greatest(builder, builder.emit("concat", *norms, axis=0))
         case _ if not form.rows or not form.columns:
             return builder.constant(0.0)
+        case Product() if form.narrow:
+            # (U V)ᴴ (U V) and Uᴴ U V Vᴴ have the same eigenvalues but for zeros.
+            one, two = _grams(builder, form)
+            inner = builder.emit("contract", one, two, left=(0, 1), right=(1, 2), out=(0, 2))
+            squares = _as(builder, builder.emit("eigValues", inner), "R")
+            return builder.emit("magnitude", _greatest(builder, squares))
         case _:
             return _greatest(builder, builder.emit("svdValues", matrix(builder, form)))
 
