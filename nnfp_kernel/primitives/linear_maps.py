@@ -6,6 +6,7 @@ that is done with the map afterwards is done with its structure (linear/maps.py)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..graph.graph import Builder, Graph, Wire
@@ -53,6 +54,8 @@ class LinearValue:
         images = maps.filled(
             builder, self.linear_map.apply(builder, tangents), self.linear_map.codomain
         )
+        if isinstance(self.linear_map, structure.Inverse):
+            _require_regular(self.context, images)
         if self.target is None:
             return self.context.rebuild(self.codomain, images)
         supply = iter(images)
@@ -386,7 +389,9 @@ def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
 def _inverse(context: Tracer, use: Occurrence, value: Value) -> Value:
     type = use.domains()[0]
     if not isinstance(type, t.Linear):
-        return context.builder.emit("inverse", value)
+        made = context.builder.emit("inverse", value)
+        _require_regular(context, [made])
+        return made
     linear = _linear(context, value, type)
     linear.without_trees()
     return LinearValue(
@@ -474,7 +479,28 @@ def _solve(
             "`solveWithin 1e-6 l b`.",
             code="no-solution",
         )
+    if not iteration.found:
+        _require_regular(context, found)
     return context.rebuild(linear.domain, found)
+
+
+def _require_regular(context: Tracer, solution: Iterable[Wire]) -> None:
+    """What a singular map gives in place of a solution is told."""
+    builder = context.builder
+    for wire in solution:
+        if not wire.type.size:
+            continue
+        line = builder.emit("reshape", wire, shape=(wire.type.size,))
+        sizes = builder.emit("modulus" if wire.type.kind == "C" else "abs", line)
+        most = builder.emit("maximum", sizes, axes=(0,))
+        context.require(
+            builder.emit("compare", most, builder.constant(float("inf")), how="lt"),
+            "there is no solution: the map is singular, or holds what is no number",
+            "A singular map takes different vectors to the same one. Its `logdet` is -inf. What is "
+            "nearest to a solution is that of `l >> adjoint l` with a little of the identity, "
+            "`solve (l >> adjoint l + 1e-6 * derivative id x) (adjoint l b)`.",
+            code="singular",
+        )
 
 
 def _solve_within(

@@ -246,10 +246,7 @@ class Spoiled:
     why: str = ""
 
     def __str__(self) -> str:
-        """
-        >>> str(Spoiled(Span(Source("log x", "cell 3"), 0, 5)))
-        '`log x` (cell 3, line 1)'
-        """
+        """As a sentence goes on: "`log x` (cell 3, line 1)"."""
         text = " ".join(self.span.text.split())
         text = text if len(text) <= 60 else text[:59] + "…"
         return f"`{text}` ({self.span})" + (f": {self.why}" if self.why else "")

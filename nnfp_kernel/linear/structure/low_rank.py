@@ -12,6 +12,8 @@ again in the term of low rank, the rank of which doubles:
 
 with E the columns of the identity at those places. Then B is as well conditioned as the
 sum lets it be, for the r + 1 smallest singular values of D bound the least one of the sum.
+Another base is looked at when it is divided by: where that is not `harmless` the matrix of
+the sum takes its place (operations.py).
 
 Sources: Woodbury 1950; Hager, *Updating the inverse of a matrix* (1989); Horn and Johnson,
 *Topics in Matrix Analysis* (1991), theorem 3.3.16 (singular values of sums).
@@ -105,6 +107,23 @@ def capacitance(builder: Builder, right: Wire, solved: Wire) -> Wire:
     """I + V B⁻¹ U, of V and B⁻¹ U."""
     inner = _product(builder, right, solved)
     return builder.emit("add", unit_matrix(builder, inner.type.shape[0], inner.type.kind), inner)
+
+
+HARMLESS = 1e4  # by which the inverse of a base may enlarge what is left of rounding
+
+
+def harmless(builder: Builder, left: Wire, solved: Wire, image: Wire) -> Wire:
+    """Whether dividing by B loses few digits: |B⁻¹ U| |B U| is not much more than |U|²."""
+    sizes = [
+        builder.emit("maximum", _lengths(builder, _flat(builder, wire)), axes=(0,))
+        for wire in (left, solved, image)
+    ]
+    most = builder.emit("mul", builder.constant(HARMLESS), builder.emit("square", sizes[0]))
+    return builder.emit("compare", builder.emit("mul", *sizes[1:]), most, how="le")
+
+
+def _flat(builder: Builder, wire: Wire) -> Wire:
+    return builder.emit("reshape", wire, shape=(wire.type.size,))
 
 
 def _product(builder: Builder, left: Wire, right: Wire) -> Wire:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy
 
-from ...graph.graph import ArrayType, Builder, Map, Wire
+from ...graph.graph import ArrayType, Builder, Choose, Map, Wire, subgraphs_together
 from ..maps import SolveL
 from . import banded, cost, low_rank, recurrences
 from .forms import (
@@ -416,8 +416,15 @@ def logdet(builder: Builder, form: Form) -> Wire:
             u, v = thin(builder, narrow)
             if cost.entrywise(base):
                 return low_rank.logdet(builder, _lined(builder, base, u, v))
-            inner = low_rank.capacitance(builder, v, solve(builder, base, u))
-            return builder.emit("add", logdet(builder, base), builder.emit("logdet", inner))
+
+            def by_lemma(child: Builder) -> Wire:
+                inner = low_rank.capacitance(child, v, solve(child, base, u))
+                return child.emit("add", logdet(child, base), child.emit("logdet", inner))
+
+            def by_matrix(child: Builder) -> Wire:
+                return child.emit("logdet", matrix(child, form))
+
+            return _safely(builder, form, base, u, by_lemma, by_matrix)
         case Blocks(parts=parts) if all(part.square for part in parts):
             return _added(builder, [logdet(builder, part) for part in parts])
         case Steps():
@@ -529,7 +536,7 @@ def solve(builder: Builder, form: Form, image: Wire, iteration: Iteration | None
                 image = solve(builder, group, image, iteration)
             return image
         case Sum() if (split := cost.woodbury(form)) is not None:
-            return _woodbury(builder, *split, image, iteration)
+            return _woodbury(builder, form, *split, image, iteration)
         case Blocks(parts=parts) if all(part.square for part in parts):
             solved, start = [], 0
             for part in parts:
@@ -612,8 +619,31 @@ def _iterated(builder: Builder, form: Form, image: Wire, iteration: Iteration) -
     return flat(builder, solution, image.type.kind)
 
 
+def _safely(
+    builder: Builder,
+    form: Sum,
+    base: Form,
+    left: Wire,
+    usual: Callable[[Builder], Wire],
+    dense: Callable[[Builder], Wire],
+) -> Wire:
+    """What divides by a base, unless that is nearly singular: then by the matrix of the sum,
+    if that is small. Which one it is shows at run time, the other is not computed."""
+    if form.rows >= cost.LARGE:
+        return usual(builder)
+    spread, image = solve(builder, base, left), multiplied(builder, base, left)
+    fine = low_rank.harmless(builder, left, spread, image)
+    bodies = []
+    for made in (dense, usual):
+        child = builder.child()
+        bodies.append((child, [made(child)]))
+    graphs, captured = subgraphs_together(bodies)
+    return builder.add(Choose(graphs), (fine, *captured))[0]
+
+
 def _woodbury(
     builder: Builder,
+    form: Sum,
     base: Form,
     narrow: Sequence[Product],
     image: Wire,
@@ -628,7 +658,12 @@ def _woodbury(
             answer = _permuted(builder, answer, numpy.argsort(base.pattern.columns))
         return answer
 
-    def over(columns: Wire) -> Wire:
-        return solve(builder, base, columns, iteration)
+    def usual(child: Builder) -> Wire:
+        return _by_column(child, image, lambda b: low_rank.updated(
+            child, left, right, b, lambda columns: solve(child, base, columns, iteration)
+        ))  # fmt: skip
 
-    return _by_column(builder, image, lambda b: low_rank.updated(builder, left, right, b, over))
+    def dense(child: Builder) -> Wire:
+        return child.emit("solve", matrix(child, form), image)
+
+    return _safely(builder, form, base, left, usual, dense)
