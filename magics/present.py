@@ -90,6 +90,8 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
     """An expression that is a function, as its wiring; a linear map as its structure.
     Only its type, where it has no picture: at open sizes, and where it is too large."""
     from nnfp_kernel import NnfpError
+    from nnfp_kernel.views.derivative import value_to_latex
+    from nnfp_kernel.views.mathematics import mathematics
     from nnfp_kernel.views.structure import structure
     from nnfp_kernel.views.values.functions import of_function, of_linear_map
     from nnfp_kernel.views.wiring import wiring
@@ -103,7 +105,8 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
         if text not in program.definitions:
             made = {**program.definitions, text: function.definition}
             program = replace(program, definitions=made)
-        return Value(type, None, text, picture=of_function(wiring(program, text)))
+        drawn = of_function(wiring(program, text), value_to_latex(mathematics(program, text)))
+        return Value(type, None, text, picture=drawn)
     except (NnfpError, ValueError):
         return Entry(text, type)
 

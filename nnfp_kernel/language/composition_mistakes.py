@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -81,12 +82,14 @@ def does_not_compose(
             secondary=[labels[1], *context],
             **advice.parts,  # type: ignore[arg-type]
         )  # fmt: skip
-        remark = ""
-        if what == "representations" and any("Both are" in note for note in advice.notes):
-            remark = "same numbers, different representation"
+        remark = carrier = ""
+        both = re.search(r"Both are (.+?), but", " ".join(advice.notes))
+        if what == "representations" and both:
+            remark, carrier = "same numbers, different representation", both[1]
         misfit = Misfit(
-            span.text, gives, takes, place.span.text, shown(solver, arrow.codomain), remark
-        )
+            span.text, gives, takes, place.span.text, shown(solver, arrow.codomain), remark,
+            carrier=carrier,
+        )  # fmt: skip
         return replace(told, misfit=misfit)
     gives, expected = shown_together(solver, (arrow.codomain, wanted.codomain))
     if gives == expected:

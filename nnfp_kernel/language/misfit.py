@@ -18,7 +18,8 @@ CHARACTER = 7.3
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """What does not fit: `before` gives a `gives`, `after` takes a `takes` (and gives a
-    `result`). `remark` stands below: `same numbers, different representation`."""
+    `result`). `remark` stands below: `same numbers, different representation`; `carrier`
+    is what both are made of, then."""
 
     before: str
     gives: str
@@ -27,6 +28,7 @@ class Misfit:
     result: str = ""
     remark: str = ""
     is_value: bool = False  # `before` is no function, but what is handed over
+    carrier: str = ""
 
 
 def drawing(misfit: Misfit, representations: Sequence[str] = ()) -> str:
@@ -48,20 +50,23 @@ def drawing(misfit: Misfit, representations: Sequence[str] = ()) -> str:
     colour, other = _stroke(gives, representations), _stroke(takes, representations)
     y = 40
     parts = [
-        _wire(8 + first, plug, y, colour), _plug(plug, y, colour), _cross(plug + 24, y),
-        _socket(socket, y, other), _wire(socket, box, y, other),
+        _wire(8 + first, plug, y, colour, gives), _plug(plug, y, colour), _cross(plug + 24, y),
+        _socket(socket, y, other), _wire(socket, box, y, other, takes),
     ]  # fmt: skip
     if result:
         out = _stroke(result, representations)
-        parts += [_wire(end, width - 8, y, out), _head(width, y, out)]
+        parts += [_wire(end, width - 8, y, out, result), _head(width, y, out)]
         parts.append(_text((end + width - 8) / 2, y - 8, result))
     parts += [
         _rectangle(8, y, first, 17 if misfit.is_value else 4), _text(8 + first / 2, y + 4, before),
         _rectangle(box, y, second, 4), _text(box + second / 2, y + 4, after),
         _text(8 + first + left / 2, y - 8, gives), _text((socket + box) / 2, y - 8, takes),
     ]  # fmt: skip
+    if misfit.carrier:
+        for x in (8 + first + left / 2, (socket + box) / 2):
+            parts.append(_text(x, y + 17, _shortened(misfit.carrier), "--nn-ink2"))
     if misfit.remark:
-        parts.append(_text(plug + 24, y + 34, misfit.remark, "--nn-ink3", "--nn-ui"))
+        parts.append(_text(plug + 24, y + 36, misfit.remark, "--nn-ink3", "--nn-ui"))
         width = max(width, plug + 24 + len(misfit.remark) * 3.5)
     size = f'width="{_number(width)}" height="80" viewBox="0 0 {_number(width)} 80"'
     said = html.escape(f"{before} gives {gives}, {after} takes {takes}: they do not fit")
@@ -93,9 +98,12 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _wire(x0: float, x1: float, y: float, colour: str) -> str:
-    shape = f"M{_number(x0)} {y}H{_number(x1)}"
-    return f'<path d="{shape}" style="fill:none;stroke:{colour};stroke-width:2"/>'
+def _wire(x0: float, x1: float, y: float, colour: str, type: str) -> str:
+    """A wire; a sequence is a double one."""
+    heights = (y - 2, y + 2) if type.startswith("[") else (y,)
+    shape = "".join(f"M{_number(x0)} {at}H{_number(x1)}" for at in heights)
+    width = "1.6" if len(heights) > 1 else "2"
+    return f'<path d="{shape}" style="fill:none;stroke:{colour};stroke-width:{width}"/>'
 
 
 def _plug(x: float, y: float, colour: str) -> str:

@@ -431,6 +431,15 @@ def to_latex_display(readings: Readings, adjoint: bool = False) -> str:
     return "$$\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}$$"
 
 
+def value_to_latex(found: Mathematics) -> str:
+    """What a definition gives, without its derivative, as one display."""
+    lines = found.section("value")
+    if not lines:
+        return ""
+    body = " \\\\\n".join(_aligned(line) for line in lines)
+    return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
+
+
 def _aligned(line: Line) -> str:
     sign = to_latex(m.Sign(line.sign))
     text = f"{to_latex(line.left)} &{sign} {to_latex(line.right)}"

@@ -215,6 +215,14 @@ def test_an_svg_file_is_well_formed(ready: InteractiveShell) -> None:
         xml.fromstring(svg)
 
 
+def test_a_function_has_its_mathematics_and_its_picture(ready: InteractiveShell) -> None:
+    bundle = ready.run_cell("%%nnfp\nlayer").result._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html", "text/latex", "image/svg+xml"}
+    assert r"y &= \tanh(W x + b)" in bundle["text/latex"]
+    both = ready.run_cell("%%nnfp\nlayer\nv").result._repr_mimebundle_()
+    assert set(both) == {"text/plain", "text/html"}  # a form says all that the cell says
+
+
 def test_an_output_is_small(ready: InteractiveShell) -> None:
     """It brings the rules that it uses, not the whole style."""
     (shown,) = forms(ready, "%%nnfp\nf x = 2 * x\ng x = f x")

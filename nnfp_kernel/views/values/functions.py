@@ -16,12 +16,12 @@ CELL = 6  # pixels of an entry of a matrix
 PARTS = 6  # that are drawn
 
 
-def of_function(wiring: Wiring) -> Picture:
-    """A function as its boxes and wires."""
+def of_function(wiring: Wiring, latex: str = "") -> Picture:
+    """A function as its boxes and wires, and as mathematics where that is at hand."""
     said = diagram_text(wiring.diagram)
     drawn = "".join(svg.svg(each, "wiring diagram") for _, each in wiring.pictures)
     shown = picture(drawn, f"<pre>{escape(said)}</pre>")
-    return Picture(said, shown, to_svg(wiring))
+    return Picture(said, shown, to_svg(wiring), latex)
 
 
 def of_linear_map(found: Structure) -> Picture:
