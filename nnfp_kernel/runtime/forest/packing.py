@@ -40,7 +40,7 @@ def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
         source = numpy.zeros(count, int)
         source[: len(nodes)] = number[nodes]
         source[len(nodes) :] = source[:1]
-        elements = numpy.repeat(source, kind.room), numpy.tile(range(kind.room), count)
+        elements = numpy.repeat(source, kind.room), numpy.tile(numpy.arange(kind.room), count)
         found += own[kind.constructor].at(source, (count,), elements, kind.room, kind)
     steps = (shape.length, shape.width)
     for name in plan.constructors.inner:
@@ -69,7 +69,10 @@ def _filled(plan: Plan, shape: ForestShape) -> Indices:
 
 def _owners(plan: Plan, shape: ForestShape) -> tuple[Indices, Indices, Indices]:
     """Of each lane the place of its node, which of the node's lanes it is, and how many
-    it has."""
+    it has: of nodes without sequences every one has its own."""
+    if plan.constructors.bounded:
+        place = numpy.arange(shape.length * shape.width)
+        return place, numpy.zeros_like(place), numpy.ones_like(place)
     by_step = numpy.ones(shape.length, int)
     by_step[plan.place[plan.inner] // shape.width] = plan.lanes[plan.inner]
     by_step[plan.length :] = by_step[:1]  # the first chunk stands there again
@@ -100,9 +103,12 @@ def _schedule(
     reads = numpy.zeros(slots * size, int)  # what nobody needs reads a leaf
     reads[slot] = row[below]
     by_lane = reads.reshape(shape.length, slots, width).swapaxes(1, 2).reshape(size, slots)
-    place, part, lanes = owners
-    step, node = numpy.divmod(filled[place], width)  # of whatever stands in for it
-    read = by_lane[step * width + node * lanes + part]
+    lane = filled
+    if not plan.constructors.bounded:
+        place, part, lanes = owners
+        step, node = numpy.divmod(filled[place], width)  # of whatever stands in for it
+        lane = step * width + node * lanes + part
+    read = by_lane[lane]
     readers = numpy.full(first + size, trees + slots * size)
     readers[row[below]] = trees + slot
     finals = row[plan.parent < 0]

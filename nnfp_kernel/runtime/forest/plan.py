@@ -53,33 +53,28 @@ class Plan:
         self.names = names = list(constructors.fields)
         sizes = [len(flat.kind) for flat in flats]
         starts = numpy.repeat(numpy.cumsum([0, *sizes])[:-1], sizes)
-        which = _concatenated([flat.kind for flat in flats])
-        parent = _concatenated([flat.parent for flat in flats])
-        height = _concatenated([flat.height for flat in flats])
+        tables = [flat.table for flat in flats]
+        table = numpy.concatenate(tables, 1) if tables else numpy.zeros((6, 0), numpy.int32)
+        which, parent, offset, per, height, longest = table.astype(int)
         self.which = which
         self.parent = numpy.where(parent < 0, -1, parent + starts)
         self.inner = height > 0
 
         # Its kind: the constructor, the room of its sequences, whether there are children.
-        sequences = [constructors.sequences(name) for name in names]
-        rooms = numpy.searchsorted(ROOMS, _concatenated([flat.longest for flat in flats]))
-        of_inner = numpy.array([bool(full) for full in sequences], bool)
-        of_leaf = numpy.array([not all(full) for full in sequences], bool)
-        wanted = numpy.where(self.inner, of_inner[which], of_leaf[which])
-        rooms = numpy.where(wanted, numpy.maximum(rooms, 1), 0)
-        wide = (which * len(ROOMS) + rooms) * 2 + self.inner
+        wide = which * (2 * len(ROOMS)) + self.inner
+        self.slot = offset
+        if not constructors.bounded:
+            rooms = self._rooms(longest)
+            wide += 2 * rooms
+            self.slot = offset + per * ROOMS[rooms][self.parent] * (self.parent >= 0)
         there = numpy.flatnonzero(numpy.bincount(wide))
         number = numpy.zeros(int(wide.max(initial=0)) + 1, int)
         number[there] = numpy.arange(len(there))
-        code = number[wide]
+        self.code = code = number[wide]
         self.kinds = {
             Kind(names[c // 2 // len(ROOMS)], int(ROOMS[c // 2 % len(ROOMS)]), c % 2 == 0): k
             for k, c in enumerate(map(int, there))
         }
-        self.code, self.room_of = code, ROOMS[rooms]
-        self.slot = _concatenated([flat.offset for flat in flats])
-        per = _concatenated([flat.per for flat in flats])
-        self.slot = self.slot + per * self.room_of[self.parent] * (self.parent >= 0)
         self.rows = numpy.zeros(len(which), int)  # of a leaf among those of its kind
         for kind, c in self.kinds.items():
             if kind.leaf:
@@ -90,7 +85,8 @@ class Plan:
         inner = numpy.flatnonzero(self.inner)
         base = int(code.max(initial=0)) + 1
         level = height[inner] * base + code[inner]
-        order = inner[numpy.argsort(level, kind="stable")]
+        small = level.astype(numpy.uint16) if level.max(initial=0) < 1 << 16 else level
+        order = inner[numpy.argsort(small, kind="stable")]  # of small numbers, a radix sort
         counts = numpy.bincount(level)
         levels = numpy.flatnonzero(counts)
         counts, codes = counts[levels], levels % base
@@ -108,6 +104,16 @@ class Plan:
         # Of a node with children, its place among the nodes of all chunks.
         self.place = numpy.zeros(len(which), int)
         self.place[order] = step * self.width + within % most
+
+    def _rooms(self, longest: Indices) -> Indices:
+        """Of each node, which of ROOMS its sequences are given: the first where its kind
+        has none."""
+        sequences = [self.constructors.sequences(name) for name in self.names]
+        of_inner = numpy.array([bool(full) for full in sequences], bool)
+        of_leaf = numpy.array([not all(full) for full in sequences], bool)
+        wanted = numpy.where(self.inner, of_inner[self.which], of_leaf[self.which])
+        rooms = numpy.searchsorted(ROOMS, longest)
+        return numpy.where(wanted, numpy.maximum(rooms, 1), 0)
 
     def _lanes(self, reads: int) -> Indices:
         """By code, the lanes that a node takes."""
@@ -189,7 +195,3 @@ def common_shape(shapes: Sequence[ForestShape]) -> ForestShape:
         leaves=tuple(counts.items()), inner=tuple(inner),
         length=max(shape.length for shape in shapes),
     )  # fmt: skip
-
-
-def _concatenated(arrays: Sequence[Indices]) -> Indices:
-    return numpy.concatenate(arrays).astype(int) if arrays else numpy.zeros(0, int)
