@@ -17,7 +17,7 @@ import numpy
 
 from ..graph.values import Declarations
 from .lower import Precision
-from .ragged import Form, packed
+from .ragged import Form, Structures, bucketed
 
 Array = Any
 
@@ -29,8 +29,8 @@ class Rows:
     buckets: Buckets
     places: Array
 
-    def switch(self, ask: Callable[[int, Sequence[Array], Array], Any]) -> Any:
-        """`ask(room, arrays, mask)` for the bucket that the batch is of."""
+    def switch(self, ask: Callable[[int, Structures, Sequence[Array], Array], Any]) -> Any:
+        """`ask(room, structures, arrays, mask)` for the bucket that the batch is of."""
 
         def branch(which: int) -> Callable[[Array], Any]:
             start = self.buckets.starts[which]
@@ -38,7 +38,11 @@ class Rows:
             def run(places: Array) -> Any:
                 rows = jnp.maximum(places - start, 0)
                 arrays = [jnp.take(a, rows, axis=0) for a in self.buckets.arrays[which]]
-                return ask(self.buckets.capacities[which], arrays, places >= 0)
+                capacity, structures = (
+                    self.buckets.capacities[which],
+                    self.buckets.structures[which],
+                )
+                return ask(capacity, structures, arrays, places >= 0)
 
             return run
 
@@ -53,10 +57,12 @@ class Rows:
 @jax.tree_util.register_pytree_node_class
 @dataclass(frozen=True, eq=False)
 class Buckets:
-    """Examples that differ in length, by the room they need."""
+    """Examples that differ in length, by the room they need. Of trees beside the sequences
+    each has a forest of its own, all of a bucket in the room of the largest."""
 
     form: Form
     capacities: tuple[int, ...]
+    structures: tuple[Structures, ...]  # of each bucket
     arrays: tuple[tuple[Array, ...], ...]  # of each bucket, a row an example
 
     @classmethod
@@ -66,16 +72,18 @@ class Buckets:
         examples: Sequence[tuple[Any, ...]],
         declarations: Declarations,
         precision: Precision,
+        ordered: bool = False,
     ) -> Buckets:
-        """All examples, packed once."""
+        """All examples, packed once; `ordered`, trees with their payload in order."""
         rooms = numpy.array([form.capacity(example) for example in examples])
         capacities = tuple(map(int, numpy.unique(rooms)))
-        arrays = []
+        structures, arrays = [], []
         for capacity in capacities:
             own = [examples[k] for k in map(int, numpy.flatnonzero(rooms == capacity))]
-            made = packed(form, own, capacity, declarations, precision)
+            structure, made = bucketed(form, own, capacity, declarations, precision, ordered)
+            structures.append(structure)
             arrays.append(tuple(map(jnp.asarray, made)))
-        return cls(form, capacities, tuple(arrays))
+        return cls(form, capacities, tuple(structures), tuple(arrays))
 
     @property
     def sizes(self) -> list[int]:
@@ -113,7 +121,8 @@ class Buckets:
             kept.append(tuple(jnp.take(array, own, axis=0) for array in arrays))
         some = [k for k, arrays in enumerate(kept) if arrays[0].shape[0]]
         rooms = tuple(self.capacities[k] for k in some)
-        return Buckets(self.form, rooms, tuple(kept[k] for k in some))
+        structures = tuple(self.structures[k] for k in some)
+        return Buckets(self.form, rooms, structures, tuple(kept[k] for k in some))
 
     def parts(self, most: int) -> Iterator[Array]:
         size = min(most, max(self.sizes))
@@ -121,7 +130,7 @@ class Buckets:
             yield from _in_parts(start + numpy.arange(number), size)
 
     def tree_flatten(self) -> tuple[Any, Any]:
-        return (self.arrays,), (self.form, self.capacities)
+        return (self.arrays,), (self.form, self.capacities, self.structures)
 
     @classmethod
     def tree_unflatten(cls, about: Any, children: Any) -> Buckets:

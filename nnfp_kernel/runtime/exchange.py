@@ -74,8 +74,22 @@ class Packed(ABC):
 
 def in_example(error: NnfpError, k: int) -> NnfpError:
     """The mistake, told with the example of a batch that it is in."""
-    note = f"It is example {k} of the batch, counted from 0."
-    return NnfpError([replace(one, notes=(*one.notes, note)) for one in error.diagnostics])
+    return NnfpError([replace(one, notes=(*one.notes, _place(k))) for one in error.diagnostics])
+
+
+def by_itself(error: NnfpError) -> NnfpError:
+    """The mistake of a batch of one, told of that example."""
+    place = _place(0)
+    return NnfpError(
+        [
+            replace(one, notes=tuple(note for note in one.notes if note != place))
+            for one in error.diagnostics
+        ]
+    )
+
+
+def _place(k: int) -> str:
+    return f"It is example {k} of the batch, counted from 0."
 
 
 # --- Python in --------------------------------------------------------------------------

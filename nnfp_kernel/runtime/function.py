@@ -352,6 +352,9 @@ class Function:
 
         `key` is needed by random draws; `train` switches dropout and its like on.
         """
+        if lists.uneven(inputs):
+            with contextlib.suppress(lists.OneByOne):
+                return lists.answer(self, weights, inputs, key, train)
         call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
         return self._rebuilt(call, call.traced.checked(call.traced.run(*arrays)), inputs)
@@ -360,12 +363,13 @@ class Function:
         """The value with the session's current weights.
 
         A Python list in place of an input is a batch, each example of a shape of its
-        own if need be: one answer each, in a list.
+        own if need be: one answer each, in a list. A list of rows that is as deep as the
+        type, `[[1, 2], [3]]` where `[[R]]` is taken, is one example.
         """
         weights = self.session_weights()
         if key is None:
             key = self.session_key()
-        if any(isinstance(value, list) for value in inputs):
+        if self._is_batch(inputs):
             domains = self.domains(len(inputs))
             if any(map(self.program.declarations.has_trees, domains)):
                 with contextlib.suppress(NoForest):
@@ -429,8 +433,12 @@ class Function:
         `pullback` takes a list of cotangents, and gives the sum of the weight gradients
         and a list of gradients, each of its example's shape.
         """
-        if any(isinstance(value, list) and not _is_row(value) for value in inputs):
+        listed = any(isinstance(value, list) and not _is_row(value) for value in inputs)
+        if listed and self._is_batch(inputs):
             return lists.vjp(self, weights, inputs, key, train)
+        if lists.uneven(inputs):
+            with contextlib.suppress(lists.OneByOne):
+                return lists.vjp_of_one(self, weights, inputs, key, train)
         call, inputs = self._prepared(inputs, train)
         arrays = self._arrays(call, weights, inputs, key)
         forward, backward, count = call.split
@@ -488,6 +496,9 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> tuple[Any, dict[str, Any]]:
         """The value of an objective `… -> R` and its gradient in the weights."""
+        if lists.uneven(inputs):
+            with contextlib.suppress(lists.OneByOne):
+                return lists.value_and_grad(self, weights, inputs, key, train)
         call, inputs = self._prepared(inputs, train)
         return self._value_and_grad(call, weights, inputs, key, None)
 
@@ -654,11 +665,11 @@ class Function:
             whole = self._packed(inputs)
             return self._call(whole, train), whole
         except NoForest as problem:
-            if self._asks_for_order(problem):
+            if self.asks_for_order(problem):
                 return self._prepared(inputs, train)
             return self._call(inputs, train), tuple(inputs)
 
-    def _asks_for_order(self, problem: NoForest) -> bool:
+    def asks_for_order(self, problem: NoForest) -> bool:
         """Whether trees are to be packed again, with their payload in order from now on."""
         asks = isinstance(problem, Unordered) and not self.ordered
         self.ordered = self.ordered or asks
@@ -676,7 +687,7 @@ class Function:
             try:
                 return self._call(whole, train, count), whole, count
             except NoForest as problem:
-                if self._asks_for_order(problem):
+                if self.asks_for_order(problem):
                     return self._prepared_batch(inputs, train)
                 if each:
                     raise
@@ -1064,6 +1075,15 @@ class Function:
         if len(sizes) != 1 or () in sizes:
             raise misfits.batch_misfit(self, inputs)
         return int(sizes.pop()[0])
+
+    def _is_batch(self, inputs: Sequence[Any]) -> bool:
+        """Whether a list among the inputs is a batch, and no example written down."""
+        if not any(isinstance(value, list) for value in inputs):
+            return False
+        pairs = zip(self.domains(len(inputs)), inputs, strict=True)
+        return not all(
+            lists.is_example(domain, value) for domain, value in pairs if isinstance(value, list)
+        )
 
     def _are_lists(self, inputs: Sequence[Any]) -> bool:
         """Whether examples come in lists, and no forest holds them: what differs beside

@@ -3,11 +3,13 @@
 Every bucket has one executable for values and one for the gradient, whatever the number
 of examples (runtime/ragged.py). What cannot be run with padding, a window
 over rows of different lengths say, is answered one by one. Trees have a batch of their own
-(runtime/forest), but beside sequences of different length, where they are here.
+(runtime/forest), but beside sequences of different length, where they are here. One
+example whose own rows differ in length (`[[R]]`) is a batch of it alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,10 +21,8 @@ from ..graph.values import Declarations
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from . import misfits
-from .exchange import Misfit, in_example, is_concrete
-from .forest import PackedTrees
-from .program import numbers
-from .ragged import Differ, Form, form, packed, rows_of, unpacked
+from .exchange import Misfit, by_itself, in_example, is_concrete
+from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
 
 if TYPE_CHECKING:
     from .function import Call, Function, Spoiled
@@ -47,6 +47,45 @@ def examples_of(function: Function, inputs: Sequence[Any]) -> list[Example]:
         tuple(value[k] if isinstance(value, list) else value for value in inputs)
         for k in range(count)
     ]
+
+
+def uneven(value: Any) -> bool:
+    """Whether there is a list in it, at any depth, that is no array: of rows that differ in
+    shape, or of none, which tells no shape.
+
+    >>> uneven([[1.0, 2.0], [3.0]]), uneven([[1.0, 2.0], [3.0, 4.0]]), uneven([])
+    (True, False, True)
+    """
+    if isinstance(value, tuple):
+        return any(map(uneven, value))
+    return isinstance(value, list) and _shape(value) is None
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array that a list writes down; None where it is no array."""
+    if not isinstance(value, list):
+        return getattr(value, "shape", ())
+    shapes = set(map(_shape, value)) or {None}
+    first = shapes.pop()
+    return None if shapes or first is None else (len(value), *first)
+
+
+def is_example(domain: t.Type, value: Any) -> bool:
+    """Whether a list of rows is one example written down, and no batch of them: as deep as
+    the type says. A list of numbers is a batch of numbers."""
+    axes = 0
+    while isinstance(domain, t.Array):
+        axes, domain = axes + 1, domain.element
+    return isinstance(domain, t.Scalar | t.Fin) and axes > 1 and _depth(value) == axes
+
+
+def _depth(value: Any) -> int | None:
+    """How many axes a value has, lists and those of its arrays; None where it is not known,
+    since there is nothing in it."""
+    if not isinstance(value, list):
+        return getattr(value, "ndim", 0)
+    inside = [depth for depth in map(_depth, value) if depth is not None]
+    return 1 + max(inside) if inside else None
 
 
 # --- what runs together -----------------------------------------------------------------
@@ -104,6 +143,7 @@ def runs(
     function: Function, found: Form, examples: Sequence[Example], train: bool
 ) -> Iterator[Run]:
     """The examples, bucket by bucket. Raises OneByOne."""
+    program = function.program
     rooms = numpy.array([found.capacity(example) for example in examples])
     for capacity in map(int, numpy.unique(rooms)):
         rows = rows_of(capacity)
@@ -111,38 +151,20 @@ def runs(
         for start in range(0, len(mine), rows):
             part = mine[start : start + rows]
             filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
-            columns = zip(*(examples[k] for k in filled), strict=True)
-            pairs = zip(found.types, columns, strict=True)
-            made = [_column(function, type, column, capacity) for type, column in pairs]
-            shapes = tuple(shape for shape, _ in made)
+            own = [examples[k] for k in filled]
+            shapes, arrays = bucketed(
+                found, own, capacity, program.declarations, program.precision, function.ordered
+            )
             try:
                 call = function.call_with_room(found.types, capacity, rows, train, shapes)
-            except (NnfpError, NoForest):  # a mistake shows in the example that makes it
+            except NoForest as problem:
+                if not function.asks_for_order(problem):
+                    raise OneByOne from None
+                yield from runs(function, found, examples, train)  # the first bucket tells
+                return
+            except NnfpError:  # a mistake shows in the example that makes it
                 raise OneByOne from None
-            yield Run(call, part, [array for _, arrays in made for array in arrays])
-
-
-def _column(
-    function: Function, type: t.Type, values: Sequence[Any], capacity: int
-) -> tuple[Any, list[Array]]:
-    """One input of examples of a bucket: what a graph must know of the trees in it, a forest
-    for each, and the arrays."""
-    program = function.program
-    declarations = program.declarations
-    if not declarations.has_data(type):
-        form = Form((type,))
-        rows = [(value,) for value in values]
-        return None, packed(form, rows, capacity, declarations, program.precision)
-    if isinstance(type, t.Product):
-        parts = [
-            _column(function, item, [value[k] for value in values], capacity)
-            for k, item in enumerate(type.items)
-        ]
-        return tuple(shape for shape, _ in parts), [a for _, arrays in parts for a in arrays]
-    trees = PackedTrees.of(
-        values, type, declarations, batch=True, each=True, ordered=function.ordered
-    )
-    return trees.structure, list(trees.arrays(numbers(program.precision)))
+            yield Run(call, part, arrays)
 
 
 def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int) -> Array:
@@ -176,6 +198,15 @@ class _Problems:
             raise in_example(NnfpError(problem), index)
 
 
+@contextlib.contextmanager
+def _by_itself() -> Iterator[None]:
+    """Where a batch is one example, no mistake is told to be in its first."""
+    try:
+        yield
+    except NnfpError as error:
+        raise by_itself(error) from None
+
+
 # --- what is asked ------------------------------------------------------------------------
 
 
@@ -189,24 +220,40 @@ def answers(
     """One answer for each example of a batch of lists, as NumPy arrays where they were run
     together. Raises NnfpError, which names the example."""
     examples = examples_of(function, inputs)
-    if not examples:
-        return []
-    found: list[Any] = [None] * len(examples)
-    problems = _Problems()
     try:
-        for run in runs(function, form_of(function, examples), examples, train):
-            traced = run.call.traced
-            keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
-            made = traced.run(*run.arrays, *function.held_arrays(run.call, weights, keys))
-            results = [numpy.asarray(array) for array in made]
-            if traced.problems:
-                problems.see(run, results.pop())
-            for row, index in enumerate(run.indices):
-                found[index] = traced.answer.rebuild(array[row] for array in results)
+        return _answers(function, weights, examples, key, train)
     except OneByOne:
         return each(function, examples, key, lambda example, own: function.apply(
             weights, *example, key=own, train=train
         ))  # fmt: skip
+
+
+def answer(
+    function: Function, weights: NestedWeights, example: Example, key: Array, train: bool
+) -> Any:
+    """The answer for one example whose rows differ in length. Raises OneByOne."""
+    with _by_itself():
+        return _answers(function, weights, [example], key, train)[0]
+
+
+def _answers(
+    function: Function,
+    weights: NestedWeights,
+    examples: Sequence[Example],
+    key: Array,
+    train: bool,
+) -> list[Any]:
+    found: list[Any] = [None] * len(examples)
+    problems = _Problems()
+    for run in runs(function, form_of(function, examples), examples, train) if examples else ():
+        traced = run.call.traced
+        keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
+        made = traced.run(*run.arrays, *function.held_arrays(run.call, weights, keys))
+        results = [numpy.asarray(array) for array in made]
+        if traced.problems:
+            problems.see(run, results.pop())
+        for row, index in enumerate(run.indices):
+            found[index] = traced.answer.rebuild(array[row] for array in results)
     problems.tell()
     return found
 
@@ -229,26 +276,48 @@ def mean_value_and_grad(
                 Label(function.definition.span, f"has type {function.type}"),
             )
         )  # fmt: skip
-    parts: list[tuple[Any, dict[str, Any]]] = []
-    problems = _Problems()
     try:
-        for run in runs(function, form_of(function, examples), examples, train):
-            rows = len(run.arrays[0])
-            function.require_scalar(run.call, rows)
-            shares = numpy.zeros(rows)
-            shares[: len(run.indices)] = 1 / len(examples)
-            keys = _keys(function, run.call, key, run.indices, rows)
-            held = function.held_arrays(run.call, weights, keys)
-            value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
-            if run.call.traced.problems:
-                problems.see(run, gradients.pop(0))
-            supply = iter(gradients)
-            parts.append((value, function.weight_gradients(run.call, weights, supply)))
+        return _mean_value_and_grad(function, weights, examples, key, train)
     except OneByOne:
         parted = each(function, examples, key, lambda example, own: function.value_and_grad(
             weights, *example, key=own, train=train
         ))  # fmt: skip
-        parts = [jax.tree.map(lambda array: array / len(examples), part) for part in parted]
+        value, gradient = _sum(
+            [jax.tree.map(lambda array: array / len(examples), part) for part in parted]
+        )
+        return value, gradient
+
+
+def value_and_grad(
+    function: Function, weights: NestedWeights, example: Example, key: Array, train: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The value of an objective at one example whose rows differ in length, and its gradient
+    in the weights. Raises OneByOne."""
+    with _by_itself():
+        return _mean_value_and_grad(function, weights, [example], key, train)
+
+
+def _mean_value_and_grad(
+    function: Function,
+    weights: NestedWeights,
+    examples: Sequence[Example],
+    key: Array,
+    train: bool,
+) -> tuple[Any, dict[str, Any]]:
+    parts: list[tuple[Any, dict[str, Any]]] = []
+    problems = _Problems()
+    for run in runs(function, form_of(function, examples), examples, train):
+        rows = len(run.arrays[0])
+        function.require_scalar(run.call, rows)
+        shares = numpy.zeros(rows)
+        shares[: len(run.indices)] = 1 / len(examples)
+        keys = _keys(function, run.call, key, run.indices, rows)
+        held = function.held_arrays(run.call, weights, keys)
+        value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
+        if run.call.traced.problems:
+            problems.see(run, gradients.pop(0))
+        supply = iter(gradients)
+        parts.append((value, function.weight_gradients(run.call, weights, supply)))
     problems.tell()
     value, gradient = _sum(parts)
     return value, gradient
@@ -265,38 +334,69 @@ def vjp(
     the weights' gradients, and in place of each list that of its examples' gradients. What
     belongs to every example has the sum of its gradients."""
     examples = examples_of(function, inputs)
-    values: list[Any] = [None] * len(examples)
-    pieces: list[tuple[Run, Callable[..., Any], Sequence[Array]]] = []
-    problems = _Problems()
     try:
-        for run in runs(function, form_of(function, examples), examples, train) if examples else ():
-            forward, backward, count = run.call.split
-            keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
-            results = forward(*run.arrays, *function.held_arrays(run.call, weights, keys))
-            outputs = [numpy.asarray(array) for array in results[:count]]
-            if run.call.traced.problems:
-                problems.see(run, outputs.pop())
-            for row, index in enumerate(run.indices):
-                answer = run.call.traced.answer
-                values[index] = answer.rebuild(array[row] for array in outputs)
-            pieces.append((run, backward, results[count:]))
+        values, pull = _vjp(function, weights, examples, key, train)
     except OneByOne:
         pairs = each(function, examples, key, lambda example, own: function.vjp(
             weights, *example, key=own, train=train
         ))  # fmt: skip
+        values = [value for value, _ in pairs]
 
-        def one_by_one(cotangents: Sequence[Any]) -> tuple[Any, ...]:
-            _one_for_each(function, cotangents, examples)
+        def pull(cotangents: Sequence[Any]) -> tuple[Any, list[Any]]:
             both = zip(pairs, cotangents, strict=True)
             made = [back(cotangent) for (_, back), cotangent in both]
             total = _sum([own for own, *_ in made], function.weights)
-            return total, *_by_input(inputs, [rest for _, *rest in made])
-
-        return [value for value, _ in pairs], one_by_one
-    problems.tell()
+            return total, [rest for _, *rest in made]
 
     def pullback(cotangents: Sequence[Any]) -> tuple[Any, ...]:
         _one_for_each(function, cotangents, examples)
+        total, found = pull(cotangents)
+        return total, *_by_input(inputs, found)
+
+    return values, pullback
+
+
+def vjp_of_one(
+    function: Function, weights: NestedWeights, example: Example, key: Array, train: bool
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The answer for one example whose rows differ in length, and its pullback. Raises
+    OneByOne."""
+    with _by_itself():
+        (value,), pull = _vjp(function, weights, [example], key, train)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        total, (found,) = pull([cotangent])
+        return total, *found
+
+    return value, pullback
+
+
+def _vjp(
+    function: Function,
+    weights: NestedWeights,
+    examples: Sequence[Example],
+    key: Array,
+    train: bool,
+) -> tuple[list[Any], Callable[[Sequence[Any]], tuple[Any, list[Any]]]]:
+    """The answers, and what gives the sum of the weights' gradients, and those of each
+    example's inputs."""
+    values: list[Any] = [None] * len(examples)
+    pieces: list[tuple[Run, Callable[..., Any], Sequence[Array]]] = []
+    problems = _Problems()
+    for run in runs(function, form_of(function, examples), examples, train) if examples else ():
+        forward, backward, count = run.call.split
+        keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
+        results = forward(*run.arrays, *function.held_arrays(run.call, weights, keys))
+        outputs = [numpy.asarray(array) for array in results[:count]]
+        if run.call.traced.problems:
+            problems.see(run, outputs.pop())
+        for row, index in enumerate(run.indices):
+            answer = run.call.traced.answer
+            values[index] = answer.rebuild(array[row] for array in outputs)
+        pieces.append((run, backward, results[count:]))
+    problems.tell()
+
+    def pull(cotangents: Sequence[Any]) -> tuple[Any, list[Any]]:
         totals: list[Any] = []
         found: list[Any] = [None] * len(examples)
         for run, backward, kept in pieces:
@@ -316,9 +416,9 @@ def vjp(
                     )
                     for type, value, each in pairs
                 ]
-        return _sum(totals, function.weights), *_by_input(inputs, found)
+        return _sum(totals, function.weights), found
 
-    return values, pullback
+    return values, pull
 
 
 def _one_for_each(function: Function, cotangents: Any, examples: Sequence[Example]) -> None:
@@ -349,11 +449,11 @@ def _nought(array: Array) -> Array:
 
 def rows_value_and_grad(
     function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, arrays: Sequence[Array], mask: Array,
+    capacity: int, structures: Structures, arrays: Sequence[Array], mask: Array,
 ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """The mean of an objective over packed examples, those that the mask has, and its
     gradient in the weights. Pure."""
-    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=True)
+    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
     shares = mask / mask.sum()
     value, *gradients = call.weighted_gradient(*given, shares)
     supply = iter(gradients[1:] if call.traced.problems else gradients)
@@ -362,30 +462,30 @@ def rows_value_and_grad(
 
 def rows_values(
     function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, arrays: Sequence[Array],
+    capacity: int, structures: Structures, arrays: Sequence[Array],
 ) -> Array:  # fmt: skip
     """What an objective gives for each of some packed examples. Pure."""
-    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=False)
+    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=False)
     return call.traced.run(*given)[0]
 
 
 def first_not_finite(
     function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, arrays: Sequence[Array],
+    capacity: int, structures: Structures, arrays: Sequence[Array],
 ) -> Spoiled | None:  # fmt: skip
     """The expression at which NaN or infinity came into packed examples."""
-    call, given = _of_rows(function, weights, form, key, capacity, arrays, train=True)
+    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
     return function.spoiled_by(call, given)
 
 
 def _of_rows(
     function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, arrays: Sequence[Array], *, train: bool,
+    capacity: int, structures: Structures, arrays: Sequence[Array], *, train: bool,
 ) -> tuple[Call, list[Array]]:  # fmt: skip
     import jax
 
     rows = arrays[0].shape[0]
-    call = function.call_with_room(form.types, capacity, rows, train)
+    call = function.call_with_room(form.types, capacity, rows, train, structures)
     keys = jax.random.split(key, rows) if call.traced.draws else key
     return call, [*arrays, *function.held_arrays(call, weights, keys)]
 

@@ -49,11 +49,11 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
     def blame(weights: Weights, batch: Batch, key: Key) -> str:
         if isinstance(batch, Rows):
             form = batch.buckets.form
-            if not batch.switch(lambda _room, arrays, _mask: all(map(finite, arrays))):
+            if not batch.switch(lambda _room, _trees, arrays, _mask: all(map(finite, arrays))):
                 return "the data, which hold NaN or infinity"
             found = batch.switch(
-                lambda room, arrays, _mask: lists.first_not_finite(
-                    function, weights, form, key, room, arrays
+                lambda room, trees, arrays, _mask: lists.first_not_finite(
+                    function, weights, form, key, room, trees, arrays
                 )
             )
         elif not all(map(finite, batch)):
@@ -70,8 +70,8 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
         if isinstance(batch, Rows):
             form = batch.buckets.form
             return batch.switch(
-                lambda room, arrays, _mask: lists.rows_values(
-                    function, weights, form, key, room, arrays
+                lambda room, trees, arrays, _mask: lists.rows_values(
+                    function, weights, form, key, room, trees, arrays
                 )
             )
         return function.apply_batch(weights, _example(batch), key=key)
@@ -101,9 +101,9 @@ def examples_of(
             return data
         lists.require_examples(function, weights, form, examples)
     except lists.OneByOne:
-        return data  # trees, and what cannot be run with padding
+        return data  # what cannot be run with padding
     program = function.program
-    return Buckets.of(form, examples, program.declarations, program.precision)
+    return Buckets.of(form, examples, program.declarations, program.precision, function.ordered)
 
 
 def require_examples(function: Function, data: Sequence[Any]) -> None:

@@ -22,9 +22,12 @@ from ..graph.values import Declarations
 from ..language import types as t
 from ..language.sizes import Size, SizeVariable, as_size, constant
 from .exchange import Misfit, as_array, describe, match
+from .forest import PackedTrees
 from .lower import DTYPES, Precision
+from .program import numbers
 
 Array = Any
+Structures = tuple[Any, ...]  # of each input: what a graph must know of the trees in it
 
 ROWS = 64  # at most, of one run
 _ENTRIES = 2048  # rows times room, of one run
@@ -230,6 +233,46 @@ def _lengths(type: t.Type, value: Any) -> Iterator[int]:
 # --- packing -----------------------------------------------------------------------------
 
 
+def bucketed(
+    form: Form,
+    examples: Sequence[Sequence[Any]],
+    capacity: int,
+    declarations: Declarations,
+    precision: Precision,
+    ordered: bool = False,
+) -> tuple[Structures, list[Array]]:
+    """The arrays of examples of one bucket, and what a graph must know of the trees beside
+    their sequences: a forest for each example, all in the room of the largest; `ordered`,
+    with their payload in order."""
+    how = capacity, declarations, precision, ordered
+    pairs = [
+        _column(type, [example[k] for example in examples], *how)
+        for k, type in enumerate(form.types)
+    ]
+    return tuple(structure for structure, _ in pairs), [a for _, own in pairs for a in own]
+
+
+def _column(
+    type: t.Type,
+    values: Sequence[Any],
+    capacity: int,
+    declarations: Declarations,
+    precision: Precision,
+    ordered: bool,
+) -> tuple[Any, list[Array]]:
+    if not declarations.has_data(type):
+        rows = [(value,) for value in values]
+        return None, packed(Form((type,)), rows, capacity, declarations, precision)
+    if isinstance(type, t.Product):
+        how = capacity, declarations, precision, ordered
+        pairs = [
+            _column(item, [value[k] for value in values], *how) for k, item in enumerate(type.items)
+        ]
+        return tuple(structure for structure, _ in pairs), [a for _, own in pairs for a in own]
+    trees = PackedTrees.of(values, type, declarations, batch=True, each=True, ordered=ordered)
+    return trees.structure, list(trees.arrays(numbers(precision)))
+
+
 def packed(
     form: Form,
     examples: Sequence[Sequence[Any]],
@@ -374,6 +417,6 @@ def _cut(value: Any, arrays: Iterator[Any]) -> Any:
 def _without_padding(value: Any, array: Any) -> Any:
     if isinstance(array, tuple):
         return ()
-    if isinstance(value, list) and not all(numpy.ndim(one) == 0 for one in value):
+    if isinstance(value, list) and not all(numpy.ndim(one) == 0 for one in value or [array]):
         return [_without_padding(one, array[k]) for k, one in enumerate(value)]
     return array[tuple(map(slice, numpy.shape(value)))]

@@ -199,6 +199,58 @@ def test_sequences_of_sequences_of_any_length(session: Session, name: str) -> No
         agree(list(one) if name == "nested" else one, sums(rows))
 
 
+@settings(max_examples=random_examples(5), deadline=None)
+@given(counts=st.lists(st.integers(0, 5), min_size=1, max_size=5), seed=st.integers(0, 3))
+def test_an_example_whose_rows_differ_in_length_is_one_example(
+    session: Session, counts: list[int], seed: int
+) -> None:
+    rows = [numbers(n, seed) for n in counts]
+    function, weights = session["pages"], session["pages"].weights
+    a = weights["pages"]["a"]
+    wanted = sum(numpy.cos(row).sum() for row in rows)
+    agree(function(rows), a * wanted)
+    agree(function([row.tolist() for row in rows] if any(counts) else rows), a * wanted)
+    value, gradient = function.value_and_grad(weights, rows)
+    agree((value, gradient["pages"]["a"]), (a * wanted, wanted))
+    value, pullback = function.vjp(weights, rows)
+    gradient, moved = pullback(2.0)
+    agree((value, gradient["pages"]["a"]), (a * wanted, 2 * wanted))
+    agree(list(moved), [-2 * a * numpy.sin(row) for row in rows])
+    # And a batch of such is what they give alone.
+    examples = [rows, rows[:1], rows[1:]]
+    found = function.mean_value_and_grad(weights, examples)
+    each = [function.value_and_grad(weights, example) for example in examples]
+    agree(found, jax.tree.map(lambda *parts: sum(parts) / len(examples), *each))
+
+
+def test_rows_of_many_lengths_compile_no_more_than_buckets(session: Session) -> None:
+    session.run("paged : [[R]] ~> R\npaged xss = ?a * sum (map sum xss)")
+    function = session["paged"]
+    before = function.compilations
+    for n in range(1, 13):
+        function([numbers(n), numbers(n // 2)])
+    assert function.compilations - before <= math.ceil(math.log2(12)) + 1
+
+
+def test_what_an_example_alone_lacks_is_told_of_it(session: Session) -> None:
+    session.run("ends : [[R]] ~> R\nends xss = ?a * sum (map last xss)")
+    function = session["ends"]
+    rows = [numbers(2), numbers(0)]
+    for ask in (
+        lambda: function(rows),
+        lambda: function.value_and_grad(function.weights, rows),
+        lambda: function.vjp(function.weights, rows),
+    ):
+        with pytest.raises(NnfpError) as caught:
+            ask()
+        assert "the last of nothing" in caught.value.render()
+        assert "of the batch" not in caught.value.render()
+    with pytest.raises(NnfpError) as caught:
+        function.mean_value_and_grad(function.weights, [[numbers(2)], rows])
+    assert "the last of nothing" in caught.value.render()
+    assert "example 1 of the batch" in caught.value.render()
+
+
 def test_there_are_no_more_compilations_than_buckets(session: Session) -> None:
     function = session.function("encode")
     before = function.compilations
