@@ -116,7 +116,7 @@ def open_notebook(
         if application == "lab":
             page.wait_for_selector("#jp-main-statusbar >> text=/\\| Idle/")
         else:
-            page.wait_for_selector(".jp-NotebookKernelLogo", state="attached")
+            page.wait_for_selector(".jp-NotebookKernelLogo")
         return page
 
     yield open_

@@ -61,7 +61,7 @@ def test_the_editor_knows_the_same_words() -> None:
     source = (EDITOR / "source/src/language.js").read_text(encoding="utf-8")
 
     def words(name: str) -> set[str]:
-        found = re.search(rf"{name} = \[(.*?)\]", source, re.DOTALL)
+        found = re.search(rf"const {name} = \[(.*?)\]", source, re.DOTALL)
         assert found is not None
         return set(re.findall(r"'(\w+)'", found[1]))
 

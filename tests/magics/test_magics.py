@@ -617,5 +617,5 @@ def test_a_point_is_whatever_the_function_takes(workspace: Workspace) -> None:
     assert "gradient Node (Leaf 2.0) (Leaf 6.0)" in found
     with pytest.raises(UsageError, match="takes 2 arguments, found 1"):
         workspace.line("derivative chosen --at place")
-    with pytest.raises(NnfpError, match="no name `elsewhere`|elsewhere"):
+    with pytest.raises(NnfpError, match="elsewhere"):
         workspace.line("derivative griewank --at elsewhere")

@@ -1,10 +1,12 @@
-// Two plugins: the language, and which cells are written in it.
+// Three plugins: the language, which cells are written in it, and completion in them.
 //
 //   nnfp kernel     a cell is a program, one that starts with %%python is Python
 //   Python kernel   a cell that starts with %%nnfp is a program
 
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { completions } from './completion';
 import { nnfp } from './language';
 
 const MIME = 'text/x-nnfp';
@@ -81,4 +83,12 @@ const cellsPlugin = {
   }
 };
 
-export default [languagePlugin, cellsPlugin];
+const completionPlugin = {
+  id: 'nnfp-editor:completion',
+  description: 'Completions of programs with their types',
+  autoStart: true,
+  requires: [ICompletionProviderManager],
+  activate: (_, manager) => manager.registerProvider(completions)
+};
+
+export default [languagePlugin, cellsPlugin, completionPlugin];

@@ -1,0 +1,98 @@
+"""A person at work: completion, help, a mistake, a diagram, and a training that is stopped."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROGRAM = """\
+rep Word = R[4]
+cell : (R[8], Word) ~> R[8]
+cell (h, Word x) = tanh (?W @ h + ?U @ x)
+encode : [Word] ~> R[8]
+encode = fold cell zero"""
+DATA = """\
+%%python
+import numpy
+X = numpy.random.default_rng(0).normal(size=(256, 3))
+y = X.sum(1)"""
+TRAIN = """\
+model : R[3] ~> R
+model = dense[64] >> tanh >> dense[64] >> tanh >> dense[1] >> sum
+%nnfp train model --data X,y --loss squaredError --epochs 1000000"""
+
+
+def run(page: Any, cell: int) -> Any:
+    """Run a cell, and wait for it: its outputs."""
+    page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    prompt = page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt")
+    page.wait_for_function(
+        "e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle(), timeout=90_000
+    )
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
+
+
+@pytest.mark.parametrize("application", ["lab", "notebook"])
+def test_a_person_at_work(open_notebook: Any, application: str) -> None:
+    page = open_notebook(
+        application, "nnfp", [PROGRAM, "enc", "encode >> encode", "%nnfp graph encode", "fold"]
+    )
+
+    shown = run(page, 0).last
+    assert "[Word] ~> R[8]" in shown.inner_text()
+    assert shown.locator("table").count() == 1
+
+    # Completion offers names with their types, and puts in what is chosen.
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Tab")
+    assert "encode : [Word] ~> R[8]" in page.wait_for_selector(".jp-Completer").inner_text()
+    page.keyboard.press("Enter")
+    assert page.locator(".jp-CodeCell").nth(1).locator(".cm-line").inner_text() == "encode"
+
+    # Shift-Tab tells what a name is.
+    page.locator(".jp-CodeCell").nth(4).locator(".cm-content").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Shift+Tab")
+    tip = page.wait_for_selector(".jp-Tooltip")
+    assert "((s, a) -> s) -> s -> a[n] -> s" in tip.inner_text()
+    page.keyboard.press("Escape")
+
+    # A mistake shows where, under a caret or an underline, and no traceback.
+    mistake = run(page, 2)
+    text = "\n".join(mistake.all_inner_texts())
+    assert "these representations do not compose" in text
+    assert "^^^^^^" in text
+    assert "Traceback" not in text
+
+    # A wiring diagram is drawn, and is as wide as what it shows.
+    drawing = run(page, 3).last.locator("svg").first
+    box = drawing.bounding_box()
+    assert box["width"] > 100
+    assert box["height"] > 50
+    assert {"cell", "[Word]", "R[8]"} <= set(drawing.locator("text").all_text_contents())
+
+
+def test_a_training_is_stopped_by_the_stop_button(open_notebook: Any) -> None:
+    page = open_notebook("lab", "nnfp", [DATA, TRAIN, "1 + 1"])
+    run(page, 0)
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+    page.wait_for_function("e => /step|loss|epoch/.test(e.innerText)", arg=output.element_handle())
+    page.locator(
+        "[data-command='notebook:interrupt-kernel'], jp-button[data-command*='interrupt']"
+    ).first.click()
+    prompt = page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt")
+    page.wait_for_function(
+        "e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle(), timeout=30_000
+    )
+    told = output.inner_text()
+    assert re.search(r"interrupt|stopped", told), told
+    assert "Traceback" not in told
+    assert run(page, 2).last.inner_text().split() == ["R", "2"]
