@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .verb import CELL, NAMES, Arguments, find
-from .workspace import Workspace
 
 if TYPE_CHECKING:
     from nnfp_kernel.session import Completion, Completions
+
+    from .workspace import Workspace
 
 OTHER_LINES = re.compile(r"^(?!%nnfp\b)[%!?].*$", re.MULTILINE)  # IPython's
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import UsageError
 
-from . import present
 from .settings import Nnfp
 from .verb import View, find
 
@@ -77,6 +76,8 @@ class Workspace:
         """Run a program; lines of magic run in their place. What is left to show, if
         anything, is the answer."""
         from nnfp_kernel.session import Magic
+
+        from . import present
 
         gathered: list[Any] = []
 

@@ -3,7 +3,8 @@
 A cell's text is translated before it runs (`cells.py`); what is a program is completed,
 inspected and judged complete by the session. Everything else is IPython's own and works as
 in a Python notebook: `Out`, history, widgets, top-level `await` in a `%%python` cell,
-tracebacks of Python, interrupt.
+tracebacks of Python, interrupt. Nothing of the language is imported before it is needed:
+a kernel is there as soon as IPython's own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Type
 
 from nnfp_kernel import __version__, load_ipython_extension
-from nnfp_kernel.language.parser import is_complete
-from nnfp_kernel.magics import inspection
 from nnfp_kernel.magics.completion import complete, program_of, told
 
 from .cells import LOOK_UP, RUN, python_body, translate
@@ -52,6 +51,8 @@ class NnfpShell(ZMQInteractiveShell):
 
     def inspected(self, text: str, position: int, whole: bool) -> Any:
         """What is known of the name at an offset of a program, as a view; None for nothing."""
+        from nnfp_kernel.magics import inspection
+
         session = self.magics.workspace.session
         found = session.inspect(program_of(text), position)
         if found is None:
@@ -86,6 +87,8 @@ class NnfpKernel(IPythonKernel):
             return dict(super().do_is_complete(body))
         if code.startswith("%%"):
             return dict(super().do_is_complete(code))
+        from nnfp_kernel.language.parser import is_complete
+
         status, indent = is_complete(program_of(code))
         return (
             {"status": status, "indent": indent} if status == "incomplete" else {"status": status}
