@@ -25,7 +25,7 @@ from ..language.reach import WeightPath, reached, size_open
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import Forest, NoForest, Question, Subtree, reduce_forest
+from .forest import Forest, NoForest, Question, Subtree, Unknown, reduce_forest
 from .graph import (
     ArrayType,
     Builder,
@@ -69,6 +69,7 @@ from .values import (
     known,
     leaves,
     refilled,
+    spread,
 )
 from .values import Sequence as Ragged
 
@@ -604,7 +605,7 @@ class Tracer:
                 return self._test_all(items, value)
             case p.MatchConstructor() if isinstance(value, Grown):
                 return self._test(pattern, opened(self, value))
-            case p.MatchConstructor() if isinstance(value, Forest | Subtree):
+            case p.MatchConstructor() if isinstance(value, Forest | Subtree | Unknown):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
@@ -787,7 +788,7 @@ class Tracer:
 
     def _cata(
         self,
-        tree: Variant | Forest,
+        tree: Variant | Forest | Unknown,
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
         result: t.Type,
@@ -800,7 +801,7 @@ class Tracer:
                     lambda layer: self._match(as_tree(functor, layer), alternatives, env, result),
                     result,
                 )  # fmt: skip
-        if isinstance(tree, Forest | Subtree):
+        if isinstance(tree, Forest | Subtree | Unknown):
             type = tree.type
 
             def algebra(name: str, fields: tuple[Value, ...]) -> Value:
@@ -1171,13 +1172,17 @@ class Tracer:
                 supply = iter(inputs)
                 argument = refilled(shape, lambda _: next(supply))
             value = function(argument)
-            outputs = self.declarations.flatten(child, value, codomain)
+            shaped = self.declarations.has_trees(codomain)
+            outputs = spread(value) if shaped else self.flatten(value, codomain)
             doubt = self.doubt().wire
 
         def outcome(made: Sequence[Wire]) -> Value:
             if doubt is not None:
                 self._doubts.append(made[-1])
                 made = made[:-1]
+            if shaped:
+                answer = iter(made)
+                return refilled(value, lambda _: next(answer))
             return self.declarations.rebuild(codomain, made, unfilled(value))
 
         graph = child.finish([*outputs, *([] if doubt is None else [doubt])])

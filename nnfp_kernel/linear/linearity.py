@@ -142,14 +142,20 @@ def _producer(graph: Graph, wire: Wire) -> Node | None:
 
 
 def _is_zero(graph: Graph, wire: Wire) -> bool:
-    """Whether a wire is known to be zero: a literal, or one led elsewhere."""
+    """Whether a wire is known to be zero: it has no entries, is a literal, or is made of
+    zeros by what is linear in them."""
+    if wire.type.size == 0:
+        return True
     node = _producer(graph, wire)
-    while node is not None:
-        if isinstance(node.operation, Constant):
-            return not node.operation.value.any()
-        if not isinstance(node.operation, Call) or len(node.inputs) != 1:
+    match node:
+        case Node(operation=Constant(value=value)):
+            return not value.any()
+        case Node(operation=Loop(shared=shared, length=0), inputs=inputs, outputs=outputs):
+            return _is_zero(graph, inputs[shared + outputs.index(wire)])
+        case Node(operation=Call(primitive=primitive), inputs=inputs):
+            opens = primitive.open_positions or range(len(inputs))
+            zeros = [_is_zero(graph, inputs[k]) for k in opens]
+            linear = primitive.kind == "linear" and all(zeros)
+            return linear or (primitive.kind == "bilinear" and any(zeros))
+        case _:
             return False
-        if node.operation.primitive.kind != "linear":
-            return False
-        node = _producer(graph, node.inputs[0])
-    return False

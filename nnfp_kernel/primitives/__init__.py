@@ -27,6 +27,7 @@ from . import (
     movement,
     random,
     reduction,
+    tree_maps,
     trees,
     whiles,
     windows,
@@ -37,6 +38,7 @@ __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "complex_numbers", "contraction", "eigenvalues",
     "elementwise", "factorisations", "fourier", "indexing", "jets", "linear_maps", "linear_names",
-    "machines", "matrix", "matrix_functions", "movement", "random", "reduction", "trees", "whiles",
+    "machines", "matrix", "matrix_functions", "movement", "random", "reduction", "tree_maps",
+    "trees", "whiles",
     "windows",
 ]  # fmt: skip

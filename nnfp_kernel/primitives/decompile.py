@@ -49,7 +49,7 @@ from .spelling import (
 
 MOST_STEPS = 100_000  # of a `fixpoint` without brackets
 DEEPEST = 10  # operations inside each other in one expression
-_PLAIN = re.compile(r"[a-z][A-Za-z0-9_]*\Z")
+PLAIN = re.compile(r"[a-z][A-Za-z0-9_]*\Z")
 _COSTLY = {
     "contract",
     "solve",
@@ -88,6 +88,8 @@ class Block:
             if not used.isdisjoint(_names(binding.pattern)):
                 kept.append(binding)
                 used |= _names(binding.body)
+        if kept and kept[0].pattern == s.PatternName(body.name if isinstance(body, s.Name) else ""):
+            body = kept.pop(0).body
         return s.Let(tuple(reversed(kept)), body) if kept else body
 
 
@@ -133,7 +135,7 @@ class _Writer:
 
     def _name(self, wire: Wire, otherwise: str) -> str:
         given = wire.name.split(".")[-1]
-        return self.names.fresh(given if _PLAIN.match(given) else otherwise)
+        return self.names.fresh(given if PLAIN.match(given) else otherwise)
 
     def keep(self, wire: Wire, made: Term) -> Term:
         """The term, or the name that it is bound to."""

@@ -70,7 +70,23 @@ class LinearValue:
             self.target, self.source,
         )  # fmt: skip
 
+    def _shapeless(self, *others: LinearValue) -> bool:
+        """Whether there are trees in a space whose shape is not known before the map is
+        applied: it can be applied and composed, and is not made."""
+        return any(
+            isinstance(each, Promised) and each.source is None
+            and (each.has_data(each.domain) or each.has_data(each.codomain))
+            for each in (self, *others)
+        )  # fmt: skip
+
+    def has_data(self, type: t.Type) -> bool:
+        return self.context.declarations.has_data(type)
+
     def then(self, other: LinearValue) -> LinearValue:
+        if self._shapeless(other):
+            return Promised(
+                self.context, lambda u: other(self(u)), self.domain, other.codomain, False
+            )
         _same_space(self.context, self.target, other.source)
         return replace(
             self, linear_map=self.linear_map >> other.linear_map, codomain=other.codomain,
@@ -97,6 +113,12 @@ class LinearValue:
         return replace(self, linear_map=pair, codomain=codomain, self_adjoint=False)
 
     def beside(self, other: LinearValue) -> LinearValue:
+        if any(map(self.has_data, (self.domain, self.codomain, other.domain, other.codomain))):
+            return Promised(
+                self.context, lambda pair: (self(pair[0]), other(pair[1])),
+                t.Product((self.domain, other.domain)),
+                t.Product((self.codomain, other.codomain)), False,
+            )  # fmt: skip
         self.without_trees()
         other.without_trees()
         return LinearValue(
@@ -153,10 +175,16 @@ class Promised(LinearValue):
     linear map is made when something else is done with it."""
 
     def __init__(
-        self, context: Tracer, function: Value, domain: t.Type, codomain: t.Type, checked: bool
+        self,
+        context: Tracer,
+        function: Value,
+        domain: t.Type,
+        codomain: t.Type,
+        checked: bool,
+        source: Value = None,
     ) -> None:
         given = {
-            "context": context, "domain": domain, "codomain": codomain, "source": None,
+            "context": context, "domain": domain, "codomain": codomain, "source": source,
             "target": None, "function": function, "checked": checked, "made": {},
         }  # fmt: skip
         self.__dict__.update(given, origin=context.builder.origin)
@@ -179,10 +207,12 @@ class Promised(LinearValue):
 
     def _linear_map(self) -> maps.LinearMap:
         # The derivative of a linear map is itself, at any point: at zero.
-        context = self.context
-        zero = context.rebuild(
-            self.domain, [context.builder.zeros(array) for array in context.layout(self.domain)]
-        )
+        context, builder = self.context, self.context.builder
+        if self.source is None:
+            layout = context.layout(self.domain)
+            zero = context.rebuild(self.domain, [builder.zeros(array) for array in layout])
+        else:
+            zero = refilled(self.source, lambda wire: builder.zeros(wire.type))
         self._prove(zero)
         arrow = t.Function(self.domain, t.Linear(self.domain, self.codomain))
         both = t.Function(t.Function(self.domain, self.codomain), arrow)
@@ -195,13 +225,18 @@ class Promised(LinearValue):
         return self.function(argument)
 
     def forced(self) -> LinearValue:
-        return LinearValue(self.context, self.linear_map, self.domain, self.codomain)
+        return LinearValue(
+            self.context, self.linear_map, self.domain, self.codomain, self.source, self.target
+        )
 
     def adjoint(self) -> LinearValue:
         return self.forced().adjoint()
 
     def then(self, other: LinearValue) -> LinearValue:
-        return self.forced().then(other)
+        return super().then(other) if self._shapeless(other) else self.forced().then(other)
+
+    def beside(self, other: LinearValue) -> LinearValue:
+        return LinearValue.beside(self, other)
 
     def both(self, other: LinearValue) -> LinearValue:
         return self.forced().both(other)
@@ -298,7 +333,8 @@ def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value)
     active = [False] * len(captured) + [wire.type.differentiable for wire in here]
     outputs, network = linearize(context.builder, graph, [*captured, *here], active)
     value = outcome(outputs)
-    target = value if holds_sequence(value) else None
+    known = holds_sequence(value) or context.declarations.has_trees(result.codomain)
+    target = value if known else None
     return LinearValue(context, network, domain, result.codomain, unfilled(source), target)
 
 
@@ -531,7 +567,7 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "section", "(a -> b) -> (a -o b) where vector a, vector b", 1, _section,
+        "section", "(a -> b) -> (a -o b) where smooth a, vector b", 1, _section,
         doc="A function that is linear, as a linear map: a section `(w @)` of a bilinear map, "
         "for example. It is checked to be linear.",
         latex=r"{0}",

@@ -14,6 +14,7 @@ from ..graph.forest import (
     HOLE,
     Forest,
     NoForest,
+    Unknown,
     fold_payload,
     mapped,
     reduce_with_trees,
@@ -100,7 +101,7 @@ def _para(context: Tracer, use: Occurrence, algebra: Value, tree: Value) -> Valu
     def layer(constructor: str, fields: tuple[Value, ...]) -> Value:
         return algebra(Variant(layer_type, f"{constructor}F", {f"{constructor}F": fields}))
 
-    if isinstance(tree, Forest):
+    if isinstance(tree, Forest | Unknown):
         return reduce_with_trees(context, tree, layer, result)
     whole = _named(tree)
     pair = t.Product((whole, result))
@@ -285,6 +286,12 @@ def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value)
         return changed(
             context, value, functor, lambda layer: _mapped_data(of, base, layer, function)
         )
+    if isinstance(value, Unknown):
+        return value.viewed(
+            made, lambda name, fields: _payload_changed(of, name, fields, lambda type, part: (
+                _mapped(of, type, part, function)
+            ))
+        )  # fmt: skip
     if not isinstance(value, Variant):
         raise NotFirstOrder(of.before)
     constructors = context.declarations.constructors(declared)
@@ -309,6 +316,30 @@ def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value)
 
     kept = {name: where_it_is(place, name) for place, name in enumerate(constructors)}
     return Variant(made, None, kept, tag)
+
+
+def _payload_changed(
+    of: _Payload, name: str, fields: tuple[Value, ...], change: Callable[..., Value],
+    *others: tuple[Value, ...],
+) -> tuple[Value, ...]:  # fmt: skip
+    """The fields of a node, and of others beside it, with `change` on what is payload: the
+    children, or what stands in place of them, are the first one's."""
+
+    def field(declared: t.Type, *parts: Value) -> Value:
+        if declared == of.declared or not of.there(declared):
+            return parts[0]
+        if not t.mentions(declared, of.declared):
+            return change(declared, *parts)
+        if isinstance(declared, t.Product):
+            return tuple(
+                field(item, *each) for item, *each in zip(declared.items, *parts, strict=True)
+            )
+        if isinstance(declared, t.Array) and declared.element == of.declared:
+            return parts[0]
+        raise NoForest(declared)
+
+    types = of.context.declarations.constructors(of.declared)[name]
+    return tuple(field(type, *parts) for type, *parts in zip(types, fields, *others, strict=True))
 
 
 def _map_data(context: Tracer, use: Occurrence, function: Value, tree: Value) -> Value:
@@ -413,6 +444,12 @@ def _zip_tree(context: Tracer, use: Occurrence, pair: Value) -> Value:
     both = use.domains()[0]
     assert isinstance(both, t.Product)
     of = _payload(context, both.items[0], use.result(1))
+    if all(isinstance(tree, Unknown) for tree in pair):
+        zipped = lambda type, one, two: _zipped(of, type, one, two)  # noqa: E731
+        return pair[0].beside(
+            pair[1], of.after,
+            lambda name, one, two: _payload_changed(of, name, one, zipped, two),
+        )  # fmt: skip
     if all(isinstance(tree, Forest) for tree in pair):
         if pair[0].shape != pair[1].shape:  # a mistake: it shows tree by tree
             raise NoForest(both)

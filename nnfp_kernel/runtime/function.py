@@ -59,6 +59,7 @@ from .program import (
     Program,
     Traced,
     WeightInputs,
+    any_structure,
     numbers,
     shaped,
     smallest_structure,
@@ -646,6 +647,14 @@ class Function:
             except NnfpError as problem:
                 error = problem
         raise error
+
+    def of_any_trees(self, types: Sequence[t.Type], room: int) -> Call:
+        """The function traced for inputs of these types, whose trees are any, for reading;
+        sequences in them stand there with so many elements. Raises NoForest where it does
+        more with trees than reduce them."""
+        declarations = self.program.declarations
+        structures = tuple(any_structure(type, declarations, room) for type in types)
+        return self._traced(tuple(types), structures, False, None)
 
     def at_sizes(self, sizes: Mapping[SizeVariable, int]) -> Call:
         """The function traced for inputs with these sizes in its type; open types are R.

@@ -15,7 +15,16 @@ from typing import Any
 
 import numpy
 
-from ..graph.forest import Constructors, Forest, ForestShape, Kind, NoForest, Own
+from ..graph.forest import (
+    AnyTree,
+    Constructors,
+    Forest,
+    ForestShape,
+    Kind,
+    NoForest,
+    Own,
+    Unknown,
+)
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
@@ -118,6 +127,7 @@ class Traced:
     answer: Answer
     program: Program
     problems: tuple[Diagnostic, ...] = ()
+    trees: tuple[Unknown, ...] = ()  # those arguments of which nothing is known, for reading
     compiled: Compiled = field(default_factory=Compiled)
 
     @property
@@ -202,7 +212,6 @@ def trace_application(
     builder = Builder(program.primitives)
     declarations = program.declarations
     over: tuple[int, ...] = () if batch is None else (batch,)
-    wires: list[Wire] = []
     examples: list[Wire] = []  # those with an axis of examples in a batch
     given: dict[str, tuple[Value, list[Wire]]] = {}
     extents: dict[SizeVariable, Extent] = {}
@@ -222,7 +231,6 @@ def trace_application(
             given[name] = placed(type, structure, declarations, make), own
         else:
             given[name] = _with_room(type, structure, declarations, make, capacity, extents), own
-        wires.extend(own)
     # Weights, weights held constant, and values brought in from Python by name.
     sources = [InputWeights(builder, declarations) for _ in range(3)]
     keys: list[Wire] = []
@@ -275,14 +283,26 @@ def trace_application(
         for source in sources
     )
     order = [
-        *wires,
+        *(wire for _, own in given.values() for wire in own),
         *(wire for source in sources for _, made in source.wires.values() for wire in made),
         *keys,
     ]
     graph = Graph(tuple(order), graph.nodes, graph.outputs)
     counts = tuple(len(own) for _, own in given.values())
     problems = () if doubt.wire is None else doubt.problems
-    return Traced(graph, counts, weights, present, externals, bool(keys), answer, program, problems)
+    return Traced(
+        graph, counts, weights, present, externals, bool(keys), answer, program, problems,
+        trees=tuple(tree for value, _ in given.values() for tree in unknown_trees(value)),
+    )  # fmt: skip
+
+
+def unknown_trees(value: Value) -> Iterator[Unknown]:
+    """The trees in an argument of which nothing is known."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from unknown_trees(part)
+    elif isinstance(value, Unknown):
+        yield value
 
 
 def _batched(
@@ -366,6 +386,8 @@ def placed(
                 placed(item, part, declarations, make)
                 for item, part in zip(items, parts, strict=True)
             )
+        case t.Named() if isinstance(structure, AnyTree):
+            return Unknown(type, declarations, make, structure.room, type)
         case t.Named() if isinstance(structure, ForestShape):
             new = partial(make, shared=structure.shared)
             return Forest.make(type, structure, declarations, new)
@@ -457,6 +479,23 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
             return None
 
 
+def any_structure(type: t.Type, declarations: Declarations, room: int) -> Structure:
+    """The structure of values of `type` in which every tree is one of which nothing is
+    known: for reading. Raises NotFirstOrder for sequences of trees."""
+    match type:
+        case t.Product(items=items):
+            parts = tuple(any_structure(item, declarations, room) for item in items)
+            return parts if any(part is not None for part in parts) else None
+        case t.Named(name=name) if name in declarations.data and declarations.has_trees(type):
+            if not declarations.data[name].recursive:
+                raise NotFirstOrder(type)
+            return AnyTree(room)
+        case _:
+            if declarations.has_trees(type):
+                raise NotFirstOrder(type)
+            return None
+
+
 def smallest_structure(
     type: t.Type, declarations: Declarations, inside: frozenset[str] = frozenset()
 ) -> Structure:
@@ -542,7 +581,9 @@ def _with_origins(values: dict[str, Value]) -> dict[str, Value]:
 
 
 def holds_forest(value: Value) -> bool:
-    return any(map(holds_forest, value)) if isinstance(value, tuple) else isinstance(value, Forest)
+    if isinstance(value, tuple):
+        return any(map(holds_forest, value))
+    return isinstance(value, Forest | Unknown)
 
 
 def _shared(value: Value, place: tuple[Builder, Keys], own: Own) -> Value:

@@ -170,15 +170,16 @@ def held(
     inputs: Mapping[Wire, Term],
     network: Network,
     names: Names,
+    others: int = 0,
 ) -> tuple[Block, dict[int, Term]]:
-    """Bindings and terms for the outputs of a graph, by their places: the wires `fixed`
-    that a network refers to, in this order."""
+    """Bindings and terms for the outputs of a graph, by their places: so many `others`, then
+    the wires `fixed` that a network refers to, in this order."""
     uses: Counter[Wire] = Counter()
     for part in network.parts:
         _count(part.map, uses)
     again = [
         output
-        for wire, output in zip(network.fixed, graph.outputs, strict=True)
+        for wire, output in zip(network.fixed, graph.outputs[others:], strict=True)
         for _ in range(uses[wire] - 1)
     ]
     whole_graph = Graph(graph.inputs, graph.nodes, (*graph.outputs, *again))
@@ -728,18 +729,26 @@ def _added(chains: Sequence[Chain]) -> Chain:
         one, two = sorted(chains, key=lambda chain: chain[0] == SECOND)
         if one[0] == FIRST and two[0] == SECOND:
             return (*_beside(one[1:], two[1:]), ADD)
-    # `id` comes last: by itself it is a function, which is not added.
-    others, same = [chain for chain in chains if chain], sum(not chain for chain in chains)
-    if not others:
-        return (apply("scale", s.Number(same)),)
+    # What only takes parts is a function by itself, and functions are not added: it comes
+    # after a linear map.
+    same = sum(not chain for chain in chains)
     if same > 1:
-        others.append((apply("scale", s.Number(same)),))
-    elif same:
-        others.append(())
-    tree = composed(others[0])
-    for chain in others[1:]:
-        tree = s.Binary("+", tree, composed(chain))
+        scaled = apply("scale", s.Number(same))
+        chains = [(scaled,), *(chain for chain in chains if chain)]
+    trees = sorted(map(composed, chains), key=_is_function)
+    if _is_function(trees[0]):
+        return (s.Binary("&&&", trees[0], composed(_added([(t,) for t in trees[1:]]))), ADD)
+    tree = trees[0]
+    for other in trees[1:]:
+        tree = s.Binary("+", tree, other)
     return (tree,)
+
+
+def _is_function(tree: s.Expression) -> bool:
+    """Whether a map only takes parts and pairs them."""
+    if isinstance(tree, s.Binary):
+        return _is_function(tree.left) and _is_function(tree.right)
+    return tree in (FIRST, SECOND, IDENTITY)
 
 
 def _beside(one: Chain, two: Chain) -> Chain:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Any
 
+from ..graph.forest import NoForest
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.rewrite import tidy
 from ..graph.values import NotFirstOrder
@@ -27,10 +29,20 @@ from ..language.sizes import as_size, variable
 from ..language.source import Source
 from ..linear.differentiate import linearize
 from ..linear.maps import Network, filled
-from ..primitives.decompile import Block, Term, Unspeakable, decompile, names_of, term, whole
+from ..primitives.decompile import (
+    PLAIN,
+    Block,
+    Term,
+    Unspeakable,
+    decompile,
+    names_of,
+    term,
+    whole,
+)
 from ..primitives.spelling import apply, lambda_
 from ..runtime.function import Call, Function
 from .combinators import (
+    IDENTITY,
     UNZIP,
     ZIP,
     combinators,
@@ -41,6 +53,7 @@ from .combinators import (
     pairs,
     recorded,
 )
+from .trees import Planted, Steps, counted, together
 
 Take = Callable[[s.Expression], s.Expression]
 
@@ -87,12 +100,14 @@ def derivative_definition(
     """
     called = name or function.name + ("Adjoint" if adjoint else "Derivative")
     try:
+        if _of_trees(function):
+            return _for_any_tree(function, inputs, adjoint, called, combined)
         if not inputs:
             general = _in_general(function, adjoint, called, combined)
             if general is not None:
                 return general
         call = function.call_for(*inputs)
-        return _Definition(function, call, adjoint, called).made(combined)
+        return Writer(function, call, adjoint, called).made(combined)
     except Unspeakable as problem:
         raise NnfpError(
             Diagnostic(
@@ -162,13 +177,13 @@ def _in_general(function: Function, adjoint: bool, name: str, combined: bool) ->
             call = function.at_sizes(dict(zip(sizes, numbers.values(), strict=True)))
         except (NnfpError, NotFirstOrder):
             return None
-        written = _Definition(function, call, adjoint, name, words)
+        written = Writer(function, call, adjoint, name, words)
         made.append(written.made(combined))
     try:
         definition = _merged(made[0].definition, made[1].definition, *values)
     except _Differs:
         return None
-    space = _Definition(function, call, adjoint, name, words)
+    space = Writer(function, call, adjoint, name, words)
     signature = space.signature(domains, codomain)
     assert isinstance(definition, s.Definition)
     return Derivative(signature, definition)
@@ -208,7 +223,54 @@ def _merged(one: Any, other: Any, first: Mapping[str, int], second: Mapping[str,
     return replace(one, **parts)
 
 
-class _Definition:
+def _of_trees(function: Function) -> bool:
+    domains, _ = t.uncurried(function.definition.scheme.type)
+    return any(map(function.program.declarations.has_trees, domains))
+
+
+def _for_any_tree(
+    function: Function, inputs: Sequence[Any], adjoint: bool, name: str, combined: bool
+) -> Derivative:
+    """The derivative for trees of any shape. Where there are sequences in a node, the text
+    is made for two numbers of their elements: what differs is that number."""
+    writers = [
+        Writer(function, _any_trees(function, inputs, room), adjoint, name) for room in ROOMS
+    ]
+    made = [writer.made(combined) for writer in writers]
+    one, other = (each.definition for each in made)
+    if one == other:
+        return made[0]
+    used = {tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)}
+    word = names_of(used).fresh("n")
+    try:
+        merged = _merged(one, other, {word: ROOMS[0]}, {word: ROOMS[1]})
+        return Derivative(made[0].signature, counted(merged, word, writers[0].sequences))
+    except _Differs:
+        raise Unspeakable("a size that is a number of children") from None
+
+
+ROOMS = (5, 6)
+
+
+def _any_trees(function: Function, inputs: Sequence[Any], room: int) -> Call:
+    """The function for trees of any shape, at the sizes of the inputs, or at small ones."""
+    domains, _ = t.uncurried(function.definition.scheme.type)
+    if inputs:
+        domains = list(function.call_for(*inputs).types)
+    types, sizes = t.free_variables(t.Product(tuple(domains)))
+    small = dict.fromkeys(sizes, as_size(3))
+    domains = [t.substitute(each, dict.fromkeys(types, t.R), small) for each in domains]
+    try:
+        return function.of_any_trees(domains, room)
+    except NoForest:
+        raise Unspeakable("a tree that is not only reduced") from None
+    except NotFirstOrder as problem:
+        raise Unspeakable(f"values of type {t.show(problem.type)}") from None
+
+
+class Writer:
+    """Writes one derivative down: the function traced, and the names in use."""
+
     def __init__(
         self,
         function: Function,
@@ -224,6 +286,9 @@ class _Definition:
             (*program.definitions, *program.builtins, *program.externals, name, *sizes)
         )
         self.outer = Block()
+        self.planted: list[Planted] = []
+        self.answered = -1
+        self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
 
     def made(self, combined: bool) -> Derivative:
         traced = self.call.traced
@@ -248,6 +313,7 @@ class _Definition:
         source, target = self.spaces(domains, codomain)
         patterns, terms = self._parameters(inputs)
         terms |= self._held(inputs)
+        self._reduced(inputs, active, terms, combined)
         if combined:
             body = self._combined(builder, network, terms, source, target)
         else:
@@ -256,6 +322,25 @@ class _Definition:
             self.signature(domains, codomain),
             s.Definition(self.name, None, tuple(patterns), body),
         )
+
+    def _reduced(
+        self,
+        inputs: Sequence[Wire],
+        active: Sequence[bool],
+        terms: Mapping[Wire, Term],
+        combined: bool,
+    ) -> None:
+        """Bindings for what is made of trees, and for its derivative."""
+        traced = self.call.traced
+        place = dict(zip(traced.graph.inputs, inputs, strict=True))
+        known = {wire: terms[own] for wire, own in place.items() if own in terms}
+        moving = {wire for wire, flag in zip(traced.graph.inputs, active, strict=True) if flag}
+        for planted, tree in zip(self.planted, traced.trees, strict=True):
+            steps = Steps(self, tree, planted.reduction, known, moving, combined)
+            pattern = s.PatternTuple((planted.pattern, s.PatternName(planted.linear)))
+            made = apply("treeRecurrence", steps.step(), s.Name(planted.name))
+            self.outer.bind(pattern, made)
+            self.outer.bindings += planted.after.bindings
 
     def signature(self, domains: Sequence[t.Type], codomain: t.Type) -> s.Signature:
         """`name : a -> (a -o b)`, or of the adjoint `a -> (b -o a)`."""
@@ -296,7 +381,7 @@ class _Definition:
             if wire in terms
         }
         early, after, results = decompile(graph, {**given, **moved}, self.names, late)
-        result = self._rebuilt(target, iter([whole(each) for each in results]))
+        result = self.rebuilt(target, iter([whole(each) for each in results]))
         after.bindings[:0] = inner.bindings
         early.bindings[:0] = self.outer.bindings
         return early.around(s.Lambda((pattern,), after.around(result)))
@@ -315,12 +400,30 @@ class _Definition:
         early, made = held(builder.primitives, primal, terms, network, self.names)
         fixed = {wire: made[k] for k, wire in enumerate(network.fixed)}
         tree = combinators(builder.primitives, network, fixed, self.names)
-        chain = [*self._entered(source, network), tree, *self._left(target, network)]
         early.bindings[:0] = self.outer.bindings
-        return early.around(composed(chain))
+        maps = [*self.entered(source, network), tree, *self.left(target, network)]
+        return early.around(composed(maps))
 
-    def _entered(self, source: t.Type, network: Network) -> list[s.Expression]:
+    def _is_tree(self, type: t.Type) -> bool:
+        return isinstance(type, t.Named) and self.declarations.has_trees(type)
+
+    def _trees_aside(self, type: t.Type) -> tuple[s.Expression, t.Type]:
+        """From a space with trees to that of what is made of them: `l *** id`."""
+        if self._is_tree(type):
+            planted = self._next_tree()
+            return s.Name(planted.linear), self.tangent(planted.reduction.result)
+        if not self.declarations.has_trees(type):
+            return IDENTITY, type
+        if not isinstance(type, t.Product) or len(type.items) != 2:
+            raise Unspeakable(f"values of type {t.show(type)}")
+        (one, left), (two, right) = map(self._trees_aside, type.items)
+        return s.Binary("***", one, two), t.Product((left, right))
+
+    def entered(self, source: t.Type, network: Network) -> list[s.Expression]:
         """From a value of the space to its arrays, as pairs; nothing where it is that."""
+        if self.declarations.has_trees(source):
+            tree, space = self._trees_aside(source)
+            return [tree, *self.entered(space, network)]
         if _nests(source, len(network.inputs)):
             return []
         if _is_pair(source):
@@ -333,13 +436,16 @@ class _Definition:
             return [linear_function(pattern.name, block.bindings[0].body)]
         return [apply("section", s.Lambda((pattern,), block.around(arrays)))]
 
-    def _left(self, target: t.Type, network: Network) -> list[s.Expression]:
+    def left(self, target: t.Type, network: Network) -> list[s.Expression]:
+        if self.declarations.has_trees(target):
+            tree, space = self._trees_aside(target)
+            return [*self.left(space, network), _transposed(tree)]
         if _nests(target, len(network.outputs)):
             return []
         if _is_pair(target):
             return [ZIP]
         names = [self.names.fresh("u") for _ in network.outputs]
-        result = self._rebuilt(target, iter(map(s.Name, names)))
+        result = self.rebuilt(target, iter(map(s.Name, names)))
         if len(names) == 1:
             return [linear_function(names[0], result)]
         return [apply("section", s.Lambda((pair_pattern(names),), result))]
@@ -388,6 +494,8 @@ class _Definition:
             case t.Named(name=name) if name in self.declarations.reps:
                 carrier = self.declarations.reps[name].carrier
                 return type if self.tangent(carrier) == carrier else self.tangent(carrier)
+            case t.Named() if self._is_tree(type):
+                return type
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
 
@@ -403,12 +511,12 @@ class _Definition:
             known: p.Pattern | None = None
             if isinstance(body, p.Lambda):
                 known, body = body.parameter, body.body
-            pattern, found = self._taken(type, known, supply, "x", self.outer)
+            pattern, found = self.taken(type, known, supply, "x", self.outer)
             patterns.append(pattern)
             terms |= found
         return patterns, terms
 
-    def _taken(
+    def taken(
         self, type: t.Type, known: p.Pattern | None, supply: Any, otherwise: str, block: Block
     ) -> tuple[s.PatternTree, dict[Wire, Term]]:
         """A pattern for a value of `type`, and what its wires are then called."""
@@ -420,7 +528,7 @@ class _Definition:
                 parts: list[s.PatternTree] = []
                 terms: dict[Wire, Term] = {}
                 for item, each in zip(items, below, strict=True):
-                    pattern, found = self._taken(item, each, supply, otherwise, block)
+                    pattern, found = self.taken(item, each, supply, otherwise, block)
                     parts.append(pattern)
                     terms |= found
                 return s.PatternTuple(tuple(parts)), terms
@@ -429,11 +537,28 @@ class _Definition:
                 carrier = self.declarations.reps[name].carrier
                 if below_rep is None and isinstance(known, p.BindName):
                     below_rep = known
-                pattern, terms = self._taken(carrier, below_rep, supply, otherwise, block)
+                pattern, terms = self.taken(carrier, below_rep, supply, otherwise, block)
                 return s.PatternConstructor(name, (pattern,)), terms
+            case t.Named() if self._is_tree(type):
+                return self._plant(otherwise, supply)
             case _:
+                first = [wire for wire in (next(supply, None),) if wire is not None]
+                if first and PLAIN.match(first[0].name):
+                    otherwise = first[0].name
                 name = self.names.fresh(otherwise)
+                supply = chain(first, supply)
                 return s.PatternName(name), self._arrays(type, s.Name(name), supply, block)
+
+    def _plant(self, otherwise: str, supply: Any) -> tuple[s.PatternTree, dict[Wire, Term]]:
+        """The name of a tree, and terms for the wires of what is made of it."""
+        traced = self.call.traced
+        reduction = together(traced.program.primitives, traced.trees[len(self.planted)])
+        after = Block()
+        pattern, terms = self.taken(reduction.result, None, supply, "y", after)
+        name = self.names.fresh(otherwise)
+        linear = self.names.fresh("dy")
+        self.planted.append(Planted(name, linear, reduction, pattern, after))
+        return s.PatternName(name), terms
 
     def _arrays(
         self, type: t.Type, tree: s.Expression, supply: Any, block: Block
@@ -516,7 +641,7 @@ class _Definition:
     ) -> tuple[s.PatternTree, dict[Wire, Term]]:
         """The tangent or the cotangent, named after what it moves."""
         stems = iter(self._stems()) if not self.adjoint else iter(())
-        supply = iter(wires)
+        supply, trees = iter(wires), iter(self.planted)
 
         def taken(type: t.Type) -> tuple[s.PatternTree, dict[Wire, Term]]:
             match type:
@@ -531,6 +656,15 @@ class _Definition:
                 case t.Named(name=name) if name in self.declarations.reps:
                     pattern, one = taken(self.declarations.reps[name].carrier)
                     return s.PatternConstructor(name, (pattern,)), one
+                case t.Named() if self._is_tree(type):
+                    planted = next(trees)
+                    name = self.names.fresh(next(stems, "dx"))
+                    space = self.tangent(planted.reduction.result)
+                    unpacking = Block()
+                    pattern, one = self.taken(space, None, supply, "dy", unpacking)
+                    block.bind(pattern, apply(planted.linear, s.Name(name)))
+                    block.bindings += unpacking.bindings
+                    return s.PatternName(name), one
                 case _:
                     name = self.names.fresh(next(stems, "w" if self.adjoint else "dx"))
                     return s.PatternName(name), self._arrays(type, s.Name(name), supply, block)
@@ -566,22 +700,32 @@ class _Definition:
 
     # --- what comes out ---------------------------------------------------------------------------
 
-    def _rebuilt(self, type: t.Type, supply: Any) -> s.Expression:
+    def rebuilt(self, type: t.Type, supply: Any) -> s.Expression:
         """The value of `type` that these arrays make up."""
         if _is_plain(type):
             return next(supply)  # type: ignore[no-any-return]
         match type:
             case t.Product(items=items):
-                return s.Tuple(tuple(self._rebuilt(item, supply) for item in items))
+                return s.Tuple(tuple(self.rebuilt(item, supply) for item in items))
             case t.Named(name=name) if name in self.declarations.reps:
                 carrier = self.declarations.reps[name].carrier
-                return s.Apply(s.Name(name), self._rebuilt(carrier, supply))
+                return s.Apply(s.Name(name), self.rebuilt(carrier, supply))
+            case t.Named() if self._is_tree(type):
+                planted = self._next_tree()
+                space = self.tangent(planted.reduction.result)
+                backwards = apply("adjoint", s.Name(planted.linear))
+                return s.Apply(backwards, self.rebuilt(space, supply))
             case t.Array(element=element):
                 if not self._count(element):
                     raise Unspeakable("a sequence without real numbers")
                 return self._each(element, [next(supply) for _ in range(self._count(element))])
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
+
+    def _next_tree(self) -> Planted:
+        """The trees of an answer, one after the other."""
+        self.answered = (self.answered + 1) % len(self.planted)
+        return self.planted[self.answered]
 
     def _count(self, type: t.Type) -> int:
         return len(self.declarations.layout(type))
@@ -592,7 +736,7 @@ class _Definition:
             return arrays[0]
         if len(arrays) == 1:
             name = self.names.fresh("e")
-            made = self._rebuilt(element, iter([s.Name(name)]))
+            made = self.rebuilt(element, iter([s.Name(name)]))
             return apply("map", lambda_((name,), made), arrays[0])
         names = [self.names.fresh("e") for _ in arrays]
         pattern: s.PatternTree = s.PatternName(names[0])
@@ -600,10 +744,17 @@ class _Definition:
         for name, array in zip(names[1:], arrays[1:], strict=True):
             pattern = s.PatternTuple((pattern, s.PatternName(name)))
             zipped = apply("zip", s.Tuple((zipped, array)))
-        made = self._rebuilt(element, iter([s.Name(name) for name in names]))
+        made = self.rebuilt(element, iter([s.Name(name) for name in names]))
         if made == s.Tuple(tuple(map(s.Name, names))) and len(names) == 2:
             return zipped
         return apply("map", s.Lambda((pattern,), made), zipped)
+
+
+def _transposed(tree: s.Expression) -> s.Expression:
+    """The adjoint of maps side by side."""
+    if isinstance(tree, s.Binary):
+        return s.Binary("***", _transposed(tree.left), _transposed(tree.right))
+    return tree if tree == IDENTITY else apply("adjoint", tree)
 
 
 def _at(place: int, count: int, pattern: s.PatternTree) -> s.PatternTuple:

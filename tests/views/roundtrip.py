@@ -22,6 +22,8 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
             return tuple(random_value(item, session, rng) for item in items)
         case t.Named(name=name) if name in session.program.reps:
             return random_value(session.program.reps[name].carrier, session, rng)
+        case t.Named(name=name) if name in session.program.data:
+            return random_tree(type, session, rng, 3)
         case t.Array(element=element, length=length):
             if isinstance(element, t.Product):
                 columns = [
@@ -51,18 +53,43 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
     raise AssertionError(f"no random value of {t.show(type)}")
 
 
+def random_tree(type: t.Named, session: Session, rng: numpy.random.Generator, depth: int) -> Any:
+    """A random value of a data type, of so many levels at most."""
+    constructors = session.program.declarations.constructors(type)
+    ends = [name for name, fields in constructors.items() if type not in fields]
+    name = str(rng.choice(list(constructors) if depth > 1 else ends or list(constructors)))
+    if depth == 3 and len(ends) < len(constructors):
+        name = next(each for each in constructors if each not in ends)
+
+    def field(of: t.Type) -> Any:
+        match of:
+            case _ if of == type:
+                return random_tree(type, session, rng, depth - 1)
+            case t.Product(items=items):
+                return tuple(map(field, items))
+            case t.Array(element=element, length=length) if t.mentions(element, type):
+                count = length.value or (int(rng.integers(1, 4)) if depth > 1 else 0)
+                return [field(element) for _ in range(count)]
+            case t.Array(element=element, length=length) if length.value is None:
+                return numpy.stack([random_value(element, session, rng) for _ in range(2)])
+            case _:
+                return random_value(of, session, rng)
+
+    return session.constructor(name)(*map(field, constructors[name]))
+
+
 def moving(value: Any) -> Any:
     """A tangent of a value: () where there are no real numbers."""
     if isinstance(value, tuple):
         return tuple(map(moving, value))
+    if not isinstance(value, numpy.ndarray | jax.Array):
+        return value  # a tree: its tangent has its shape
     return value if is_real(value) else ()
 
 
 def real_parts(value: Any) -> list[Any]:
     """The arrays of real numbers in a nested value, in order."""
-    if isinstance(value, tuple | list):
-        return [array for part in value for array in real_parts(part)]
-    return [numpy.asarray(value)] if is_real(value) else []
+    return [numpy.asarray(array) for array in jax.tree.leaves(value) if is_real(array)]
 
 
 def check(session: Session, function: Function, seed: int = 0) -> None:

@@ -36,7 +36,6 @@ LIBRARY = {
     )
 }
 REFUSED = {
-    "values of type Tree",  # acceptance/catamorphism, and the library's functions of trees
     "values of type Side",  # a choice among constructors, in test_combinators
     "no real numbers to move",  # embed: from indices
     "a conversion from Bool to Int",  # takeUntil

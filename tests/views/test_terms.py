@@ -78,6 +78,93 @@ PROGRAMS = {
 }
 
 
+TREES = {
+    "two in a row": "f : Tree R -> R\nf t = reduce t * total (mapData square t)",
+    "a product": (
+        "f : Tree R -> R\nf t = let y = cata { Leaf x -> (x * x, x); "
+        "Node (a, b) (c, d) -> (a * c + b, sin d) } t in fst y * snd y"
+    ),
+    "para": (
+        "weigh layer = case layer of { LeafF x -> x * x; NodeF (a, x) (b, y) -> x + y * total b }\n"
+        "f : Tree R -> R\nf = para weigh"
+    ),
+    "beside an array": (
+        "f : (Tree R, R[2]) ~> R[2]\n"
+        "f (t, x) = cata { Leaf x -> tanh (?U * x) ; Node l r -> tanh (?L @ l + r) } t * x\n"
+        "  where ?U : R[2]"
+    ),
+    "two trees": "f : (Tree R, Tree R) -> R\nf (t, u) = reduce t * reduce u",
+    "zipped": (
+        "f : Tree R -> R\n"
+        "f t = cata { Leaf (x, y) -> x * y; Node l r -> l + sin r } (zipTree (t, mapData exp t))"
+    ),
+    "indices": (
+        "data Word = Token Fin[4] | Phrase Word R Word\nf : Word ~> R[2]\n"
+        "f = cata { Token i -> ?E ! i; Phrase l x r -> x * tanh (?W @ l) * r }"
+    ),
+    "many constructors": (
+        "data Expr = Num R | Add Expr Expr | Mul Expr Expr | Neg Expr | Zero\nf : Expr -> R\n"
+        "f = cata { Num x -> x; Add a b -> a + b; Mul a b -> a * b; Neg a -> 0 - a; Zero -> 0 }"
+    ),
+    "children in a sequence": (
+        "data Rose = Rose R [Rose]\nf : Rose -> R\n"
+        "f = cata { Rose x rs -> x * sum rs + fold (\\(s, r) -> s * r + 0.1) 1 rs }"
+    ),
+    "their number": (
+        "data Rose = End R[2] | Rose [Rose]\nf : Rose -> R[2]\n"
+        "f = cata { End x -> sin x; Rose rs -> tanh (mean rs) }"
+    ),
+    "children beside numbers": (
+        "data Rose = End R | Rose [(R, Rose)]\nf : Rose ~> R\n"
+        "f = cata { End x -> sin x; Rose rs -> sum (map (\\(x, r) -> ?w * x * r) rs) }"
+    ),
+}
+TREE = """
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+reduce = cata { Leaf x -> x * x; Node l r -> sin l * r }
+total = cata { Leaf x -> 1; Node l r -> l * r + 0.1 }
+"""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=() if c in ("two in a row", "their number") else pytest.mark.slow)
+     for c in TREES],
+)  # fmt: skip
+def test_a_printed_derivative_of_trees_is_the_derivative(case: str) -> None:
+    session = Session(precision=64)
+    session.run(TREE + TREES[case])
+    check(session, session["f"])
+
+
+def test_a_derivative_of_trees_reads_as_the_catamorphism_does() -> None:
+    session = Session(precision=64)
+    session.run("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
+                "f = cata { Leaf x -> tanh x; Node l r -> l * r }")  # fmt: skip
+    text = str(derivative_definition(session["f"], adjoint=True))
+    assert text == """fAdjoint : Tree -> (R -o Tree)
+fAdjoint x =
+  let (y, dy) =
+        treeRecurrence
+          (\\layer ->
+             case layer of {
+               LeafF x2 ->
+                 let y2 = tanh x2
+                 in (y2,
+                     section
+                       (\\d ->
+                          case d of { LeafF dx2 -> (1 - y2 * y2) * dx2 ; _ -> zero })) ;
+               NodeF l r ->
+                 (l * r,
+                  section
+                    (\\d2 -> case d2 of { NodeF dl dr -> r * dl + l * dr ; _ -> zero }))
+             })
+          x
+  in \\w -> adjoint dy w"""
+    maps = str(derivative_definition(session["f"], combined=True))
+    assert ">> (diag r *** diag l >> add)" in " ".join(maps.split())
+
+
 SLOW = {
     "factors", "maps of matrices", "svd of complex matrices", "a while in each",
     "equations for each", "fixpoint of a pair", "unfoldWhile",
@@ -207,7 +294,7 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     ("program", "reason"),
     [
         ("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
-         "f = cata { Leaf x -> tanh x; Node l r -> l * r }", "values of type Tree"),
+         "f t = case t of { Leaf x -> x; Node l r -> 1 }", "a tree that is not only reduced"),
         ("f : R -> Bool\nf x = x > 0", "no real numbers to move"),
     ],
 )  # fmt: skip

@@ -28,6 +28,7 @@ NoForest is raised, and the caller traces for its structure.
     node.py       one node of a kind, as the algebra is given it
     subtrees.py   a child beside its result: paramorphisms
     order.py      the payload of each tree as a sequence
+    unknown.py    a tree of which nothing is known, for reading
 """
 
 from .order import Piece, fold_payload, pieces
@@ -45,10 +46,12 @@ from .shape import (
     payload_layout,
 )
 from .subtrees import Question, Subtree, reduce_with_trees
+from .unknown import AnyTree, Branch, Reduction, Unknown
 from .wires import HOLE, Forest, Own, mapped
 
 __all__ = [
-    "HOLE", "Constructors", "Forest", "ForestShape", "Kind", "NoForest", "Own", "Part",
-    "Piece", "Question", "Subtree", "Unordered", "fold_payload", "forest_layout", "forestable",
-    "mapped", "own_layout", "payload_layout", "pieces", "reduce_forest", "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Constructors", "Forest", "ForestShape", "Kind", "NoForest",
+    "Own", "Part", "Piece", "Question", "Reduction", "Subtree", "Unknown", "Unordered",
+    "fold_payload", "forest_layout", "forestable", "mapped", "own_layout", "payload_layout",
+    "pieces", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from ..graph import ArrayType, Builder, Elsewhere, TreeLoop, Wire
 from ..values import NotFirstOrder, OpenSize, Value
 from .node import Algebra, Doubted, Node
 from .shape import Constructors, Kind, NoForest
+from .unknown import Unknown
 from .wires import Forest
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def reduce_forest(
     tracer: Tracer,
-    forest: Forest,
+    forest: Forest | Unknown,
     algebra: Algebra,
     result: t.Type,
     constructors: Constructors | None = None,
@@ -30,6 +31,8 @@ def reduce_forest(
     the results are not made of numbers, or where the forest is
     shared by all examples and the algebra knows something of the one it is used in.
     """
+    if isinstance(forest, Unknown):
+        return forest.reduce(tracer, algebra, result)
     try:
         tracer.declarations.layout(result)
     except (NotFirstOrder, OpenSize):

@@ -19,6 +19,7 @@ from ..values import Standin, Value
 from .node import Algebra
 from .reduction import reduce_forest
 from .shape import Constructors, Kind, NoForest
+from .unknown import Unknown
 from .wires import Forest
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Subtree(Standin):
         """What the catamorphism makes of it. Raises Wanted for one that is new."""
         within = self.within
         if question.everywhere in within.knowing:
+            assert isinstance(within.forest, Forest)
             forest = _rooted(tracer, within.forest, self.values[-1])
             return reduce_forest(tracer, forest, algebra, result)
         for other, value in zip(within.asked, self.values[1:], strict=False):
@@ -67,7 +69,9 @@ class Wanted(Exception):
 _MOST_ASKED = 8  # catamorphisms at a child; one that is made anew for each node never ends
 
 
-def reduce_with_trees(tracer: Tracer, forest: Forest, algebra: Algebra, result: t.Type) -> Value:
+def reduce_with_trees(
+    tracer: Tracer, forest: Forest | Unknown, algebra: Algebra, result: t.Type
+) -> Value:
     """The paramorphism: `algebra` is given pairs of a child and its result. Raises NoForest
     where a child is used otherwise than by a catamorphism."""
     made = Paramorphism(forest, Constructors.of(forest.type, tracer.declarations))
@@ -77,7 +81,7 @@ def reduce_with_trees(tracer: Tracer, forest: Forest, algebra: Algebra, result: 
         except Wanted as wanted:
             made.asked.append(wanted)
         except Elsewhere:  # what was asked last knows something of the node
-            if not made.asked or forest.place is not None:
+            if not made.asked or isinstance(forest, Unknown) or forest.place is not None:
                 break  # a forest of all examples would be reduced for each node of all
             made.knowing.append(made.asked.pop().question.everywhere)
     raise NoForest(result)
@@ -87,7 +91,7 @@ def reduce_with_trees(tracer: Tracer, forest: Forest, algebra: Algebra, result: 
 class Paramorphism:
     """What is known, from one attempt to the next, of the questions an algebra asks."""
 
-    forest: Forest
+    forest: Forest | Unknown
     constructors: Constructors
     asked: list[Wanted] = field(default_factory=list)
     knowing: list[object] = field(default_factory=list)
@@ -117,6 +121,7 @@ class Paramorphism:
 
         forest, constructors = self.forest, self.constructors
         if self.knowing:
+            assert isinstance(forest, Forest)
             forest, constructors = _numbered(tracer, forest), _with_number(constructors)
         return reduce_forest(tracer, forest, every, t.Product(numbered), constructors)[0]
 
