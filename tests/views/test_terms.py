@@ -162,7 +162,7 @@ fAdjoint x =
           x
   in \\w -> adjoint dy w"""
     maps = str(derivative_definition(session["f"], combined=True))
-    assert ">> (diag r *** diag l >> add)" in " ".join(maps.split())
+    assert ">> diag r *** diag l >> add" in " ".join(maps.split())
 
 
 SLOW = {
