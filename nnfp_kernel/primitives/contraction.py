@@ -17,6 +17,7 @@ from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
 from . import sequences
 from .records import Fixed, batched, complex_, expect, real
+from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context, of_one_kind, real_inner
 
@@ -76,7 +77,7 @@ def _contract(parameters: Parameters, a: Array, b: Array) -> Array:
         return lax.mul(_placed(a, left, out, shape), _placed(b, right, out, shape))
     if not free_left and not free_right:
         product = lax.mul(a, _permuted(b, right, left))
-        total = lax.reduce_sum(product, tuple(left.index(label) for label in summed))
+        total = reduce_axes("sum", product, [left.index(label) for label in summed])
         return _permuted(total, tuple(label for label in left if label in out), out)
     if prod(sizes.values()) <= _SMALL:
         labels = (*out, *summed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
@@ -23,6 +23,7 @@ from .records import (
     real,
     samples,
 )
+from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import Context, number
 
@@ -55,13 +56,8 @@ def _kept(rank: int, axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(axis for axis in range(rank) if axis not in axes)
 
 
-def _lowering(name: str) -> Callable[[Parameters, Array], Array]:
-    def lower(parameters: Parameters, x: Array) -> Array:
-        from jax import lax
-
-        return getattr(lax, name)(x, parameters["axes"])
-
-    return lower
+def _lowering(name: Literal["sum", "prod", "max", "min"]) -> Callable[[Parameters, Array], Array]:
+    return lambda parameters, x: reduce_axes(name, x, parameters["axes"])
 
 
 def _no_axes(parameters: Parameters, _types: Sequence[ArrayType]) -> bool:
@@ -92,7 +88,7 @@ def _sum_adjoint(
 primitive(
     Primitive(
         "sum", "linear",
-        result=_reduced("sum", "R C Int", True), lower=_lowering("reduce_sum"),
+        result=_reduced("sum", "R C Int", True), lower=_lowering("sum"),
         batch=batch_all("sum", next_axis),
         adjoint=_sum_adjoint, is_identity=_no_axes, cost=per_operand(),
         latex=r"\sum {0}", doc="The sum over some axes; of nothing, zero.",
@@ -158,7 +154,7 @@ def _others(builder: Builder, rows: Wire) -> Wire:
 primitive(
     Primitive(
         "product", "general",
-        result=_reduced("product", "R C Int", True), lower=_lowering("reduce_prod"),
+        result=_reduced("product", "R C Int", True), lower=_lowering("prod"),
         batch=batch_all("product", next_axis),
         differential=_product_differential, is_identity=_no_axes,
         latex=r"\prod {0}", doc="The product over some axes; of nothing, one.",
@@ -183,14 +179,18 @@ def _extreme_differential(
     return [(*_weighted(builder, attained, axes), Step("mul", {}, 0, (share,)))]
 
 
-for _name, _word in (("maximum", "largest"), ("minimum", "smallest")):
+_extremes: tuple[tuple[str, Literal["max", "min"], str], ...] = (
+    ("maximum", "max", "largest"),
+    ("minimum", "min", "smallest"),
+)
+for _name, _short, _word in _extremes:
     primitive(
         Primitive(
             _name, "general",
-            result=_reduced(_name, "R Int", False), lower=_lowering(f"reduce_{_name[:3]}"),
+            result=_reduced(_name, "R Int", False), lower=_lowering(_short),
             batch=batch_all(_name, next_axis),
             differential=_extreme_differential, is_identity=_no_axes,
-            latex=rf"\{_name[:3]} {{0}}",
+            latex=rf"\{_short} {{0}}",
             doc=f"The {_word} entry over some axes. In a derivative, ties share equally.",
             samples=_over_samples(1, (ArrayType("Int", (3,)),)),
         )
@@ -272,12 +272,12 @@ def _logsumexp(parameters: Parameters, x: Array) -> Array:
     from jax import lax
 
     axes = parameters["axes"]
-    largest = lax.reduce_max(x, axes)
+    largest = reduce_axes("max", x, axes)
     # Where all entries are -inf, or one is inf, the difference would be NaN.
     finite = lax.is_finite(largest)
     shift = lax.select(finite, largest, lax.full_like(largest, 0))
     spread = lax.broadcast_in_dim(shift, x.shape, _kept(x.ndim, axes))
-    return lax.add(lax.log(lax.reduce_sum(lax.exp(lax.sub(x, spread)), axes)), shift)
+    return lax.add(lax.log(reduce_axes("sum", lax.exp(lax.sub(x, spread)), axes)), shift)
 
 
 def _logsumexp_differential(

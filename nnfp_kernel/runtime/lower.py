@@ -163,6 +163,14 @@ class Arrays:
         return results
 
     def loop(self, operation: Loop, arrays: list[Array], node: Node) -> Sequence[Array]:
+        if not _settled(operation, arrays, node):
+            return self._loop(operation, arrays)
+        import jax
+
+        with jax.ensure_compile_time_eval():
+            return [numpy.asarray(array) for array in self._loop(operation, arrays)]
+
+    def _loop(self, operation: Loop, arrays: list[Array]) -> Sequence[Array]:
         import jax.numpy
         from jax import lax
 
@@ -341,6 +349,17 @@ def _varying_axes(array: Array) -> frozenset[str]:
     manual = getattr(type, "manual_axis_type", None)  # `vma` before JAX 0.10
     found: frozenset[str] = getattr(type, "vma", frozenset()) if manual is None else manual.varying
     return found
+
+
+# XLA works out what constants give, but for a loop, which it would run at each call.
+_SETTLED = 4096
+
+
+def _settled(loop: Loop, arrays: Sequence[Array], node: Node) -> bool:
+    """Whether a loop is of constants alone, and short enough to be run when it is lowered."""
+    entries = sum(wire.type.size for wire in node.outputs)
+    constant = all(isinstance(array, numpy.ndarray | numpy.generic) for array in arrays)
+    return constant and max(loop.length, entries) <= _SETTLED
 
 
 # A loop of few steps over large elements (the layers of a stack) is laid out: XLA then

@@ -223,6 +223,70 @@ def test_a_large_product_whose_sum_comes_first_composes_too(labels: tuple[str, s
     assert_allclose(gradient, whole)
 
 
+@pytest.mark.parametrize("name", ["sum", "product", "maximum", "minimum", "logsumexp"])
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((5, 64), (0,)), ((2, 3, 4, 70), (1, 2)), ((32, 64), (0,)), ((3, 0), (0,))]
+)
+def test_few_long_rows_are_added_in_their_order(
+    name: str, shape: tuple[int, ...], axes: tuple[int, ...]
+) -> None:
+    """What is written out is what is reduced, entry for entry, and NaN stays where it is."""
+    builder = Builder(PRIMITIVES)
+    x = builder.input(R(*shape))
+    function = lower(builder.finish([builder.emit(name, x, axes=axes)]), 64)
+    values = numpy.random.default_rng(0).normal(size=shape)
+    judge = {
+        "sum": numpy.sum, "product": numpy.prod, "maximum": numpy.max, "minimum": numpy.min,
+        "logsumexp": numpy.logaddexp.reduce,
+    }[name]  # fmt: skip
+    wanted = judge(values, axis=axes if name != "logsumexp" or len(axes) > 1 else axes[0])
+    assert_allclose(function(values)[0], wanted, rtol=1e-13)
+    if values.size:
+        values[(1,) + (0,) * (values.ndim - 1)] = numpy.nan
+        found = numpy.asarray(function(values)[0])
+        assert numpy.isnan(found).sum() == 1
+
+
+def test_a_loop_of_constants_is_run_once_and_for_all() -> None:
+    """XLA would run it at each call; a loop over what is given stays one."""
+    builder = Builder(PRIMITIVES)
+    start = builder.constant(numpy.ones(2))
+    child = builder.child()
+    s = child.input(R(2))
+    body = child.finish([child.emit("add", s, s), child.own(s)])
+    last, stacked = builder.add(Loop(body, 0, 1, 5), [start])
+    x = builder.input(R(2))
+    graph = builder.finish([builder.emit("mul", last, x), stacked])
+    function = lower(graph, 64)
+    assert "scan" not in str(jax.make_jaxpr(function)(numpy.ones(2)))
+    found, states = jax.jit(function)(numpy.array([1.0, 2.0]))
+    assert found.tolist() == [32, 64]
+    assert states[:, 0].tolist() == [1, 2, 4, 8, 16]
+    given = builder.finish([builder.add(Loop(body, 0, 1, 5), [x])[0]])
+    assert "scan" in str(jax.make_jaxpr(lower(given, 64))(numpy.ones(2)))
+
+
+@pytest.mark.parametrize(
+    "index", [[2, 0, 1], [1, 1, 4], [[0, 3], [3, 1]], [2, 2, 2], [-1, 9, 2], [5]]
+)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_put_at_places_that_are_known_is_looked_up(index: object, axis: int) -> None:
+    places = numpy.asarray(index)
+    shape = (*(2,) * axis, *places.shape, 3)
+    builder = Builder(PRIMITIVES)
+    w, known = builder.input(R(*shape)), builder.constant(places, "Int")
+    graph = builder.finish([builder.emit("scatterAdd", w, known, axis=axis, size=6)])
+    values = numpy.random.default_rng(0).normal(size=shape)
+    wanted = numpy.zeros((*(2,) * axis, 6, 3))
+    flat = values.reshape(*(2,) * axis, places.size, 3)
+    for k, place in enumerate(numpy.clip(places.ravel(), 0, 5)):
+        wanted[(slice(None),) * axis + (place,)] += flat[(slice(None),) * axis + (k,)]
+    function = lower(graph, 64)
+    assert_allclose(function(values)[0], wanted, rtol=1e-15)
+    alone = len(set(places.ravel())) >= places.size - 1
+    assert ("scatter" in str(jax.make_jaxpr(function)(values))) is not alone
+
+
 def test_lowering_has_no_state() -> None:
     """Two functions of one graph, and one function twice, agree; the graph is untouched."""
     graph = running_sums(3)
