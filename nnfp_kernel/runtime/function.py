@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -54,6 +54,7 @@ from .forest import (
     packed_like,
     planted,
 )
+from .forms import Fast, form_of
 from .lower import DTYPES, lower
 from .program import (
     Program,
@@ -197,6 +198,11 @@ class Call:
         real = _real(builder, gradients, derivative.domain)
         return self._compiled(builder.finish([total, *doubts, *real]))
 
+    @cached_property
+    def fast(self) -> Fast | None:
+        """How inputs and weights become arrays at once; None where they are looked at."""
+        return Fast.of(self)
+
     def _compiled(self, graph: Graph) -> Callable[..., Any]:
         program = self.traced.program
         graph = optimise(program.primitives, graph)
@@ -283,6 +289,7 @@ class Function:
     _calls: dict[Any, Call] = field(default_factory=dict)
     _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
     ordered: bool = False  # whether it folds the payload of trees, which are packed for that
+    _known: dict[Any, tuple[Call, int]] = field(default_factory=dict)  # by the inputs' form
 
     def __post_init__(self) -> None:
         said = (str(self), self.definition.comment)  # what `encode?` shows in a notebook
@@ -369,7 +376,7 @@ class Function:
         """
         weights = self.session_weights()
         if key is None:
-            key = self.session_key()
+            key = cache(self.session_key)  # one for this call, if it draws
         if self._is_batch(inputs):
             domains = self.domains(len(inputs))
             if any(map(self.program.declarations.has_trees, domains)):
@@ -383,7 +390,7 @@ class Function:
         A Python list in place of an array has an example in each item, and so has the
         answer: their sequences may differ in length, their trees in shape."""
         if key is None:
-            key = self.session_key()
+            key = cache(self.session_key)
         return self.apply_batch(self.session_weights(), *inputs, key=key, train=train)
 
     def apply_batch(
@@ -670,13 +677,19 @@ class Function:
     def _prepared(self, inputs: Sequence[Any], train: bool) -> tuple[Call, tuple[Any, ...]]:
         """The call for one example, and its inputs, their trees packed where they run as
         a forest."""
+        form = form_of(inputs)
+        known = self._known.get((form, train, False))
+        if known is not None:
+            return known[0], tuple(inputs)
         try:
             whole = self._packed(inputs)
-            return self._call(whole, train), whole
+            call = self._call(whole, train)
         except NoForest as problem:
             if self.asks_for_order(problem):
                 return self._prepared(inputs, train)
-            return self._call(inputs, train), tuple(inputs)
+            call, whole = self._call(inputs, train), tuple(inputs)
+        self._learn((form, train, False), call)
+        return call, whole
 
     def asks_for_order(self, problem: NoForest) -> bool:
         """Whether trees are to be packed again, with their payload in order from now on."""
@@ -689,18 +702,29 @@ class Function:
     ) -> tuple[Call, tuple[Any, ...], int]:
         """The same for a batch, with the number of examples. Raises NoForest for trees
         that must be taken one by one."""
+        form = form_of(inputs)
+        known = self._known.get((form, train, True))
+        if known is not None:
+            return known[0], tuple(inputs), known[1]
         inputs = self._columns(inputs)
         for each in (False, True):  # one forest for all; one for each, if the algebra asks
             whole = self._packed(inputs, batch=True, each=each)
             count = self._batch_size(whole)
             try:
-                return self._call(whole, train, count), whole, count
+                call = self._call(whole, train, count)
+                self._learn((form, train, True), call, count)
+                return call, whole, count
             except NoForest as problem:
                 if self.asks_for_order(problem):
                     return self._prepared_batch(inputs, train)
                 if each:
                     raise
         raise AssertionError("unreachable")
+
+    def _learn(self, form: tuple[Any, bool, bool], call: Call, count: int = 1) -> None:
+        """Inputs of a form that was checked are not checked again."""
+        if form[0] is not None and call.fast is not None:
+            self._known[form] = call, count
 
     def _packed(self, inputs: Sequence[Any], **how: bool) -> tuple[Any, ...]:
         whole = []
@@ -859,9 +883,11 @@ class Function:
     ) -> list[Array]:
         declarations = self.program.declarations
         number = numbers(self.program.precision)
-        arrays: list[Array] = []
-        for type, value in zip(call.types, inputs, strict=True):
-            arrays.extend(flatten(value, type, declarations, number))
+        quick = None if tangents or call.fast is None else call.fast.arrays(inputs)
+        arrays: list[Array] = [] if quick is None else quick
+        if quick is None:
+            for type, value in zip(call.types, inputs, strict=True):
+                arrays.extend(flatten(value, type, declarations, number))
         if tangents:
             return [*arrays, *self._weight_arrays(call.traced.weights, weights)]
         if call.traced.draws:
@@ -869,9 +895,12 @@ class Function:
         return [*arrays, *self.held_arrays(call, weights, key)]
 
     def random_key(self, key: Array) -> Array:
-        """The key for random draws. Raises NnfpError for none, and for what is no key."""
+        """The key for random draws, which the session makes when it is asked for. Raises
+        NnfpError for none, and for what is no key."""
         if key is None:
             raise misfits.key_missing(self, self._drawing())
+        if callable(key):
+            key = key()
         try:
             return one_key(key)
         except Misfit as misfit:
@@ -879,7 +908,8 @@ class Function:
 
     def held_arrays(self, call: Call, weights: NestedWeights, key: Array) -> list[Array]:
         """The arrays that are the same for all examples: all but the arguments."""
-        arrays = list(self._weight_arrays(call.traced.weights, weights))
+        quick = None if call.fast is None else call.fast.held(weights)
+        arrays = list(self._weight_arrays(call.traced.weights, weights)) if quick is None else quick
         present = self.session_weights() if call.traced.present else {}
         arrays.extend(self._weight_arrays(call.traced.present, present))
         arrays.extend(call.traced.external_arrays())
@@ -913,11 +943,12 @@ class Function:
         call had no use for."""
         declarations = self.program.declarations
         by_path: dict[WeightPath, Any] = {}
+        used = {weight.path for weight in call.traced.weights}
         if self.name in self.program.definitions:
             for reached in self.program.reached(self.name):
                 value = lookup(weights, reached.path)
                 if value is not None:
-                    by_path[reached.path] = zeros_like(value)
+                    by_path[reached.path] = () if reached.path in used else zeros_like(value)
         for weight in call.traced.weights:
             own = [
                 next(supply) if array.differentiable else ()

@@ -83,6 +83,8 @@ class Session:
         self._count = 0
         self._evaluations = 0
         self._kept: dict[WeightPath, Kept] = {}
+        self._changes = 0  # of what is kept
+        self._nested: tuple[Standing, int, dict[str, Any]] | None = None
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
         checked = inference.infer((), BUILTINS, library=library())
@@ -127,6 +129,7 @@ class Session:
             yield
         except BaseException:
             self._standing, self._kept = before, kept
+            self._changes += 1
             raise
 
     def check(self, source: str, name: str | None = None) -> None:
@@ -412,7 +415,7 @@ class Session:
             standing.program,
             definition,
             specialise,
-            lambda: self.weights,
+            self._present_weights,
             self.next_key,
             derivative_text,
         )
@@ -552,9 +555,18 @@ class Session:
             own = self._own(value, weight.type)
             fresh[path] = Kept(t.show(weight.type), weight.initialiser, own)
         self._kept.update(fresh)
+        self._changes += 1
+
+    def _present_weights(self) -> dict[str, Any]:
+        """The same for our own use, put together anew only when something changed."""
+        nested = self._nested
+        if nested is None or nested[0] is not self._standing or nested[1] != self._changes:
+            nested = self._nested = self._standing, self._changes, self.weights
+        return nested[2]
 
     def reset_weights(self, name: str | None = None) -> None:
         """First values again for what a definition reaches, or for all."""
+        self._changes += 1
         if name is None:
             self._kept.clear()
         else:
