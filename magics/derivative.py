@@ -16,12 +16,13 @@ from .workspace import Workspace
 if TYPE_CHECKING:
     from nnfp_kernel.runtime.function import Function
 
-USAGE = "%nnfp derivative NAME [--adjoint] [--at X] [--steps | --structure]"
+USAGE = "%nnfp derivative NAME [--adjoint] [--at X] [--steps [--page N] | --structure]"
 ARGUMENTS = Arguments("derivative", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("--adjoint", action="store_true")
 ARGUMENTS.add_argument("--at", metavar="X", nargs="+")
 ARGUMENTS.add_argument("--steps", action="store_true")
+ARGUMENTS.add_argument("--page", type=int, default=1, metavar="N")
 ARGUMENTS.add_argument("--structure", action="store_true")
 
 
@@ -36,16 +37,25 @@ def run(workspace: Workspace, text: str) -> View:
     from nnfp_kernel.views import derivative as view
 
     inputs = point(workspace, function, " ".join(given.at)) if given.at else ()
-    found = view.read(function, tuple(session.program.reps), inputs)
+    found = view.read(function, tuple(session.program.reps), inputs, in_pieces=given.steps)
     if given.steps:
-        text = view.steps_to_text(found, given.adjoint)
-        return View(text, view.steps_to_html(found, given.adjoint), found)
+        from nnfp_kernel.views import derivation
+
+        last = len(derivation.pages(found, given.adjoint))
+        if not 1 <= given.page <= last:
+            raise UsageError(f"--page {given.page}: there {_pages(last)}")
+        shown = (found, given.adjoint, given.page)
+        return View(derivation.steps_to_text(*shown), derivation.steps_to_html(*shown), found)
     return View(
         view.to_text(found, given.adjoint),
         view.to_html(found, given.adjoint),
         found,
         view.to_latex_display(found, given.adjoint),
     )
+
+
+def _pages(last: int) -> str:
+    return "is one page" if last == 1 else f"are pages 1 to {last}"
 
 
 def point(workspace: Workspace, function: Function, text: str) -> tuple[Any, ...]:
@@ -121,7 +131,8 @@ VERB = Verb(
     "`--adjoint` is the adjoint alone, from a cotangent of the answer to those of the inputs;\n"
     "`--at X` adds the value there and settles sizes that are open: names of data, numbers,\n"
     "expressions, with commas between several (`--at (2, 5)`, `--at x, [1, 2]`);\n"
-    "`--steps` applies the laws one after the other, each by its name; `--structure` says\n"
+    "`--steps` applies the laws one after the other, each by its name, to a large program\n"
+    "piece by piece, so many on a `--page`; `--structure` says\n"
     "what the derivative in the input is made of and what each operation on it will cost.",
     arguments=ARGUMENTS,
 )

@@ -6,8 +6,8 @@
 
 The readings are data; this module lays them out as text, as HTML in the house's style (the
 mathematics as MathML, which needs no network), and as LaTeX. Linear maps are drawn, each
-box above its own derivative, and written with combinators. `--steps` tells how these came
-about, law by law.
+box above its own derivative, and written with combinators; how these come about, law by
+law, is in derivation.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .mathematics import Line, Mathematics, mathematics
 from .mathematics import formula as m
 from .mathematics.formula import Formula
 from .mathematics.latex import to_latex
-from .mathematics.mathml import to_mathml
+from .mathematics.mathml import to_mathml, to_mathml_parts
 from .mathematics.plain import to_plain
 from .mathematics.steps import Derivation, Derivations, derivations
 from .structure import Structure, structure
@@ -77,9 +77,9 @@ class Readings:
     @property
     def results(self) -> tuple[tuple[str, Derivation], ...]:
         """The derivative and its adjoint, in combinators."""
-        if self.maps is None:
+        if self.maps is None or not self.maps.whole:
             return ()
-        return ("derivative", self.maps.derivative), ("adjoint", self.maps.adjoint)
+        return ("derivative", self.maps.derivative[0]), ("adjoint", self.maps.adjoint[0])
 
     @property
     def wide(self) -> bool:
@@ -101,8 +101,14 @@ def _width(picture: str) -> float:
     return float(picture.partition('width="')[2].partition('"')[0])
 
 
-def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] = ()) -> Readings:
-    """The readings of a function's derivative, `inputs` being a point for it.
+def read(
+    function: Function,
+    reps: Collection[str] = (),
+    inputs: Sequence[Any] = (),
+    in_pieces: bool = False,
+) -> Readings:
+    """The readings of a function's derivative, `inputs` being a point for it; the linear
+    maps `in_pieces` where one expression would be too large.
 
     What cannot be said in one of them, because a size is open or the language has no words
     for it, is missing there.
@@ -124,7 +130,7 @@ def read(function: Function, reps: Collection[str] = (), inputs: Sequence[Any] =
         types[0] if types else _type(function),
         tuple((said, made.program) for said, made in written[False]),
         tuple((said, made.program) for said, made in written[True]),
-        _tried(lambda: derivations(function, found, inputs)),
+        _tried(lambda: derivations(function, found, inputs, in_pieces)),
         found,
         tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
         _tried(lambda: structure(function)),
@@ -240,27 +246,6 @@ def _sections(found: Mathematics, adjoint: bool) -> list[tuple[Line, ...]]:
     return [section.lines for section in found.sections if section.title in wanted]
 
 
-def steps_to_text(readings: Readings, adjoint: bool = False) -> str:
-    """Law by law, as a terminal shows it."""
-    if readings.maps is None:
-        return f"The derivative of {readings.name} is too large to be followed law by law."
-    out = []
-    for said, found in readings.results:
-        if adjoint and said != "adjoint":
-            continue
-        out.append(f"-- {said}\n{to_plain(found.start)}")
-        for step in found.steps:
-            out.append(f"  {step.law}: {step.statement}")
-            if step.changes:
-                out += [f"    {to_plain(a)}  becomes  {to_plain(b)}" for a, b in step.changes]
-            else:
-                out.append(f"  = {to_plain(step.formula)}")
-        out += [f"  where {to_plain(a)} = {to_plain(b)}" for a, b in found.where]
-    out.append("-- laws of the graph that runs")
-    out += [f"  {count} x {name}: {statement}" for name, statement, count in readings.maps.graph]
-    return "\n".join(out)
-
-
 # --- HTML ---------------------------------------------------------------------------------------
 
 
@@ -269,60 +254,23 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     columns = []
     texts = _programs(readings.program, adjoint, 88 if readings.wide else NARROW)
     if texts:
-        columns.append(_column("As a program", _texts(texts, readings.reps)))
+        columns.append(column("As a program", _texts(texts, readings.reps)))
     results = [(s, each) for s, each in readings.results if s == "adjoint" or not adjoint]
     if results or readings.picture:
         shown = picture(readings.picture) if readings.picture else ""
-        columns.append(_column("As linear maps", shown + _maps(results)))
+        columns.append(column("As linear maps", shown + _maps(results)))
     formulas = _mathematics(readings.mathematics, adjoint)
     for folded in readings.folded:
         title = f'<div class="folded"><span class="code">{escape(folded.name)}</span></div>'
         formulas += title + _mathematics(folded, adjoint)
-    columns.append(_column("As mathematics", formulas))
+    columns.append(column("As mathematics", formulas))
     kind = "readings rows-only" if readings.wide else "readings"
-    body = f'{_head(readings)}<div class="{kind}"><div>{"".join(columns)}</div></div>'
+    body = f'{head(readings)}<div class="{kind}"><div>{"".join(columns)}</div></div>'
     point = f'<div class="small code">{escape(readings.at)}</div>' if readings.at else ""
     return page(body + point + _structure(readings.structure))
 
 
-def steps_to_html(readings: Readings, adjoint: bool = False) -> str:
-    """Law by law: the law's name and what it says on the left, the map on the right."""
-    if readings.maps is None:
-        said = steps_to_text(readings)
-        return page(f"<div>{escape(said)}</div>")
-    parts = []
-    for said, found in readings.results:
-        if adjoint and said != "adjoint":
-            continue
-        rows = _step("", "", [to_mathml(found.start)])
-        for step in found.steps:
-            if step.changes:
-                arrow = '<span class="small"> becomes </span>'
-                shown = [to_mathml(a, False) + arrow + to_mathml(b, False) for a, b in step.changes]
-            else:
-                shown = [to_mathml(step.formula)]
-            rows += _step(step.law, step.statement, shown)
-        for letter, stands in found.where:
-            rows += _step("where", "", [to_mathml(m.equation(letter, stands), False)])
-        parts.append(_column(said.capitalize(), f'<table class="rows steps">{rows}</table>'))
-    rows = "".join(
-        _step(name, f"{count} times" if count > 1 else "", [escape(statement)])
-        for name, statement, count in readings.maps.graph
-    )
-    if rows:
-        table = f'<table class="rows steps">{rows}</table>'
-        parts.append(_column("Laws of the graph that runs", table))
-    return page(
-        f'{_head(readings)}<div class="readings rows-only"><div>{"".join(parts)}</div></div>'
-    )
-
-
-def _step(law: str, statement: str, shown: Sequence[str]) -> str:
-    said = f'<div>{escape(law)}</div><div class="small">{escape(statement)}</div>'
-    return f"<tr><td>{said}</td><td>{'<br/>'.join(shown)}</td></tr>"
-
-
-def _head(readings: Readings) -> str:
+def head(readings: Readings) -> str:
     return (
         f'<div class="code head">{escape(readings.name)} '
         f"{underlined(readings.type, readings.reps)}"
@@ -335,7 +283,7 @@ def _maps(results: Sequence[tuple[str, Derivation]]) -> str:
     parts = []
     for said, found in results:
         shown = [found.result] if said == "derivative" else [found.result, *_where(found)]
-        lines = "".join(f"<div><span>{to_mathml(each)}</span></div>" for each in shown)
+        lines = "".join(f'<div class="long">{to_mathml_parts(each)}</div>' for each in shown)
         parts.append(f'<div class="small">{said}</div><div class="formulas">{lines}</div>')
     return "".join(parts)
 
@@ -384,7 +332,7 @@ def _pattern(cells: Sequence[Sequence[bool]]) -> str:
     )
 
 
-def _column(title: str, body: str) -> str:
+def column(title: str, body: str) -> str:
     return f'<section><div class="title">{title}</div>{body}</section>'
 
 
@@ -411,11 +359,10 @@ def _mathematics(found: Mathematics, adjoint: bool = False) -> str:
 
 
 def _line(line: Line) -> str:
-    formula = to_mathml(line.formula)
     where = ""
     if line.range is not None:
-        where = f'<span class="small">{to_mathml(line.range, False)}</span>'
-    return f"<div><span>{formula}</span>{where}</div>"
+        where = f'<span class="small range">{to_mathml(line.range, False)}</span>'
+    return f'<div class="long">{to_mathml_parts(line.formula)}{where}</div>'
 
 
 # --- LaTeX --------------------------------------------------------------------------------------

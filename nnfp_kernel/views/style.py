@@ -76,8 +76,13 @@ grid-template-columns:repeat(auto-fit,minmax(190px,max-content))}
 font:12px/18px var(--nn-code);white-space:pre}
 .readings math{font-size:15px}.readings .small math{font-size:12px}
 .readings .formulas{margin:1px 0 9px}
-.readings .formulas>div{display:flex;align-items:baseline;gap:18px;padding:2px 0;
-white-space:nowrap}
+.readings .formulas>div{padding:2px 0 2px 1.6em}
+.readings .long{padding-left:1.6em;text-indent:-1.6em}
+.readings .long math{text-indent:0}
+.readings .long .range{margin-left:18px;text-indent:0;white-space:nowrap}
+.readings details{padding:3px 0;border-bottom:1px solid var(--nn-hair)}
+.readings summary{cursor:pointer;line-height:26px}
+.readings details[open] summary{margin-bottom:4px}
 .readings .folded{margin:10px 0 4px;padding-top:8px;border-top:1px solid var(--nn-hair);
 font-weight:600}
 .structure{display:flex;align-items:center;gap:26px;padding-top:10px}
@@ -86,8 +91,8 @@ font-weight:600}
 .structure svg rect.frame{fill:none;stroke:var(--nn-line)}
 .structure .patterns:empty{display:none}
 .structure .drawn[hidden]{display:flex!important;align-items:center;gap:10px}
-table.rows.steps td:first-child{min-width:230px;width:230px;
-font-family:var(--nn-ui);white-space:normal}
+table.rows.steps{table-layout:fixed}
+table.rows.steps td:first-child{width:30%;white-space:normal}
 table.rows.steps td{font-family:var(--nn-ui)}
 svg.wiring{display:block;max-width:100%;height:auto;overflow:visible;font:12px var(--nn-code)}
 .wiring text{fill:var(--nn-ink)}

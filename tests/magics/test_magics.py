@@ -615,6 +615,8 @@ def test_a_point_is_whatever_the_function_takes(workspace: Workspace) -> None:
     assert "= ([1., 2., 4.], 2): 8., gradient ([0., 0., 2.], ())" in found
     found = str(seen(workspace, "derivative total --at Node (Leaf 1) (Leaf 3)"))
     assert "gradient Node (Leaf 2.0) (Leaf 6.0)" in found
+    with pytest.raises(UsageError, match="--page 2: there is one page"):
+        workspace.line("derivative griewank --steps --page 2")
     with pytest.raises(UsageError, match="takes 2 arguments, found 1"):
         workspace.line("derivative chosen --at place")
     with pytest.raises(NnfpError, match="elsewhere"):

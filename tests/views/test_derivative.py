@@ -9,15 +9,11 @@ import numpy
 import pytest
 
 from nnfp_kernel import Session
-from nnfp_kernel.views.derivative import (
-    read,
-    steps_to_html,
-    steps_to_text,
-    to_html,
-    to_latex_display,
-    to_text,
-)
-from nnfp_kernel.views.mathematics.plain import to_plain
+from nnfp_kernel.views.derivation import pages, steps_to_html, steps_to_text
+from nnfp_kernel.views.derivative import read, to_html, to_latex_display, to_text
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics.mathml import to_mathml, to_mathml_parts
+from nnfp_kernel.views.mathematics.plain import to_plain, wrapped
 
 PROGRAM = r"""
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -123,6 +119,69 @@ def test_the_steps_of_a_convolution_tell_the_law_of_windows(session: Session) ->
 def test_the_steps_of_the_adjoint_are_shown_alone(session: Session) -> None:
     text = steps_to_text(read(session["layer"]), adjoint=True)
     assert text.startswith("-- adjoint\n(W · >> diag(1 - y^2))†\n")
+
+
+LARGE = """
+block : R[6,4] ~> R[6,4]
+block = transformerBlock[2, 8]
+"""
+
+
+@pytest.fixture(scope="module")
+def block() -> Session:
+    session = Session(precision=64)
+    session.run(LARGE)
+    return session
+
+
+def test_a_large_program_is_followed_piece_by_piece(block: Session) -> None:
+    assert read(block["block"]).maps is None
+    found = read(block["block"], in_pieces=True)
+    first, second = pages(found)
+    assert len(first) == 10
+    text = steps_to_text(found)
+    assert text.startswith("-- derivative\ndh, of dx\nD h\n  chain rule: ")
+    assert "-- 1 to 10 of 16 pieces; `--page 2` has the next" in text
+    last = steps_to_text(found, number=2)
+    assert f"-- 11 to 16 of {10 + len(second)} pieces; this is the last page" in last
+    assert "-- laws of the graph that runs" in last
+    assert "-- laws of the graph that runs" not in text
+    html = steps_to_html(found)
+    assert html.count("<details>") == 10
+
+
+def test_the_lines_of_a_text_are_no_longer_than_a_page_is_wide(block: Session) -> None:
+    for session, name in ((block, "block"), (session_of(PROGRAM), "scaled")):
+        found = read(session[name], in_pieces=True)
+        for number, _ in enumerate(pages(found), 1):
+            lines = steps_to_text(found, number=number).split("\n")
+            assert max(map(len, lines)) <= 92
+
+
+def session_of(program: str) -> Session:
+    session = Session(precision=64)
+    session.run(program)
+    return session
+
+
+def test_a_long_line_is_broken_at_an_outer_operator() -> None:
+    text = "(diag(a + b) >> diag(c)) + (diag(d + e) >> diag(f))"
+    assert wrapped(text, 40, "= ", "  ") == [
+        "= (diag(a + b) >> diag(c))", "  + (diag(d + e) >> diag(f))",
+    ]  # fmt: skip
+    assert wrapped(text, 80, "= ", "  ") == [f"= {text}"]
+    assert wrapped("a law that says what it says", 12) == ["a law that", "says what it", "says"]
+
+
+def test_a_long_formula_is_several_elements_of_mathml() -> None:
+    row = m.symbol("a")
+    for k in range(12):
+        row = m.plus(row, m.product(m.symbol("x"), m.symbol(f"y{k}")))
+    shown = to_mathml_parts(m.transposed(row, "†"))
+    assert shown.count("<math") == 13
+    one = "".join(re.findall(r">([^<]+)<", shown)).replace(" ", "")
+    assert one == "".join(re.findall(r">([^<]+)<", to_mathml(m.transposed(row, "†"))))
+    assert to_mathml_parts(m.symbol("x")) == to_mathml(m.symbol("x"))
 
 
 # --- all of it ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 The other way to a formula starts from the linear maps that compute:
 
     linear/differentiate.py         the network of maps
-      steps.py                      law by law, each map as a formula of combinators
+      maps.py, steps.py             each map as a formula of combinators, law by law
 
 Both are judged: a test reads the formulas as a person does, in numpy, and finds the numbers
 that the program gives.

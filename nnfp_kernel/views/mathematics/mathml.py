@@ -21,6 +21,7 @@ from .formula import (
     Space,
     Words,
     holds,
+    size_of,
 )
 from .latex import TALL
 
@@ -29,6 +30,51 @@ def to_mathml(formula: Formula, display: bool = True) -> str:
     """The MathML of a formula on a line of its own, or within a line of text."""
     kind = ' displaystyle="true"' if display else ""
     return f"<math{kind}>{_mathml(formula)}</math>"
+
+
+def to_mathml_parts(formula: Formula, display: bool = True) -> str:
+    """A formula as several elements, between which a browser may break the line: it does
+    not break inside of one. A short one is one element."""
+    return " ".join(to_mathml(part, display) for part in _parts(formula))
+
+
+WHOLE = 14  # atoms of a formula that is not broken
+_OPERATORS = frozenset(("=", "+=", "+", "−", ">>", "&&&", "|||", "***"))
+
+
+def _parts(formula: Formula) -> list[Formula]:
+    """Pieces side by side, each beginning with its operator; brackets around what is long
+    open in one and close in another."""
+    if size_of(formula) <= WHOLE:
+        return [formula]
+    match formula:
+        case Fenced(left=left, inside=inside, right=right):
+            return _enclosed(left, inside, Sign(right))
+        case Script(base=Fenced(left=left, inside=inside, right=right), sub=sub, sup=sup):
+            return _enclosed(left, inside, Script(Sign(right), sub, sup))
+        case Row(items=items):
+            return _between_operators(items)
+        case _:
+            return [formula]
+
+
+def _enclosed(left: str, inside: Formula, right: Formula) -> list[Formula]:
+    first, *rest = _parts(inside)
+    made: list[Formula] = [Row((Sign(left), first)), *rest]
+    return [*made[:-1], Row((made[-1], right))]
+
+
+def _between_operators(items: Sequence[Formula]) -> list[Formula]:
+    found: list[list[Formula]] = [[]]
+    for item in items:
+        if isinstance(item, Sign) and item.text in _OPERATORS and found[-1]:
+            spaced = item.text in "+−"  # at the beginning of an element they would be signs
+            found.append([item, Space()] if spaced else [item])
+            continue
+        inner = _parts(item)
+        found[-1].append(inner[0])
+        found += [[each] for each in inner[1:]]
+    return [own[0] if len(own) == 1 else Row(tuple(own)) for own in found]
 
 
 def _mathml(formula: Formula) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from .formula import (
     PRODUCT,
     Bar,
@@ -87,3 +89,52 @@ def _row(texts: list[str], items: list[Formula]) -> str:
             out += " "
         out += text
     return out
+
+
+# --- long lines ---------------------------------------------------------------------------------
+
+_BREAKS = (" >> ", " + ", " - ", " &&& ", " ||| ", " *** ", "  becomes  ", " = ")
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Lines no longer than the width, if it can be: broken before an operator, an outer one
+    rather than an inner one, and else at a space. `first` and `rest` are their indents.
+
+    >>> wrapped("diag(a + b) >> (W · >> diag(c))", 22, "= ", "  ")
+    ['= diag(a + b)', '  >> (W · >> diag(c))']
+    """
+    if len(first) + len(text) <= width:
+        return [first + text]
+    places = _places(text)
+    for depth in sorted({depth for _, depth in places}):
+        lines = _filled(text, [k for k, own in places if own <= depth], width, first, rest)
+        if max(map(len, lines)) <= width:
+            return lines
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    """Where a line may be broken, before an operator, and inside how many brackets."""
+    found, depth = [], 0
+    for k, sign in enumerate(text):
+        depth += (sign in "([{⟨") - (sign in ")]}⟩")
+        if sign == " " and k and text[k - 1] != " " and text.startswith(_BREAKS, k):
+            found.append((k, depth))
+    return found
+
+
+def _filled(text: str, places: list[int], width: int, first: str, rest: str) -> list[str]:
+    """As much on every line as there is room for."""
+    lines: list[str] = []
+    here = first
+    for start, stop in zip([0, *places], [*places, len(text)], strict=True):
+        part = text[start:stop]
+        if here.strip() and len(here) + len(part) > width and start:
+            lines.append(here)
+            here = rest + part.strip()
+        else:
+            here += part
+    return [*lines, here]
