@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..language.palette import picture
 from ..runtime import events
 from .style import escape, page
 
@@ -202,7 +203,7 @@ class Course:
             f"<div class='small'>{escape(note)}</div>" for note in self.notes.values() if note
         )
         line = f"<div class='line'>{top}</div>"
-        return page(f"{line}{self._curve()}<div class='stats'>{stats}</div>{notes}")
+        return page(f"{line}{picture(self._curve())}<div class='stats'>{stats}</div>{notes}")
 
     def _curve(self) -> str:
         """The loss of steps, of epochs and of validation, on one logarithmic scale."""

@@ -96,7 +96,7 @@ def test_every_end_is_told(change: dict[str, object], said: str) -> None:
 @pytest.mark.parametrize("count", range(len(WHOLE) + 1))
 def test_the_picture_can_be_drawn_at_any_time(count: int) -> None:
     shown = course(*WHOLE[:count]).to_html()
-    assert shown.startswith("<style>")
+    assert shown.startswith('<div class="nnfp ')
     assert "nan" not in shown.lower()
 
 
