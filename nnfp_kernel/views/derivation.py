@@ -60,7 +60,7 @@ def steps_to_text(readings: Readings, adjoint: bool = False, number: int = 1) ->
         before = said
         if found.makes is not None:
             out.append(f"{_listed(found.makes)}, of {_listed(found.of)}")
-        out.append(to_plain(found.start))
+        out += wrapped(to_plain(found.start), WIDTH, "", "  ")
         for step in found.steps:
             out += wrapped(f"{step.law}: {step.statement}", WIDTH, "  ", "    ")
             if step.changes:
