@@ -41,6 +41,7 @@ from ..runtime.exchange import (
     type_of,
     unflatten_paths,
 )
+from ..runtime.executables import Executables
 from ..runtime.function import Function, argument_name
 from ..runtime.lower import DTYPES
 from ..runtime.program import Program, trace_application
@@ -86,6 +87,7 @@ class Session:
         self._changes = 0  # of what is kept
         self._nested: tuple[Standing, int, dict[str, Any]] | None = None
         self._functions: dict[str, tuple[Program, Function]] = {}
+        self._executables = Executables()
         self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
         checked = inference.infer((), BUILTINS, library=library())
         self._standing = Standing((), checked, {}, self._program(checked, {}, {}))
@@ -216,7 +218,8 @@ class Session:
         ]  # fmt: skip
         if traced.draws:
             arrays.append(self.next_key())
-        return traced.answer.rebuild(iter(traced.checked(traced.run(*arrays))))
+        run = self._executables.of(traced)
+        return traced.answer.rebuild(iter(traced.checked(run(*arrays))))
 
     def _weight_arrays(self, wanted: Sequence[Any]) -> list[Array]:
         import jax
