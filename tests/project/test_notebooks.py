@@ -124,6 +124,23 @@ def test_fold_then_unfold(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
+def test_window_maps(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "06_window_maps.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 4  # lax.conv in one and two dimensions, shifts, the band
+    assert max(exact) < 1e-12
+    found = re.findall(r"^(dense layers|window maps): +([\d.]+)% of 360", told, re.MULTILINE)
+    shares = {name: float(share) for name, share in found}
+    assert shares["window maps"] >= 98
+    pushed = re.search(r"moved by one: window maps ([\d.]+)%, dense layers ([\d.]+)%", told)
+    assert pushed is not None
+    assert float(pushed[1]) > float(pushed[2]) + 15
+    assert len(runner.pictures(notebook)) == 3
+
+
+@pytest.mark.slow
 def test_trees(runner: ModuleType) -> None:
     notebook = runner.execute(NOTEBOOKS / "07_trees.ipynb")
     told = runner.results(notebook)

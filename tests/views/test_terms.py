@@ -142,7 +142,9 @@ def test_a_derivative_of_trees_reads_as_the_catamorphism_does() -> None:
     session.run("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
                 "f = cata { Leaf x -> tanh x; Node l r -> l * r }")  # fmt: skip
     text = str(derivative_definition(session["f"], adjoint=True))
-    assert text == """fAdjoint : Tree -> (R -o Tree)
+    assert (
+        text
+        == """fAdjoint : Tree -> (R -o Tree)
 fAdjoint x =
   let (y, dy) =
         treeRecurrence
@@ -161,6 +163,7 @@ fAdjoint x =
              })
           x
   in \\w -> adjoint dy w"""
+    )
     maps = str(derivative_definition(session["f"], combined=True))
     assert ">> diag r *** diag l >> add" in " ".join(maps.split())
 
