@@ -44,7 +44,13 @@ def _laplacian(context: Tracer, use: Occurrence, function: Value, point: Value) 
     domain, codomain = use.domains()[1], use.result(2)
     builder, here = context.builder, context.flatten(point, domain)
     if any(wire.type.kind != "R" for wire in here):
-        context.fail("not-real", "a Laplacian is taken in real numbers")
+        context.fail(
+            "not-real",
+            "a Laplacian is taken in real numbers",
+            "The second derivatives in the real and in the imaginary parts are added up if they "
+            "are inputs of their own:",
+            suggestion="laplacian (\\(x, y) -> f (complex x y)) (real z, imag z)",
+        )
     graph, given = _traced(context, function, here, domain, codomain)
     number = sum(wire.type.size for wire in here)
     unit = unit_matrix(builder, number)

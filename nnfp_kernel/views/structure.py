@@ -27,6 +27,7 @@ from ..linear.structure.forms import (
     Transitions,
     Zero,
 )
+from ..linear.structure.proofs import singular
 from ..runtime.function import Function
 from .cost import scaled
 from .table import Grid
@@ -165,14 +166,20 @@ def _costs(form: Form) -> list[tuple[str, int, int, str]]:
             ("trace", cost.diagonal(form), dense, ""),
             ("logdet", cost.logdet(form), cubes, _way(form, False)),
             ("solve", cost.solve(form), cubes, _way(form, True)),
+            ("inverse, applied", cost.solve(form), cubes, _way(form, True)),
         ]
+    found.append(("norm", cost.norm(form), 2 * rows * columns, ""))
+    long, short = max(rows, columns), min(rows, columns)
+    found.append(("operatorNorm", cost.operator_norm(form), 8 * long * short**2 // 3, ""))
+    if rows == columns:
+        found.append(("spectrum", cost.spectrum(form), cost.EIGENVALUES * rows**3, ""))
     return found
 
 
 def _way(form: Form, solving: bool) -> str:
     """How the determinant, or the solution, is found."""
     match form:
-        case Zero():
+        case _ if singular(form):
             return "singular"
         case Scaling():
             return "the factor"

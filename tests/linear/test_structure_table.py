@@ -32,6 +32,7 @@ from nnfp_kernel.linear.maps import (
     filled,
     section,
 )
+from nnfp_kernel.linear.structure import cost
 from nnfp_kernel.primitives import PRIMITIVES
 from nnfp_kernel.runtime.lower import lower
 
@@ -313,4 +314,30 @@ def test_an_operation_costs_what_it_must(name: str) -> None:
         ratio = row.sizes[1] / row.sizes[0]
         if large > 1.2 * small * ratio**power + 10:
             told[each] = (small, large, power)
+    assert not told
+
+
+FORMULAS = {
+    "matrix": cost.matrix, "diagonal": cost.diagonal, "trace": cost.diagonal,
+    "logdet": cost.logdet, "solve": cost.solve, "norm": cost.norm,
+    "operatorNorm": cost.operator_norm, "spectrum": cost.spectrum,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_what_is_foretold_is_what_is_counted(name: str) -> None:
+    """The formulas that choose between readings, and that `--structure` shows, leave out lower
+    orders: they are right within a factor of a few."""
+    row = TABLE[name]
+    size = row.sizes[1]
+    told = {}
+    for each, formula in FORMULAS.items():
+        if each in row.grows:
+            graph = optimise(PRIMITIVES, graph_of(row, size, OPERATIONS[each]))
+            counted = count(graph).total.operations
+            builder = Builder(PRIMITIVES)
+            map = row.make(builder, size, lambda *shape, b=builder: b.input(R(*shape)))
+            foretold = formula(structure.recognise(map))
+            if not counted / 8 - 20 * size <= foretold <= 8 * counted + 20 * size:
+                told[each] = (foretold, counted)
     assert not told

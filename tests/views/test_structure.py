@@ -80,6 +80,25 @@ def test_structure_costs_less_than_a_matrix(session: nnfp.Session, name: str) ->
         assert number < dense
 
 
+def test_every_operation_is_listed(session: nnfp.Session) -> None:
+    """Of a map into another space those that it has."""
+    every = [operation for operation, *_ in found(session, "both").costs]
+    assert every == [
+        "apply", "matrix", "diagonal", "trace", "logdet", "solve", "inverse, applied", "norm",
+        "operatorNorm", "spectrum",
+    ]  # fmt: skip
+    some = [operation for operation, *_ in found(session, "layer").costs]
+    assert some == ["apply", "matrix", "norm", "operatorNorm"]
+
+
+def test_a_recurrence_from_state_to_state_is_a_product(session: nnfp.Session) -> None:
+    session.run("deep : R[3] -> R[3]\ndeep x = iterate[5] (\\s -> sin (s - mean s)) x")
+    each = found(session, "deep")
+    assert each.words == "a recurrence of 5 steps, each 3 x 3, one after the other"
+    ways = {operation: how for operation, _, _, how in each.costs}
+    assert ways["solve"] == ways["logdet"] == "step by step"
+
+
 def test_a_pattern_is_drawn_small(session: nnfp.Session) -> None:
     dense, diagonal = found(session, "layer").parts
     assert all(all(row) for row in dense.cells)

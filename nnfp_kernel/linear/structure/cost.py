@@ -7,7 +7,7 @@ their lower orders. They decide between two readings of one map, and are shown b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .forms import (
     Blocks,
@@ -78,16 +78,16 @@ def apply(form: Form) -> int:
 def matrix(form: Form) -> int:
     """Of all entries."""
     match form:
-        case Zero() | Scaling() | Dense():
+        case Zero() | Dense():
             return 0
+        case Scaling():
+            return form.rows * form.columns
         case Sparse():
             return held(form)
         case Kronecker(left=left, right=right):
             return matrix(left) + matrix(right) + form.rows * form.columns
         case Product(factors=factors):
-            return sum(map(matrix, factors)) + sum(
-                apply(each) * factors[0].columns for each in factors[1:]
-            )
+            return _chain(factors)
         case Sum(terms=parts):
             return sum(map(matrix, parts)) + (len(parts) - 1) * form.rows * form.columns
         case Blocks(parts=parts):
@@ -100,13 +100,23 @@ def matrix(form: Form) -> int:
             raise AssertionError(f"no cost of {other}")
 
 
+def _chain(factors: Sequence[Form]) -> int:
+    """Of the matrix of a product, as `operations.chain` makes it."""
+    first, last = factors[0], factors[-1]
+    if last.rows < first.columns:
+        return sum(map(matrix, factors)) + sum(map(apply, factors[:-1])) * last.rows
+    start = next((k for k, each in enumerate(factors) if not entrywise(each)), 0)
+    before = sum(map(apply, factors[:start])) * factors[start].rows
+    return matrix(factors[start]) + before + sum(map(apply, factors[start + 1 :])) * first.columns
+
+
 def diagonal(form: Form) -> int:
     """Of the diagonal entries."""
     match form:
         case Zero() | Scaling() | Dense():
             return 0
         case Sparse():
-            return held(form)
+            return min(held(form), form.rows)
         case Kronecker(left=left, right=right):
             return diagonal(left) + diagonal(right) + form.rows
         case Product():
@@ -143,13 +153,15 @@ def _factored(form: Form, again: Callable[[Form], int]) -> int:
         case Sparse(shape="blocks", pattern=pattern):
             return held(form) + sum(2 * len(block) ** 3 // 3 for block in pattern.blocks)
         case Sparse(shape="triangular"):
-            return held(form) + size**2
+            return size if again is logdet else held(form) + size**2
         case Dense() | Sparse() | Opaque():
             return matrix(form) + 2 * size**3 // 3
         case Kronecker(left=left, right=right) if left.square and right.square:
             return again(left) + again(right)
         case Kronecker():
             return matrix(form) + 2 * size**3 // 3
+        case Product() if form.narrow:
+            return 0  # singular
         case Product():
             groups = squares(form)
             if len(groups) == 1:
@@ -197,6 +209,82 @@ def solve(form: Form) -> int:
             return 2 * apply(form) * form.rows
         case _:
             return _factored(form, solve) + 2 * held(form)
+
+
+def norm(form: Form) -> int:
+    """Of Frobenius's norm."""
+    match form:
+        case Zero():
+            return 0
+        case Scaling():
+            return 2 * form.rows
+        case Sparse(pattern=pattern):
+            return held(form) + 2 * pattern.count
+        case Kronecker(left=left, right=right):
+            return norm(left) + norm(right)
+        case Blocks(parts=parts):
+            return sum(map(norm, parts))
+        case Product() if form.narrow:
+            return _small_side(form, [form])
+        case _:
+            return matrix(form) + 2 * form.rows * form.columns
+
+
+def operator_norm(form: Form) -> int:
+    """Of the largest singular value."""
+    match form:
+        case Zero() | Scaling():
+            return 1
+        case Sparse(shape="diagonal" | "permutation", pattern=pattern):
+            return held(form) + pattern.count
+        case Kronecker(left=left, right=right):
+            return operator_norm(left) + operator_norm(right)
+        case Blocks(parts=parts):
+            return sum(map(operator_norm, parts))
+        case Product() if form.narrow:
+            return _small_side(form, [form]) + EIGENVALUES * form.rank**3
+        case _:
+            long, short = max(form.rows, form.columns), min(form.rows, form.columns)
+            return matrix(form) + 8 * long * short**2 // 3
+
+
+EIGENVALUES = 10  # n³ of them: the QR algorithm, without vectors (Golub and Van Loan 2013)
+
+
+def spectrum(form: Form) -> int:
+    """Of the eigenvalues of a square map that need not be self-adjoint."""
+    match form:
+        case Zero():
+            return 0
+        case Scaling():
+            return form.rows
+        case Sparse(shape="diagonal" | "permutation" | "triangular"):
+            return held(form) + form.rows
+        case Sparse(shape="blocks", pattern=pattern):
+            return held(form) + sum(EIGENVALUES * len(block) ** 3 for block in pattern.blocks)
+        case Kronecker(left=left, right=right) if left.square and right.square:
+            return spectrum(left) + spectrum(right) + form.rows
+        case Blocks(parts=parts) if all(part.square for part in parts):
+            return sum(map(spectrum, parts))
+        case Product() if form.narrow:
+            return _small_side(form, [form]) + EIGENVALUES * form.rank**3
+        case Sum() if (split := woodbury(form)) is not None and isinstance(split[0], Scaling):
+            rank = sum(each.rank for each in split[1])
+            return form.rows + _small_side(form, split[1]) + EIGENVALUES * rank**3
+        case Steps(recurrence=steps):
+            block = form.rows // max(steps.length, 1)
+            return apply(form) * block + EIGENVALUES * steps.length * block**3
+        case Inverted(inner=inner):
+            return spectrum(inner) + form.rows
+        case _:
+            return matrix(form) + EIGENVALUES * form.rows**3
+
+
+def _small_side(form: Form, narrow: Sequence[Product]) -> int:
+    """Of the factors of terms of low rank and their products with each other."""
+    rank = sum(each.rank for each in narrow)
+    thin = sum(matrix(half) for each in narrow for part in halves(each) for half in part)
+    return thin + 2 * (form.rows + form.columns) * rank**2
 
 
 # A map without structure is solved by its matrix where that is small: from here on by
