@@ -161,7 +161,7 @@ SUBJECTS = {
     "Products of arrays": ("contraction",),
     "Reductions": ("reduction",),
     "Movement": ("movement", "indexing"),
-    "Derivatives and linear maps": ("linear_maps", "linear_names", "jets"),
+    "Derivatives and linear maps": ("linear_maps", "linear_names", "tree_maps", "jets"),
     "Matrix functions and transforms": (
         "eigenvalues",
         "factorisations",
