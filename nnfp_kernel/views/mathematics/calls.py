@@ -97,9 +97,12 @@ def number(value: float) -> Formula:
 
 
 def element_at(parameters: Mapping[str, Any]) -> Formula | None:
-    """The place of the one element that a slice takes."""
-    start, stop, axis = (parameters[key] for key in ("start", "stop", "axis"))
-    return m.Digits(str(start)) if stop == start + 1 and axis == 0 else None
+    """The places that a slice along the leading axis takes, from 0: 3, or 3…5."""
+    start, stop, axis, stride = (parameters[key] for key in ("start", "stop", "axis", "stride"))
+    if axis or stride != 1:
+        return None
+    first, last = m.Digits(str(start)), m.Digits(str(stop - 1))
+    return first if stop == start + 1 else m.Row((first, m.Sign("…"), last), m.RELATION)
 
 
 # --- matrices -------------------------------------------------------------------------------

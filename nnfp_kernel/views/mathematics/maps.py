@@ -75,9 +75,9 @@ class Naming:
             return self._named(wire.name.split(".")) if wire.name else self.letter()
         found = self.formula(node)
         if found is None:
-            return self.letter()
+            return self.letter(wire.name)
         if m.size_of(found) > self.LONG:
-            letter = self.letter()
+            letter = self.letter(wire.name)
             self.where.append((letter, found))
             return letter
         return found
@@ -112,8 +112,18 @@ class Naming:
         inside = _Inside(names, body, self)
         return inside.of(body.outputs[node.outputs.index(wire)])
 
-    def letter(self) -> Formula:
-        names = ("h", "u", "v", "p", "q", "r", *(f"h{k}" for k in range(1, 1000)))
+    def letter(self, own: str = "") -> Formula:
+        """A name that is free: its own in the program, if it has one."""
+        names = (
+            *([own] if own.isidentifier() else []),
+            "h",
+            "u",
+            "v",
+            "p",
+            "q",
+            "r",
+            *(f"h{k}" for k in range(1, 1000)),
+        )
         letter = next(s for s in map(m.symbol, names) if s not in self.taken)
         self.taken.add(letter)
         return letter

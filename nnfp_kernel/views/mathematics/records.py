@@ -68,9 +68,9 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
 
     def forward(walk: Pass, d: list[Change]) -> Change:
         total: Change = None
-        for change, factor in zip(d, factors(walk), strict=True):
+        for q, change, factor in zip(arguments, d, factors(walk), strict=True):
             if change is not None and factor is not None:
-                part = change.times(factor, wide)
+                part = change.times(factor, wide and rank(q.type) > 0)
                 total = part if total is None else Linear(total.terms + part.terms)
         return total
 

@@ -162,7 +162,7 @@ def _in_pieces(
     backward: list[Derivation] = []
     for piece in pieces(network):
         if piece.variable not in names:
-            names[piece.variable] = naming.letter()
+            names[piece.variable] = naming.letter(piece.variable.name)
         there, back = _piece(builder, piece, naming, names)
         forward.append(there)
         backward.insert(0, back)
