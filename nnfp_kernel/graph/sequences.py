@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..language import types as t
-from .graph import Builder, Wire
+from .graph import ArrayType, Builder, Wire
 from .values import (
     Extent,
     NotFirstOrder,
@@ -227,6 +227,8 @@ def joined(one: Value, other: Value, settled: int = 0) -> Shape:
         return Room(axis, capacity, joined(one.elements, other.elements, axis + 1))
     if isinstance(other, Sequence):
         one, other = other, one
+    if isinstance(one, Sequence) and one.elements == ():
+        return Room(one.axis, 0, None)
     if isinstance(one, Sequence):
         axis = one.axis
         fixed = leaves(other)[0].type.shape[axis]
@@ -288,6 +290,8 @@ def fitted(builder: Builder, value: Value, room: Shape) -> Value:
             for name, inside in room.rooms.items()
         }
         return replace(value, fields=fields)
+    if value == ():  # a sequence of nothing but how many: none
+        value = Sequence((), builder.zeros(ArrayType("Int")))
     if isinstance(value, Wire):
         lead = value.type.shape[: room.axis]
         count = builder.constant(value.type.shape[room.axis], "Int")

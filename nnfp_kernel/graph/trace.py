@@ -603,8 +603,17 @@ class Tracer:
                 return self.builder.emit("compare", value, constant_wire, how="eq"), {}
             case p.MatchTuple(items=items):
                 return self._test_all(items, value)
-            case p.MatchConstructor() if isinstance(value, Grown):
-                return self._test(pattern, opened(self, value))
+            case p.MatchConstructor(name=name, arguments=arguments) if isinstance(value, Grown):
+                root = opened(self, value)
+                parts = zip(root.fields.get(name, ()), arguments, strict=False)
+                if any(part is None and not isinstance(own, p.BindNothing) for part, own in parts):
+                    self.fail(
+                        "shape-at-run-time",
+                        "how many children a grown tree has is known only at run time",
+                        "Where it keeps them in a sequence, `_` may stand in a pattern; `cata` "
+                        "reduces them.",
+                    )
+                return self._test(pattern, root)
             case p.MatchConstructor() if isinstance(value, Forest | Subtree | Unknown):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
@@ -890,7 +899,7 @@ class Tracer:
 
         def fit(part: Value) -> Value:
             if isinstance(part, Ragged) and part.axis == 0:
-                if part.capacity != capacity:
+                if part.capacity not in (capacity, 0):
                     return Ragged(resized(builder, part.elements, 0, capacity), length)
                 return Ragged(part.elements, length, part.filled)
             count = leaves(part)[0].type.shape[0]

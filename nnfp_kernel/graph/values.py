@@ -90,7 +90,8 @@ class Sequence:
 
     @property
     def capacity(self) -> int:
-        return int(leaves(self.elements)[0].type.shape[self.axis])
+        wires = leaves(self.elements)  # none where the elements are ()
+        return int(wires[0].type.shape[self.axis]) if wires else 0
 
     @property
     def extent(self) -> Extent:

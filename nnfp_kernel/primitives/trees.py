@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ..graph.forest import (
     HOLE,
@@ -47,8 +48,8 @@ def _functor(context: Tracer, tree: t.Type, depth: int) -> Functor:
         context.fail(
             "cannot-grow",
             f"a {name} cannot be grown",
-            "A tree that is grown has each child in a field of its own: of a sequence of "
-            "children the number would be known only at run time.",
+            "The children of a tree that is grown stand in fields, in products and arrays of "
+            "them, or in sequences of such, and nowhere deeper.",
         )
     if functor.end is None:
         context.fail(
@@ -60,7 +61,7 @@ def _functor(context: Tracer, tree: t.Type, depth: int) -> Functor:
     if places(functor, depth) > MOST:
         context.fail(
             "tree-too-deep",
-            f"a tree of depth {depth} with {functor.slots} children a node has "
+            f"a tree of depth {depth} with {functor.slots(1)} children a node has "
             f"{places(functor, depth)} places",
             f"A grown tree is laid out with a place for every node that there may be, {MOST} at "
             "most.",
@@ -95,6 +96,8 @@ def _hylo(context: Tracer, use: Occurrence, algebra: Value, function: Value, see
 def _para(context: Tracer, use: Occurrence, algebra: Value, tree: Value) -> Value:
     result = use.result(2)
     if isinstance(tree, Grown):
+        if not tree.functor.plain:
+            _not_yet_known(context, "the children of this tree, in sequences, are")
         return reduce(context, tree, algebra, result, with_trees=True)
     layer_type = _layer_type(use)
 
@@ -143,7 +146,8 @@ builtin(
         "ana", "(s -> f) -> s -> t where f = layer t s", 2, _ana, brackets=("n",),
         doc="The tree grown from a seed (anamorphism): a function from a seed to a layer, of "
         "the base functor, with seeds in place of children, at most n times down a path. "
-        "Below that the tree ends in the first constructor without children, its fields zero.",
+        "Below that the tree ends in the first constructor without children, its fields zero, and "
+        "a sequence of children is empty.",
         example="data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
         "ana[3] (\\s -> if s > 1 then NodeF (s / 2) (s / 3) else LeafF s) 4",
     )
@@ -460,11 +464,16 @@ def _zip_tree(context: Tracer, use: Occurrence, pair: Value) -> Value:
 
 def _require_known(context: Tracer, tree: Value) -> None:
     if isinstance(tree, Grown) or (isinstance(tree, Variant) and tree.tag is not None):
-        context.fail(
-            "shape-at-run-time",
-            "the shape of this tree is known only at run time",
-            "`cata`, `para` and `mapData` work on it all the same.",
-        )
+        _not_yet_known(context, "the shape of this tree is")
+
+
+def _not_yet_known(context: Tracer, what: str) -> NoReturn:
+    context.fail(
+        "shape-at-run-time",
+        f"{what} known only at run time",
+        "`cata`, `hylo` and `mapData` work on a tree that is grown all the same; what came out of "
+        "a function, handed in to another, is a tree as any other.",
+    )
 
 
 builtin(

@@ -719,6 +719,8 @@ def _cut(like: Sequence, arrays: Iterator[Array], type: t.Type, declarations: De
     while isinstance(value, Sequence):
         lengths.append((value.axis, next(arrays)))
         value = value.elements
+    if value == ():  # nothing but how many
+        return [()] * int(lengths[0][1])
     if isinstance(value, Variant):
         if not all(is_concrete(length) for _, length in lengths):
             raise NotConcrete

@@ -48,6 +48,7 @@ from ..graph.values import (
     OpenSize,
     Value,
     Variant,
+    emptied,
     lengths,
 )
 from ..graph.values import Sequence as Ragged
@@ -689,41 +690,87 @@ def _forest_rebuilder(
     )
 
 
+def _next(slots: Iterator[int], _: int) -> int:
+    return next(slots)
+
+
+def _rows_of(type: t.Type, value: Any, count: int | None = None) -> list[Any]:
+    """The elements of an array of products, of which a part that is () counts nothing."""
+    if not isinstance(type, t.Product):
+        return [()] * count if count is not None and isinstance(value, tuple) else list(value)
+    parts = [_rows_of(item, part, count) for item, part in zip(type.items, value, strict=True)]
+    return list(zip(*parts, strict=True))
+
+
 def _grown_rebuilder(
     tree: Grown, tracer: Tracer, made: list[tuple[Wire, bool]]
 ) -> Callable[[Iterator[Array]], Any]:
     """The tree, node by node, of its levels' arrays: only the nodes that are there."""
-    functor, declarations, slots = tree.functor, tracer.declarations, tree.functor.slots
+    functor, declarations = tree.functor, tracer.declarations
     levels = [
-        _rebuilder(layer, t.Array(functor.layer(t.UNIT), constant(slots**k)), tracer, made)
-        for k, layer in enumerate(tree.layers)
+        _rebuilder(
+            layer, t.Array(functor.layer(t.UNIT), constant(alive.type.shape[0])), tracer, made
+        )
+        for layer, alive in zip(tree.layers, tree.alive, strict=True)
     ]
     assert functor.end is not None
-    zeros = [
-        rebuild(item, iter([numpy.zeros(a.shape) for a in declarations.layout(item)]), declarations)
-        for item in functor.fields[functor.end]
-    ]
-    end = DataValue(functor.end, tuple(zeros))
 
-    def node(layer: DataValue, k: int, below: Mapping[int, DataValue]) -> DataValue:
-        name = tree_name(layer.constructor)
-        children = functor.children[name]
-        fields = tuple(
-            below[k * slots + children.index(place)] if place in children else value
-            for place, value in enumerate(layer.fields)
-        )
-        return DataValue(name, fields)
+    def zero(type: t.Type) -> Any:
+        """A field of the node that stands below the last level."""
+        if t.mentions(type, functor.tree):
+            return tuple(map(zero, type.items)) if isinstance(type, t.Product) else []
+        item = emptied(type)
+        arrays = iter([numpy.zeros(array.shape) for array in declarations.layout(item)])
+        return rebuild(item, arrays, declarations)
+
+    end = DataValue(functor.end, tuple(map(zero, functor.fields[functor.end])))
+
+    def filled(
+        type: t.Type, value: Any, level: int, take: Callable[[int], int], child: Callable[..., Any]
+    ) -> Any:
+        """A field of a layer with its children; `take` gives so many slots of the layer."""
+        if type == functor.tree:
+            return child(take(1))
+        if not t.mentions(type, functor.tree):
+            return value
+        if isinstance(type, t.Product):
+            pairs = zip(type.items, value, strict=True)
+            return tuple(filled(item, part, level, take, child) for item, part in pairs)
+        assert isinstance(type, t.Array)
+        element, count = type.element, type.length.value
+        if count is not None:
+            rows = _rows_of(element, value, count)
+            return [filled(element, row, level, take, child) for row in rows]
+        starts = [take(tree.rooms[level]) for _ in functor.children(element)]
+        if not tree.slots(level):  # below the last level
+            return []
+        made = []
+        for k, row in enumerate(_rows_of(element, value)):
+            slots = iter([start + k for start in starts])
+            made.append(filled(element, row, level, partial(_next, slots), child))
+        return made
 
     def build(arrays: Iterator[Array]) -> DataValue:
         layers = [level(arrays) for level in levels]
-        there = [[0]]
-        for layer in layers:
-            counts = {k: len(functor.children[tree_name(layer[k].constructor)]) for k in there[-1]}
-            there.append([k * slots + slot for k in there[-1] for slot in range(counts[k])])
-        nodes = dict.fromkeys(there.pop(), end)
-        for layer, present in zip(reversed(layers), reversed(there), strict=True):
-            nodes = {k: node(layer[k], k, nodes) for k in present}
-        return nodes[0]
+
+        def node(level: int, k: int) -> DataValue:
+            layer, slots = layers[level][k], tree.slots(level)
+            name, first = tree_name(layer.constructor), 0
+
+            def take(count: int) -> int:
+                nonlocal first
+                first += count
+                return first - count
+
+            def child(slot: int) -> DataValue:
+                return node(level + 1, k * slots + slot) if slots else end
+
+            pairs = zip(functor.fields[name], layer.fields, strict=True)
+            return DataValue(
+                name, tuple(filled(type, value, level, take, child) for type, value in pairs)
+            )
+
+        return node(0, 0) if layers else end
 
     return build
 

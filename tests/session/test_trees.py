@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.runtime.data import DataValue
 
 PROGRAM = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -211,6 +212,113 @@ def test_the_cotangent_of_a_grown_tree_is_a_tree(session: nnfp.Session) -> None:
     _, tangent = session["grown"].jvp(({}, 1.5), ({}, 2.0))
     paired = numpy.dot(numbers(tangent), numbers(cotangent))
     assert paired == pytest.approx(2 * float(gradient))
+
+
+# --- growing with children in sequences ---------------------------------------------------------
+
+BUSHES = """
+data Bush a = Bush a [Bush a]
+data Mixed a = Stop a | Edge a [(R, Mixed a)] (Mixed a) | Pairs [(Mixed a, Mixed a)]
+data Two a = End a | Both (Two a)[2]
+sprout s = if s > 1 then BushF s [s / 2, s / 3, 0.9 * s - 0.05] else BushF (log s) []
+bush : R -> Bush R
+bush = ana[3] sprout
+reduced layer = case layer of { BushF x ns -> x + 2 * sum ns }
+inTwo : R -> R
+inTwo = bush >> cata { Bush x ns -> x + 2 * sum ns }
+atOnce : R -> R
+atOnce = hylo[3] reduced sprout
+squaredBush : R -> Bush R
+squaredBush = bush >> mapData square
+mixedOf : R -> Mixed R
+mixedOf = ana[3] (\\s -> if s > 2 then EdgeF s [(s, s / 2), (2 * s, s / 3)] (s / 4)
+                 else if s > 1 then PairsF [(s - 0.5, s - 0.7)] else StopF (log s))
+mixedValue = cata { Stop x -> x ; Edge x ps r -> x + r + sum (map (\\(w, y) -> w * y) ps)
+                  ; Pairs qs -> sum (map (\\(a, b) -> a * b) qs) }
+ofMixed : R -> R
+ofMixed = mixedOf >> mixedValue
+two : R -> Two R
+two = ana[3] (\\s -> if s > 1 then BothF [s / 2, s / 3] else EndF s)
+-- As many children as the data have, with a sequence for a seed.
+halves : [R] -> Bush R
+halves = ana[3] (\\xs -> if sum xs > 3 then BushF (sum xs) [map (0.5 *) xs, xs] else BushF 0 [])
+wide : ([R], R) -> R
+wide (xs, s) = (ana[2] (\\y -> BushF y (map (\\x -> x * y) xs)) >> cata { Bush x ns -> x + sum ns }) s
+"""
+
+
+def bush(s: float, depth: int = 3) -> Any:
+    if s <= 1:
+        return DataValue("Bush", (float(numpy.log(s)), []))
+    below = [bush(x, depth - 1) for x in (s / 2, s / 3, 0.9 * s - 0.05)] if depth > 1 else []
+    return DataValue("Bush", (s, below))
+
+
+def mixed_of(s: float, depth: int = 3) -> Any:
+    def below(x: float) -> Any:  # a child in a field ends in the first constructor
+        return mixed_of(x, depth - 1) if depth > 1 else DataValue("Stop", (0.0,))
+
+    if s > 2:
+        pairs = [(s, below(s / 2)), (2 * s, below(s / 3))] if depth > 1 else []
+        return DataValue("Edge", (s, pairs, below(s / 4)))
+    if s > 1:
+        return DataValue("Pairs", ([(below(s - 0.5), below(s - 0.7))] if depth > 1 else [],))
+    return DataValue("Stop", (float(numpy.log(s)),))
+
+
+def same_trees(one: Any, other: Any) -> None:
+    left, right = jax.tree.flatten(one), jax.tree.flatten(other)
+    assert left[1] == right[1]
+    numpy.testing.assert_allclose(left[0], right[0], rtol=1e-12, atol=1e-14)
+
+
+@pytest.fixture(scope="module")
+def bushes(session: nnfp.Session) -> nnfp.Session:
+    session.run(BUSHES)
+    return session
+
+
+@settings(max_examples=8)
+@given(SEEDS)
+def test_children_in_sequences_are_grown_down_to_the_depth(
+    bushes: nnfp.Session, seed: float
+) -> None:
+    same_trees(bushes["bush"](seed), bush(seed))
+    same_trees(bushes["mixedOf"](seed), mixed_of(seed))
+    one = float(bushes["inTwo"](seed))
+    assert one == pytest.approx(float(bushes["atOnce"](seed)), rel=1e-12, abs=1e-12)
+    reduced = lambda b: b.fields[0] + 2 * sum(map(reduced, b.fields[1]))  # noqa: E731
+    assert one == pytest.approx(reduced(bush(seed)), rel=1e-12, abs=1e-12)
+    value = bushes["mixedValue"](mixed_of(seed))
+    assert float(bushes["ofMixed"](seed)) == pytest.approx(float(value), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["inTwo", "atOnce", "ofMixed"])
+@pytest.mark.parametrize("seed", [0.7, 1.63, 8.05])
+def test_derivatives_pass_through_grown_sequences(
+    bushes: nnfp.Session, name: str, seed: float
+) -> None:
+    judged(bushes, name, seed)
+
+
+def test_grown_sequences_have_the_length_that_the_data_say(bushes: nnfp.Session) -> None:
+    squares = jax.tree.map(numpy.square, bush(3.3))
+    same_trees(bushes["squaredBush"](3.3), squares)
+    assert bushes["two"](4.0) == nnfp.tree(
+        f"(Both [(Both [(End 1) (End {2 / 3})]) (Both [(End {2 / 3}) (End {4 / 9})])])"
+    )
+    for xs in ([3.0, 1.0], [1.0], []):
+        assert float(bushes["wide"]((numpy.array(xs), 2.0))) == 2 + 2 * sum(xs)
+    batch = bushes["wide"]([(numpy.array([3.0, 1.0]), 2.0), (numpy.array([5.0]), 1.0)])
+    assert [float(one) for one in batch] == [10, 6]
+    assert str(bushes["halves"](numpy.array([1.0, 3.0]))).count("Bush") == 5
+    value, pullback = bushes["bush"].vjp({}, 2.5)
+    cotangent = jax.tree.map(numpy.ones_like, value)
+    _, tangent = bushes["bush"].jvp(({}, 2.5), ({}, 1.0))
+    assert float(pullback(cotangent)[1]) == pytest.approx(sum(jax.tree.leaves(tangent)))
+    trees = bushes["bush"].batch(numpy.array([0.5, 3.3]))
+    for one, other in zip(trees, (0.5, 3.3), strict=True):
+        same_trees(one, bush(other))
 
 
 # --- reducing -------------------------------------------------------------------------------------
@@ -474,7 +582,18 @@ TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
         (TREE + "f = ana[3] (\\s -> s + 1)\nf 1", "R is not a layer of a tree"),
         (TREE + "para (\\layer -> 1) 2", "R is not a layer of a tree"),
         ("data S = S R S\nana[3] (\\s -> SF s s) 1", "has no end"),
-        ("data Rose a = Rose a [Rose a]\nana[3] (\\s -> RoseF s [s, s]) 1", "cannot be grown"),
+        ("data D = D R [[D]]\nana[3] (\\s -> DF s [[s, s]]) 1", "a D cannot be grown"),
+        ("data Rose a = Rose a [Rose a]\nana[30] (\\s -> RoseF s [s, s]) 1", "room for 2 children"),
+        (
+            "data Rose a = Rose a [Rose a]\ncase ana[2] (\\s -> RoseF s [s]) 1 of "
+            "{ Rose x ns -> x }",
+            "`_` may stand in a pattern",
+        ),
+        (
+            "data Rose a = Rose a [Rose a]\npara (\\l -> case l of { RoseF x _ -> x }) "
+            "(ana[2] (\\s -> RoseF s [s]) 1)",
+            "in sequences, are known only at run time",
+        ),
         (TREE + "ana[30] (\\s -> NodeF s s) 1", "places"),
         (
             TREE + "f = cata { Leaf x -> x; Node l r -> l + r }\nderivative f (Leaf 1) (Node (Leaf "
