@@ -140,7 +140,7 @@ def test_a_large_program_is_followed_piece_by_piece(block: Session) -> None:
     first, second = pages(found)
     assert len(first) == 10
     text = steps_to_text(found)
-    assert text.startswith("-- derivative\ndh, of dx\nD h\n  chain rule: ")
+    assert text.startswith("-- derivative\ndcentred, of dx\nD centred\n  chain rule: ")
     assert "-- 1 to 10 of 16 pieces; `--page 2` has the next" in text
     last = steps_to_text(found, number=2)
     assert f"-- 11 to 16 of {10 + len(second)} pieces; this is the last page" in last
