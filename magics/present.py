@@ -31,7 +31,7 @@ from .verb import View
 if TYPE_CHECKING:
     from nnfp_kernel.language.diagnostics import Diagnostic
     from nnfp_kernel.language.reach import ReachedWeight
-    from nnfp_kernel.session import CellResult, Session
+    from nnfp_kernel.session import CellResult, Defined, Session
 
 
 def table(content: Table) -> View:
@@ -67,17 +67,42 @@ def cell(session: Session, outputs: Sequence[Any], notes: Sequence[Note] = ()) -
     items: list[Entry | Value] = []
     for output in outputs:
         match output:
-            case Defined(name=name, type=type, replaces=replaces):
-                items.append(entry(session, name, type, "replaces the earlier one" * replaces))
+            case Defined(name=name, type=type):
+                items.append(entry(session, name, type, "weights kept" * output.kept))
             case Declared(name=name, kind=kind, text=text):
                 items.append(Entry(name, text, kind))
             case Shown(value=None, type=type, text=text):
                 items.append(_function(session, type, text))
             case Shown(value=value, type=type):
                 items.append(Value(type, value, carrier=_carried(session, type)))
+    notes = [*_replaced([each for each in outputs if isinstance(each, Defined)]), *notes]
     if not items and not notes:
         return None
     return table(_with_total(session, items, notes))
+
+
+def _replaced(made: Sequence[Defined]) -> list[Note]:
+    """Which older definitions are replaced, and who uses the new ones now."""
+    said = []
+    for cell in dict.fromkeys(each.replaces for each in made if each.replaces):
+        here = [each for each in made if each.replaces == cell]
+        names = _listed([each.name for each in here], "definitions")
+        users = list(dict.fromkeys(user for each in here for user in each.users))
+        text = f"Replaces {names} of {cell}."
+        if users:
+            ones = "the new one" if len(here) == 1 else "the new ones"
+            uses = f"uses {ones} now" if len(users) == 1 else f"use {ones} now"
+            text += f" {_listed(users, 'others')} {uses}."
+        said.append(Note(text))
+    return said
+
+
+def _listed(names: Sequence[str], many: str) -> str:
+    """`a`, `b` and `c`; of very many, how many."""
+    if len(names) > 4:
+        return f"{len(names)} {many}"
+    quoted = [f"`{name}`" for name in names]
+    return " and ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
 
 
 def _carried(session: Session, type: str) -> str:

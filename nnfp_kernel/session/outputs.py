@@ -14,7 +14,9 @@ class Defined:
     """A definition: its type, its own holes with their types, and its weights.
 
     `weights` counts all it reaches (None while a size is open); `own` those written in
-    it; `shares` are the definitions whose weights it uses by name.
+    it; `shares` are the definitions whose weights it uses by name. Where it replaces an
+    older one, `replaces` is the cell of that, `kept` says whether its weights stay, and
+    `users` are the definitions of other cells that use the new one now.
     """
 
     name: str
@@ -23,7 +25,9 @@ class Defined:
     weights: int | None
     own: int | None
     shares: tuple[str, ...]
-    replaces: bool
+    replaces: str = ""
+    kept: bool = False
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

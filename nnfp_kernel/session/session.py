@@ -52,6 +52,7 @@ from . import completion, construct, inspection, promises
 from .completion import Completions
 from .inspection import Inspection
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
+from .replaced import Replaced
 from .standing import Kept, Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
@@ -158,10 +159,11 @@ class Session:
         self, program: syntax.Program, checked: inference.Checked, before: Standing
     ) -> Iterator[Output]:
         expressions = iter(checked.expressions)
+        replaced = Replaced(program, before, self._standing)
         for item in program.items:
             match item:
                 case syntax.Definition(name=name):
-                    yield self._defined(name, name in before.checked.definitions)
+                    yield replaced.told(self._defined(name))
                 case syntax.ExpressionItem():
                     yield self._shown(next(expressions).tree, item.span.text)
                 case syntax.RepItem(name=name, carrier=carrier):
@@ -177,7 +179,7 @@ class Session:
                 case syntax.Signature() | syntax.ImportItem():
                     pass
 
-    def _defined(self, name: str, replaces: bool) -> Defined:
+    def _defined(self, name: str) -> Defined:
         program = self._standing.program
         definition = program.definitions[name]
         holes = tuple((hole.name, t.show(hole.type)) for hole in definition.holes)
@@ -189,7 +191,7 @@ class Session:
             total = count(weights, program)
             own = count([w for w in weights if w.path[0] == name], program)
             shares = tuple(dict.fromkeys(w.path[0] for w in weights if w.path[0] != name))
-        return Defined(name, inference.show_type(definition), holes, total, own, shares, replaces)
+        return Defined(name, inference.show_type(definition), holes, total, own, shares)
 
     def _shown(self, expression: p.Expression, text: str) -> Shown:
         shown_type = t.show(expression.type)
@@ -317,8 +319,8 @@ class Session:
         if name in self.broken:
             raise NnfpError(self.broken[name])
         if name in self.program.definitions:
-            return self._defined(name, False)
-        return Defined(name, self.type(name), (), 0, 0, (), False)
+            return self._defined(name)
+        return Defined(name, self.type(name), (), 0, 0, ())
 
     def complete(self, text: str, position: int) -> Completions:
         """The names that fit at an offset of a program's text, with their types.

@@ -51,6 +51,18 @@ def test_an_expression_shows_its_value(shell: InteractiveShell) -> None:
     assert view.value == 7
 
 
+def test_a_definition_in_the_place_of_an_older_one_says_so(shell: InteractiveShell) -> None:
+    run(shell, "%%nnfp\ncell : R[3] ~> R[3]\ncell x = ?w * x\nf : R -> R\nf x = x")
+    run(shell, "%%nnfp\nencode = cell >> sum\ndecode = cell >> norm")
+    again = str(run(shell, "%%nnfp\ncell : R[3] ~> R[3]\ncell x = tanh (?w * x)"))
+    assert "?w 3, weights kept" in again
+    assert "note: Replaces `cell` of cell 1. `encode` and `decode` use the new one now." in again
+    other = str(run(shell, "%%nnfp\ncell : R[3] ~> R[3]\ncell x = ?w @ x"))
+    assert "kept" not in other  # a matrix now
+    assert "Replaces" not in str(run(shell, "%%nnfp\nf : R -> R\nf x = x"))  # unchanged
+    assert "Replaces `f` of cell 5." in str(run(shell, "%%nnfp\nf x = 2 * x"))
+
+
 def test_q_shows_nothing(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(shell, NET.replace("%%nnfp", "%%nnfp -q")) is None
     assert told(shell, "%nnfp type net", capsys) == "net : R[3] ~> R[2]"

@@ -1,0 +1,56 @@
+"""What a cell puts in the place of older definitions: whose weights stay, and who uses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from ..language import syntax
+from ..language import types as t
+from ..language.uses import free_names
+from ..runtime.program import Program
+from .outputs import Defined
+from .standing import Standing
+
+
+class Replaced:
+    """The definitions of one cell, beside what stood before."""
+
+    def __init__(self, cell: syntax.Program, before: Standing, after: Standing) -> None:
+        self._cell, self._before, self._after = cell, before, after
+
+    @cached_property
+    def _uses(self) -> dict[str, set[str]]:
+        """What the definitions of other cells use by name, those that check."""
+        return {
+            item.name: set(free_names(item))
+            for cell in self._after.cells
+            if cell is not self._cell
+            for item in cell.items
+            if isinstance(item, syntax.Definition) and item.name not in self._after.checked.broken
+        }
+
+    def told(self, made: Defined) -> Defined:
+        """A definition with what is to be said of the older one in its place."""
+        older = self._before.checked.definitions.get(made.name)
+        if older is None:
+            return made
+        newer = self._after.checked.definitions[made.name]
+        known = [_known(at.program, made.name) for at in (self._before, self._after)]
+        kept = bool(made.weights) and known[0] == known[1]
+        if older.span.text == newer.span.text:  # a cell that is run again
+            return replace(made, kept=kept)
+        return replace(
+            made,
+            replaces=older.span.source.name,
+            kept=kept,
+            users=tuple(name for name, used in self._uses.items() if made.name in used),
+        )
+
+
+def _known(program: Program, name: str) -> set[tuple[Any, ...]]:
+    """What the weights of a definition are known by: they stay while that stays."""
+    if program.definitions[name].brackets is not None:
+        return set()
+    return {(w.path, t.show(w.type), w.initialiser) for w in program.reached(name)}
