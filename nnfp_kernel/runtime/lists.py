@@ -140,31 +140,38 @@ class Run:
 
 
 def runs(
-    function: Function, found: Form, examples: Sequence[Example], train: bool
+    function: Function,
+    found: Form,
+    examples: Sequence[Example],
+    train: bool,
+    alone: bool = False,
 ) -> Iterator[Run]:
-    """The examples, bucket by bucket. Raises OneByOne."""
+    """The examples, from the largest bucket to the smallest: where one leaves rows to spare,
+    examples of the next stand in them. One `alone` has an executable of one row. Raises
+    OneByOne."""
     program = function.program
     rooms = numpy.array([found.capacity(example) for example in examples])
-    for capacity in map(int, numpy.unique(rooms)):
-        rows = rows_of(capacity)
-        mine = numpy.flatnonzero(rooms == capacity)
-        for start in range(0, len(mine), rows):
-            part = mine[start : start + rows]
-            filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
-            own = [examples[k] for k in filled]
-            shapes, arrays = bucketed(
-                found, own, capacity, program.declarations, program.precision, function.ordered
-            )
-            try:
-                call = function.call_with_room(found.types, capacity, rows, train, shapes)
-            except NoForest as problem:
-                if not function.asks_for_order(problem):
-                    raise OneByOne from None
-                yield from runs(function, found, examples, train)  # the first bucket tells
-                return
-            except NnfpError:  # a mistake shows in the example that makes it
+    order = numpy.argsort(-rooms, kind="stable")
+    start = 0
+    while start < len(order):
+        capacity = int(rooms[order[start]])
+        rows = 1 if alone else rows_of(capacity)
+        part = order[start : start + rows]
+        filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
+        own = [examples[k] for k in filled]
+        shapes, arrays = bucketed(
+            found, own, capacity, program.declarations, program.precision, function.ordered
+        )
+        try:
+            call = function.call_with_room(found.types, capacity, rows, train, shapes)
+        except NoForest as problem:
+            if not function.asks_for_order(problem):
                 raise OneByOne from None
-            yield Run(call, part, arrays)
+            continue  # packed again, and the rest from now on
+        except NnfpError:  # a mistake shows in the example that makes it
+            raise OneByOne from None
+        yield Run(call, part, arrays)
+        start += rows
 
 
 def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int) -> Array:
@@ -233,7 +240,7 @@ def answer(
 ) -> Any:
     """The answer for one example whose rows differ in length. Raises OneByOne."""
     with _by_itself():
-        return _answers(function, weights, [example], key, train)[0]
+        return _answers(function, weights, [example], key, train, alone=True)[0]
 
 
 def _answers(
@@ -242,10 +249,12 @@ def _answers(
     examples: Sequence[Example],
     key: Array,
     train: bool,
+    alone: bool = False,
 ) -> list[Any]:
     found: list[Any] = [None] * len(examples)
     problems = _Problems()
-    for run in runs(function, form_of(function, examples), examples, train) if examples else ():
+    form = form_of(function, examples) if examples else Form(())
+    for run in runs(function, form, examples, train, alone):
         traced = run.call.traced
         keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
         made = traced.run(*run.arrays, *function.held_arrays(run.call, weights, keys))
@@ -294,7 +303,7 @@ def value_and_grad(
     """The value of an objective at one example whose rows differ in length, and its gradient
     in the weights. Raises OneByOne."""
     with _by_itself():
-        return _mean_value_and_grad(function, weights, [example], key, train)
+        return _mean_value_and_grad(function, weights, [example], key, train, alone=True)
 
 
 def _mean_value_and_grad(
@@ -303,10 +312,11 @@ def _mean_value_and_grad(
     examples: Sequence[Example],
     key: Array,
     train: bool,
+    alone: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
     parts: list[tuple[Any, dict[str, Any]]] = []
     problems = _Problems()
-    for run in runs(function, form_of(function, examples), examples, train):
+    for run in runs(function, form_of(function, examples), examples, train, alone):
         rows = len(run.arrays[0])
         function.require_scalar(run.call, rows)
         shares = numpy.zeros(rows)
@@ -362,7 +372,7 @@ def vjp_of_one(
     """The answer for one example whose rows differ in length, and its pullback. Raises
     OneByOne."""
     with _by_itself():
-        (value,), pull = _vjp(function, weights, [example], key, train)
+        (value,), pull = _vjp(function, weights, [example], key, train, alone=True)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         total, (found,) = pull([cotangent])
@@ -377,13 +387,15 @@ def _vjp(
     examples: Sequence[Example],
     key: Array,
     train: bool,
+    alone: bool = False,
 ) -> tuple[list[Any], Callable[[Sequence[Any]], tuple[Any, list[Any]]]]:
     """The answers, and what gives the sum of the weights' gradients, and those of each
     example's inputs."""
     values: list[Any] = [None] * len(examples)
     pieces: list[tuple[Run, Callable[..., Any], Sequence[Array]]] = []
     problems = _Problems()
-    for run in runs(function, form_of(function, examples), examples, train) if examples else ():
+    form = form_of(function, examples) if examples else Form(())
+    for run in runs(function, form, examples, train, alone):
         forward, backward, count = run.call.split
         keys = _keys(function, run.call, key, run.indices, len(run.arrays[0]))
         results = forward(*run.arrays, *function.held_arrays(run.call, weights, keys))

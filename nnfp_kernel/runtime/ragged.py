@@ -1,12 +1,14 @@
 """Batches of examples that differ in length: buckets, and packing into them.
 
     Form       the one type of all examples, in which a length that differs is a variable
-    bucket     the room an example gets: the power of two its longest sequence fits into
+    bucket     the room an example gets: the least of a few sizes that its longest sequence
+               fits into
     packed     examples of one bucket as arrays: a length before the elements of each
                sequence, what is behind them filled with a real element
 
 So there are at most ⌈log₂ of the longest⌉ + 1 buckets, and as many executables: every
-bucket has a fixed number of rows, larger batches take several runs of it.
+bucket has a fixed number of rows, larger batches take several runs of it, and rows to
+spare take examples of the next smaller bucket.
 """
 
 from __future__ import annotations
@@ -29,17 +31,20 @@ from .program import numbers
 Array = Any
 Structures = tuple[Any, ...]  # of each input: what a graph must know of the trees in it
 
+# Powers of two, and halfway between two of them as far as the number of buckets allows,
+# for which those below 8, where little is to be saved, are left out.
+_SIZES = (8, 16, 24, 32, 48, 64, 96, 128)
 ROWS = 64  # at most, of one run
 _ENTRIES = 2048  # rows times room, of one run
 
 
 def bucket(length: int) -> int:
-    """The room that so many elements get: a power of two, and one for none.
+    """The room that so many elements get: a power of two, of few also one halfway.
 
-    >>> [bucket(length) for length in (0, 1, 2, 3, 5, 8, 9)]
-    [1, 1, 2, 4, 8, 8, 16]
+    >>> [bucket(length) for length in (0, 5, 8, 9, 17, 40, 70, 100, 130)]
+    [8, 8, 8, 16, 24, 48, 96, 128, 256]
     """
-    return 1 << max(length - 1, 0).bit_length()
+    return next((size for size in _SIZES if length <= size), 1 << (length - 1).bit_length())
 
 
 def rows_of(capacity: int) -> int:
