@@ -20,7 +20,7 @@ mistake is told once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from . import syntax, type_mistakes, typed
@@ -116,6 +116,20 @@ def infer(
     longer check are in `broken`.
     """
     return _Session(cells, builtins, library or Checked(), externals or {}, loader).check()
+
+
+def below(checked: Checked, touched: Set[str], own: Set[str]) -> Checked:
+    """What stands, without the definitions `touched`, as the library of a new cell: all but
+    those are then inferred no more. `own` are the session's definitions, not the library's."""
+    definitions = {k: v for k, v in checked.definitions.items() if k not in touched}
+    return replace(
+        checked,
+        definitions=definitions,
+        entries={k: v for k, v in checked.entries.items() if k not in touched},
+        expressions=(),
+        notes=(),
+        unsettled=_unsettled(definitions[name] for name in own - touched),
+    )
 
 
 def show_type(definition: typed.Definition) -> str:

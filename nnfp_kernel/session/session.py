@@ -48,7 +48,7 @@ from ..runtime.program import Program, trace_application
 from ..runtime.weights import first_value
 from ..std import FILES
 from ..views.terms import derivative_text
-from . import completion, construct, inspection, promises
+from . import completion, construct, inspection, promises, touched
 from .completion import Completions
 from .inspection import Inspection
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
@@ -150,10 +150,15 @@ class Session:
         # Inference sees what is replaced too: a definition may not be made of its older self.
         externals = {k: v for k, v in before.externals.items() if k not in names}
         imported = {k: v for k, v in before.imported.items() if k not in names}
-        checked = self._check((*before.cells, parsed.program), externals, imported)
+        uses = before.uses.after(parsed.program)
+        checked = None
+        if len(externals) == len(before.externals) and len(imported) == len(before.imported):
+            checked = self._check_touched(parsed.program, uses)
+        if checked is None:
+            checked = self._check((*before.cells, parsed.program), externals, imported)
         cells = (*(without(old, names) for old in before.cells), parsed.program)
         program = self._program(checked, externals, imported)
-        return parsed, Standing(cells, checked, externals, program, imported)
+        return parsed, Standing(cells, checked, externals, program, imported, uses)
 
     def _outputs(
         self, program: syntax.Program, checked: inference.Checked, before: Standing
@@ -505,7 +510,8 @@ class Session:
         cells = tuple(without(cell, {name}) for cell in before.cells)
         checked = self._check(cells, externals, imported)
         program = self._program(checked, externals, imported)
-        self._standing = Standing(cells, checked, externals, program, imported)
+        uses = touched.Uses({k: v for k, v in before.uses.names.items() if k != name})
+        self._standing = Standing(cells, checked, externals, program, imported, uses)
 
     def constructor(self, name: str) -> Any:
         """A constructor of a `data` type as a Python function of its fields.
@@ -685,6 +691,38 @@ class Session:
         if checked.diagnostics:
             raise NnfpError(checked.diagnostics, checked.reps)
         return checked
+
+    def _check_touched(
+        self, program: syntax.Program, uses: touched.Uses
+    ) -> inference.Checked | None:
+        """What stands with a new cell, of which only what the cell touches is inferred; None
+        where all has to be: for declarations, for names of the library, for mistakes."""
+        before = self._standing
+        own = set(before.uses.names) & set(before.checked.definitions)
+        defined = {each.name for each in program.items if isinstance(each, syntax.Definition)}
+        if (
+            not touched.is_plain((program,))
+            or not self._imports_nothing
+            or before.checked.broken
+            or (own | defined) & {*library().definitions, *BUILTINS}
+        ):
+            return None
+        again = touched.touched(before.uses, uses, defined, before.checked)
+        if 2 * len(again) > len(own):
+            return None
+        checked = inference.infer(
+            (*touched.only(before.cells, again), program),
+            before.builtins,
+            library=inference.below(before.checked, again, own),
+            externals=self.externals,
+        )
+        return None if checked.diagnostics or checked.broken else checked
+
+    @property
+    def _imports_nothing(self) -> bool:
+        """Whether all definitions stand in cells: a file may change, and bring any."""
+        items = (item for cell in self._standing.cells for item in cell.items)
+        return not any(isinstance(item, syntax.ImportItem) for item in items)
 
     def _program(
         self,

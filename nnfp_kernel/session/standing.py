@@ -16,6 +16,7 @@ from ..language.reach import ReachedWeight
 from ..language.source import Source, Span
 from ..primitives.table import Builtin
 from ..runtime.program import Program
+from .touched import Uses
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Standing:
     externals: Mapping[str, tuple[t.Type, Any]]
     program: Program
     imported: Mapping[str, Builtin] = field(default_factory=dict)  # functions of Python's
+    uses: Uses = field(default_factory=Uses)
 
     @property
     def builtins(self) -> Mapping[str, Builtin]:
