@@ -816,6 +816,8 @@ class Tracer:
             def algebra(name: str, fields: tuple[Value, ...]) -> Value:
                 return self._algebra(type, name, fields, alternatives, env)
 
+            if isinstance(tree, Unknown):
+                return tree.reduce(self, algebra, result, _question(alternatives, env))
             if isinstance(tree, Subtree):
                 return tree.reduced(self, _question(alternatives, env), algebra, result)
             return reduce_forest(self, tree, algebra, result)

@@ -60,7 +60,7 @@ Nest: TypeAlias = "Variable | tuple[Nest, Nest]"  # variables as nested pairs
 FIRST, SECOND, ADD, IDENTITY = s.Name("fst"), s.Name("snd"), s.Name("add"), s.Name("id")
 ZIP, UNZIP = s.Name("zip"), s.Name("unzip")
 _OPENED = (Network, Sum, Pair, Copair, DirectSum)
-MOST_REMEMBERED = 2  # places carried along; a function with names is read more easily
+MOST_REMEMBERED = 8
 MINUS = apply("scale", s.Negate(s.Number(1)))
 
 

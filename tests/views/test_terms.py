@@ -247,6 +247,12 @@ def test_the_example_with_numbers() -> None:
     assert abs(float(x2) - 1.7163) < 1e-4
 
 
+def in_a_row(count: int, first: str) -> str:
+    """So many squares of squares."""
+    squares = "; ".join(f"x{k + 1} = x{k} * sin x{k}" for k in range(count))
+    return f"let x0 = {first}; {squares} in x{count}"
+
+
 @pytest.mark.parametrize("combined", [False, True])
 @pytest.mark.parametrize("adjoint", [False, True])
 @pytest.mark.parametrize(
@@ -257,8 +263,13 @@ def test_the_example_with_numbers() -> None:
         lambda n: "f : R -> R\nf x = let " + "; ".join(
             f"x{k + 1} = x{k} * x{k}" if k else "x1 = x * x" for k in range(n)
         ) + f" in x{n}",
+        lambda n: "f : R[4] -> R\nf = fold (\\(s, x) -> " + in_a_row(n, "s * x") + ") 1",
+        lambda n: "f : R -> R\nf = while[9] (\\x -> x < 9) (\\x -> " + in_a_row(n, "x + 1") + ")",
+        lambda n: TREE + "f : Tree R -> R\nf = cata { Leaf x -> x; Node l r -> "
+        + in_a_row(n, "l * r") + " }",
+        lambda n: TREE + "f : Tree R -> R\nf t = " + " + ".join(["reduce t"] * n),
     ],
-    ids=["chain", "product", "squares"],
+    ids=["chain", "product", "squares", "loop", "while", "tree", "trees in a row"],
 )  # fmt: skip
 def test_a_printed_derivative_grows_as_the_program_does(
     program: Callable[[int], str], adjoint: bool, combined: bool

@@ -43,6 +43,7 @@ class Reduction:
     result: t.Type
     branches: dict[str, Branch]
     wires: tuple[Wire, ...]
+    asked: tuple[object, object] = (None, None)  # which one it is, of which view
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Unknown:
     make: Callable[[ArrayType], Wire]  # a further input of the outermost graph
     room: int
     base: t.Named
-    seen: Callable[[str, Fields], Fields] = lambda _, fields: fields
+    seen: Callable[[str, Fields], Fields] = lambda _, fields: fields  # one for all
     reductions: list[Reduction] = field(default_factory=list)
 
     def viewed(self, type: t.Named, change: Callable[[str, Fields], Fields]) -> Unknown:
@@ -83,8 +84,14 @@ class Unknown:
             seen=lambda name, fields: both(name, one(name, fields), two(name, fields)),
         )  # fmt: skip
 
-    def reduce(self, tracer: Tracer, algebra: Algebra, result: t.Type) -> Value:
-        """What the catamorphism makes of the tree."""
+    def reduce(
+        self, tracer: Tracer, algebra: Algebra, result: t.Type, asked: object = None
+    ) -> Value:
+        """What the catamorphism makes of the tree; the same that was `asked` before is made
+        once."""
+        for made in self.reductions:
+            if asked is not None and made.asked == (asked, self.seen):
+                return self.declarations.rebuild(result, made.wires)
         try:
             layout = self.declarations.layout(result)
         except (NotFirstOrder, OpenSize):
@@ -100,7 +107,7 @@ class Unknown:
             except Elsewhere:  # it knows something of an element, or a step
                 raise NoForest(result) from None
         wires = tuple(map(self.make, layout))
-        self.reductions.append(Reduction(result, branches, wires))
+        self.reductions.append(Reduction(result, branches, wires, (asked, self.seen)))
         return self.declarations.rebuild(result, wires)
 
     def field(self, type: t.Type, result: t.Type) -> t.Type:
