@@ -60,6 +60,8 @@ _COSTLY = {
     "qrR",
     "eighValues",
     "eighVectors",
+    "eigValues",
+    "eigVectors",
     "svdU",
     "svdValues",
     "svdV",

@@ -276,7 +276,7 @@ def _is_complex(tree: s.Expression) -> bool:
 for _name in (
     "tanh", "sigmoid", "relu", "gelu", "silu", "softplus", "exp", "log", "log1p", "expm1", "sin",
     "cos", "tan", "abs", "sign", "sqrt", "square", "erf", "erfc", "lgamma", "digamma", "max", "min",
-    "conj", "select", "not", "reciprocalOrZero", "imag", "angle",
+    "conj", "not", "reciprocalOrZero", "imag", "angle",
 ):  # fmt: skip
     SPELLINGS[_name] = _function(_name)
 for _name, _sign in (
@@ -349,9 +349,38 @@ def _convert(call: Call) -> Term:
     if kinds[1] == "C":
         return call.lifted(s.Binary("+", apply("toReal", given.tree), _COMPLEX))
     if kinds == ("Bool", "Int"):
+        name = call.names.fresh("c")
         one, none = (s.Ascription(s.Number(n), s.TypeName("Int")) for n in (1, 0))
-        return call.lifted(apply("select", given.tree, one, none))
+        if not given.core:
+            return call.lifted(s.If(given.tree, one, none))
+        each = lambda_((name,), s.If(s.Name(name), one, none))
+        return call.made(apply(under(given.type.rank, each), whole(given)))
     raise Unspeakable(f"a conversion from {kinds[0]} to {kinds[1]}")
+
+
+@spelling("select")
+def _select(call: Call) -> Term:
+    if call.type.kind != "Int":
+        return _function("select")(call)
+    # Indices are no numbers: one `if` for each.
+    condition, one, other = call.operands
+    if not call.type.rank:
+        return call.made(s.If(condition.tree, one.tree, other.tree))
+    names = [call.names.fresh(each) for each in ("c", "i", "j")]
+    body: s.Expression = s.If(*map(s.Name, names))
+    pattern = s.PatternTuple(
+        (s.PatternTuple(tuple(map(s.PatternName, names[:2]))), s.PatternName(names[2]))
+    )
+    function: s.Expression = s.Lambda((pattern,), body)
+    zipped = apply("zip", s.Tuple((whole(condition), whole(one))))
+    for _ in range(call.type.rank - 1):
+        p, q, r = (call.names.fresh("p") for _ in range(3))
+        inner = apply("zip", s.Tuple((s.Name(p), s.Name(q))))
+        given = s.PatternTuple(
+            (s.PatternTuple((s.PatternName(p), s.PatternName(q))), s.PatternName(r))
+        )
+        function = s.Lambda((given,), apply("zipWith", function, s.Tuple((inner, s.Name(r)))))
+    return call.made(apply("zipWith", function, s.Tuple((zipped, whole(other)))))
 
 
 @spelling("hold")
@@ -868,6 +897,20 @@ SPELLINGS |= {
     "qrQ": _of_matrices(s.Binary(">>", s.Name("qr"), s.Name("fst"))),
     "qrR": _of_matrices(s.Binary(">>", s.Name("qr"), s.Name("snd"))),
     "eighValues": _of_matrices(s.Binary(">>", s.Name("eigh"), s.Name("fst"))),
+    "eigValues": _of_matrices(s.Binary(">>", s.Name("eig"), s.Name("fst"))),
+    # The leading entry of each column is 1.
+    "eigVectors": _of_matrices(
+        s.Binary(
+            ">>", s.Binary(">>", s.Name("eig"), s.Name("snd")),
+            s.Lambda(
+                (s.PatternName("v"),),
+                s.Binary(
+                    "/", s.Name("v"),
+                    apply("sum", s.Binary("*", s.Name("v"), apply("leading", s.Name("v")))),
+                ),
+            ),
+        )
+    ),
     # Of another phase, which what is made of them does not depend on.
     "eighVectors": _of_matrices(s.Binary(">>", s.Name("eigh"), s.Name("snd"))),
     "svdU": _of_parts("svd", "u", "s", "v", give=s.Name("u")),

@@ -28,10 +28,14 @@ NO_WORDS = {
 }  # fmt: skip
 
 
+OF_NUMBERS = {"sum", "maximum", "minimum", "argmax", "top"}  # of real numbers, in programs
+
+
 def has_words(primitive: Primitive, sample: Sample) -> bool:
-    """Whether a program can say it: none multiplies or adds Ints in an array, nothing has no
+    """Whether a program can say it: none adds, multiplies or orders Ints in an array, nothing has no
     index, and a factor of which a solution looks at a triangle is one."""
-    numbers = any(type.kind == "Int" for type in sample.types) and primitive.kind == "bilinear"
+    numbers = sample.types and sample.types[0].kind == "Int"
+    numbers = numbers and (primitive.kind == "bilinear" or primitive.name in OF_NUMBERS)
     nothing = any(0 in type.shape for type in sample.types) or sample.parameters.get("size") == 0
     known = not numbers and not nothing and "triangle" not in sample.parameters
     return primitive.name not in NO_WORDS and known
@@ -54,10 +58,9 @@ def test_a_primitive_is_what_its_words_say(primitive: Primitive, sample: Sample)
     parameters = tuple(s.PatternName(each.tree.name) for each in given.values())  # type: ignore[attr-defined]
     arrow = type_tree(output.type)
     if made.below is not None:  # an index among so many
-        arrow = s.TypeArray(
-            s.TypeArray(s.TypeName("Fin"), (s.SizeNumber(made.below),)),
-            tuple(map(s.SizeNumber, output.type.shape)),
-        )
+        arrow = s.TypeArray(s.TypeName("Fin"), (s.SizeNumber(made.below),))
+        if output.type.rank:
+            arrow = s.TypeArray(arrow, tuple(map(s.SizeNumber, output.type.shape)))
     for type in reversed(sample.types):
         arrow = s.TypeArrow("->", type_tree(type), arrow)
     if not inputs:
