@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from nnfp_kernel.language.excerpt import harmless
 from nnfp_kernel.language.palette import underlined
 from nnfp_kernel.views.style import escape, page
 from nnfp_kernel.views.table import (
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from nnfp_kernel.language.diagnostics import Diagnostic
     from nnfp_kernel.language.reach import ReachedWeight
     from nnfp_kernel.session import CellResult, Defined, Session
+
+
+LONGEST = 100  # characters of what was written
 
 
 def table(content: Table) -> View:
@@ -70,7 +74,7 @@ def cell(session: Session, outputs: Sequence[Any], notes: Sequence[Note] = ()) -
             case Defined(name=name, type=type):
                 items.append(entry(session, name, type, "weights kept" * output.kept))
             case Declared(name=name, kind=kind, text=text):
-                items.append(Entry(name, text, kind))
+                items.append(Entry(name, _on_a_line(text), kind))
             case Shown(value=None, type=type, text=text):
                 items.append(_function(session, type, text))
             case Shown(value=value, type=type):
@@ -121,19 +125,27 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
     from nnfp_kernel.views.values.functions import of_function, of_linear_map
     from nnfp_kernel.views.wiring import wiring
 
+    name = _on_a_line(text)
     try:
         function = session.function(text)
         if _is_linear(type):
-            return Value(type, None, text, picture=of_linear_map(structure(function)))
+            return Value(type, None, name, picture=of_linear_map(structure(function)))
         type = function.type if function.reached else type
         program = session.program
         if text not in program.definitions:
             made = {**program.definitions, text: function.definition}
             program = replace(program, definitions=made)
         drawn = of_function(wiring(program, text), value_to_latex(mathematics(program, text)))
-        return Value(type, None, text, picture=drawn)
+        return Value(type, None, name, picture=drawn)
     except (NnfpError, ValueError):
-        return Entry(text, type)
+        return Entry(name, type)
+
+
+def _on_a_line(text: str) -> str:
+    """What was written, perhaps on several lines, as one that is not too long; without what
+    would move the text around it, or speak to a terminal."""
+    line = harmless(" ".join(text.split()))
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
 def _is_linear(type: str) -> bool:

@@ -64,7 +64,7 @@ class Structure:
     @property
     def holds(self) -> str:
         """`96 + 12 numbers`."""
-        numbers = [str(part.held) for part in self.parts]
+        numbers = [f"{part.held:,}" for part in self.parts]
         return f"{' + '.join(numbers)} number{'' if numbers == ['1'] else 's'}"
 
 
@@ -117,7 +117,7 @@ def words(form: Form) -> str:
         case Sparse(shape="triangular", pattern=pattern):
             return "lower triangular" if pattern.lower else "upper triangular"
         case Sparse(shape="sparse", pattern=pattern):
-            return f"sparse ({pattern.count} of {form.rows * form.columns} entries)"
+            return f"sparse ({pattern.count:,} of {form.rows * form.columns:,} entries)"
         case Sparse(shape=shape):
             return shape
         case Dense():

@@ -133,6 +133,17 @@ def test_hostile_names_of_files_and_paths_are_shown_as_text(
         require_harmless(caught.value.render_html())
 
 
+def test_text_that_speaks_to_a_terminal_is_shown_as_text(ready: InteractiveShell) -> None:
+    for cell in ("\\x -> x {- \x1b[2J\u202e -} + 1", "data T = A {- \x1b]0;title\x07 -} R"):
+        told = str(ready.run_cell(f"%%nnfp\n{cell}").result)
+        assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", told), told
+
+
+def test_what_is_written_on_several_lines_is_named_on_one(ready: InteractiveShell) -> None:
+    told = str(ready.run_cell("%%nnfp\n\\x ->\n  layer x +\n  layer x").result)
+    assert told.startswith("\\x -> layer x + layer x : R[3] ~> R[3]\n")
+
+
 def test_mathematics_has_no_command_of_the_user() -> None:
     """Names are letters, digits, `_` and `'`: what LaTeX reads as more is escaped."""
     from nnfp_kernel import Session
