@@ -31,7 +31,6 @@ from .types import (
     Product,
     R,
     Scalar,
-    Tangent,
     Type,
     TypeVariable,
     Weights,
@@ -222,7 +221,7 @@ def is_vector(solver: Solver, type_: Type, *, with_data: bool = False) -> bool |
             return None
         case Scalar(name):
             return name in ("R", "C")
-        case Linear() | Tangent() | Weights():
+        case Linear() | Weights():
             return True
         case Product(items):
             answers = [is_vector(solver, item, with_data=with_data) for item in items]

@@ -23,10 +23,10 @@ from .types import (
     Origin,
     Product,
     Scalar,
-    Tangent,
     Type,
     TypeVariable,
     Weights,
+    with_origin,
 )
 
 SCALARS = ("R", "C", "Bool", "Int")
@@ -231,8 +231,45 @@ class Reader:
             )
         if tree.name == "Tangent":
             self._arity("Tangent", 1, len(tree.arguments), tree.span)
-            return Tangent(self.read(tree.arguments[0]), origin=origin)
+            made = self._tangent(self.read(tree.arguments[0]), tree)
+            return made if origin is None else with_origin(made, origin)
         return self._declared(tree.name, tree.arguments, tree.span, origin)
+
+    def _tangent(self, type: Type, tree: syntax.TypeApply) -> Type:
+        """`Tangent T`, in the form it has: () for what cannot move, a data type for itself,
+        since a tangent of a tree is a tree of its shape (decision 39)."""
+
+        def inside(type: Type) -> Type:
+            match type:
+                case Scalar("Int" | "Bool") | Fin():
+                    return Product(())
+                case Array(element, length):
+                    moved = inside(element)
+                    return moved if moved == Product(()) else Array(moved, length)
+                case Product(items):
+                    return Product(tuple(map(inside, items)))
+                case Named(name) if name in self.declarations.reps:
+                    carrier = self.declarations.reps[name].carrier
+                    moved = inside(carrier)
+                    return type if moved == carrier else moved
+                case Function():
+                    raise Mistake(
+                        plain(
+                            "no-tangent",
+                            "a function has no tangent",
+                            tree.span,
+                            "of a function",
+                            notes=[
+                                "Tangents are of values: vector spaces, data, and what is made "
+                                "of them. The derivative of `f : a -> b` at a point is a linear "
+                                "map, `Tangent a -o Tangent b`."
+                            ],
+                        )
+                    )
+                case _:
+                    return type
+
+        return inside(type)
 
     def size(self, tree: syntax.SizeTree) -> Size:
         match tree:

@@ -24,7 +24,6 @@ from .types import (
     Named,
     Product,
     R,
-    Tangent,
     Type,
     TypeVariable,
     replace_type,
@@ -463,8 +462,6 @@ def named_types(type_: Type) -> Iterator[str]:
         case Function(domain, codomain) | Linear(domain, codomain):
             yield from named_types(domain)
             yield from named_types(codomain)
-        case Tangent(of):
-            yield from named_types(of)
         case _:
             return
 

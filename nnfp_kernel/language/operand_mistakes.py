@@ -343,7 +343,14 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
         by = f"`zero` is of a vector space, and {text} is expected"
     notes = []
     resolved = solver.spine(type_)[1]
-    if code == "not-a-vector-space":
+    of_trees = isinstance(resolved, Named) and resolved.name in solver.parametric
+    if code == "not-a-vector-space" and of_trees:
+        notes.append(
+            "Trees differ in shape, so they are not added as arrays are. Of two of one shape, "
+            "such as a tree and its gradient: `zipTreeWith (\\(x, y) -> x + y) (t, u)`; "
+            "`mapData (2 *) t` scales, and `dotTree (t, u)` is the inner product."
+        )
+    elif code == "not-a-vector-space":
         notes.append(
             "Vector spaces are built from R and C by arrays, sequences, tuples, representations "
             "and linear maps."

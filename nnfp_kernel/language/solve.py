@@ -40,7 +40,6 @@ from .types import (
     Origin,
     Product,
     Scalar,
-    Tangent,
     Type,
     Typed,
     TypeVariable,
@@ -296,8 +295,6 @@ class Solver:
                 if all(map(operator.is_, made, arguments)):
                     return type_
                 return Named(name, made, origin=type_.origin)
-            case Tangent(of):
-                return Tangent(self.zonk(of, close=close), origin=type_.origin)
             case Fin(size):
                 return Fin(self.size(size), origin=type_.origin)
             case _:
@@ -338,8 +335,6 @@ class Solver:
             case Named():
                 for item in type_.arguments:
                     yield from self.variables(item)
-            case Tangent():
-                yield from self.variables(type_.of)
             case Fin():
                 yield from self.size(type_.size).written_variables()
             case _:
@@ -481,8 +476,6 @@ class Solver:
                     self.unify(left, right)
             case Weights(), Weights() if found.name == wanted.name:
                 return
-            case Tangent(), Tangent():
-                self.unify(found.of, wanted.of)
             case ((Function() | Linear() | OpenArrow()), (Function() | Linear() | OpenArrow())):
                 self._unify_arrows(found, wanted)
             case (Named(), _) | (_, Named()):

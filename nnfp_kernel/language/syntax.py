@@ -167,7 +167,7 @@ class TypeProduct(Tree):  # (t, …), and () when empty
 
 @dataclass(frozen=True, eq=False)
 class TypeApply(Tree):
-    """`Tree R[3]`, `Tangent Tree`, and `Weights f` with the name f as a TypeName."""
+    """`Tree R[3]`, `Tangent (Tree R)`, and `Weights f` with the name f as a TypeName."""
 
     name: str
     arguments: tuple[TypeTree, ...]

@@ -91,13 +91,6 @@ class Weights(Typed):
 
 
 @dataclass(frozen=True)
-class Tangent(Typed):
-    """`Tangent T`: a tree of the same shape as a value of the data type."""
-
-    of: Type
-
-
-@dataclass(frozen=True)
 class TypeVariable(Typed):
     """A type not known here: of a scheme, or (`open`) still to be solved."""
 
@@ -106,7 +99,7 @@ class TypeVariable(Typed):
     open: bool = field(default=False)
 
 
-Type = Scalar | Fin | Array | Product | Named | Function | Linear | Weights | Tangent | TypeVariable
+Type = Scalar | Fin | Array | Product | Named | Function | Linear | Weights | TypeVariable
 
 R = Scalar("R")
 C = Scalar("C")
@@ -154,8 +147,6 @@ def _parts(type: Type) -> Iterator[Type | Size]:
         case Function(domain, codomain) | Linear(domain, codomain):
             yield domain
             yield codomain
-        case Tangent(of):
-            yield of
 
 
 def uncurried(type: Type) -> tuple[list[Type], Type]:
@@ -278,9 +269,6 @@ def substitute(
             if new_domain is domain and new_codomain is codomain:
                 return type
             return replace(type, domain=new_domain, codomain=new_codomain)
-        case Tangent(of):
-            new_of = inside(of)
-            return type if new_of is of else replace(type, of=new_of)
 
 
 def replace_type(type: Type, old: Type, new: Type) -> Type:
@@ -342,14 +330,14 @@ def is_vector_space(
     (True, False)
 
     Vector spaces are built from R and C by arrays, products, representations and `-o`;
-    weights and tangents are too, and so is `()`, of dimension 0.
+    weights are too, and so is `()`, of dimension 0.
     """
     match type:
         case Scalar(name):
             return name in ("R", "C")
         case Fin() | Function():
             return False
-        case Linear() | Weights() | Tangent():
+        case Linear() | Weights():
             return True
         case TypeVariable():
             return None
@@ -439,8 +427,6 @@ class _Writing:
                 return " ".join([name, *map(self.argument, arguments)])
             case Weights(name):
                 return f"Weights {name}"
-            case Tangent(of):
-                return f"Tangent {self.argument(of)}"
             case Function(domain, codomain):
                 return f"{self.domain(domain)} -> {self.codomain(codomain)}"
             case Linear(domain, codomain):
@@ -472,7 +458,7 @@ class _Writing:
         """In brackets where an application or an arrow would be read otherwise."""
         text = self.text(type)
         match type:
-            case Function() | Linear() | Weights() | Tangent():
+            case Function() | Linear() | Weights():
                 return f"({text})"
             case Named(_, arguments) if arguments:
                 return f"({text})"

@@ -24,7 +24,6 @@ from nnfp_kernel.language.types import (
     R,
     Scalar,
     Scheme,
-    Tangent,
     Type,
     TypeVariable,
     Weights,
@@ -74,8 +73,6 @@ def array(element, *sizes):
         (Named("Pair", (R, Function(a, b))), "Pair R (a -> b)"),
         (Weights("cell"), "Weights cell"),
         (Named("Pair", (Weights("f"), R)), "Pair (Weights f) R"),
-        (Tangent(Named("Tree")), "Tangent Tree"),
-        (Tangent(Named("Tree", (R,))), "Tangent (Tree R)"),
         (Function(R, Function(C, BOOL)), "R -> C -> Bool"),
         (Function(Function(R, C), INT), "(R -> C) -> Int"),
         (Function(Linear(R, C), Linear(R, C)), "(R -o C) -> (R -o C)"),
@@ -128,7 +125,7 @@ def test_a_scheme_shows_the_constraints_that_travel_with_it():
 
 
 def test_variables_are_listed_once_in_the_order_of_writing():
-    type = Function(array(b, n, m), Product((Fin(k), a, Tangent(b), array(R, n + 1))))
+    type = Function(array(b, n, m), Product((Fin(k), a, b, array(R, n + 1))))
     assert free_variables(type) == (
         (b, a),
         (SizeVariable("n"), SizeVariable("m"), SizeVariable("k")),
@@ -136,12 +133,10 @@ def test_variables_are_listed_once_in_the_order_of_writing():
 
 
 def test_substitution_reaches_every_part():
-    type = Function(
-        Product((array(a, n), Fin(n + 1), Named("Tree", (a,)))), Linear(Tangent(a), array(b, m))
-    )
+    type = Function(Product((array(a, n), Fin(n + 1), Named("Tree", (a,)))), Linear(a, array(b, m)))
     types, sizes = {a: array(R, m)}, {SizeVariable("n"): 2 * k}
     assert show(substitute(type, types, sizes)) == (
-        "(R[2*k,m], Fin[2*k+1], Tree R[m]) -> (Tangent R[m] -o b[m])"
+        "(R[2*k,m], Fin[2*k+1], Tree R[m]) -> (R[m] -o b[m])"
     )
 
 
@@ -195,8 +190,6 @@ def read(tree: syntax.TypeTree) -> Type:
             return Product(tuple(map(read, items)))
         case syntax.TypeApply("Weights", (syntax.TypeName(name),)):
             return Weights(name)
-        case syntax.TypeApply("Tangent", (of,)):
-            return Tangent(read(of))
         case syntax.TypeApply(name, arguments):
             return Named(name, tuple(map(read, arguments)))
         case syntax.TypeArrow("-o", domain, codomain):
@@ -215,7 +208,6 @@ closed_types = st.recursive(
         st.builds(Array, part, lengths),
         st.builds(Function, part, part),
         st.builds(Linear, part, part),
-        st.builds(Tangent, part),
         st.lists(part, min_size=2, max_size=3).map(lambda items: Product(tuple(items))),
         st.lists(part, min_size=1, max_size=2).map(lambda items: Named("Tree", tuple(items))),
     ),
@@ -253,7 +245,6 @@ DECLARATIONS = {
         (word, True),
         (Named("Token"), False),
         (Named("Tree"), False),
-        (Tangent(Named("Tree")), True),
         (Weights("f"), True),
         (Linear(R, R), True),
         (Function(R, R), False),

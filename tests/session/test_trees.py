@@ -486,6 +486,29 @@ def test_derivatives_of_trees_nest_and_stand_beside_others(tangents: nnfp.Sessio
     assert float(right) == pytest.approx(6 * float(tangents.function("curved")(tree)))
 
 
+def test_the_tangent_of_a_type_is_written_down(tangents: nnfp.Session) -> None:
+    tangents.run(
+        "typed : Tree R -> Tangent (Tree R)\ntyped t = grad curved t\n"
+        "paired : (Tangent (Tree R), Tree R) -> R\npaired = dotTree\n"
+        "typedMixed : Mixed -> Tangent Mixed\ntypedMixed m = grad (\\m -> case m of "
+        "{ Mixed x n ys -> x * x * toReal n }) m\n"
+        "spread : Tangent (R[3], Int, Bool[2], Fin[4][2]) -> R[3]\nspread (x, (), (), ()) = x\n"
+        "map1 : Tree R -> (Tangent (Tree R) -o Tangent R)\nmap1 t = derivative curved t"
+    )
+    tree = nnfp.tree("(Node (Leaf 2) (Leaf 3))")
+    assert tangents["typed"].type == "Tree R -> Tree R"  # it is a tree of the same shape
+    assert tangents["spread"].type == "(R[3], (), (), ()) -> R[3]"
+    assert tangents["typed"](tree) == tangents["slope"](tree)
+    assert float(tangents["paired"]((tangents["typed"](tree), tree))) == pytest.approx(
+        float(tangents["along"]((tree, tree)))
+    )
+    assert tangents["typedMixed"](nnfp.tree("(Mixed 2 3 [4])")) == nnfp.tree("(Mixed 12 0 [0])")
+    with pytest.raises(nnfp.NnfpError, match="a function has no tangent"):
+        tangents.run("wrong : Tangent (R -> R) -> R\nwrong _ = 1")
+    with pytest.raises(nnfp.NnfpError, match="zipTreeWith"):
+        tangents.run("wrong : Tree R -> Tree R\nwrong t = t - typed t")
+
+
 def test_what_cannot_move_has_the_tangent_zero(tangents: nnfp.Session) -> None:
     tangents.run(
         "mixed m = case m of { Mixed x n ys -> x * x * toReal n + sum (square ys) }\n"

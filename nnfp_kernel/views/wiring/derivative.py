@@ -121,9 +121,7 @@ def _in_group(group: Group, live: set[Wire]) -> set[Wire]:
 def _numbers(type: t.Type) -> bool:
     while isinstance(type, t.Array):
         type = type.element
-    return type in (t.R, t.C) or isinstance(
-        type, t.Named | t.TypeVariable | t.Linear | t.Weights | t.Tangent
-    )
+    return type in (t.R, t.C) or isinstance(type, t.Named | t.TypeVariable | t.Linear | t.Weights)
 
 
 # --- box by box ---------------------------------------------------------------------------
