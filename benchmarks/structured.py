@@ -274,10 +274,10 @@ def compare(row: Row, rounds: int) -> None:
         low, middle, high = quartiles([b / a for a, b in zip(mine, other, strict=True)])
         goal = row.goals.get(name)
         said = "" if goal is None else f"   goal {goal}: {'met' if middle >= goal else 'missed'}"
-        own, others = (quartiles(times)[1] * 1e3 for times in (mine, other))
+        here, there = (quartiles(times)[1] * 1e3 for times in (mine, other))
         print(
             f"{row.name if name == 'naive' else '':28}"
-            f"  ours {own:8.3f} ms  {name:6} {others:9.3f} ms"
+            f"  ours {here:8.3f} ms  {name:6} {there:9.3f} ms"
             f"  {name} / ours {middle:8.2f} ({low:.2f} to {high:.2f}){said}"
         )
     print(f"{'':28}  answers differ by {worst:.1e}", flush=True)
