@@ -34,11 +34,14 @@ def view(found: Inspection, representations: tuple[str, ...], *, whole: bool = F
         f'<div class="small">{escape(found.kind + place)}</div>',
         *(f"<div>{escape(each)}</div>" for each in said if each),
     ]
-    if weights:
-        html.append('<div class="small">Weights</div>')
-    html += [_code(each, representations) for each in (*weights, source) if each]
-    if found.example:
-        html.append(f'<div class="small">Example</div>{_code(found.example, representations)}')
+    for title, text in (
+        ("Weights", "\n".join(weights)),
+        ("Source", source),
+        ("Example", found.example),
+    ):
+        if text:
+            html.append(f'<div class="small" style="margin-top:6px">{title}</div>')
+            html.append(_code(text, representations))
     return View("\n\n".join(part for part in parts if part), page("".join(html)), found)
 
 

@@ -94,6 +94,18 @@ def test_install_tells_jupyter_of_the_kernel(
     assert capsys.readouterr().out == ""
 
 
+def test_install_goes_to_the_user_or_to_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "own"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    assert main(["install", "--user", "--quiet"]) == 0
+    assert (tmp_path / "own/kernels/nnfp/logo-64x64.png").is_file()
+    assert not (tmp_path / "environment").exists()
+    assert main(["install", "--sys-prefix", "--quiet"]) == 0
+    assert (tmp_path / "environment/share/jupyter/kernels/nnfp/kernel.json").is_file()
+
+
 def test_the_module_is_the_console_script(file: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "nnfp_kernel", "check", str(file)],

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 # What is no Python and must travel all the same.
 DATA = ("nnfp_kernel/language/grammar.lark", "nnfp_kernel/std/layers.nnfp")
-KERNELSPEC = "share/jupyter/kernels/nnfp/kernel.json"
+KERNELSPEC = "share/jupyter/kernels/nnfp/"
+SPEC = ("kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 EDITOR = "share/jupyter/labextensions/nnfp-editor/"
 
 PROGRAM = """\
@@ -76,7 +77,9 @@ def test_a_wheel_and_an_sdist_have_all_that_is_no_python(built: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for name in DATA:
         assert name in names
-    assert any(name.endswith(f".data/data/{KERNELSPEC}") for name in names)
+    assert {f".data/data/{KERNELSPEC}{name}" for name in SPEC} <= {
+        name[name.index(".data") :] for name in names if ".data/" in name
+    }
     for data in (f".data/data/{EDITOR}", "nnfp_kernel/magics/editor/labextension/"):
         assert any(name.endswith(f"{data}package.json") for name in names)
         assert any(f"{data}static/remoteEntry" in name for name in names)
@@ -121,4 +124,5 @@ def test_a_wheel_installed_elsewhere_works(built: Path, tmp_path: Path) -> None:
         [script, "--version"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert told.stdout.startswith("nnfp "), told.stderr
-    assert (tmp_path / "venv" / KERNELSPEC).is_file()
+    for name in SPEC:
+        assert (tmp_path / "venv" / KERNELSPEC / name).is_file()
