@@ -167,10 +167,10 @@ def _written_here(session: Session, text: str, item: str, wanted: Expected) -> I
         missing = signatures.keys() - {each.name for each in defined}
         yield from (Completion(name, "signature", signatures[name]) for name in missing)
     known = {*session.program.definitions, *BUILTINS, *(each.name for each in defined)}
-    if "type" in wanted.kinds or "expression" in wanted.kinds or "size" in wanted.kinds:
-        *_, head = ("", *item.split(maxsplit=1)[:1])
+    if wanted.kinds & {"type", "expression", "size"}:
         for token in layout.scan(Source(item)):
-            if token.kind == "NAME" and token.text not in known | {head}:
+            itself = (token.line, token.column) == (1, 1)
+            if token.kind == "NAME" and token.text not in known and not itself:
                 yield Completion(token.text, "local")
     if "expression" in wanted.kinds:
         for each in defined:
