@@ -629,11 +629,11 @@ class Function:
         """The function traced for inputs like these; for none, at its type's own sizes."""
         return self._prepared(inputs, False)[0] if inputs else self.sample()
 
-    def sample(self) -> Call:
+    def sample(self, sizes: Sequence[int] = (3, 4, 8, 16, 32)) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the
-        least of a few that its definition can do with."""
+        first of a few that its definition can do with."""
         domains, _ = t.uncurried(self.definition.scheme.type)
-        for size in (3, 4, 8, 16, 32):
+        for size in sizes:
             try:
                 types = tuple(_sampled(domain, size) for domain in domains)
                 structures = tuple(

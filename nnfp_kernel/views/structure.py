@@ -27,6 +27,7 @@ from ..linear.structure.forms import (
     Transitions,
     Zero,
 )
+from ..linear.structure.pattern import Pattern
 from ..linear.structure.proofs import singular
 from ..runtime.function import Function
 from .cost import scaled
@@ -68,9 +69,13 @@ class Structure:
         return f"{' + '.join(numbers)} number{'' if numbers == ['1'] else 's'}"
 
 
+# What an open size is taken to be: large enough that a band is narrow in its matrix.
+SIZES = (32, 16, 3)
+
+
 def structure(function: Function) -> Structure:
     """The structure of a function's derivative in its inputs."""
-    call = function.sample()
+    call = function.sample(SIZES)
     count = sum(call.active[: call.traced.arguments])
     derivative = call.derivative
     assert isinstance(derivative, Network)
@@ -96,6 +101,12 @@ def of_map(map: LinearMap) -> Structure:
 # --- words ---------------------------------------------------------------------------------
 
 
+def _narrow(pattern: Pattern) -> bool:
+    """Whether all places lie on a few diagonals; the matrix need not be square."""
+    lower, upper = pattern.bandwidths
+    return 2 * (lower + upper + 1) <= min(pattern.shape)
+
+
 def words(form: Form) -> str:
     """A form in words: `dense, then diagonal`."""
     match form:
@@ -107,7 +118,7 @@ def words(form: Form) -> str:
             return "a multiple of the identity"
         case Sparse(shape="permutation", pattern=pattern):
             return "a permutation" if pattern.ones else "a permutation, scaled"
-        case Sparse(shape="banded", pattern=pattern):
+        case Sparse(shape="banded" | "sparse", pattern=pattern) if _narrow(pattern):
             lower, upper = pattern.bandwidths
             return f"banded ({lower} below, {upper} above the diagonal)"
         case Sparse(shape="blocks", pattern=pattern):

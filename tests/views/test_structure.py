@@ -17,6 +17,9 @@ entry x = tanh x * x
 stencil : R[40] -> R[40]
 stencil x = window[3, pad=same] (\\w -> tanh (w ! 0) - w ! 1 * (w ! 2)) x
 
+neighbours : R[n] ~> R[n-4]
+neighbours = window[5] (\\w -> ?k @ w)
+
 thin : R[40] ~> R[40]
 thin x = sin x + ?U @ tanh (?V @ x) where
   ?V : R[2,40]
@@ -52,6 +55,7 @@ def found(session: nnfp.Session, name: str) -> Structure:
     [
         ("layer", "dense, then diagonal", "96 + 12 numbers"),
         ("entry", "diagonal", "40 numbers"),
+        ("neighbours", "banded (0 below, 4 above the diagonal)", "140 numbers"),
         ("stencil", "banded (1 below, 1 above the diagonal)", "118 numbers"),
         ("thin", "diagonal plus of rank 2", "40 + 162 numbers"),
         ("both", "a Kronecker product (5 x 5 and 6 x 6)", "61 numbers"),
