@@ -198,7 +198,7 @@ class Page:
     def whole(self, name: m.Formula, shape: tuple[int, ...] = ()) -> Any:
         """A value, or an array put together of its elements: those within the shape."""
         known = self.elements.get(name)
-        if not known:
+        if not known or name in self.values:
             return self.of(name)
         axes = range(len(next(iter(known))))
         low = 1 if shape else min(min(key) for key in known)
@@ -383,6 +383,9 @@ class Page:
     def _product(self, items: list[m.Formula]) -> Any:
         """Factors side by side: the last one first, as a matrix takes a vector."""
         value: Any = None
+        condition = isinstance(items[0], m.Fenced) and items[0].left == "[" and len(items) > 1
+        if condition and not numpy.any(self.of(items[0])):
+            return 0.0  # what stands behind a condition that does not hold needs no meaning
         while items:
             item = items.pop()
             before = items[-1] if items else None

@@ -421,7 +421,8 @@ class Reader:
         domains, result = t.uncurried(type)
         if not domains and not isinstance(result, t.Linear):
             return self._constant_definition(use, result, definition)
-        if _takes_functions(domains) or isinstance(result, t.Function) or _wiring(definition):
+        layers = any(self._is_layer(each) for each in (*domains, result))
+        if layers or _takes_functions(domains) or _wiring(definition):
             inner = Environment(use.label or use.name, {}, types, sizes, True)
             value = self.evaluate(definition.body, inner)
             return (
@@ -438,6 +439,11 @@ class Reader:
             shown,
             lambda arguments: self.call(shown, arguments, result, learns),
         )
+
+    def _is_layer(self, type: t.Type) -> bool:
+        """Whether it is the base functor of a tree: of one layer, as `ana` and `para` take it."""
+        data = self.program.data.get(type.name) if isinstance(type, t.Named) else None
+        return data is not None and bool(data.base_of)
 
     def _constant_definition(self, use: p.Global, type: t.Type, definition: p.Definition) -> Value:
         if definition.learns:

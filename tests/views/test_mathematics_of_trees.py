@@ -1,0 +1,161 @@
+"""The formulas of trees are true: read at every node, they are what the session computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pytest
+
+from nnfp_kernel import Session, tree
+from nnfp_kernel.runtime.data import DataValue
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics import mathematics
+
+from .arithmetic import Page
+from .arithmetic_trees import Grove, Node
+
+PROGRAM = r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+
+product : Tree R -> R
+product = cata { Leaf x -> sin x ; Node l r -> l * r + l }
+counted : Tree R -> R
+counted = cata { Leaf x -> x * x ; Node l r -> l + r }
+doubled : Tree R -> Tree R
+doubled = mapData (\x -> x * sin x)
+folded : Tree R -> R
+folded = foldData (\(s, x) -> s * x + x) 2
+weighed : Tree R -> R
+weighed = para (\n -> case n of { LeafF x -> x * x ; NodeF (l, a) (r, b) -> a * b + counted l })
+split s = if s > 1 then NodeF (s / 2) (s / 3) else LeafF (sin s)
+grown : R -> R
+grown = hylo[3] (\n -> case n of { LeafF x -> x * x ; NodeF l r -> l * r + l }) split
+layered : R[2] ~> R
+layered = hylo[3] (\n -> case n of { LeafF x -> x + 1 ; NodeF l r -> l * r })
+  (\s -> let h = tanh (?W @ s) in if sum s > 1 then NodeF (?A @ h) (?B @ s) else LeafF (dot ?c h))
+  where ?W : R[3,2]
+"""
+TREE = ["Node", ["Leaf", 0.7], ["Node", ["Leaf", 1.2], ["Leaf", 0.4]]]
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    session = Session(precision=64)
+    session.run(PROGRAM)
+    return session
+
+
+def planted(tree: Any) -> Node:
+    constructor, *fields = tree
+    return Node(constructor, *(planted(f) if isinstance(f, list) else f for f in fields))
+
+
+def leaves(tree: Any) -> list[float]:
+    if isinstance(tree, DataValue):
+        parts = [leaves(field) for field in tree.fields]
+        return [each for part in parts for each in part]
+    return [float(tree)]
+
+
+def paired(tree: Any, values: Any) -> Any:
+    """A tree of the same shape with other numbers."""
+    constructor, *fields = tree
+    return [
+        constructor,
+        *(paired(f, values) if isinstance(f, list) else next(values) for f in fields),
+    ]
+
+
+@pytest.mark.parametrize("name", ["product", "counted", "weighed"])
+def test_a_tree_is_reduced_as_its_formulas_say(session: Session, name: str) -> None:
+    found = mathematics(session.program, name)
+    random = numpy.random.default_rng(3)
+    moved = paired(TREE, iter(random.uniform(-1, 1, 3)))
+    root, tangent = planted(TREE), planted(moved)
+    x = m.symbol("x")
+    for node, way in zip(root.upwards(), tangent.upwards(), strict=True):
+        if not node.children:
+            node.own[m.differential(x)] = way.fields[0]
+    page = Grove({m.symbol("t"): root}, ["Leaf", "Node"])
+
+    def ends(whole: Node) -> list[Node]:
+        return [node for node in whole.upwards() if not node.children]
+
+    def value_of(whole: Node) -> float:
+        return sum(node.fields[0] ** 2 for node in ends(whole))
+
+    def pushed(whole: Node, _: Any) -> float:
+        return sum(2 * node.fields[0] * node.own[m.differential(x)] for node in ends(whole))
+
+    def pulled(whole: Node, bar: Any) -> float:
+        for node in ends(whole):
+            node.own[m.barred(x)] = node.own.get(m.barred(x), 0) + 2 * node.fields[0] * bar
+        return 0.0
+
+    page.named[m.Letter("counted")] = (value_of, pushed, pulled)
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    function = session[name]
+    value, change = function.jvp(({}, tree(TREE)), ({}, tree(moved)))
+    y = m.symbol("y")
+    assert page.whole(y) == pytest.approx(float(value), rel=1e-12)
+    assert page.whole(m.differential(y)) == pytest.approx(float(change), rel=1e-10)
+    page.values[m.barred(y)] = 0.8
+    page.read(found.section("adjoint"), backwards=True)
+    _, pullback = function.vjp({}, tree(TREE))
+    gradient = leaves(pullback(0.8)[1])
+    ours = [node.own[m.barred(x)] for node in root.upwards() if not node.children]
+    assert ours == pytest.approx(gradient, rel=1e-10)
+
+
+@pytest.mark.parametrize(("name", "x"), [("grown", 5.0), ("grown", 40.0), ("layered", None)])
+def test_a_tree_is_grown_as_its_formulas_say(session: Session, name: str, x: Any) -> None:
+    """40 would grow deeper than it may."""
+    function, found = session[name], mathematics(session.program, name)
+    given = numpy.array([1.3, 0.9]) if x is None else x
+    way = numpy.array([0.4, -0.7]) if x is None else 0.6
+    own = {
+        key: numpy.asarray(value) + 0.5 for key, value in function.session_weights().get(name, {}).items()
+    }  # fmt: skip
+    held = {name: own} if own else {}
+    still = {name: {key: numpy.zeros_like(v) for key, v in own.items()}} if own else {}
+    page = Grove({m.symbol(key): value for key, value in own.items()}, ["Leaf", "Node"])
+    symbol = found.inputs[0]
+    page.values |= {symbol: given, m.differential(symbol): way}
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    value, change = function.jvp((held, given), (still, way))
+    (y,) = found.results
+    assert page.whole(y) == pytest.approx(float(value), rel=1e-12)
+    assert page.whole(m.differential(y)) == pytest.approx(float(change), rel=1e-10)
+    page.values[m.barred(y)] = 0.8
+    page.read(found.section("adjoint"), backwards=True)
+    page.read(found.section("weights"), backwards=True)
+    by_weights, by_input = function.vjp(held, given)[1](0.8)
+    numpy.testing.assert_allclose(page.whole(m.barred(symbol)), by_input, rtol=1e-10)
+    for key, gradient in by_weights.get(name, {}).items():
+        found_bar = page.whole(m.barred(m.symbol(key)))
+        numpy.testing.assert_allclose(found_bar, gradient, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["doubled", "folded"])
+def test_what_goes_along_the_payload_is_as_its_formulas_say(session: Session, name: str) -> None:
+    """A tree is its payload from left to right here."""
+    function, found = session[name], mathematics(session.program, name)
+    moved = paired(TREE, iter([0.3, -0.8, 0.5]))
+    t, y = found.inputs[0], found.results[0]
+    page = Page({t: numpy.array(leaves(tree(TREE))), m.Fenced("|", t, "|"): 3})
+    page.values[m.differential(t)] = numpy.array(leaves(tree(moved)))
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    value, change = function.jvp(({}, tree(TREE)), ({}, tree(moved)))
+    numpy.testing.assert_allclose(page.whole(y), numpy.squeeze(leaves(value)), rtol=1e-12)
+    shown = page.whole(m.differential(y))
+    numpy.testing.assert_allclose(shown, numpy.squeeze(leaves(change)), rtol=1e-10)
+    bar = paired(TREE, iter([0.2, 0.9, -0.4])) if name == "doubled" else 0.7
+    page.values[m.barred(y)] = numpy.array(leaves(tree(bar))) if name == "doubled" else bar
+    page.read(found.section("adjoint"), backwards=True)
+    _, pullback = function.vjp({}, tree(TREE))
+    gradient = leaves(pullback(tree(bar) if name == "doubled" else bar)[1])
+    numpy.testing.assert_allclose(page.whole(m.barred(t)), gradient, rtol=1e-10)
