@@ -35,10 +35,11 @@ class Nonlinear(Exception):
 def nonlinear_node(graph: Graph, active: Sequence[bool]) -> Nonlinear | None:
     """None where every output of `graph` is linear in the inputs flagged `active`.
 
-    A constant output other than zero is not linear: linear maps keep zero.
+    A constant output other than zero is not linear: linear maps keep zero. What is asked of
+    a value besides (whether an equation had a solution) is no part of the map.
     """
     try:
-        flags = _outputs(graph, active)
+        flags = _outputs(graph, active, [wire.type.differentiable for wire in graph.outputs])
     except Nonlinear as found:
         return found
     for wire, linear in zip(graph.outputs, flags, strict=True):
@@ -47,17 +48,28 @@ def nonlinear_node(graph: Graph, active: Sequence[bool]) -> Nonlinear | None:
     return None
 
 
-def _outputs(graph: Graph, active: Sequence[bool]) -> list[bool]:
-    """Which outputs depend linearly on the active inputs. Raises Nonlinear."""
+def _outputs(
+    graph: Graph, active: Sequence[bool], wanted: Sequence[bool] | None = None
+) -> list[bool]:
+    """Which outputs depend linearly on the active inputs, of those that are wanted. Raises
+    Nonlinear."""
     linear: dict[Wire, bool] = dict(zip(graph.inputs, active, strict=True))
+    flagged = zip(graph.outputs, wanted or [True] * len(graph.outputs), strict=True)
+    needed = {wire for wire, flag in flagged if flag}
+    for node in reversed(graph.nodes):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
     for node in graph.nodes:
         flags = [linear[wire] for wire in node.inputs]
-        answers = _node(graph, node, flags) if any(flags) else [False] * len(node.outputs)
+        asked = [wire in needed for wire in node.outputs]
+        answers = [False] * len(node.outputs)
+        if any(flags) and any(asked):
+            answers = _node(graph, node, flags, asked)
         linear.update(zip(node.outputs, answers, strict=True))
     return [linear[wire] for wire in graph.outputs]
 
 
-def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
+def _node(graph: Graph, node: Node, flags: list[bool], asked: list[bool]) -> list[bool]:
     match node.operation:
         case Call(primitive=primitive):
             positions = primitive.open_positions or range(len(flags))
@@ -80,7 +92,7 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
                 return [True]
             raise Nonlinear(node)
         case Map(body=body):
-            return _outputs(body, flags)
+            return _outputs(body, flags, asked)
         case Loop(body=body, shared=shared, carried=carried):
             given = list(flags[: len(body.inputs)])
             state = slice(shared, shared + carried)
@@ -88,7 +100,7 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
             for k in range(*state.indices(len(given))):
                 if reached[k - shared] and not given[k] and _is_zero(graph, node.inputs[k]):
                     given[k] = True  # zero is linear too
-            answers = _outputs(body, given)
+            answers = _outputs(body, given, [*[True] * carried, *asked[carried:]])
             if answers[:carried] != given[state]:
                 raise Nonlinear(node)
             return answers
@@ -123,7 +135,7 @@ def _node(graph: Graph, node: Node, flags: list[bool]) -> list[bool]:
                 raise Nonlinear(node)
             found = []
             for branch in branches:
-                answers = _outputs(branch, flags[1:])
+                answers = _outputs(branch, flags[1:], asked)
                 found.append(
                     [
                         linear or _is_zero(branch, wire)

@@ -7,7 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from programs import test_combinators, test_found
+from programs import (
+    test_combinators,
+    test_complex,
+    test_fixpoint,
+    test_found,
+    test_linear_algebra,
+    test_matrix_functions,
+    test_while,
+)
 from soak import FACTOR
 from std import test_library
 from views.roundtrip import check
@@ -35,7 +43,17 @@ LIBRARY = {
         if isinstance(case, test_library.Case)
     )
 }
+SOURCES = {
+    "while": test_while.SOURCE,
+    "fixpoint": test_fixpoint.SOURCE,
+    "linear algebra": test_linear_algebra.PROGRAM,
+    "factors": test_matrix_functions.FACTORS,
+    "fourier": test_matrix_functions.FOURIER,
+    "real and complex": test_complex.MIXED,
+    "a complex model": test_complex.MODEL,
+}
 REFUSED = {
+    "any number of rounds",  # a loop without a bound, in reverse
     "values of type Side",  # a choice among constructors, in test_combinators
     "no real numbers to move",  # embed: from indices
     "a conversion from Bool to Int",  # takeUntil
@@ -66,7 +84,7 @@ def refusal(session: Session, function: Function) -> str | None:
         check(session, function)
     except NnfpError as error:
         (told, *_) = error.diagnostics
-        if told.code != "derivative-not-printed":
+        if told.code not in ("derivative-not-printed", "no-adjoint"):
             raise
         return told.primary.text
     return None
@@ -85,6 +103,11 @@ def test_every_combinator(name: str) -> None:
 @pytest.mark.parametrize("name", few(FOUND, 3))
 def test_what_once_went_wrong(name: str) -> None:
     check_all(FOUND[name])
+
+
+@pytest.mark.parametrize("name", few(SOURCES, 8))
+def test_loops_equations_and_complex_numbers(name: str) -> None:
+    check_all(SOURCES[name])
 
 
 @pytest.mark.parametrize("name", few(LIBRARY, 12))
