@@ -386,6 +386,25 @@ def test_an_array_of_a_tree_may_be_written_to_between_calls(session):
     assert abs(before - session["tree"](one)).max() > 0
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (lambda x: numpy.repeat(x, 2)[::2],),  # not in one piece
+        (numpy.float32, numpy.float64, numpy.int8),  # of several dtypes
+        (lambda x: x.astype(">f8"),),  # bytes the other way round
+    ],
+)
+def test_leaves_are_packed_however_their_arrays_lie_in_memory(session, kinds):
+    leaf, node = session.constructor("Leaf"), session.constructor("Node")
+    rows = numpy.array([[0.0, 1.0, 2.0], [3.0, 5.0, 8.0], [13.0, 21.0, 34.0]])
+    plain, made = (
+        node(leaf(a), node(leaf(b), leaf(c)))
+        for a, b, c in (rows, [kinds[k % len(kinds)](row) for k, row in enumerate(rows)])
+    )
+    tree = session["tree"]
+    same(tree([made, made]), tree([plain, plain]))
+
+
 # --- mistakes ----------------------------------------------------------------------------------
 
 
