@@ -18,7 +18,9 @@ from typing import Any, Literal
 
 Array = Any  # a jax.Array or a tracer of one
 
-_FEW, _LONG = 32, 64  # so many rows at most, of so many entries at least
+# So many rows at most, of so many entries at least; fewer where the rows are not leading
+# axes: from some 15 pieces on XLA does not take in what they are computed of, and stores it.
+_FEW, _INSIDE, _LONG = 32, 8, 64
 
 
 def reduce_axes(name: Literal["sum", "prod", "max", "min"], x: Array, axes: Sequence[int]) -> Array:
@@ -26,7 +28,9 @@ def reduce_axes(name: Literal["sum", "prod", "max", "min"], x: Array, axes: Sequ
     from jax import lax
 
     lengths = [x.shape[axis] for axis in axes]
-    if not 1 < prod(lengths) <= _FEW or x.ndim - 1 in axes or x.shape[-1] < _LONG:
+    leading = sorted(axes) == list(range(len(axes)))
+    long = x.ndim - 1 not in axes and x.shape[-1:] >= (_LONG,)
+    if not (long and 1 < prod(lengths) <= (_FEW if leading else _INSIDE)):
         return getattr(lax, f"reduce_{name}")(x, tuple(axes))
     step = {"sum": lax.add, "prod": lax.mul, "max": lax.max, "min": lax.min}[name]
     rows = []
