@@ -14,6 +14,9 @@ from nnfp_kernel import NnfpError, Session
         "f : R[n] -o R[n]\nf x = 2 * reverse x - x",
         "f : R[3] -o R\nf x = ?w @ x",
         "f[m] : R[n] -o R[m]\nf[m] x = ?W @ x",
+        # What is asked of a solution, that it is finite, is no part of the map.
+        "f : R[4,2] -o R[4,2]\nf xs = map (\\x -> solve [[2, 1], [0, 3]] x) xs",
+        "f : R[4,2] -o R[2]\nf xs = fold (\\(s, x) -> solve [[2, 1], [0, 3]] (s + x)) zero xs",
         "f : (R[2], R[2]) -o R[2]\nf (x, y) = x - 3 * y",
         "f : R[n,2] -o R[2]\nf xs = fold (\\(s, x) -> s / 2 + x) zero xs",
         "f : R[5] -o R[3]\nf xs = window[3] sum xs",
