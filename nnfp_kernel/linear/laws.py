@@ -8,6 +8,8 @@
 `differentiate` and `adjoint` apply these laws at once, where they make the maps; `steps`
 applies them one after the other to a map in which nothing is worked out yet, a
 `Differential` or an `Adjoint`, and says what changed. Every law keeps the map's value.
+This is the one list of them. Two, `AT_CONSTRUCTION`, hold of every composition from the
+beginning: `compose` (maps.py) is made with the functions that these laws are.
 
 Sources: Elsman, Henglein, Kaarsgaard, Mathiesen, Schenck 2022; Elliott 2018.
 """
@@ -44,8 +46,10 @@ from .maps import (
     Variable,
     WhileL,
     Zero,
+    associated,
     compose,
     section,
+    without_identities,
 )
 
 # --- what is not worked out yet -----------------------------------------------------------
@@ -271,16 +275,14 @@ for _kind, _name, _statement in (
 
 @law("associativity", "(L >> M) >> N = L >> M >> N")
 def _flat(_: Builder, map: LinearMap) -> LinearMap | None:
-    if isinstance(map, Compose) and any(isinstance(each, Compose) for each in map.maps):
-        return Compose(tuple(inner for each in map.maps for inner in _members(each, Compose)))
-    return None
+    flat = associated(map.maps) if isinstance(map, Compose) else ()
+    return Compose(flat) if isinstance(map, Compose) and len(flat) > len(map.maps) else None
 
 
 @law("identity", "id >> L = L = L >> id")
 def _identity(_: Builder, map: LinearMap) -> LinearMap | None:
-    if isinstance(map, Compose) and any(isinstance(each, Identity) for each in map.maps):
-        return _composed([each for each in map.maps if not isinstance(each, Identity)], map)
-    return None
+    kept = without_identities(map.maps) if isinstance(map, Compose) else ()
+    return _composed(kept, map) if isinstance(map, Compose) and len(kept) < len(map.maps) else None
 
 
 @law("zero", "0 >> L = 0 = L >> 0 and L + 0 = L")
@@ -559,6 +561,8 @@ def alike(one: LinearMap, two: LinearMap) -> bool:
             return False
 
 
+# Laws that `compose` applies where a map is made.
+AT_CONSTRUCTION = frozenset(("associativity", "identity"))
 # Laws that make new coefficients of old ones.
 _COEFFICIENTS = frozenset(("diagonals compose", "diagonals add"))
 MOST = 200  # laws applied to one map; none needs so many

@@ -340,17 +340,25 @@ def _bracketed(each: LinearMap) -> str:
     return f"({text})" if " " in text else text
 
 
+def associated(maps: Sequence[LinearMap]) -> tuple[LinearMap, ...]:
+    """(L >> M) >> N = L >> M >> N: the maps of compositions among them in their place."""
+    return tuple(
+        inner for each in maps for inner in (each.maps if isinstance(each, Compose) else (each,))
+    )
+
+
+def without_identities(maps: Sequence[LinearMap]) -> tuple[LinearMap, ...]:
+    """id >> L = L = L >> id: the maps that do something."""
+    return tuple(each for each in maps if not isinstance(each, Identity))
+
+
 def compose(*maps: LinearMap) -> LinearMap:
-    """The composition, the first map applied first, without nesting and identities."""
-    flat: list[LinearMap] = []
-    for each in maps:
-        if isinstance(each, Compose):
-            flat.extend(each.maps)
-        elif not isinstance(each, Identity):
-            flat.append(each)
-    if not flat:
+    """The composition, the first map applied first: two laws hold of it from the beginning,
+    that of associativity and that of the identity (laws.py)."""
+    kept = without_identities(associated(maps))
+    if not kept:
         return maps[0]
-    return flat[0] if len(flat) == 1 else Compose(tuple(flat))
+    return kept[0] if len(kept) == 1 else Compose(kept)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -160,3 +160,19 @@ def test_a_derivative_that_shares_too_much_is_not_written_out() -> None:
     builder = Builder(PRIMITIVES)
     inputs = [builder.input(w.type) for w in call.traced.vectorised.inputs]
     assert expression(linearize(builder, call.traced.vectorised, inputs, [True])[1]) is None
+
+
+def test_what_is_applied_at_construction_leaves_its_laws_nothing_to_do() -> None:
+    builder = Builder(PRIMITIVES)
+    d = builder.input(ArrayType("R", (3,)))
+    diag = laws.section(PRIMITIVES, laws.PrimitiveStep("mul", {}, 0, (d,)), d.type)
+    same = Identity((d.type,))
+    plain = Compose((Compose((diag, same)), diag, Compose((same, diag))))
+    made = laws.compose(Compose((diag, same)), diag, Compose((same, diag)))
+    named = {each.name: each for each in LAWS}
+    assert {*named} >= laws.AT_CONSTRUCTION
+    for name in laws.AT_CONSTRUCTION:
+        assert laws.fired(builder, plain, named[name]) is not None
+        assert laws.fired(builder, made, named[name]) is None
+    assert isinstance(made, Compose)
+    assert len(made.maps) == 3
