@@ -280,7 +280,7 @@ for _name in (
 ):  # fmt: skip
     SPELLINGS[_name] = _function(_name)
 for _name, _sign in (
-    ("subtract", "-"), ("divide", "/"), ("pow", "^"), ("and", "&&"), ("or", "||"),
+    ("subtract", "-"), ("divide", "/"), ("pow", "^"),
 ):  # fmt: skip
     SPELLINGS[_name] = _operator(_sign)
 SPELLINGS["magnitude"] = _function("sqrt")
@@ -292,6 +292,21 @@ _COMPARISONS = {"eq": "==", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": 
 @spelling("compare")
 def _compare(call: Call) -> Term:
     return _operator(_COMPARISONS[call.parameters["how"]])(call)
+
+
+def _logic(operator: str) -> Spelling:
+    """`&&` and `||`, which repeat no operand."""
+
+    def rule(call: Call) -> Term:
+        left, right = call.operands
+        if left.core == right.core:
+            return _operator(operator)(call)
+        return call.made(s.Binary(operator, whole(left), whole(right)))
+
+    return rule
+
+
+SPELLINGS |= {"and": _logic("&&"), "or": _logic("||")}
 
 
 @spelling("add")

@@ -93,6 +93,14 @@ TREES = {
         "f (t, x) = cata { Leaf x -> tanh (?U * x) ; Node l r -> tanh (?L @ l + r) } t * x\n"
         "  where ?U : R[2]"
     ),
+    "hylo": (
+        "layer l = case l of { LeafF x -> sin x; NodeF l r -> l * r + 1 }\nf : R -> R\n"
+        "f = hylo[3] layer (\\s -> if s > 0.5 then NodeF (s / 2) (s / 3) else LeafF s)"
+    ),
+    "ana": (
+        "f : R -> R\n"
+        "f x = reduce (ana[3] (\\s -> if s > 0.5 then NodeF (s / 2) (s / 3) else LeafF s) x)"
+    ),
     "two trees": "f : (Tree R, Tree R) -> R\nf (t, u) = reduce t * reduce u",
     "zipped": (
         "f : Tree R -> R\n"
