@@ -13,6 +13,7 @@ their own `trace` (primitives/), and talk to the `Tracer` as their context.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from .forest import Forest, NoForest, Question, Subtree, Unknown, reduce_forest
 from .graph import (
     ArrayType,
     Builder,
+    Call,
     Choose,
     Constant,
     Fixpoint,
@@ -738,8 +740,17 @@ class Tracer:
     def constant_value(self, wire: Wire) -> Any:
         """The number or Boolean a wire is known to be, else None."""
         node = self.builder.producer(self.builder.own(wire))
-        if node is not None and isinstance(node.operation, Constant) and not wire.type.shape:
+        if node is None or wire.type.shape:
+            return None
+        if isinstance(node.operation, Constant):
             return node.operation.value.item()
+        if isinstance(node.operation, Call) and node.operation.primitive.name == "compare":
+            # `length xs == 0`: a branch that a known length rules out is not traced.
+            one, other = node.inputs
+            if one.type.kind == "Int":
+                values = self.constant_value(one), self.constant_value(other)
+                if None not in values:
+                    return getattr(operator, node.operation.parameters["how"])(*values)
         return None
 
     def sequence(self, items: Sequence[Value], element: t.Type) -> Value:
@@ -767,8 +778,7 @@ class Tracer:
         widest = items[0]
         for item in items:
             widest = fitted(self.builder, widest, joined(widest, item))
-        room = joined(widest, widest)
-        return [fitted(self.builder, item, room) for item in items]
+        return [fitted(self.builder, item, joined(widest, item)) for item in items]
 
     def stacked(self, wires: Sequence[Wire]) -> Wire:
         """Wires of one type as one array over a new leading axis."""

@@ -443,6 +443,25 @@ def made_runs(x: float) -> DataValue:
     return DataValue("Runs", (numpy.array(xs), x if x > 1 else 5.0))
 
 
+def test_a_sequence_may_hold_constructors_with_sequences() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Shape = Circle R | Box R R | Poly [R[2]]\n"
+        "area s = case s of { Circle r -> r ; Box w h -> w * h ; Poly ps -> sum (map sum ps) }\n"
+        "areas : R -> R[4]\n"
+        "areas x = map area [Circle x, Box x 3, Poly [[1, x], [3, 4]], Poly [[x, x]]]\n"
+        "data Rose a = Rose a [Rose a]\n"
+        "height = cata { Rose x ns -> if length ns == 0 then 1 else 1 + maximum ns }\n"
+        "two : R\ntwo = height (Rose 1 [Rose 2 []])"
+    )
+    assert made["areas"](2.0).tolist() == [2, 6, 10, 4]
+    _, pullback = made["areas"].vjp({}, 2.0)
+    assert float(pullback(numpy.array([1.0, 10.0, 100.0, 1000.0]))[1]) == 2131
+    # What a known length rules out is not looked at: the maximum of nothing.
+    assert float(made["two"]) == 2
+    assert float(made["height"](nnfp.tree("(Rose 1 [(Rose 2 [(Rose 3 [])]) (Rose 4 [])])"))) == 3
+
+
 def test_branches_may_give_data_with_sequences_of_several_lengths() -> None:
     made = nnfp.Session(precision=64)
     made.run(RUNS)
