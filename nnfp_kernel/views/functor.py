@@ -290,11 +290,24 @@ def _algebra(
 
     def apart(values: Values) -> float:
         node = values.of(whole)
-        under = [part for part in node.fields if _is_of(part, whole, declarations)]
-        results = iter([run(cata)(part) for part in under])
-        fields = tuple(
-            next(results) if _is_of(part, whole, declarations) else part for part in node.fields
-        )
+
+        def reduced(type: t.Type, part: Any) -> Any:
+            """A field with results in place of the children."""
+            if type == whole:
+                return run(cata)(part)
+            match type:
+                case t.Product(items=items) if t.mentions(type, whole):
+                    return tuple(reduced(*pair) for pair in zip(items, part, strict=True))
+                case t.Array(element=element) if t.mentions(type, whole):
+                    inside = t.replace_type(element, whole, result)
+                    if not part:
+                        return values.of(t.Array(inside, constant(0)))
+                    return _stacked([reduced(element, one) for one in part])
+                case _:
+                    return part
+
+        types = declarations.constructors(whole)[node.constructor]
+        fields = tuple(reduced(*pair) for pair in zip(types, node.fields, strict=True))
         return _distance(run(cata)(node), run(name)(DataValue(f"{node.constructor}F", fields)))
 
     law = _law(f"cata {name} ∘ in = {name} ∘ F(cata {name})", apart, declarations)
@@ -358,10 +371,6 @@ def _reduced(tree: t.Named, result: t.Type, declarations: Declarations) -> Machi
 def _base_of(layer: t.Named, declarations: Declarations) -> str:
     data = declarations.data.get(layer.name)
     return data.base_of if data is not None else ""
-
-
-def _is_of(value: Any, whole: t.Named, declarations: Declarations) -> bool:
-    return isinstance(value, DataValue) and value.constructor in declarations.constructors(whole)
 
 
 def _polynomial(whole: t.Named, declarations: Declarations) -> tuple[str, str, str]:
@@ -435,8 +444,10 @@ class Values:
                 return self.random.integers(size.value or 1, size=axes)
             case t.Array(element=element, length=length):
                 if self.declarations.has_data(element):
-                    count = length.value if length.value is not None else self.random.integers(3)
-                    return [self.of(element, depth=depth) for _ in range(int(count))]
+                    count = length.value
+                    if count is None:
+                        count = int(self.random.integers(3)) if depth > 0 else 0
+                    return [self.of(element, depth=depth) for _ in range(count)]
                 count = length.value if length.value is not None else SIZE
                 return self.of(element, (*axes, int(count)), depth)
             case t.Product(items=items):
@@ -464,6 +475,13 @@ def _law(statement: str, apart: Callable[[Values], float], declarations: Declara
         return Law(statement, max(apart(values) for _ in range(TRIALS)))
     except (NnfpError, TypeError):
         return Law(statement)
+
+
+def _stacked(values: list[Any]) -> Any:
+    """Values as one array; of products, as a product of arrays."""
+    if isinstance(values[0], tuple):
+        return tuple(_stacked(list(parts)) for parts in zip(*values, strict=True))
+    return numpy.stack(values)
 
 
 def _item(value: Any, k: int) -> Any:

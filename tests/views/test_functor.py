@@ -26,6 +26,8 @@ join : TreeF R[2] R[4] ~> R[4]
 join layer = case layer of { LeafF x -> ?E @ x; NodeF l r -> tanh (?L @ l + ?R @ r) }
 split s = if s > 0.1 then NodeF (s / 2) (s / 3) else LeafF (sin s)
 total = cata { Leaf x -> x; Node l r -> l + r }
+fan layer = case layer of { RoseF x ns -> x + sum (map sin ns) }
+bush s = if s > 0.1 then RoseF s [s / 2, s / 3] else RoseF (sin s) []
 noisy (s, x) = (s + draw (normal 1), x)
 odd : R[3] -> R
 odd = sum
@@ -48,6 +50,8 @@ def session() -> nnfp.Session:
         ("write", "an unfolding cell", "X × B", "(p, (x, b)) ↦ ((p, x), b)"),
         ("turn", "a coalgebra of the identity functor", "X", "(p, x) ↦ (p, x)"),
         ("join", "a TreeNet", "R[2] + X × X", "(p, Node x y) ↦ Node (p, x) (p, y)"),
+        ("fan", "a TreeNet", "A × List(X)", "(p, Rose x y) ↦ Rose x [(p, y), …]"),
+        ("bush", "it grows trees", "R × List(X)", "(p, Rose x y) ↦ Rose x [(p, y), …]"),
         ("split", "it grows trees", "R + X × X", "(p, Node x y) ↦ Node (p, x) (p, y)"),
     ],
 )
