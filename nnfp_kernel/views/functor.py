@@ -335,10 +335,20 @@ def _coalgebra(
         below = run(f"ana[{SIZE - 1}] ({name})")
         constructor = root.constructor.removesuffix("F")
         declared = declarations.constructors(whole)[constructor]
-        fields = tuple(
-            below(part) if field == whole else part
-            for field, part in zip(declared, root.fields, strict=True)
-        )
+
+        def grown(type: t.Type, part: Any) -> Any:
+            """A field with trees in place of the seeds."""
+            if type == whole:
+                return below(part)
+            match type:
+                case t.Product(items=items) if t.mentions(type, whole):
+                    return tuple(grown(*pair) for pair in zip(items, part, strict=True))
+                case t.Array(element=element) if t.mentions(type, whole):
+                    return [grown(element, _item(part, k)) for k in range(_count(part))]
+                case _:
+                    return part
+
+        fields = tuple(grown(*pair) for pair in zip(declared, root.fields, strict=True))
         return _distance(run(f"ana[{SIZE}] ({name})")(s), DataValue(constructor, fields))
 
     law = _law(f"out ∘ ana[n+1] {name} = F(ana[n] {name}) ∘ {name}", apart, declarations)
@@ -482,6 +492,10 @@ def _stacked(values: list[Any]) -> Any:
     if isinstance(values[0], tuple):
         return tuple(_stacked(list(parts)) for parts in zip(*values, strict=True))
     return numpy.stack(values)
+
+
+def _count(value: Any) -> int:
+    return _count(value[0]) if isinstance(value, tuple) else len(value)
 
 
 def _item(value: Any, k: int) -> Any:
