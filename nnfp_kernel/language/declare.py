@@ -430,23 +430,6 @@ def _written_names(tree: syntax.TypeTree) -> Iterator[tuple[str, Span]]:
             yield from _written_names(codomain)
 
 
-def weights_named(tree: syntax.TypeTree) -> Iterator[str]:
-    """The definitions whose weights a type mentions: `Weights f`."""
-    match tree:
-        case syntax.TypeApply("Weights", (syntax.TypeName(name),)):
-            yield name
-        case syntax.TypeArray(element) | syntax.TypeSequence(element):
-            yield from weights_named(element)
-        case syntax.TypeProduct(items) | syntax.TypeApply(_, items):
-            for item in items:
-                yield from weights_named(item)
-        case syntax.TypeArrow(_, domain, codomain):
-            yield from weights_named(domain)
-            yield from weights_named(codomain)
-        case _:
-            return
-
-
 def named_types(type_: Type) -> Iterator[str]:
     """The declared types in a type."""
     match type_:

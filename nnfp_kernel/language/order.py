@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from . import syntax
-from .declare import weights_named
 from .diagnostics import Diagnostic, Label
 from .standing import Standing
 from .telling import plain, start_of
+from .uses import weights_named
 
 _LOOPS = (
     "Loops are written with `fold`, `scan`, `unfold`, `iterate`, `while` and, over data, `cata`."

@@ -6,13 +6,11 @@ of writing (`dense`, `dense_2`), and gives a hole that is only added its first v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
 from . import syntax
 from .source import Span
-
-_BOUND: dict[type, Callable[[object], set[str]]] = {}
 
 
 def pattern_names(tree: syntax.PatternTree) -> Iterator[str]:
@@ -54,6 +52,7 @@ def uses_of(
             _walk(tree.body, inner, found)
             for item in bindings:
                 _binding(item, inner, found)
+            _types(tree.where, bound, found)
         case syntax.Binding():
             _binding(tree, bound, found)
         case _:
@@ -74,6 +73,15 @@ def _name(name: str, tree: syntax.Tree, bound: frozenset[str], found: Uses) -> N
     if name not in bound:
         found.names.setdefault(name, tree.span)
         found.occurrences.append((tree, name))
+
+
+def _types(items: Iterable[object], bound: frozenset[str], found: Uses) -> None:
+    """What the types of ascriptions, local signatures and holes use: `Weights f` uses f."""
+    for item in items:
+        if isinstance(item, syntax.Ascription | syntax.LocalSignature | syntax.HoleDeclaration):
+            for name in weights_named(item.type) if item.type is not None else ():
+                if name not in bound:
+                    found.names.setdefault(name, item.span)
 
 
 def _walk(tree: syntax.Expression, bound: frozenset[str], found: Uses) -> None:
@@ -105,7 +113,11 @@ def _walk(tree: syntax.Expression, bound: frozenset[str], found: Uses) -> None:
             case syntax.Lambda(parameters, body):
                 inner = scope.union(*(pattern_names(p) for p in parameters))
                 stack.append((body, inner, False))
+            case syntax.Ascription(expression):
+                _types((node,), scope, found)
+                stack.append((expression, scope, False))
             case syntax.Let(bindings, body):
+                _types(bindings, scope, found)
                 plain = [item for item in bindings if isinstance(item, syntax.Binding)]
                 inner = scope.union(*(pattern_names(item.pattern) for item in plain))
                 stack.append((body, inner, False))
@@ -124,6 +136,23 @@ def _walk(tree: syntax.Expression, bound: frozenset[str], found: Uses) -> None:
             case _:
                 for child in reversed(list(children(node))):
                     stack.append((child, scope, False))
+
+
+def weights_named(tree: syntax.TypeTree) -> Iterator[str]:
+    """The definitions whose weights a type mentions: `Weights f`."""
+    match tree:
+        case syntax.TypeApply("Weights", (syntax.TypeName(name),)):
+            yield name
+        case syntax.TypeArray(element) | syntax.TypeSequence(element):
+            yield from weights_named(element)
+        case syntax.TypeProduct(items) | syntax.TypeApply(_, items):
+            for item in items:
+                yield from weights_named(item)
+        case syntax.TypeArrow(_, domain, codomain):
+            yield from weights_named(domain)
+            yield from weights_named(codomain)
+        case _:
+            return
 
 
 def children(node: syntax.Tree) -> Iterator[syntax.Expression]:

@@ -534,7 +534,7 @@ def _require_regular(context: Tracer, solution: Iterable[Wire]) -> None:
             "there is no solution: the map is singular, or holds what is no number",
             "A singular map takes different vectors to the same one. Its `logdet` is -inf. What is "
             "nearest to a solution is that of `l >> adjoint l` with a little of the identity, "
-            "`solve (l >> adjoint l + 1e-6 * derivative id x) (adjoint l b)`.",
+            "`solve ((l >> adjoint l) + 1e-6 * derivative id x) (adjoint l b)`.",
             code="singular",
         )
 

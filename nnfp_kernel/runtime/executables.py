@@ -26,8 +26,8 @@ class Executables:
         except TypeError:  # something in it has no hash: it stands for itself
             return traced.run
         if known is None:
-            known = self._known[key] = traced.run
+            known = self._known[key] = traced.bare
         self._known.move_to_end(key)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
-        return known
+        return traced.telling(known)

@@ -67,7 +67,7 @@ def iterate(step: Step, initial: State, most: int) -> tuple[State, Array]:
     infinite, zero = 0 * still + np.inf, (0 * still).astype(int)
     start = (zero, list(initial), infinite, infinite, zero, largest, infinite < 0)
     _, state, last, best, waited, _, lost = lax.while_loop(going, one, start)
-    reached = done(last, best, waited, lost)
+    reached = done(last, best, waited, lost) & ~np.isnan(last)  # not on the way to infinity
     return _kept(state, reached), reached
 
 

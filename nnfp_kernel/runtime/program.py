@@ -171,8 +171,19 @@ class Traced:
 
     @cached_property
     def run(self) -> Callable[..., tuple[Array, ...]]:
-        """The same, compiled on first use."""
-        compiled = self.compiled.function(self.lowered)
+        """The same, compiled on first use; what has no solution is told."""
+        return self.telling(self.bare)
+
+    @cached_property
+    def bare(self) -> Callable[..., tuple[Array, ...]]:
+        """The same without telling anything: it knows no places of the program."""
+        return self.compiled.function(self.lowered)
+
+    def telling(
+        self, compiled: Callable[..., tuple[Array, ...]]
+    ) -> Callable[..., tuple[Array, ...]]:
+        """A compiled function of this graph, or of an equal one, that tells what has no
+        solution where this program says it."""
         return told(self.optimised, compiled, self.program.precision)
 
     def external_arrays(self) -> list[Array]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ..language import infer as inference
 from ..language import syntax
-from ..language.uses import free_names
+from ..language.uses import free_names, weights_named
 
 PLAIN = syntax.Definition | syntax.Signature | syntax.ExpressionItem | syntax.MagicItem
 
@@ -26,8 +26,13 @@ class Uses:
 
     def after(self, program: syntax.Program) -> Uses:
         """The same with the definitions of a new cell in the places of older ones."""
+        signed = {
+            item.name: frozenset(weights_named(item.type))
+            for item in program.items
+            if isinstance(item, syntax.Signature)
+        }
         new = {
-            item.name: frozenset(free_names(item))
+            item.name: frozenset(free_names(item)) | signed.get(item.name, frozenset())
             for item in program.items
             if isinstance(item, syntax.Definition)
         }

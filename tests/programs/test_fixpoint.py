@@ -168,6 +168,23 @@ def test_the_example_that_has_none_is_named(session: nnfp.Session) -> None:
     assert numpy.isnan(jax.jit(lambda x: session["away"].apply({}, x))(1.0))
 
 
+def test_steps_to_infinity_are_no_fixpoint() -> None:
+    session = nnfp.Session(precision=64)
+    session.run("double a = fixpoint (\\x -> 2 * x + a) 1")
+    with pytest.raises(nnfp.NnfpError, match="no fixpoint"):
+        session.evaluate("double 1")
+
+
+def test_equal_programs_are_told_each_at_its_own_place() -> None:
+    session = nnfp.Session(precision=64)
+    session.run("u a = fixpoint (\\x -> x + 0 * a) 1", "first")
+    session.run("\n\nv a = fixpoint (\\y -> y + 0 * a) 1", "second")
+    for name, place in (("u", "first, line 1"), ("v", "second, line 3")):
+        with pytest.raises(nnfp.NnfpError, match="no solution") as raised:
+            session.evaluate(f"grad {name} 1")
+        assert place in raised.value.render()
+
+
 def test_a_fixpoint_without_a_derivative_is_told_with_its_place(session: nnfp.Session) -> None:
     """A double root: id - D f is singular there."""
     with pytest.raises(nnfp.NnfpError, match="no solution") as raised:

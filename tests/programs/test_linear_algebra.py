@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy
@@ -209,6 +210,18 @@ def test_their_types(session: nnfp.Session, program: str, type: str) -> None:
 def test_what_cannot_be_is_told(session: nnfp.Session, program: str, told: str) -> None:
     with pytest.raises(nnfp.NnfpError, match=told):
         session.run(program)
+
+
+def test_the_way_out_of_a_singular_map_is_one(session: nnfp.Session) -> None:
+    with pytest.raises(nnfp.NnfpError) as raised:
+        session.run("solve [[1, 1], [1, 1]] [1, 2]")
+    told = " ".join(raised.value.render().split())
+    found = re.search(r"`(solve \(\(l .*?adjoint l b\))`", told)
+    assert found is not None, told
+    session.run("ones : R[2] -o R[2]\nones x = [[1, 1], [1, 1]] @ x")
+    near = found[1].replace("(adjoint l b)", "(adjoint ones [1, 2])")
+    near = re.sub(r"\bl\b", "ones", near).replace("id x", "id [0, 0]")
+    assert session.evaluate(near) == pytest.approx([0.75, 0.75], abs=1e-5)
 
 
 def test_no_square_array_where_structure_spares_it(session: nnfp.Session) -> None:

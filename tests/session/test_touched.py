@@ -21,6 +21,7 @@ BODIES = (
     "{n} : R[2] -> R\n{n} x = sum x", "{n} x = ({m} x, {k} x)", "{n} = 3", "{n}[p] x = ?V @ x + ({m} x)",
     "{n} x = open {m} (weights {m}, x)", "{n} x = {m} (x : R[3])", "{n} x = grad (\\y -> sum ({m} y)) x",
     "{n} : R[4]\n{n} = zero", "{n} = ?w", "{n} x = {k} + x", "size hidden = {z}", "{n} x = fresh {m} x",
+    "{n} l = matrix (l : Weights {m} -o R[2])", "{n} : Weights {m} -> Weights {m}\n{n} w = 2 * w",
 )  # fmt: skip
 
 

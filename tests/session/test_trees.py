@@ -293,6 +293,21 @@ def test_children_in_sequences_are_grown_down_to_the_depth(
     assert float(bushes["ofMixed"](seed)) == pytest.approx(float(value), rel=1e-12, abs=1e-12)
 
 
+def test_a_type_with_one_constructor_is_opened_in_a_parameter() -> None:
+    """Whatever is known of it: there is nothing else it could be."""
+    session = nnfp.Session(precision=64)
+    session.run(r"""
+data Rose a = Rose a [Rose a]
+data Box a = Box a
+grown : R -> R
+grown = hylo[2] (\(RoseF x cs) -> x + sum cs) (\s -> RoseF s [s / 2, s / 3])
+boxes : R[2] -> R
+boxes xs = sum (map (\(Box y) -> y * y) (map (\x -> if x > 0 then Box x else Box 0) xs))
+""")
+    assert session.evaluate("grown 1") == pytest.approx(1 + 1 / 2 + 1 / 3)
+    assert session.evaluate("boxes [2, -1]") == 4
+
+
 @pytest.mark.parametrize("name", ["inTwo", "atOnce", "ofMixed"])
 @pytest.mark.parametrize("seed", [0.7, 1.63, 8.05])
 def test_derivatives_pass_through_grown_sequences(
