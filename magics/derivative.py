@@ -30,13 +30,13 @@ def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     session = workspace.session
     function = present.function(session, definition(workspace, given.name, VERB))
+    inputs = point(workspace, function, " ".join(given.at)) if given.at else ()
     if given.structure:
         from nnfp_kernel.views import structure
 
-        return present.grid(structure.table(structure.structure(function), given.name))
+        return present.grid(structure.table(structure.structure(function, inputs), given.name))
     from nnfp_kernel.views import derivative as view
 
-    inputs = point(workspace, function, " ".join(given.at)) if given.at else ()
     found = view.read(function, tuple(session.program.reps), inputs, in_pieces=given.steps)
     if given.steps:
         from nnfp_kernel.views import derivation

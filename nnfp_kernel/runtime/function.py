@@ -629,6 +629,17 @@ class Function:
         """The function traced for inputs like these; for none, at its type's own sizes."""
         return self._prepared(inputs, False)[0] if inputs else self.sample()
 
+    def call_unpacked(self, *inputs: Any) -> Call:
+        """The function traced for inputs like these, the trees among them as they are: with
+        no more entries than they hold."""
+        return self._call(inputs, False)
+
+    @property
+    def takes_trees(self) -> bool:
+        """Whether an input holds a tree, on whose shape what is traced depends."""
+        domains, _ = t.uncurried(self.definition.scheme.type)
+        return any(map(self.program.declarations.has_trees, domains))
+
     def sample(self, sizes: Sequence[int] = (3, 4, 8, 16, 32)) -> Call:
         """The function traced for small inputs: where its type leaves a size open, the
         first of a few that its definition can do with."""

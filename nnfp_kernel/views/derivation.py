@@ -51,6 +51,8 @@ def _elided(readings: Readings, adjoint: bool, number: int) -> str:
 
 def steps_to_text(readings: Readings, adjoint: bool = False, number: int = 1) -> str:
     """Law by law, as a terminal shows it; of a large program, a page of its pieces."""
+    if readings.of_trees:
+        return f"The maps of {readings.name} are those of the tree: `--at X` settles it."
     if readings.maps is None:
         return f"The sizes of {readings.name} are open: `--at X` settles them."
     out: list[str] = []

@@ -32,7 +32,7 @@ from .mathematics.latex import to_latex
 from .mathematics.mathml import to_mathml, to_mathml_parts
 from .mathematics.plain import to_plain
 from .mathematics.steps import Derivation, Derivations, derivations
-from .structure import Structure, structure
+from .structure import Structure, depends_on_trees, structure
 from .style import escape, page
 from .terms import Derivative, derivative_definition
 from .wiring import drawing
@@ -70,6 +70,7 @@ class Readings:
     mathematics: Mathematics
     folded: tuple[Mathematics, ...] = ()
     structure: Structure | None = None
+    of_trees: bool = False  # it depends on a tree, which is not given; so do the maps
     picture: str = ""  # the program, its derivative and the adjoint as wiring diagrams, in SVG
     reps: tuple[str, ...] = ()
     at: str = ""  # the value at a point that was asked for
@@ -133,7 +134,8 @@ def read(
         _tried(lambda: derivations(function, found, inputs, in_pieces)),
         found,
         tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
-        _tried(lambda: structure(function)),
+        _tried(lambda: structure(function, inputs)),
+        depends_on_trees(function, inputs),
         _picture(function),
         tuple(reps),
         _at(function, found, inputs) if inputs else "",
@@ -229,6 +231,8 @@ def to_text(readings: Readings, adjoint: bool = False) -> str:
     parts = [f"-- {said}\n{text}" for said, text in texts]
     if readings.structure is not None:
         parts.append(f"-- structure: {readings.structure.words}; holds {readings.structure.holds}")
+    if readings.of_trees:
+        parts.append("-- structure: that of the tree; `--at X` settles it")
     if readings.at:
         parts.append(f"-- {readings.at}")
     return "\n\n".join(parts)
@@ -267,7 +271,14 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     kind = "readings rows-only" if readings.wide else "readings"
     body = f'{head(readings)}<div class="{kind}"><div>{"".join(columns)}</div></div>'
     point = f'<div class="small code">{escape(readings.at)}</div>' if readings.at else ""
-    return page(body + point + _structure(readings.structure))
+    tree = _OF_TREES if readings.of_trees else ""
+    return page(body + point + tree + _structure(readings.structure))
+
+
+_OF_TREES = (
+    '<div class="small">The structure is that of the tree; '
+    '<span class="code">--at X</span> settles it.</div>'
+)
 
 
 def head(readings: Readings) -> str:

@@ -9,8 +9,11 @@ other than zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..linear.maps import LinearMap, Network
 from ..linear.structure import Form, cost, recognise
 from ..linear.structure.forms import (
@@ -73,13 +76,38 @@ class Structure:
 SIZES = (32, 16, 3)
 
 
-def structure(function: Function) -> Structure:
-    """The structure of a function's derivative in its inputs."""
-    call = function.sample(SIZES)
+def structure(function: Function, inputs: Sequence[Any] = ()) -> Structure:
+    """The structure of a function's derivative in its inputs, `inputs` being a point for it.
+
+    Raises NnfpError for a function of trees without a point: each tree has a structure of
+    its own.
+    """
+    require_trees(function, inputs)
+    call = function.call_unpacked(*inputs) if inputs else function.sample(SIZES)
     count = sum(call.active[: call.traced.arguments])
     derivative = call.derivative
     assert isinstance(derivative, Network)
     return of_map(Network(derivative.inputs[:count], derivative.parts, derivative.outputs))
+
+
+def depends_on_trees(function: Function, inputs: Sequence[Any]) -> bool:
+    """Whether the derivative has entries that only a tree can tell, and none is given."""
+    return function.takes_trees and not inputs
+
+
+def require_trees(function: Function, inputs: Sequence[Any]) -> None:
+    """Raise NnfpError where the entries of the derivative depend on a tree that is not given."""
+    if depends_on_trees(function, inputs):
+        raise NnfpError(
+            Diagnostic(
+                "depends-on-tree",
+                f"the structure of the derivative of {function.name} depends on the tree",
+                Label(function.definition.span, f"has type {function.type}"),
+                (),
+                ("Each tree has numbers of its own. `--at X` says of which one:",),
+                f"%nnfp derivative {function.name} --structure --at X",
+            )
+        )
 
 
 def of_map(map: LinearMap) -> Structure:

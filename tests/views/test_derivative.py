@@ -38,6 +38,10 @@ convolution : R[6] ~> R[4]
 convolution = window[3] (dot ?k)
 summary : Tree R[2] ~> R[3]
 summary = cata { Leaf x -> ?E @ x ; Node l r -> tanh (?L @ l + ?R @ r + ?b) }
+total : Tree R -> R
+total = cata { Leaf x -> x * x ; Node l r -> sin l * r }
+weighed : (Tree R, R) -> R
+weighed (t, v) = total t * v
 open xs = sum (map sin xs)
 """
 PROGRAM = PROGRAM.replace("open xs", "unsized xs")
@@ -261,6 +265,27 @@ def test_a_point_may_be_a_tree(session: Session) -> None:
     )
     found = read(own["total"], inputs=(own.evaluate("Node (Leaf 1) (Leaf 3)"),))
     assert found.at == "at t = Node (Leaf 1.0) (Leaf 3.0): 10., gradient Node (Leaf 2.0) (Leaf 6.0)"
+
+
+def test_the_maps_of_a_function_of_trees_are_those_of_the_tree(session: Session) -> None:
+    """None is made up: a leaf alone would be diagonal."""
+    without = read(session["total"])
+    assert (without.structure, without.maps) == (None, None)
+    assert to_text(without).endswith("-- structure: that of the tree; `--at X` settles it")
+    assert "--at X" in to_html(without)
+    assert steps_to_text(without) == (
+        "The maps of total are those of the tree: `--at X` settles it."
+    )
+    tree = session.evaluate("Node (Leaf 1) (Node (Leaf 2) (Leaf 3))")
+    at = read(session["total"], inputs=(tree,))
+    assert at.structure is not None
+    assert (at.structure.rows, at.structure.columns) == (1, 3)
+    assert "(diag(t) + diag(t)) >> D cata" in steps_to_text(at)
+    # beside a tree, the other inputs keep their names
+    pair = steps_to_text(read(session["weighed"], inputs=((tree, 2.0),), in_pieces=True))
+    assert "D (t ·)" in pair
+    assert "D (v ·)" in pair
+    assert "input" not in pair
 
 
 def test_names_are_shown_as_text(session: Session) -> None:

@@ -39,6 +39,24 @@ chain xs = scan (\\(s, x) -> tanh (?A @ s + ?B @ x)) zero xs where
 """
 
 
+TREES = """
+data Tree = Leaf R | Node Tree Tree
+
+double : Tree -> Tree
+double = cata { Leaf x -> Leaf (x * x) ; Node l r -> Node l r }
+"""
+
+
+def test_the_structure_of_a_function_of_trees_is_that_at_a_tree() -> None:
+    session = nnfp.Session(precision=64)
+    session.run(TREES)
+    with pytest.raises(nnfp.NnfpError, match="depends on the tree"):
+        structure(session["double"])
+    tree = session.evaluate("Node (Leaf 1) (Node (Leaf 2) (Leaf 3))")
+    at = structure(session["double"], (tree,))
+    assert (at.words, at.rows, at.columns) == ("diagonal", 3, 3)
+
+
 @pytest.fixture(scope="module")
 def session() -> nnfp.Session:
     session = nnfp.Session(precision=64)

@@ -20,6 +20,7 @@ from typing import Any
 from ...graph.graph import Builder, Wire
 from ...graph.laws import Fired
 from ...graph.rewrite import optimise, vectorise
+from ...language import types as t
 from ...linear import laws
 from ...linear.differentiate import linearize
 from ...linear.laws import Adjoint, Differential
@@ -27,6 +28,7 @@ from ...linear.maps import LinearMap, Network, Variable
 from ...linear.pieces import Piece, pieces
 from ...runtime.function import Call as Traced
 from ...runtime.function import Function
+from ..structure import require_trees
 from . import formula as m
 from .formula import Formula
 from .maps import Naming, map_formula
@@ -110,7 +112,9 @@ def derivations(
 
     It starts from the graph that is differentiated: maps are vectorised by then, and a
     window of a linear map is a convolution. `given` tell the sizes that its type leaves open.
+    Raises NnfpError for a function of trees that are not given: their shape is that of the maps.
     """
+    require_trees(function, given)
     call = function.call_for(*given)
     graph = call.traced.vectorised
     builder = Builder(call.traced.program.primitives)
@@ -123,8 +127,10 @@ def derivations(
     if whole is None and not in_pieces:
         return None
     inputs = [wire for wire, flag in zip(wires, active, strict=True) if flag]
-    own = found.inputs if len(found.inputs) == call.traced.arguments else ()
-    names = dict(zip(wires, own, strict=False))
+    own = wires[: call.traced.arguments]
+    names = dict(zip(own, found.inputs, strict=False))
+    if len(found.inputs) != len(own):
+        names = _input_names(found.inputs, call, own) if function.takes_trees else {}
     results = [wire for wire in outputs if wire.type.differentiable]
     if len(results) == len(found.results):
         names |= dict(zip(results, found.results, strict=True))
@@ -140,6 +146,31 @@ def derivations(
     second, _ = derivation(builder, Adjoint(worked), turned, naming, symbols)
     second = replace(second, where=tuple(naming.where))
     return Derivations((first,), (second,), graph_laws(call))
+
+
+def _input_names(
+    own: Sequence[Formula], call: Traced, wires: Sequence[Wire]
+) -> dict[Wire, Formula]:
+    """What the wires of the inputs are called: as the inputs are. A tree comes in several
+    wires, those of its payload numbered; the other parts of a product are a wire each."""
+    parts = [part for type in call.types for part in _flat(type)]
+    trees = [k for k, part in enumerate(parts) if call.traced.program.declarations.has_trees(part)]
+    if len(parts) != len(own) or len(trees) > 1:
+        own, trees = (m.symbol("x"),), [0]
+    first = trees[0] if trees else len(own)
+    after = len(wires) - (len(own) - first - 1)
+    names = dict(zip(wires[:first], own[:first], strict=False))
+    names |= dict(zip(wires[after:], own[first + 1 :], strict=False))
+    payload = [wire for wire in wires[first:after] if wire.type.differentiable]
+    for k, wire in enumerate(payload, 1):
+        names[wire] = own[first] if len(payload) == 1 else m.indexed(own[first], m.symbol(str(k)))
+    return names
+
+
+def _flat(type: t.Type) -> list[t.Type]:
+    return (
+        [p for item in type.items for p in _flat(item)] if isinstance(type, t.Product) else [type]
+    )
 
 
 def _differential_of(function: Formula) -> Formula:
