@@ -1,22 +1,24 @@
 """`_` in an expression asks what would fit there: the wanted type, and the names that have it.
 
 Names are ranked: locals, the innermost first; definitions of the session, the newest first;
-then the library, the least general first. A name whose type fits after arguments are given,
-`f _`, comes after those that fit as they are; of the library there would be too many.
+then the library, the least general first; in each, what takes more arguments than are wanted
+comes later. A name whose type fits after arguments are given, `f _`, comes after those that fit
+as they are; of the library there would be too many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from .constraints import Class
 from .diagnostics import Diagnostic
 from .schemes import Polytype, as_scheme
+from .sizes import SizeVariable
 from .solve import Clash, OpenArrow, Solver
 from .source import Span
 from .telling import plain, shown
-from .types import Function, Linear, Origin, Type, TypeVariable, show_scheme
+from .types import Function, Linear, Origin, Type, TypeVariable, show_scheme, substitute
 
 LISTED = 12
 _ARGUMENTS = 3  # that may be missing
@@ -32,18 +34,35 @@ class Known:
     library: bool = False
 
 
+def opened(
+    solver: Solver, polytype: Polytype, signature: Iterable[TypeVariable | SizeVariable]
+) -> Callable[[Type], Type]:
+    """A blank is looked at after its definition was generalised: for any type that fits there.
+    What its variables stand for may then be anything again, but those of its signature."""
+    fixed = set(signature)
+    types = {v: solver.fresh(v.name) for v in polytype.types if v not in fixed}
+    sizes = {
+        v: solver.fresh_size(v.name, runtime=v.runtime) for v in polytype.sizes if v not in fixed
+    }
+    return lambda type_: substitute(solver.closed(type_), types, sizes)
+
+
 def what_fits(
     solver: Solver,
     span: Span,
     wanted: Type,
     locals_: Mapping[str, Type],
     names: Iterable[Known],
+    opened: Callable[[Type], Type] = lambda type_: type_,
 ) -> Diagnostic:
-    """What is told of a blank; `names` come in the order in which they were defined."""
+    """What is told of a blank; `names` come in the order in which they were defined, and
+    `opened` frees the variables that generalising bound."""
     text = shown(solver, wanted)
+    wanted = opened(wanted)
+    takes = _arguments(solver, wanted)
     found: list[tuple[tuple[int, ...], str, str]] = []
     for nearness, (name, type_) in enumerate(reversed(list(locals_.items()))):
-        missing = _missing(solver, type_, wanted)
+        missing = _missing(solver, opened(type_), wanted)
         if missing is not None:
             found.append(((missing, 0, nearness), name + " _" * missing, shown(solver, type_)))
     for place, known in enumerate(names):
@@ -52,9 +71,10 @@ def what_fits(
         missing = _missing_of(solver, known, wanted, Origin(span))
         if missing is not None:
             general = len(known.type.types) + len(known.type.sizes)
-            rank = (missing, 2, general, place) if known.library else (missing, 1, -place)
+            beyond = max(0, _arguments(solver, known.type.type) - missing - takes)
+            order = (2, beyond, general, place) if known.library else (1, beyond, -place)
             said = show_scheme(as_scheme(solver, known.type), known.learns)
-            found.append((rank, known.name + " _" * missing, said))
+            found.append(((missing, *order), known.name + " _" * missing, said))
     found.sort()
     listed = tuple((name, said) for _, name, said in found[:LISTED])
     more = len(found) - len(listed)
@@ -67,6 +87,14 @@ def what_fits(
         notes=[heading if found else "Nothing in scope has this type."],
     )
     return replace(diagnostic, listed=listed)
+
+
+def _arguments(solver: Solver, type_: Type) -> int:
+    """How many arguments a function takes, one after the other."""
+    count = 0
+    while isinstance(arrow := solver.resolve(type_), Function | Linear | OpenArrow):
+        count, type_ = count + 1, arrow.codomain
+    return count
 
 
 def _missing_of(solver: Solver, known: Known, wanted: Type, place: Origin) -> int | None:

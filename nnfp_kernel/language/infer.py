@@ -20,11 +20,11 @@ mistake is told once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from . import syntax, type_mistakes, typed
-from .blanks import Known, what_fits
+from .blanks import Known, opened, what_fits
 from .collector import uncollected
 from .constraints import Constraint
 from .declarations import Declarations, Reader, rigid_reader
@@ -440,7 +440,10 @@ class _Session:
                 problem = self._hole_problem(hole, use.type, use.span)
                 if problem is not None:
                     self._wrong_after_all(name, problem)
-            self._wrong_after_all(name, *self._blanks(done.elaborator, name))
+            if done.elaborator.blanks:
+                bound = self.entries[name].polytype
+                free = opened(self.solver, bound, (*done.types, *done.sizes))
+                self._wrong_after_all(name, *self._blanks(done.elaborator, name, free))
 
     def _hole_problem(self, hole: str, type_: Type, span: Span) -> Diagnostic | None:
         found = self.solver.closed(type_)
@@ -466,12 +469,17 @@ class _Session:
             )
         return None
 
-    def _blanks(self, elaborator: Elaborator, inside: str = "") -> list[Diagnostic]:
+    def _blanks(
+        self,
+        elaborator: Elaborator,
+        inside: str = "",
+        opened: Callable[[Type], Type] = lambda type_: type_,
+    ) -> list[Diagnostic]:
         """What is told of the blanks `_` in a definition or an expression: of all of them."""
         return [
             what_fits(
                 self.solver, span, wanted, scope,
-                (known for known in self._known(wanted) if known.name != inside),
+                (known for known in self._known(opened(wanted)) if known.name != inside), opened,
             )
             for span, wanted, scope in elaborator.blanks
         ]  # fmt: skip

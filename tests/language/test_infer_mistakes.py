@@ -214,6 +214,23 @@ def test_what_fits_a_blank_is_told_with_its_type() -> None:
 
 
 @pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("twice : R -> R\ntwice x = 2 * x\nh = map _ [1,2,3]", ["twice", "tanh", "id"]),
+        ("twice : R[3] -> R[3]\ntwice x = 2 * x\ng y = _ >> tanh", ["twice", "tanh", "id"]),
+        ("twice : R[3] -> R[3]\ntwice x = 2 * x\ng y = twice (_ y)", ["twice", "tanh", "id"]),
+        # what a signature leaves open is any type: it cannot be chosen here
+        ("other : R -> R\nother x = x\ng : a -> a\ng y = _ y", ["id"]),
+    ],
+)
+def test_a_blank_in_what_is_generalised_is_open(program: str, names: list[str]) -> None:
+    """Its type was bound with that of the definition: `a` is any type that fits."""
+    (found,) = found_in(program)
+    assert set(names) <= {name for name, _ in found.listed}
+    assert "other" not in [name for name, _ in found.listed]
+
+
+@pytest.mark.parametrize(
     ("cell", "wanted"),
     [
         ("f x y = _ + _ * y", ["R[4]", "R[4]"]),
