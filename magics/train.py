@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
-    [--optimizer NAME] [--rate RATE] [--seed N] [--until GOAL]
+    [--optimizer NAME] [--rate RATE] [--schedule NAME] [--warmup N] [--clip NORM]
+    [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
     [--checkpoint DIR [--every TIME] [--resume]] [--devices N]"""
 
 ARGUMENTS = Arguments("train", USAGE)
@@ -31,8 +32,14 @@ LENGTH.add_argument("--steps", type=int)
 ARGUMENTS.add_argument("--batch", type=int, default=32)
 ARGUMENTS.add_argument("--optimizer", default="adam")
 ARGUMENTS.add_argument("--rate")
+ARGUMENTS.add_argument("--schedule")
+ARGUMENTS.add_argument("--warmup", type=int, default=0)
+ARGUMENTS.add_argument("--clip", type=float)
+ARGUMENTS.add_argument("--decay", type=float)
+ARGUMENTS.add_argument("--ema", type=float)
 ARGUMENTS.add_argument("--seed", type=int)
 ARGUMENTS.add_argument("--until")
+ARGUMENTS.add_argument("--patience", type=int)
 ARGUMENTS.add_argument("--checkpoint")
 ARGUMENTS.add_argument("--every", default="60s")
 ARGUMENTS.add_argument("--resume", action="store_true")
@@ -46,6 +53,8 @@ def run(workspace: Workspace, text: str) -> View | None:
     data = tuple(
         workspace.data(name, f"--data {name}") for name in given.data.replace(",", " ").split()
     )
+    from nnfp_kernel.runtime.methods import OPTIMIZERS, SCHEDULES
+
     try:
         training = session.train(
             given.name,
@@ -56,10 +65,16 @@ def run(workspace: Workspace, text: str) -> View | None:
             epochs=given.epochs,
             steps=given.steps,
             batch=given.batch,
-            optimizer=given.optimizer,
+            optimizer=_of_python(workspace, given.optimizer, OPTIMIZERS),
             rate=given.rate,
+            schedule=_of_python(workspace, given.schedule, SCHEDULES),
+            warmup=given.warmup,
+            clip=given.clip,
+            decay=given.decay,
+            ema=given.ema,
             seed=given.seed,
             until=until,
+            patience=given.patience,
             checkpoint=given.checkpoint,
             every=_seconds(given.every),
             resume=given.resume,
@@ -82,6 +97,11 @@ def run(workspace: Workspace, text: str) -> View | None:
     follow(training, show)
     live.update(View(course.summary(), course.to_html()), last=True)
     return None
+
+
+def _of_python(workspace: Workspace, name: str | None, known: Container[str]) -> Any:
+    """A name that is known, or else what Python has under it: an optimiser, a schedule."""
+    return name if name is None or name in known else workspace.namespace.get(name, name)
 
 
 TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
@@ -156,12 +176,20 @@ the program, then in Python; the leading axis of each array counts the examples.
 --epochs N     passes over the examples (5), or --steps N
 --batch N      examples in a step (32)
 --optimizer    adam adamw nadam radam adabelief adagrad lamb lion rmsprop sgd momentum
-               nesterov
---rate RATE    a number, or a schedule with its peak: 'cosine 0.01'; schedules are
-               constant linear cosine exponential warmup one-cycle
+               nesterov; or what Python has under that name, made by optax
+--rate RATE    a number, the peak of the schedule
+--schedule     constant linear cosine exponential warmup one-cycle, or one of Python; with
+               its peak in one: --rate 'cosine 0.01'
+--warmup N     the rate rises from 0 in so many steps, before the schedule
+--clip NORM    a gradient, of all weights together, longer than that is shortened to it
+--decay RATE   weights are pulled to zero by this share of the rate, apart from the gradient
+               (as in adamw); 1e-4, say
+--ema SHARE    the weights' moving average, of which so much stays in each step, is what is
+               validated and kept: 0.999
 --seed N       of the order of examples and of draws; the session's if not given
 --until GOAL   stop when it is reached at the end of an epoch: 'loss < 0.01',
                'accuracy >= 0.98'; on the examples held out, if there are any
+--patience N   stop when N validations in a row were no better than the best
 --checkpoint   a folder in which the training itself is kept, --every 60s and at its end;
                after an interrupt or a crash, --resume goes on from there, to the same
                weights as without

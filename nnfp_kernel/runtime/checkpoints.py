@@ -41,13 +41,19 @@ class Position:
     epoch_losses: tuple[float, ...] = ()  # of its steps so far
     best: tuple[Measured, Weights] | None = None
     measured: Measured | None = None  # the last time
+    waited: int = 0  # validations since the best
+
+    @property
+    def weights(self) -> Weights:
+        """What has been learned: the average of the weights, where one is kept."""
+        return self.state.weights if self.state.average is None else self.state.average
 
     @property
     def kept(self) -> tuple[Weights, int]:
         """The weights that are kept if it ends here, and the step they are from."""
         if self.best is not None:
             return self.best[1], self.best[0].step
-        return self.state.weights, self.taken
+        return self.weights, self.taken
 
 
 def write(folder: Path, position: Position, asked: Asked, ended: bool = False) -> Path:
@@ -69,6 +75,7 @@ def write(folder: Path, position: Position, asked: Asked, ended: bool = False) -
         "epoch_losses": position.epoch_losses,
         "best": position.best and asdict(position.best[0]),
         "measured": position.measured and asdict(position.measured),
+        "waited": position.waited,
     }
     content = save(arrays, metadata={"format": "nnfp checkpoint", "position": json.dumps(said)})
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +119,7 @@ def read(folder: Path, start: Position, asked: Asked) -> Position:
         tuple(said["epoch_losses"]),
         best,
         said["measured"] and Measured(**said["measured"]),
+        said.get("waited", 0),
     )
 
 

@@ -8,6 +8,7 @@ step by step, and what is compiled is the objective's affair.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ class State(NamedTuple):
     order: Any  # this epoch's order of the examples and the next one's, laid end to end
     epoch: Any
     offset: Any  # into `order`, of the next batch
+    average: Weights | None = None  # of the weights over the steps, where one is asked for
 
 
 # (state, data, key, first step, count, rates) -> state, losses, steps taken, failed
@@ -57,16 +59,26 @@ def places(state: State, batch: int) -> Any:
     return jax.lax.dynamic_slice_in_dim(state.order, state.offset, batch)
 
 
+class Way(NamedTuple):
+    """How a gradient moves the weights."""
+
+    method: optax.GradientTransformation
+    scaled: bool  # whether the updates are multiplied with each step's own rate
+    ema: float | None = None  # of the average of the weights: what is left of it by a step
+
+
 def _learned(
-    method: optax.GradientTransformation,
+    way: Way,
     batch: int,
     rate: Any,
     state: State,
     loss: Any,
     gradient: Weights,
+    step: Any,
 ) -> tuple[State, Any]:
-    """The state after a step, and whether its loss and its new weights are finite."""
-    updates, memory = method.update(gradient, state.memory, state.weights)
+    """The state after a step, the `step`th from 0, and whether its loss and its new
+    weights are finite."""
+    updates, memory = way.method.update(gradient, state.memory, state.weights)
     if rate is not None:
         updates = jax.tree.map(lambda u: u * rate.astype(u.real.dtype), updates)
     weights = optax.apply_updates(state.weights, updates)
@@ -76,13 +88,25 @@ def _learned(
         jnp.isfinite(loss),
     )
     state = state._replace(weights=weights, memory=memory, offset=state.offset + batch)
+    if way.ema is not None:
+        state = state._replace(average=_averaged(way.ema, state.average, weights, step))
     return state, finite
+
+
+def _averaged(ema: float, average: Weights, weights: Weights, step: Any) -> Weights:
+    """The exponential moving average of the weights after each step, without the bias of
+    where it began: the first average is the first weights.
+
+    Source: Kingma and Ba 2015, section 3, for the bias; Polyak and Juditsky 1992.
+    """
+    taken = jnp.asarray(step + 1, jnp.zeros(()).dtype)
+    share = (1 - ema) / -jnp.expm1(taken * math.log(ema))  # (1 - ema) / (1 - ema^taken)
+    return jax.tree.map(lambda a, w: a + share.astype(a.real.dtype) * (w - a), average, weights)
 
 
 def chunk(
     value_and_grad: Gradient,
-    method: optax.GradientTransformation,
-    scaled: bool,
+    way: Way,
     batch: int,
     weights: Weights,
     data: Batch,
@@ -90,9 +114,8 @@ def chunk(
     mesh: Mesh | None = None,
 ) -> Chunk:
     """The function that takes steps on `data` from weights like these, by the way that
-    suits them. `scaled`: the updates are multiplied with each step's own rate. A `mesh`
-    has its share of every batch on each device."""
-    fixed = value_and_grad, method, scaled, batch
+    suits them. A `mesh` has its share of every batch on each device."""
+    fixed = value_and_grad, way, batch
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return _of_lists(*fixed)
     return _of_arrays(*fixed, _in_a_loop(value_and_grad, weights, data, batch, key), mesh)
@@ -101,8 +124,7 @@ def chunk(
 @functools.lru_cache(maxsize=16)
 def _of_arrays(
     value_and_grad: Gradient,
-    method: optax.GradientTransformation,
-    scaled: bool,
+    way: Way,
     batch: int,
     looped: bool,
     mesh: Mesh | None,
@@ -121,8 +143,8 @@ def _of_arrays(
             state, losses, done, _ = carry
             examples = devices.shared_out(columns.taken(data, places(state, batch)), mesh)
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
-            rate = rates[done] if scaled else None
-            state, finite = _learned(method, batch, rate, state, loss, gradient)
+            rate = rates[done] if way.scaled else None
+            state, finite = _learned(way, batch, rate, state, loss, gradient, first + done)
             return state, losses.at[done].set(loss.astype(losses.dtype)), done + 1, ~finite
 
         return functools.partial(_turned, key, columns.ordered(data), batch), step
@@ -181,14 +203,13 @@ def _of_arrays(
 @functools.lru_cache(maxsize=16)
 def _of_lists(
     value_and_grad: Gradient,
-    method: optax.GradientTransformation,
-    scaled: bool,
+    way: Way,
     batch: int,
 ) -> Chunk:
     """What `_chunk` gives, for examples in lists: only what is around the objective is
     compiled here."""
     turned = jax.jit(_turned, static_argnums=(1, 2))
-    learned = jax.jit(functools.partial(_learned, method, batch))
+    learned = jax.jit(functools.partial(_learned, way, batch))
 
     def run(
         state: State, data: Batch, key: Key, first: int, count: int, rates: Any
@@ -198,7 +219,8 @@ def _of_lists(
             state = turned(key, len(data[0]), batch, state)
             examples = columns.taken(data, numpy.asarray(places(state, batch)))
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
-            state, finite = learned(rates[done] if scaled else None, state, loss, gradient)
+            rate = rates[done] if way.scaled else None
+            state, finite = learned(rate, state, loss, gradient, first + done)
             losses[done] = loss
             if not finite:
                 return state, losses, done + 1, True

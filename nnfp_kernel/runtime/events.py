@@ -101,7 +101,7 @@ class Saved:
     problem: str = ""
 
 
-Reason = Literal["finished", "until", "interrupted", "diverged"]
+Reason = Literal["finished", "until", "patience", "interrupted", "diverged"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +136,7 @@ class Finished:
     kept_by: Literal["validation", "last"]
     measured: Measured | None  # of the kept weights, if they were measured
     failure: Failure | None = None
+    waited: int = 0  # validations without improvement, before it ended
 
 
 Event = Started | Compiled | Progress | Epoch | Measured | Warned | Saved | Finished

@@ -6,7 +6,7 @@ import difflib
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 import optax
 
@@ -41,51 +41,140 @@ SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
 }
 
 
+# These have weight decay of their own; with the others it is decoupled from the gradient.
+DECAYED: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    "adamw": lambda decay: optax.adamw(1.0, weight_decay=decay),
+    "lamb": lambda decay: optax.lamb(1.0, weight_decay=decay),
+    "lion": lambda decay: optax.lion(1.0, weight_decay=decay),
+}
+
+
 def method(
     optimizer: str | optax.GradientTransformation,
-    rate: float | str | Schedule | None,
-    steps: int,
-) -> tuple[optax.GradientTransformation, Schedule | None, str]:
-    """The optimiser, the rate of each step, and what the two are called."""
-    if not isinstance(optimizer, str):
-        if rate is not None:
-            raise ValueError("an optax optimiser has its rate in it: leave `rate` out")
-        return optimizer, None, "optax"
-    if optimizer not in OPTIMIZERS:
+    clip: float | optax.GradientTransformation | None = None,
+    decay: float | None = None,
+) -> tuple[optax.GradientTransformation, str]:
+    """The optimiser and what it is called.
+
+    `clip` is the largest norm that the gradient of all weights together may have; a longer
+    one is scaled down to it (Pascanu et al. 2013). Or it is what optax has for it. `decay`
+    pulls every weight towards zero by its share of the rate, apart from the gradient
+    (Loshchilov and Hutter 2019). Equal arguments give the same object.
+    """
+    if isinstance(optimizer, str) and optimizer not in OPTIMIZERS:
         raise ValueError(unknown("optimiser", optimizer, OPTIMIZERS))
-    rates = schedule(rate, OPTIMIZERS[optimizer][1], steps)
-    return _named_optimizer(optimizer), rates, optimizer
+    if not isinstance(optimizer, str | optax.GradientTransformation):
+        raise ValueError(f"an optimiser is a name or an optax one, not {optimizer!r}")
+    if clip is not None and not isinstance(clip, optax.GradientTransformation):
+        if not isinstance(clip, SupportsFloat):
+            raise ValueError(f"the gradient is clipped to a number, or by optax, not by {clip!r}")
+        clip = float(clip)
+        if not (math.isfinite(clip) and clip > 0):
+            raise ValueError(f"the gradient is clipped to a positive norm, not {clip:g}")
+    if decay is not None:
+        if not isinstance(optimizer, str):
+            raise ValueError("an optax optimiser has its decay in it: leave `decay` out")
+        if not (math.isfinite(decay) and decay >= 0):
+            raise ValueError(f"the decay of weights is 0 or a positive number, not {decay}")
+    return _built(optimizer, clip, decay), optimizer if isinstance(optimizer, str) else "optax"
 
 
-@functools.cache
-def _named_optimizer(name: str) -> optax.GradientTransformation:
-    return OPTIMIZERS[name][0]()  # one object per name: it is part of a cache's key
+@functools.lru_cache(maxsize=64)
+def _built(
+    optimizer: str | optax.GradientTransformation,
+    clip: float | optax.GradientTransformation | None,
+    decay: float | None,
+) -> optax.GradientTransformation:
+    """One object for what is the same: it is part of a cache's key."""
+    parts: list[optax.GradientTransformation] = []
+    if clip is not None:
+        given = isinstance(clip, optax.GradientTransformation)
+        parts.append(clip if given else optax.clip_by_global_norm(clip))
+    if not isinstance(optimizer, str):
+        parts.append(optimizer)
+    elif decay is not None and optimizer in DECAYED:
+        parts.append(DECAYED[optimizer](decay))
+    else:
+        parts.append(OPTIMIZERS[optimizer][0]())
+        if decay is not None:
+            parts.append(optax.add_decayed_weights(-decay))  # updates point downhill already
+    return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
 
-def schedule(rate: float | str | Schedule | None, default: float, steps: int) -> Schedule:
-    """The rate of each step, from what a person writes for it.
+def rates(
+    optimizer: str | optax.GradientTransformation,
+    rate: float | str | Schedule | None,
+    named: str | Schedule | None,
+    warmup: int,
+    steps: int,
+) -> Schedule | None:
+    """The rate of each step; None where it is the optimiser's own affair."""
+    if isinstance(optimizer, str):
+        return schedule(rate, OPTIMIZERS[optimizer][1], steps, named, warmup)
+    for what, given in (("rate", rate), ("schedule", named), ("warmup", warmup or None)):
+        if given is not None:
+            raise ValueError(f"an optax optimiser has its {what} in it: leave `{what}` out")
+    return None
+
+
+def schedule(
+    rate: float | str | Schedule | None,
+    default: float,
+    steps: int,
+    named: str | Schedule | None = None,
+    warmup: int = 0,
+) -> Schedule:
+    """The rate of each step, from what a person writes for it: a rate and the name of a
+    schedule, apart or in one text; or a function, as optax makes them. With a `warmup` the
+    rate rises from 0 for so many steps, and the schedule has the rest.
 
     >>> [round(float(schedule("linear 0.1", 1e-3, 10)(step)), 3) for step in (0, 5, 10)]
     [0.1, 0.05, 0.0]
+    >>> warm = schedule(0.1, 1e-3, 14, "linear", warmup=4)
+    >>> [round(float(warm(step)), 3) for step in (0, 2, 4, 9, 14)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    if callable(rate):
-        return rate
-    name, peak = "constant", default
+    if warmup and not 0 < warmup < steps:
+        raise ValueError(f"the rate warms up for some of the {steps} steps, not for {warmup}")
+    function = named if callable(named) else rate if callable(rate) else None
+    if function is not None:
+        if named is not None and rate is not None:
+            raise ValueError("a schedule that is a function has its rate in it: leave `rate` out")
+        if warmup:
+            raise ValueError("a schedule that is a function has its warmup in it")
+        return function
+    name, peak = named, rate
     if isinstance(rate, str):
-        words = rate.replace(":", " ").split()
-        try:
-            if words and words[0] in SCHEDULES:
-                name = words.pop(0)
-            peak = float(words.pop(0)) if words else default
-        except ValueError:
-            raise ValueError(unknown("schedule", rate, SCHEDULES)) from None
-        if words:
-            raise ValueError(unknown("schedule", rate, SCHEDULES))
-    elif rate is not None:
-        peak = float(rate)
+        written, peak = _read(rate)
+        if written is not None and named is not None:
+            raise ValueError(f"two schedules, {written} and {named}: leave one out")
+        name = named if written is None else written
+    name = "constant" if name is None else name
+    peak = default if peak is None else float(peak)  # type: ignore[arg-type]
+    if not isinstance(name, str):
+        raise ValueError(f"a schedule is a name or a function of the step, not {name!r}")
+    if name not in SCHEDULES:
+        raise ValueError(unknown("schedule", name, SCHEDULES))
     if not (math.isfinite(peak) and peak > 0):
         raise ValueError(f"the rate is a positive number, not {peak}")
-    return SCHEDULES[name](peak, steps)
+    if not warmup:
+        return SCHEDULES[name](peak, steps)
+    if name in ("warmup", "one-cycle"):
+        raise ValueError(f"the schedule {name} has a warmup of its own")
+    parts = [optax.linear_schedule(0.0, peak, warmup), SCHEDULES[name](peak, steps - warmup)]
+    warm: Schedule = optax.join_schedules(parts, [warmup])
+    return warm
+
+
+def _read(rate: str) -> tuple[str | None, float | None]:
+    """The schedule and the peak that a text tells, if it does."""
+    words = rate.replace(":", " ").split()
+    name = words.pop(0) if words and words[0] in SCHEDULES else None
+    try:
+        (peak,) = map(float, words) if words else (None,)
+    except ValueError:
+        raise ValueError(unknown("schedule", rate, SCHEDULES)) from None
+    return name, peak
 
 
 def unknown(what: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:

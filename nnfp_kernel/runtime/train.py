@@ -91,12 +91,18 @@ def train(
     *,
     optimizer: str | optax.GradientTransformation = "adam",
     rate: float | str | Schedule | None = None,
+    schedule: str | Schedule | None = None,
+    warmup: int = 0,
+    clip: float | optax.GradientTransformation | None = None,
+    decay: float | None = None,
+    ema: float | None = None,
     epochs: float | None = None,
     steps: int | None = None,
     batch: int = 32,
     valid: float = 0.0,
     seed: int = 0,
     until: Callable[[Epoch | Measured], bool] | None = None,
+    patience: int | None = None,
     keep: Callable[[Weights], None] | None = None,
     checkpoint: str | Path | None = None,
     every: float = 60.0,
@@ -119,9 +125,13 @@ def train(
     are of one bucket each. An epoch sees every example once, in an
     order drawn from `seed`; a batch may reach over the end of an epoch. `rate` is a
     number, the name of a schedule with or without its peak (`cosine`, `cosine 0.01`), or
-    a function of the step. `valid` is the share of examples held out, measured at the
-    end of every epoch. `until` is asked there too, and ends the training by True. `keep`
-    is handed the kept weights, however it ended, before the last event.
+    a function of the step; `schedule` names or is the schedule alone, and for `warmup`
+    steps the rate rises before it. `clip` bounds the norm of the gradient, and `decay`
+    pulls the weights to zero, apart from it (see `methods.method`). With an `ema`, 0.999,
+    what is measured and kept is the moving average of the weights. `valid` is the share of
+    examples held out, measured at the end of every epoch. `until` is asked there too, and
+    ends the training by True; `patience` ends it after so many validations without a better
+    one. `keep` is handed the kept weights, however it ended, before the last event.
 
     With a `checkpoint` folder the training is kept there, `every` so many seconds and when it ends;
     with `resume` it goes on from what is there, step for step as if it had not stopped.
@@ -144,6 +154,12 @@ def train(
         raise ValueError(f"the share held out for validation is from 0 to below 1, not {valid}")
     if (epochs is not None and not epochs > 0) or (steps is not None and steps < 1):
         raise ValueError("train for a positive number of epochs or steps")
+    if ema is not None and not 0 < ema < 1:
+        raise ValueError(f"of an average a share between 0 and 1 is left by a step, not {ema}")
+    if patience is not None and patience < 1:
+        raise ValueError(f"patience is for one validation at least, not {patience}")
+    if patience is not None and not valid:
+        raise ValueError("patience is with validations: hold a share of the examples out")
 
     total = columns.count(given)
     held_out = min(total - 1, max(1, round(total * valid))) if valid else 0
@@ -162,7 +178,9 @@ def train(
         steps = math.ceil(epochs * slots / size - 1e-9)
     else:
         epochs = steps * size / slots
-    method, rates, name = methods.method(optimizer, rate, steps)
+    method, name = methods.method(optimizer, clip, decay)
+    rates = methods.rates(optimizer, rate, schedule, warmup, steps)
+    way = chunks.Way(method, rates is not None, ema)
     mesh = machines.mesh(devices, size)
     if mesh is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
         raise ValueError("examples that come as lists are trained on with one device")
@@ -173,6 +191,11 @@ def train(
         "share held out": valid,
         "optimiser": name,
         "rate": "a function of the step" if callable(rate) else rate,
+        "schedule": "a function of the step" if callable(schedule) else schedule,
+        "warmup": warmup or None,
+        "clip": "optax" if isinstance(clip, optax.GradientTransformation) else clip,
+        "decay": decay,
+        "ema": ema,
     }
     if folder is not None:
         if not every >= 0:
@@ -184,8 +207,8 @@ def train(
     elif resume:
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
-        objective, method, rates, name, *parts, size, epochs, steps, seed, until, keep, folder,
-        every, asked, mesh,
+        objective, way, rates, name, *parts, size, epochs, steps, seed, until, patience, keep,
+        folder, every, asked, mesh,
     )  # fmt: skip
     start = plan.start(jax.tree.map(jnp.asarray, weights))
     if folder is not None and resume:
@@ -202,7 +225,7 @@ class _Plan:
     """All that is fixed during a training."""
 
     objective: Objective
-    method: optax.GradientTransformation
+    way: chunks.Way
     rates: Schedule | None
     optimizer: str
     data: Batch
@@ -212,6 +235,7 @@ class _Plan:
     steps: int
     seed: int
     until: Callable[[Epoch | Measured], bool] | None
+    patience: int | None  # validations without improvement
     keep: Callable[[Weights], None] | None
     folder: Path | None  # of checkpoints
     every: float  # seconds between them
@@ -226,8 +250,9 @@ class _Plan:
     def start(self, weights: Weights) -> Position:
         """The position before the first step."""
         key, none = jax.random.key(self.seed), jnp.int32(0)
-        memory = self.method.init(weights)
-        return Position(chunks.State(weights, memory, self.first_orders(key), none, none))
+        memory, average = self.way.method.init(weights), weights if self.way.ema else None
+        orders = self.first_orders(key)
+        return Position(chunks.State(weights, memory, orders, none, none, average))
 
     def started(self, at: Position) -> Started:
         return Started(
@@ -248,11 +273,8 @@ class _Plan:
 
     def chunk(self, weights: Weights, key: Key) -> chunks.Chunk:
         """The function that takes steps."""
-        scaled = self.rates is not None
         gradient = self.objective.value_and_grad
-        return chunks.chunk(
-            gradient, self.method, scaled, self.batch, weights, self.data, key, self.mesh
-        )
+        return chunks.chunk(gradient, self.way, self.batch, weights, self.data, key, self.mesh)
 
     def first_orders(self, key: Key) -> Any:
         """The order of the first epoch and of the second."""
@@ -338,7 +360,7 @@ class _Training:
         if plan.keep is not None:
             plan.keep(machines.together(self.at.kept[0], plan.mesh))
         if plan.folder is not None:
-            yield self._save(place, self.reason in ("finished", "until"))
+            yield self._save(place, self.reason in ("finished", "until", "patience"))
         yield self._finished()
 
     def _compile(self) -> Generator[Event, None, chunks.Chunk]:
@@ -403,6 +425,9 @@ class _Training:
             yield from news[1:]
             if plan.until is not None and any(plan.until(event) for event in news):
                 self.reason = "until"
+        patient = plan.patience is None or self.at.waited < plan.patience
+        if not patient and self.reason == "finished" and self.at.taken < plan.steps:
+            self.reason = "patience"
 
     def _measured_here(self) -> bool:
         return self.at.measured is not None and self.at.measured.step == self.at.taken
@@ -415,13 +440,14 @@ class _Training:
         """The position with its weights measured; they are the best if their loss is."""
         plan = self.plan
         on: Literal["validation", "training"] = "validation" if plan.held_out else "training"
-        loss, metric = plan.measure(at.state.weights, on)
+        loss, metric = plan.measure(at.weights, on)
         better = on == "validation" and math.isfinite(loss)
         better = better and (at.best is None or loss < at.best[0].loss)
         known = None if plan.objective.metric is None else metric
         measured = Measured(plan.epochs_at(at.taken), at.taken, on, loss, known, better)
-        best = (measured, at.state.weights) if better else at.best
-        return replace(at, measured=measured, best=best), measured
+        best, waited = (measured, at.weights) if better else at.best, at.waited + 1
+        waited = 0 if better else waited
+        return replace(at, measured=measured, best=best, waited=waited), measured
 
     def _progress(self, losses: numpy.ndarray, rate: float | None) -> Progress:
         plan, taken, told = self.plan, self.at.taken, time.perf_counter()
@@ -500,6 +526,7 @@ class _Training:
             kept_by="validation" if at.best else "last",
             measured=at.best[0] if at.best else at.measured if self._measured_here() else None,
             failure=failure,
+            waited=at.waited,
         )
 
 

@@ -141,6 +141,8 @@ class Course:
         how = {
             "finished": f"finished: {ran}.",
             "until": f"finished: the goal is reached after {ran}.",
+            "patience": f"stopped early: {_count(end.waited, 'validation')} without a better one, "
+            f"after {ran}.",
             "interrupted": f"interrupted after {ran}.",
             "diverged": f"stopped: a value turned NaN or infinite in step {end.step:,}.{where}",
         }[end.reason]

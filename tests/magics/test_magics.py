@@ -177,6 +177,16 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp train net --data x --optimizer adm", "Do you mean adam?"),
         ("%nnfp train net --data x --rate -1", "positive number"),
         ("%nnfp train net --data x --valid 2", "share held out"),
+        ("%nnfp train net --data x --clip 0", "clipped to a positive norm, not 0"),
+        ("%nnfp train net --data x --decay -1", "decay of weights is 0 or a positive number"),
+        ("%nnfp train net --data x --ema 1", "a share between 0 and 1 is left by a step"),
+        ("%nnfp train net --data x --schedule cosin", "Do you mean cosine?"),
+        ("%nnfp train net --data x --schedule x", "a schedule is a name or a function"),
+        ("%nnfp train net --data x --optimizer x", "an optimiser is a name or an optax one"),
+        ("%nnfp train net --data x --schedule linear --rate 'cosine 1'", "cosine and linear"),
+        ("%nnfp train net --data x --steps 9 --warmup 9", "some of the 9 steps, not for 9"),
+        ("%nnfp train net --data x --patience 3", "hold a share of the examples out"),
+        ("%nnfp train net --data x --patience 0 --valid 0.5", "one validation at least"),
     ],
 )
 def test_a_wrong_request_fails_the_cell_and_says_what_would_be_right(
@@ -403,6 +413,19 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
     printed = capsys.readouterr().out
     assert "the goal is reached" in printed
     assert "validation accuracy" in printed
+
+
+def test_train_takes_options_by_name_and_what_optax_made(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, DATA)
+    run(shell, "import optax\nmine = optax.adam(0.05)\nslower = optax.linear_schedule(0.1, 0, 900)")
+    run(shell, "%%nnfp -q\nline : R[3] ~> R\nline x = ?w @ x + ?b")
+    asked = "%nnfp train line --data X,y --loss squaredError --valid 0.2 "
+    run(shell, asked + "--epochs 2 --optimizer mine --clip 2")
+    assert "finished: 2 epochs" in capsys.readouterr().out
+    run(shell, asked + "--epochs 900 --schedule slower --decay 1e-4 --ema 0.9 --patience 3")
+    assert "stopped early: 3 validations without a better one" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -92,6 +92,25 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
     assert told(resumed) == told(whole)[-len(told(resumed)) :]
 
 
+@pytest.mark.parametrize("stop", [5, 9])
+def test_averages_schedules_and_patience_go_on_to_the_same_bits(stop: int, tmp_path: Path) -> None:
+    asked = {
+        "rate": 0.05, "schedule": "linear", "warmup": 5, "clip": 0.5, "decay": 0.01, "ema": 0.9,
+        "patience": 2, "steps": 600,
+    }  # fmt: skip
+    expected = last(run(**asked))
+    assert expected.reason == "patience"
+    run(tmp_path, stop, **asked)
+    found = last(run(tmp_path, resume=True, **asked))
+    assert (found.reason, found.step) == ("patience", expected.step)
+    assert found.kept_step == expected.kept_step
+    assert same(found.weights, expected.weights)
+    last_of_all = last(run(tmp_path, resume=True, **asked))  # its patience is still at its end
+    assert (last_of_all.reason, last_of_all.step) == ("patience", expected.step)
+    with pytest.raises(ValueError, match=r"its ema is 0\.9, and that of this one None"):
+        run(tmp_path, resume=True, **{**asked, "ema": None})
+
+
 def test_what_a_training_leaves_is_kept_from_others(tmp_path: Path) -> None:
     run(tmp_path, 6)
     with pytest.raises(ValueError, match=r"stopped after step .*: resume it, or name another"):

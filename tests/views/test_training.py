@@ -78,6 +78,10 @@ def test_the_end_says_what_is_kept() -> None:
     ("change", "said"),
     [
         ({"reason": "until"}, "the goal is reached after 3 epochs"),
+        (
+            {"reason": "patience", "waited": 4},
+            "stopped early: 4 validations without a better one, after 3 epochs",
+        ),
         ({"reason": "interrupted", "epoch": 1.44}, "interrupted after 1.4 epochs in 49 s."),
         (
             {"reason": "diverged", "step": 5, "kept_step": 3, "kept_by": "last", "measured": None,
