@@ -76,6 +76,24 @@ def test_layers_are_functions(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
+def test_representations(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "03_representations.ipynb")
+    told = runner.results(notebook)
+
+    exact = differences(told)
+    assert len(exact) == 2  # values and gradients, tied and copied
+    assert max(exact) < 1e-12
+    found = re.findall(r"^(.+): ([\d.]+)% of 360 unseen pictures", told, re.MULTILINE)
+    shares = {asked: float(share) for asked, share in found}
+    assert min(shares["grey, which digit"], shares["coloured, which digit"]) >= 95
+    assert shares["coloured, odd (never trained)"] >= 85
+    translated = re.search(r"nearest: ([\d.]+)% of 300", told)
+    assert translated is not None
+    assert float(translated[1]) >= 95
+    assert len(runner.pictures(notebook)) == 3
+
+
+@pytest.mark.slow
 def test_folds(runner: ModuleType) -> None:
     notebook = runner.execute(NOTEBOOKS / "04_folds.ipynb")
     told = runner.results(notebook)
