@@ -32,12 +32,12 @@ def run(workspace: Workspace, text: str) -> View:
         from nnfp_kernel.views.dag import graph_text
 
         return present.listing(graph_text(present.function(workspace.session, name).graph(of=of)))
-    from nnfp_kernel.views.wiring import to_html, to_svg, to_text, wiring
+    from nnfp_kernel.views.wiring import NotDrawn, to_html, to_svg, to_text, wiring
 
     on = None if given.on is None else _tree(workspace, given.on)
     try:
         shown = wiring(workspace.session.program, name, of, given.unroll, on)
-    except ValueError as problem:
+    except NotDrawn as problem:
         asked = f"--on {given.on}: " if given.on else ""
         raise UsageError(f"{asked}{problem}") from None
     return View(to_text(shown), to_html(shown), shown, svg=to_svg(shown))

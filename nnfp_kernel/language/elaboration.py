@@ -111,7 +111,8 @@ class Elaboration(ABC):
         self.reader = reader
         self.family = family
         self.is_expression = expression is not None
-        self.whole = expression if expression is not None else NOWHERE  # an expression item
+        # An expression, or what is asked about: of it alone no hole can be made.
+        self.whole = expression if expression is not None else NOWHERE
         self.labels = labels or {}
         self.holes: dict[str, HoleUse] = {}
         self.learns: list[Reason] = []

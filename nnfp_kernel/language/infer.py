@@ -694,6 +694,7 @@ class _Session:
         """The generalised type of an expression, which may be a function that is generic."""
         solver = self.solver
         elaborator = Elaborator(self, "", self._reader())
+        elaborator.whole = tree.span
         start = next(solver.counter)
         wanted = solver.fresh("a", Origin(tree.span))
         elaborator.expression(tree, wanted, {})

@@ -125,7 +125,7 @@ class References(Elaboration):
         self, name: str, span: Span, scope: Scope, applied: bool = False
     ) -> Diagnostic:
         known = [*scope, *self.reader.sizes, *self.world.names()]
-        may_be_hole = not applied and not self.is_expression
+        may_be_hole = not applied and not self.is_expression and span != self.whole
         return names.unknown_name(name, span, known, may_be_hole=may_be_hole)
 
     def _size_value(self, size: Size, span: Span) -> tuple[typed.Expression, Type]:

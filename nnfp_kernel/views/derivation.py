@@ -7,10 +7,9 @@ leaves out is said.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from .derivative import Readings, column, head
+from .derivative import Readings, column, head, remark
 from .mathematics import formula as m
 from .mathematics.formula import Formula
 from .mathematics.mathml import to_mathml, to_mathml_parts
@@ -96,7 +95,7 @@ def steps_to_html(readings: Readings, adjoint: bool = False, number: int = 1) ->
     """Law by law: the law's name and what it says on the left, the map on the right. Pieces
     open in place; closed, each shows what it comes to."""
     if readings.maps is None:
-        return page(f"<div>{escape(steps_to_text(readings))}</div>")
+        return page(remark(steps_to_text(readings)))
     parts: dict[str, str] = {}
     for said, found in pages(readings, adjoint)[number - 1]:
         table = _table(found)
@@ -112,10 +111,8 @@ def steps_to_html(readings: Readings, adjoint: bool = False, number: int = 1) ->
         table = f'<table class="rows steps">{rows}</table>'
         columns.append(column("Laws of the graph that runs", table))
     elided = _elided(readings, adjoint, number)
-    told = re.sub("`(.*?)`", r'<span class="code">\1</span>', escape(elided))
-    foot = f'<div class="small">{told}</div>' if told else ""
     body = f'<div class="readings rows-only"><div>{"".join(columns)}</div></div>'
-    return page(head(readings) + body + foot)
+    return page(head(readings) + body + remark(elided))
 
 
 def _summary(found: Derivation) -> str:

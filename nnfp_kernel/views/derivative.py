@@ -12,8 +12,11 @@ law, is in derivation.py.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy
@@ -23,6 +26,7 @@ from ..language.diagnostics import NnfpError
 from ..language.palette import picture, underlined
 from ..language.printer import show
 from ..language.syntax import Program
+from ..linear.maps import NoAdjoint
 from ..runtime.data import DataValue
 from ..runtime.function import Function
 from .mathematics import Line, Mathematics, mathematics
@@ -35,7 +39,7 @@ from .mathematics.steps import Derivation, Derivations, derivations
 from .structure import Structure, depends_on_trees, structure
 from .style import escape, page
 from .terms import Derivative, derivative_definition
-from .wiring import drawing
+from .wiring import NotDrawn, drawing
 
 T = TypeVar("T")
 TITLES = {
@@ -47,6 +51,7 @@ TITLES = {
 NARROW = 39  # columns of a text that stands beside others
 PICTURE = 420  # pixels of a picture that does
 PICTURES = 6  # patterns that are drawn, at most
+OF_TREES = "The structure is that of the tree: `--at X` settles it."
 CELL = 5  # pixels of an entry in a pattern
 SMALL = 36  # entries of a matrix that is shown
 FOLDED = 6  # definitions that stay names are shown below, so many at most
@@ -70,6 +75,7 @@ class Readings:
     mathematics: Mathematics
     folded: tuple[Mathematics, ...] = ()
     structure: Structure | None = None
+    no_adjoint: str = ""  # why there is no program of the adjoint, where there can be none
     of_trees: bool = False  # it depends on a tree, which is not given; so do the maps
     picture: str = ""  # the program, its derivative and the adjoint as wiring diagrams, in SVG
     reps: tuple[str, ...] = ()
@@ -116,14 +122,19 @@ def read(
     """
     program = function.program
     found = mathematics(program, function.name)
-    written = {
-        combined: [
-            (said, made)
-            for said, adjoint in (("weights held constant", False), ("adjoint", True))
-            if (made := _written(function, adjoint, inputs, combined)) is not None
-        ]
-        for combined in (False, True)
-    }
+    written: dict[bool, list[tuple[str, Derivative]]] = {False: [], True: []}
+    no_adjoint = ""
+    for combined, (said, adjoint) in product(
+        written, (("weights held constant", False), ("adjoint", True))
+    ):
+        try:
+            made = derivative_definition(function, adjoint, inputs, combined=combined)
+            written[combined].append((said, made))
+        except NoAdjoint as problem:
+            (why,) = problem.diagnostics
+            no_adjoint = f"{why.title[:1].upper()}{why.title[1:]}. {why.notes[-1]}"
+        except NnfpError:
+            continue
     types = [show(made.signature.type) for _, made in written[False][:1]]
     return Readings(
         function.name,
@@ -135,6 +146,7 @@ def read(
         found,
         tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
         _tried(lambda: structure(function, inputs)),
+        no_adjoint,
         depends_on_trees(function, inputs),
         _picture(function),
         tuple(reps),
@@ -146,7 +158,7 @@ def _picture(function: Function) -> str:
     """The wiring diagrams; nothing where there are too many boxes to look at."""
     try:
         return drawing(function.program, function.name, "adjoint")
-    except ValueError:
+    except NotDrawn:
         return ""
 
 
@@ -194,12 +206,6 @@ def _numbers(values: Any) -> str:
     return numpy.array2string(numpy.asarray(values), precision=5, separator=", ", threshold=12)
 
 
-def _written(
-    function: Function, adjoint: bool, inputs: Sequence[Any], combined: bool
-) -> Derivative | None:
-    return _tried(lambda: derivative_definition(function, adjoint, inputs, combined=combined))
-
-
 def _tried(make: Callable[[], T]) -> T | None:
     try:
         return make()
@@ -229,10 +235,12 @@ def to_text(readings: Readings, adjoint: bool = False) -> str:
         lines = [line for section in _sections(readings.mathematics, adjoint) for line in section]
         texts = [("as mathematics", "\n".join(to_plain(line.formula) for line in lines))]
     parts = [f"-- {said}\n{text}" for said, text in texts]
+    if readings.no_adjoint:
+        parts.append(textwrap.fill(f"-- {readings.no_adjoint}", 88, subsequent_indent="-- "))
     if readings.structure is not None:
         parts.append(f"-- structure: {readings.structure.words}; holds {readings.structure.holds}")
     if readings.of_trees:
-        parts.append("-- structure: that of the tree; `--at X` settles it")
+        parts.append(f"-- {OF_TREES}")
     if readings.at:
         parts.append(f"-- {readings.at}")
     return "\n\n".join(parts)
@@ -257,8 +265,9 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     """Three columns under the types; rows, where a reading is wide."""
     columns = []
     texts = _programs(readings.program, adjoint, 88 if readings.wide else NARROW)
-    if texts:
-        columns.append(column("As a program", _texts(texts, readings.reps)))
+    why = remark(readings.no_adjoint)
+    if texts or why:
+        columns.append(column("As a program", _texts(texts, readings.reps) + why))
     results = [(s, each) for s, each in readings.results if s == "adjoint" or not adjoint]
     if results or readings.picture:
         shown = picture(readings.picture) if readings.picture else ""
@@ -271,14 +280,14 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     kind = "readings rows-only" if readings.wide else "readings"
     body = f'{head(readings)}<div class="{kind}"><div>{"".join(columns)}</div></div>'
     point = f'<div class="small code">{escape(readings.at)}</div>' if readings.at else ""
-    tree = _OF_TREES if readings.of_trees else ""
+    tree = remark(OF_TREES) if readings.of_trees else ""
     return page(body + point + tree + _structure(readings.structure))
 
 
-_OF_TREES = (
-    '<div class="small">The structure is that of the tree; '
-    '<span class="code">--at X</span> settles it.</div>'
-)
+def remark(sentence: str) -> str:
+    """A remark in small print, what stands between backquotes as code."""
+    told = re.sub("`(.*?)`", r'<span class="code">\1</span>', escape(sentence))
+    return f'<div class="small">{told}</div>' if sentence else ""
 
 
 def head(readings: Readings) -> str:

@@ -656,3 +656,10 @@ def test_a_point_is_whatever_the_function_takes(workspace: Workspace) -> None:
         workspace.line("derivative chosen --at place")
     with pytest.raises(NnfpError, match="elsewhere"):
         workspace.line("derivative griewank --at elsewhere")
+    with pytest.raises(NnfpError, match="depends on the tree"):
+        workspace.line("derivative total --structure")
+    structure = str(seen(workspace, "derivative total --structure --at Node (Leaf 1) (Leaf 3)"))
+    assert "; 1 x 2." in structure
+    with pytest.raises(NnfpError) as nowhere:  # after a verb there is nothing to be learned
+        workspace.line("derivative nope")
+    assert "?nope" not in nowhere.value.render()

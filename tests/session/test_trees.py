@@ -182,6 +182,12 @@ def test_a_tree_grows_in_a_batch_and_in_a_map(session: nnfp.Session) -> None:
     numpy.testing.assert_allclose(session["every"](seeds), [sum(split(s)) for s in seeds])
 
 
+def test_a_tree_in_place_of_a_batch_of_trees_is_told_apart(session: nnfp.Session) -> None:
+    leaf = session.constructor("Leaf")(1.0)
+    with pytest.raises(nnfp.NnfpError, match="expected a list of values of type Tree a"):
+        session["total"].batch(leaf)
+
+
 def test_a_tree_may_learn_how_it_grows(session: nnfp.Session) -> None:
     session.run(
         "sprout : R[3] ~> TreeF R R[3]\n"

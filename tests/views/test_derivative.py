@@ -237,6 +237,29 @@ def test_what_has_too_many_boxes_is_not_drawn() -> None:
     assert "As mathematics" in html
 
 
+def test_a_mistake_in_drawing_is_not_hidden(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("a mistake of our own")
+
+    monkeypatch.setattr("nnfp_kernel.views.derivative.drawing", broken)
+    with pytest.raises(ValueError, match="a mistake of our own"):
+        read(session["layer"])
+
+
+def test_a_loop_without_a_bound_says_why_it_has_no_adjoint() -> None:
+    session = Session()
+    session.run("f x = while (\\s -> norm s < 10) (\\s -> 2 * s) x")
+    found = read(session["f"])
+    for adjoint in (False, True):
+        told = to_text(found, adjoint).replace("\n-- ", " ")
+        assert "Give the loop a bound, `while[1000] c f`" in told
+        assert "Give the loop a bound" in to_html(found, adjoint)
+    session.run("g x = while[9] (\\s -> norm s < 10) (\\s -> 2 * s) x")
+    assert "Give the loop a bound" not in to_text(read(session["g"]), adjoint=True)
+
+
 def test_a_point_settles_sizes_and_shows_the_gradient(session: Session) -> None:
     found = read(session["unsized"], inputs=(numpy.array([0.0, 1.0]),))
     assert found.at.startswith("at x = [0., 1.]: 0.8414")
@@ -271,7 +294,7 @@ def test_the_maps_of_a_function_of_trees_are_those_of_the_tree(session: Session)
     """None is made up: a leaf alone would be diagonal."""
     without = read(session["total"])
     assert (without.structure, without.maps) == (None, None)
-    assert to_text(without).endswith("-- structure: that of the tree; `--at X` settles it")
+    assert to_text(without).endswith("-- The structure is that of the tree: `--at X` settles it.")
     assert "--at X" in to_html(without)
     assert steps_to_text(without) == (
         "The maps of total are those of the tree: `--at X` settles it."

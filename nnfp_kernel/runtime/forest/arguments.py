@@ -50,7 +50,7 @@ def packed(
             return value if same else parts
         case t.Named(name=name) if name in declarations.data and declarations.data[name].recursive:
             if batch and not isinstance(value, list | tuple):
-                raise Misfit(describe(value), f"a list of {t.show(expected)}s", where)
+                raise Misfit(describe(value), f"a list of values of type {t.show(expected)}", where)
             trees = value if batch else (value,)
             made = PackedTrees.of(
                 trees,

@@ -33,11 +33,13 @@ from .derivative import with_derivative
 from .diagram import Diagram
 from .figure import figure
 from .layout import WIDTH, picture
-from .picture import Picture
+from .picture import NotDrawn, Picture
 from .read import read
 from .text import diagram_text
 from .tree import over_tree
 from .unroll import unrolled
+
+__all__ = ["NotDrawn", "Wiring", "drawing", "to_html", "to_svg", "to_text", "wiring"]
 
 MOST = 200  # boxes that one can still look at
 
@@ -63,7 +65,7 @@ def wiring(
 ) -> Wiring:
     """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it;
     with `unroll` also its loops and maps laid out over so many positions, with `on` its
-    catamorphism over that tree. Raises ValueError for what is too large to look at, and for
+    catamorphism over that tree. Raises NotDrawn for what is too large to look at, and for
     a tree that cannot be drawn.
 
     >>> from nnfp_kernel import Session
@@ -105,7 +107,7 @@ def _read(program: Program, name: str, loops: bool = False) -> Diagram:
     except RecursionError:
         count = MOST + 1
     if count > MOST:
-        raise ValueError(f"{name} has more than {MOST} boxes: give names to its parts")
+        raise NotDrawn(f"{name} has more than {MOST} boxes: give names to its parts")
     return diagram
 
 
@@ -121,7 +123,7 @@ def to_svg(wiring: Wiring) -> str:
 
 
 def drawing(program: Program, name: str, of: str) -> str:
-    """The first picture alone, as SVG, for a place in a page. Raises ValueError as `wiring`."""
+    """The first picture alone, as SVG, for a place in a page. Raises NotDrawn as `wiring`."""
     found = wiring(program, name, of)
     return svg.svg(found.pictures[0][1], f"wiring diagram of {name} : {found.type}")
 

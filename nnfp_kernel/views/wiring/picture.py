@@ -20,6 +20,10 @@ STYLES = {"box": IN_BOX, "port": ON_WIRE, "type": ON_WIRE, "name": IN_BOX, "note
 HEIGHTS = {"box": 12, "port": 10.5, "type": 10.5, "name": 12, "note": 11.5}
 
 
+class NotDrawn(ValueError):
+    """What is not drawn, and why: there is nothing to draw, or too much to look at."""
+
+
 @dataclass(frozen=True)
 class Box:
     """`style` is "box", "parameter", "circle", "source", "zero", "enter", "leave", "group",

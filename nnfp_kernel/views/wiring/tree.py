@@ -18,7 +18,7 @@ import numpy
 from ...runtime.data import DataValue
 from .diagram import Diagram, Group, Node, Wire
 from .layout import BOX, MARGIN, Layout, sequences, show
-from .picture import IN_BOX, ON_WIRE, Box, Dot, Drawing, Path, Picture, Text
+from .picture import IN_BOX, ON_WIRE, Box, Dot, Drawing, NotDrawn, Path, Picture, Text
 from .ties import free
 
 STOREY = 66  # from the boxes of one height to the next
@@ -47,16 +47,16 @@ def folds(diagram: Diagram) -> Group | None:
 
 def over_tree(diagram: Diagram, value: DataValue, representations: Sequence[str]) -> Picture:
     """The algebra of a diagram's catamorphism on the left, its run over a tree on the right.
-    Raises ValueError where there is none, and where the tree is too large to look at."""
+    Raises NotDrawn where there is none, and where the tree is too large to look at."""
     group = folds(diagram)
     if group is None:
-        raise ValueError("there is no cata in it")
+        raise NotDrawn("there is no cata in it")
     layout = Layout(representations, sequences(diagram))
     drawing = Drawing()
     algebra = _Algebra(group, layout)
     names = set(algebra.alternatives)
     if value.constructor not in names:
-        raise ValueError(f"its cata takes {', '.join(sorted(names))}, not {value.constructor}")
+        raise NotDrawn(f"its cata takes {', '.join(sorted(names))}, not {value.constructor}")
     root, places = _places(value, names)
     width, height = algebra.draw(drawing)
     _draw_tree(root, places, algebra, layout, drawing, width + 40)
@@ -176,7 +176,7 @@ def _places(value: DataValue, names: set[str]) -> tuple[_Place, list[_Place]]:
         place, of = pending.pop()
         found.append(place)
         if len(found) > MOST:
-            raise ValueError(f"its tree has more than {MOST} constructors: too many to look at")
+            raise NotDrawn(f"its tree has more than {MOST} constructors: too many to look at")
         inside = list(enumerate(of.fields))
         while inside:
             number, part = inside.pop(0)
