@@ -9,6 +9,7 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from soak import examples
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.runtime.data import DataValue
@@ -345,12 +346,14 @@ def test_grown_sequences_have_the_length_that_the_data_say(bushes: nnfp.Session)
 # --- reducing -------------------------------------------------------------------------------------
 
 
+@settings(max_examples=examples(25))
 @given(TREES)
 def test_para_that_does_not_look_at_the_trees_is_cata(session: nnfp.Session, tree: Any) -> None:
     one, two = session["forgetful"](tree), session["total"](tree)
     assert float(one) == pytest.approx(float(two), abs=1e-12)
 
 
+@settings(max_examples=examples(25))
 @given(TREES)
 def test_para_sees_each_child_beside_its_result(session: nnfp.Session, tree: Any) -> None:
     def weighed(node: Any) -> float:
@@ -397,6 +400,7 @@ def test_a_linear_function_is_fused_into_the_algebra(
 # --- the payload ----------------------------------------------------------------------------------
 
 
+@settings(max_examples=examples(25))
 @given(TREES)
 def test_map_data_keeps_identity_and_composition(session: nnfp.Session, tree: Any) -> None:
     if "composed" not in session.names:
@@ -430,6 +434,7 @@ def test_payload_stands_in_tuples_sequences_and_other_data() -> None:
     assert pullback(1.0)[1] == [nnfp.tree("(Just 0.5)"), nnfp.tree("Nothing")]
 
 
+@settings(max_examples=examples(25))
 @given(TREES)
 def test_zipping_a_tree_with_itself_doubles_its_payload(session: nnfp.Session, tree: Any) -> None:
     if "doubled" not in session.names:
@@ -475,6 +480,7 @@ def tangents(session: nnfp.Session) -> nnfp.Session:
     return session
 
 
+@settings(max_examples=examples(25))
 @given(TREES)
 def test_the_gradient_of_a_tree_in_the_language_is_the_adjoints(
     tangents: nnfp.Session, tree: Any
