@@ -45,7 +45,7 @@ def of_verb(verb: Verb) -> str:
     if verb.details:
         parts.append(verb.details)
     example = "\n\n".join(verb.example)
-    parts.append("Example, cell by cell:\n\n" + _indented(example))
+    parts.append("Example, cell by cell:\n\n" + inspection.indented(example))
     return "\n\n".join(parts)
 
 
@@ -62,10 +62,6 @@ def of_name(workspace: Workspace, name: str) -> View:
     near = difflib.get_close_matches(name, known, 1)
     hint = f" Do you mean {near[0]}?" if near else ""
     raise UsageError(f"There is no verb, no definition and no built-in name {name}.{hint}")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}".rstrip() for line in text.split("\n"))
 
 
 VERB = Verb(

@@ -24,11 +24,11 @@ def view(found: Inspection, representations: tuple[str, ...], *, whole: bool = F
     source = _shortened(found.source, whole)
     parts = [f"{head}\n{found.kind}{place}", *said]
     if weights:
-        parts.append("Weights:\n" + _indented("\n".join(weights)))
+        parts.append("Weights:\n" + indented("\n".join(weights)))
     if source:
         parts.append(source)
     if found.example:
-        parts.append("Example:\n\n" + _indented(found.example))
+        parts.append("Example:\n\n" + indented(found.example))
     html = [
         _code(head, representations),
         f'<div class="small">{escape(found.kind + place)}</div>',
@@ -58,5 +58,6 @@ def _shortened(source: str, whole: bool) -> str:
     return "\n".join([*lines[: LINES - 1], f"… {len(lines) - LINES + 1} more lines"])
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """Lines of a program below a sentence."""
     return "\n".join(f"    {line}".rstrip() for line in text.split("\n"))

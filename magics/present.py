@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from nnfp_kernel.language.excerpt import harmless
+from nnfp_kernel.language.excerpt import harmless, shortened
 from nnfp_kernel.language.palette import underlined
 from nnfp_kernel.views.style import escape, page
 from nnfp_kernel.views.table import (
@@ -144,8 +144,7 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
 def _on_a_line(text: str) -> str:
     """What was written, perhaps on several lines, as one that is not too long; without what
     would move the text around it, or speak to a terminal."""
-    line = harmless(" ".join(text.split()))
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return shortened(harmless(" ".join(text.split())), LONGEST)
 
 
 def _is_linear(type: str) -> bool:

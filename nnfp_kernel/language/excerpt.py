@@ -24,6 +24,12 @@ Piece = tuple[str, str]
 Row = list[Piece]
 
 
+def shortened(text: str, longest: int) -> str:
+    """Text on one line, cut where it is longer than so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 def excerpt(diagnostic: Diagnostic, context: bool) -> list[Row]:
     """The lines of the program a diagnostic speaks of, with marks under them.
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .excerpt import shortened
+
 LONGEST = 26  # characters of a name or a type
 CHARACTER = 7.3
 
@@ -38,8 +40,8 @@ def drawing(misfit: Misfit, representations: Sequence[str] = ()) -> str:
     >>> "encode" in shown, shown.count("<rect")
     (True, 2)
     """
-    before, after = _shortened(misfit.before), _shortened(misfit.after)
-    gives, takes, result = map(_shortened, (misfit.gives, misfit.takes, misfit.result))
+    before, after = _name(misfit.before), _name(misfit.after)
+    gives, takes, result = map(_name, (misfit.gives, misfit.takes, misfit.result))
     first, second = _box(before), _box(after)
     left, right = (len(text) * CHARACTER + 28 for text in (gives, takes))
     plug = 8 + first + left
@@ -64,7 +66,7 @@ def drawing(misfit: Misfit, representations: Sequence[str] = ()) -> str:
     ]  # fmt: skip
     if misfit.carrier:
         for x in (8 + first + left / 2, (socket + box) / 2):
-            parts.append(_text(x, y + 17, _shortened(misfit.carrier), "--nn-ink2"))
+            parts.append(_text(x, y + 17, _name(misfit.carrier), "--nn-ink2"))
     if misfit.remark:
         parts.append(_text(plug + 24, y + 36, misfit.remark, "--nn-ink3", "--nn-ui"))
         width = max(width, plug + 24 + len(misfit.remark) * 3.5)
@@ -77,9 +79,8 @@ def drawing(misfit: Misfit, representations: Sequence[str] = ()) -> str:
     )
 
 
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+def _name(text: str) -> str:
+    return shortened(text, LONGEST)
 
 
 def _box(text: str) -> float:

@@ -51,7 +51,7 @@ from ..linear.maps import (
     filled,
 )
 from ..primitives.decompile import Block, Names, Term, among_rounds, decompile, term, whole
-from ..primitives.spelling import apply, lambda_, number, sized, spell, zeros
+from ..primitives.spelling import apply, lambda_, mentions, number, sized, spell, zeros
 
 Chain: TypeAlias = tuple[s.Expression, ...]  # maps in a row; none is the identity
 Slot: TypeAlias = "dict[_Place, list[Chain]]"  # the ways that lead to one place
@@ -891,16 +891,16 @@ def linear_function(name: str, body: s.Expression) -> s.Expression:
     match body:
         case s.Negate(operand=operand) if operand == plain:
             return MINUS
-        case s.Binary(operator=operator, left=left, right=right) if (
-            right == plain and not _mentions(left, name)
+        case s.Binary(operator=operator, left=left, right=right) if right == plain and not mentions(
+            left, name
         ):
             return apply("section", s.LeftSection(left, operator))
-        case s.Binary(operator=operator, left=left, right=right) if left == plain and not _mentions(
+        case s.Binary(operator=operator, left=left, right=right) if left == plain and not mentions(
             right, name
         ):
             return apply("section", s.RightSection(operator, right))
         case s.Apply(function=s.Apply(function=s.Name("dot"), argument=left), argument=right) if (
-            left == plain and not _mentions(right, name)
+            left == plain and not mentions(right, name)
         ):  # symmetric
             return apply("section", apply("dot", right))
     function = lambda_((name,), body)
@@ -913,7 +913,3 @@ def linear_function(name: str, body: s.Expression) -> s.Expression:
             return function
         case _:
             return apply("section", function)
-
-
-def _mentions(tree: s.Tree, name: str) -> bool:
-    return any(isinstance(part, s.Name) and part.name == name for part in s.walk(tree))

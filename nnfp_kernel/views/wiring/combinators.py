@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
 from ...language.sizes import Size
-from .values import Closure, Term, Value, bracketed, shortened, written
+from .values import Closure, Term, Value, bracketed, label_of, written
 
 if TYPE_CHECKING:
     from .read import Reader
@@ -187,7 +187,7 @@ def _while(reader: Reader, use: Use, condition: Value, f: Closure, x: Value) -> 
     def body(here: Value) -> tuple[Value, Value]:
         return reader.apply(f, here, state), ()
 
-    label = shortened(f"{use.label} {written(condition)}")
+    label = label_of(f"{use.label} {written(condition)}")
     last, _ = reader.group(label, "loop", [(x, state)], (), body, "plain", t.UNIT, text=f.text)
     return last
 

@@ -31,13 +31,13 @@ from .values import (
     brackets,
     flat,
     holds_function,
+    label_of,
     leaf_types,
     made_from,
     made_of,
     parts,
     plumbing,
     section,
-    shortened,
     written,
 )
 
@@ -406,7 +406,7 @@ class Reader:
         def run(argument: Value) -> Value:
             return self.value(node.body, place.bind(self.bindings(node.parameter, argument, place)))
 
-        return Closure(shortened(node.span.text), type, run)
+        return Closure(label_of(node.span.text), type, run)
 
     def application(self, expression: p.Apply, place: _Place) -> Value:
         spine: list[p.Apply] = []
@@ -755,7 +755,7 @@ class Reader:
             if isinstance(inside, p.MatchConstructor):
                 name, arguments = inside.name, inside.arguments
             else:
-                name = shortened(inside.span.text) or "_"
+                name = label_of(inside.span.text) or "_"
             patterns.append((name, arguments))
             names.append(name)
         bound = self.fields(patterns, matched, place)
@@ -801,7 +801,7 @@ class Reader:
             _, answer = self.group(
                 label, "stack", (), [(argument, type.domain)], body, "", type.codomain,
                 count=count.value, note=f"{count} in a row, each with weights of its own",
-                text=shortened(expression.expression.span.text),
+                text=label_of(expression.expression.span.text),
             )  # fmt: skip
             return answer
 

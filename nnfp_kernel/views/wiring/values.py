@@ -14,6 +14,7 @@ from typing import Any
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.excerpt import shortened
 from ...language.sizes import Size
 from .diagram import Wire
 
@@ -128,24 +129,24 @@ def section(label: str, held: Sequence[str | None]) -> str:
     if label in SYMBOLS and len(held) == 2:
         left, right = held
         if left is None:
-            return shortened(f"{label} {right}")
-        return shortened(f"{left} {label}" + (" ·" if label in ("@", "-", "/", "^") else ""))
+            return label_of(f"{label} {right}")
+        return label_of(f"{left} {label}" + (" ·" if label in ("@", "-", "/", "^") else ""))
     trailing = list(held)
     while trailing and trailing[-1] is None:
         trailing.pop()
-    return shortened(" ".join([label, *(each or "·" for each in trailing)]))
+    return label_of(" ".join([label, *(each or "·" for each in trailing)]))
 
 
 def applied(label: str, held: Sequence[str | None]) -> str:
     shown = [each or "·" for each in held]
     if label in SYMBOLS and len(shown) == 2:
-        return shortened(f"{shown[0]} {label} {shown[1]}")
-    return shortened(" ".join([label, *shown]))
+        return label_of(f"{shown[0]} {label} {shown[1]}")
+    return label_of(" ".join([label, *shown]))
 
 
-def shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+def label_of(text: str) -> str:
+    """Text as the label of a box."""
+    return shortened(text, LONGEST)
 
 
 def brackets(sizes: Sequence[Size | None], options: Mapping[str, Size | str] = {}) -> str:
