@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import (
     CompletionContext,
@@ -22,6 +22,9 @@ from .terminal import Printed
 from .verb import CELL, View
 from .workspace import Live, Workspace
 
+if TYPE_CHECKING:
+    from nnfp_kernel.widgets.training import Training
+
 
 class NotebookHost:
     """Shows outputs as IPython does: HTML in a notebook, text in a terminal."""
@@ -34,28 +37,73 @@ class NotebookHost:
         display(view)
 
     def live(self) -> Live:
-        if hasattr(self._shell, "kernel"):
-            return Replaced(self._settings.updates)
-        return Printed(sys.stdout)
+        kernel = getattr(self._shell, "kernel", None)
+        if kernel is None:
+            return Printed(sys.stdout)
+        # A notebook that is executed has nobody to press a button, or to ask.
+        asked = kernel.get_parent().get("content", {})
+        return Replaced(self._settings.updates, button=bool(asked.get("allow_stdin")))
+
+
+SHORT = 0.5  # seconds: what is over by then needs no button
 
 
 class Replaced:
-    """One output of a notebook, replaced so often a second at most."""
+    """One output of a notebook, replaced so often a second at most.
 
-    def __init__(self, rate: float) -> None:
+    It is HTML at first. Where the front end answers while the cell runs it becomes a
+    widget, with a button to stop; in the end it is HTML again, which needs no kernel.
+    """
+
+    def __init__(self, rate: float, button: bool = False) -> None:
         self._rate = rate
+        self._button = button
         self._handle: Any = None
+        self._view: View | None = None
+        self._widget: Training | None = None
+        self._shown = False  # whether the output is the widget
         self._told = 0.0
+        self._begun = time.monotonic()
 
     def update(self, view: View, *, last: bool = False) -> None:
+        """Show a view, unless the one before is too fresh; KeyboardInterrupt if the button
+        was pressed."""
+        self._view = view
+        if last:
+            self._as_html()
+            return
+        if self._widget is not None and self._widget.stopped():
+            raise KeyboardInterrupt
         now = time.monotonic()
-        if not last and now - self._told < 1 / self._rate:
+        if now - self._told < 1 / self._rate:
             return
         self._told = now
+        if self._widget is None or not self._widget.answers:
+            self._as_html()
+            if self._button and self._widget is None and now - self._begun > SHORT:
+                from nnfp_kernel.widgets.training import Training
+
+                self._widget = Training()
+            return
+        self._widget.html = view.html
+        if not self._shown:
+            self._shown = True
+            widget, _ = self._widget._repr_mimebundle_()
+            self._handle.update({**widget, **view._repr_mimebundle_()}, raw=True)
+
+    def close(self) -> None:
+        """Leave HTML in the widget's place."""
+        if self._shown:
+            self._as_html()
+        if self._widget is not None:
+            self._widget.close()
+
+    def _as_html(self) -> None:
+        self._shown = False
         if self._handle is None:
-            self._handle = display(view, display_id=True)
+            self._handle = display(self._view, display_id=True)
         else:
-            self._handle.update(view)
+            self._handle.update(self._view)
 
 
 @magics_class

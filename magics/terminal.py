@@ -47,4 +47,10 @@ class Printed:
         first, newline, rest = view.text.partition("\n")
         end = f"{newline}{rest}\n" if last else ""
         print("\r" + first.ljust(self._width), end=end, file=self._stream, flush=True)
-        self._width = len(first)
+        self._width = 0 if last else len(first)
+
+    def close(self) -> None:
+        """What comes next begins on a line of its own."""
+        if self._width:
+            print(file=self._stream, flush=True)
+            self._width = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -87,15 +88,15 @@ def run(workspace: Workspace, text: str) -> View | None:
     from nnfp_kernel.views.training import Course
 
     course = Course(given.metric or "metric")
-    live = workspace.host.live()
+    with closing(workspace.host.live()) as live:
 
-    def show(event: Event) -> None:
-        course.add(event)
-        if course.finished is None:
-            live.update(View(course.line(), course.to_html()))
+        def show(event: Event) -> None:
+            course.add(event)
+            if course.finished is None:
+                live.update(View(course.line(), course.to_html()))
 
-    follow(training, show)
-    live.update(View(course.summary(), course.to_html()), last=True)
+        follow(training, show)
+        live.update(View(course.summary(), course.to_html()), last=True)
     return None
 
 
@@ -195,6 +196,6 @@ the program, then in Python; the leading axis of each array counts the examples.
                weights as without
 --devices N    so many devices, each with its share of every batch; %nnfp devices lists them
 
-Interrupt the cell to stop: the best weights so far are kept.""",
+Interrupt the cell to stop, or press Stop: the best weights so far are kept.""",
     arguments=ARGUMENTS,
 )

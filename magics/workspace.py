@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 
 class Live(Protocol):
-    """An output that is replaced as things go on."""
+    """An output that is replaced as things go on. An update may be a KeyboardInterrupt:
+    a person has pressed its stop button."""
 
     def update(self, view: View, *, last: bool = False) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Host(Protocol):

@@ -78,7 +78,7 @@ class Course:
         if self.started.epochs > 1:
             now = math.ceil(self.progress.epoch - 1e-9) if self.progress else 1
             whole = math.ceil(self.started.epochs - 1e-9)
-            return f"epoch {min(max(now, 1), whole)}", f"of {whole}"
+            return f"epoch {min(max(now, 1), whole):,}", f"of {whole:,}"
         step = self.progress.step if self.progress else 0
         return f"step {step:,}", f"of {self.started.steps:,}"
 
@@ -235,13 +235,14 @@ class Course:
                 "</text>"
             )
         bottom = top + height
+        end = left + width
         for epoch in _ticks(last):
             x, _ = place(epoch, 10.0**low)
-            parts.append(
-                f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{epoch:g}</text>'
-            )
+            label = f"{epoch:,.10g}"
+            end = max(end, x + 3 * len(label))  # half of it: a digit is 6 wide
+            parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>')
         parts.append(
-            f'<text x="{left + width + 10}" y="{bottom + 16}">{"epoch" if last > 0 else ""}</text>'
+            f'<text x="{end + 5:.1f}" y="{bottom + 16}">{"epoch" if last > 0 else ""}</text>'
         )
         parts.append(_path([place(*p) for p in steps], 'stroke-opacity=".18"'))
         if len(training) > 1:

@@ -17,6 +17,8 @@ from nnfp_kernel.kernel.cells import translate
 
 pytestmark = pytest.mark.slow
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def test_a_cell_is_a_program(client: BlockingKernelClient) -> None:
     status, messages = run(client, "net : R[3] ~> R[2]\nnet = dense[2]")
@@ -148,6 +150,73 @@ get_ipython().kernel.comm_manager.register_target("asked", opened)"""
     manager.interrupt_kernel()
     told(client, asked)
     assert reply_to(client, asked)["content"]["status"] == "ok"
+
+
+def test_a_training_is_stopped_by_the_button_of_its_widget(client: BlockingKernelClient) -> None:
+    """As a front end with widgets has it: it says that it is here, then that the button was
+    pressed, both by a subshell. In the end no widget is left in the output."""
+    request = client.session.msg("create_subshell_request")
+    client.control_channel.send(request)
+    subshell = client.get_control_msg(timeout=PATIENCE)["content"]["subshell_id"]
+
+    def say(comm: str, word: str) -> None:
+        message = client.session.msg(
+            "comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": word}}
+        )
+        message["header"]["subshell_id"] = subshell
+        client.shell_channel.send(message)
+
+    def until(kind: str) -> Any:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            message = client.get_iopub_msg(timeout=PATIENCE)
+            assert message["content"] != {"execution_state": "idle"} or (
+                message["parent_header"].get("msg_id") != asked
+            ), "the training ended first"
+            if message["msg_type"] == kind:
+                yield message["content"]
+
+    ok(client, "%%python\nimport numpy\nX = numpy.ones((64, 3))")
+    ok(client, "spread : R[3] ~> R\nspread x = squaredError x ?at")
+    asked = client.execute("%nnfp train spread --data X --steps 1000000000")
+    opened = (each for each in until("comm_open") if "html" in each["data"]["state"])
+    comm = next(opened)["comm_id"]
+    for update in until("update_display_data"):
+        forms = update["data"]
+        if WIDGET in forms:
+            break
+        say(comm, "here")  # again, as the front end does: the first may be too early
+    assert forms[WIDGET]["model_id"] == comm
+    assert forms["text/plain"].startswith("epoch ")
+    assert "<svg" in forms["text/html"]
+    shown = [next(until("comm_msg"))["data"]["state"]["html"] for _ in range(3)]
+    assert len(set(shown)) == 3
+
+    pressed = time.monotonic()
+    say(comm, "stop")
+    messages = told(client, asked)
+    waited = time.monotonic() - pressed
+    assert reply_to(client, asked)["content"]["status"] == "ok"
+    assert waited < 1, waited
+    (last,) = [m["content"]["data"] for m in messages if m["msg_type"] == "update_display_data"]
+    assert set(last) == {"text/plain", "text/html"}
+    assert "interrupted after" in last["text/plain"]
+    assert "are kept" in last["text/plain"]
+    assert comm in [m["content"]["comm_id"] for m in messages if m["msg_type"] == "comm_close"]
+
+
+def test_a_training_that_nobody_watches_opens_no_widget(
+    client: BlockingKernelClient, manager: KernelManager
+) -> None:
+    """nbclient's notebooks: no widget is in the output, nor its state in the metadata."""
+    asked = client.execute("%nnfp train spread --data X --steps 1000000000", allow_stdin=False)
+    wait_until_it_trains(client, asked)
+    time.sleep(1.0)
+    manager.interrupt_kernel()
+    messages = told(client, asked)
+    assert reply_to(client, asked)["content"]["status"] == "ok"
+    assert {m["msg_type"] for m in messages} <= {"status", "update_display_data"}
+    assert not [m for m in messages if WIDGET in m["content"].get("data", {})]
 
 
 def test_python_that_is_interrupted_leaves_a_kernel_that_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from pathlib import Path
@@ -537,6 +538,16 @@ def test_a_terminal_writes_over_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
         live.update(View(text))
     live.update(View("finished\nloss 1"), last=True)
     assert stream.getvalue() == ("\repoch 1 of 20\repoch 2      \rfinished\nloss 1\n")
+
+
+def test_what_follows_a_line_that_was_not_ended_begins_a_new_one() -> None:
+    stream = Terminal()
+    with contextlib.closing(Printed(stream)) as live:
+        live.update(View("epoch 1 of 20"))
+    assert stream.getvalue() == "\repoch 1 of 20\n"
+    with contextlib.closing(Printed(stream)) as live:
+        live.update(View("finished"), last=True)
+    assert stream.getvalue() == "\repoch 1 of 20\n\rfinished\n"
 
 
 def test_a_file_gets_a_line_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 # What is no Python and must travel all the same.
 DATA = ("nnfp_kernel/language/grammar.lark", "nnfp_kernel/std/layers.nnfp")
+WIDGETS = ("training.js", "training.css")
 KERNELSPEC = "share/jupyter/kernels/nnfp/"
 SPEC = ("kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 EDITOR = "share/jupyter/labextensions/nnfp-editor/"
@@ -84,6 +85,7 @@ def test_a_wheel_and_an_sdist_have_all_that_is_no_python(built: Path) -> None:
         assert any(name.endswith(f"{data}package.json") for name in names)
         assert any(f"{data}static/remoteEntry" in name for name in names)
     assert "nnfp_kernel/magics/train.py" in names
+    assert {f"nnfp_kernel/widgets/static/{name}" for name in WIDGETS} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "magics/", "widgets/"))]
 
@@ -91,6 +93,7 @@ def test_a_wheel_and_an_sdist_have_all_that_is_no_python(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {*DATA, "nnfp_kernel/kernel/spec/kernel.json", "magics/train.py"} <= packed
+    assert {f"widgets/static/{name}" for name in WIDGETS} <= packed
 
 
 @pytest.mark.slow

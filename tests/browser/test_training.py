@@ -1,0 +1,71 @@
+"""The stop button of a training, where widgets run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DATA = """\
+%%python
+import numpy
+X = numpy.random.default_rng(0).normal(size=(256, 3))
+y = X.sum(1)"""
+TRAIN = """\
+model : R[3] ~> R
+model = dense[64] >> tanh >> dense[64] >> tanh >> dense[1] >> sum
+%nnfp train model --data X,y --loss squaredError --valid 0.1 --epochs 1000000"""
+AFTER = "%%python\nfloat(abs(get_ipython().magics.workspace.session['model'](X[0]) - y[0])) < 0.5"
+# The time of the click, and of the change that takes the button away.
+STOPWATCH = """button => new Promise(done => {
+    const clicked = performance.now();
+    new MutationObserver((_, self) => {
+        if (!button.isConnected) { self.disconnect(); done(performance.now() - clicked); }
+    }).observe(document.body, { childList: true, subtree: true });
+    button.click();
+})"""
+
+
+def start(page: Any, cell: int) -> Any:
+    """Run a cell; its prompt."""
+    page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt")
+
+
+def wait(page: Any, prompt: Any) -> None:
+    page.wait_for_function("e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle())
+
+
+def test_the_widgets_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> None:
+    page = open_notebook("lab", "nnfp", [DATA, TRAIN, AFTER])
+    wait(page, start(page, 0))
+    prompt = start(page, 1)
+    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+    button = output.get_by_role("button", name="Stop")
+    button.wait_for()
+
+    # The picture changes and the button stays the same, so that no click is lost.
+    kept = button.element_handle()
+    seen = output.inner_text()
+    page.wait_for_function(
+        "([area, seen]) => area.innerText !== seen", arg=[output.element_handle(), seen]
+    )
+    assert kept.evaluate("button => button.isConnected")
+    assert output.locator("svg path").count() > 3
+
+    waited = kept.evaluate(STOPWATCH)
+    assert waited < 2000, waited  # ms; a machine at rest needs less than 200
+    wait(page, prompt)
+    told = output.inner_text()
+    assert re.search(r"interrupted after .* the best on validation", told.replace("\n", " ")), told
+    assert "Traceback" not in told
+    assert output.locator("svg path").count() > 3
+    assert button.count() == 0
+    wait(page, start(page, 2))
+    assert (
+        page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea").inner_text().endswith("True")
+    )
