@@ -901,13 +901,14 @@ class Function:
                 arrays.extend(flatten(value, type, declarations, number))
         if tangents:
             return [*arrays, *self._weight_arrays(call.traced.weights, weights)]
-        if call.traced.draws:
-            key = self.random_key(key)
+        key = self.random_key(key, call.traced.draws)
         return [*arrays, *self.held_arrays(call, weights, key)]
 
-    def random_key(self, key: Array) -> Array:
+    def random_key(self, key: Array, draws: bool = True) -> Array:
         """The key for random draws, which the session makes when it is asked for. Raises
-        NnfpError for none, and for what is no key."""
+        NnfpError for none, and for what is no key; where nothing `draws`, for that alone."""
+        if not draws and (key is None or callable(key)):
+            return key
         if key is None:
             raise misfits.key_missing(self, self._drawing())
         if callable(key):
@@ -915,7 +916,8 @@ class Function:
         try:
             return one_key(key)
         except Misfit as misfit:
-            raise misfits.key_misfit(self, misfit, self._drawing()) from None
+            drawing = self._drawing() if draws else None
+            raise misfits.key_misfit(self, misfit, drawing, draws) from None
 
     def held_arrays(self, call: Call, weights: NestedWeights, key: Array) -> list[Array]:
         """The arrays that are the same for all examples: all but the arguments."""

@@ -179,7 +179,7 @@ def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int)
     import jax
 
     if not call.traced.draws:
-        return key
+        return function.random_key(key, False)
     key = function.random_key(key)
     filled = numpy.concatenate([indices, numpy.full(rows - len(indices), indices[0])])
     return jax.vmap(lambda k: jax.random.fold_in(key, k))(filled)

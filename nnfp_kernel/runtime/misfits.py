@@ -164,14 +164,17 @@ def key_missing(function: Described, draw: Span | None) -> NnfpError:
     )
 
 
-def key_misfit(function: Described, misfit: Misfit, draw: Span | None) -> NnfpError:
-    """What is no key, where random numbers are drawn."""
+def key_misfit(
+    function: Described, misfit: Misfit, draw: Span | None, draws: bool = True
+) -> NnfpError:
+    """What is no key, where random numbers are drawn, or could be."""
+    said = "draws" if draws else "draws nothing, and needs no key"
     return NnfpError(
         plain(
             "key-misfit",
             f"the key of {_called(function)} is {misfit.found}: expected {misfit.expected}",
             _head(function) if draw is None else draw,
-            "draws here" if draw is not None else "draws",
+            "draws here" if draw is not None else said,
             notes=["A key is made by JAX and handed over by its name:"],
             suggestion=f"{function.name}.apply(weights, x, key=jax.random.key(0))",
         )

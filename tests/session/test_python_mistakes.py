@@ -53,6 +53,8 @@ two x y = sum x + sum y
 nested : (R[3], (R, Fin[2])) -> R
 nested (x, (y, i)) = sum x + y + toReal i
 
+twice : R[3] -> R[3]
+twice x = 2 * x
 noisy : R[3] -> R[3]
 noisy x = x + draw (normal 1)
 
@@ -301,6 +303,11 @@ def test_what_is_no_key_is_told(session: nnfp.Session, key: Any) -> None:
         lambda: noisy.jvp(({}, x), ({}, x), key=key),
         lambda: session["loss"].value_and_grad({}, x, key=key),
         lambda: session["layer"].init(key),
+        # where nothing is drawn a key is checked too
+        lambda: session["twice"](x, key=key),
+        lambda: session["twice"]([x, x], key=key),
+        lambda: session["twice"].batch(numpy.ones((2, 3)), key=key),
+        lambda: session["twice"].vjp({}, x, key=key),
     ):
         with pytest.raises(nnfp.NnfpError) as misfit:
             run()
