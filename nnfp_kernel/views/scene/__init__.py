@@ -1,0 +1,16 @@
+"""The scene: data carried through every stage of a function, as numbers.
+
+    parts.py   graph -> stages: cuts, and what lies between two of them
+    names.py   what a stage is called: the program's own text
+    paths.py   homotopies: where points are at t of a stage
+    plane.py   the grid over the input, and the decision boundary
+    scene.py   stages with data in them
+
+Stages are read off the traced graph, so they are there however the function is written;
+the labels are the text that the graph's nodes and weights come from. What draws a scene is
+in `widgets`.
+"""
+
+from .scene import Scene, Stage, scene
+
+__all__ = ["Scene", "Stage", "scene"]

@@ -1,0 +1,552 @@
+"""The scene: points, a grid and the decision boundary, carried through a function's stages.
+
+It is numbers alone, without a picture: what the figures and widgets draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy
+
+from ...graph.graph import ArrayType, Graph, Loop, Node, Wire
+from ...language.diagnostics import NnfpError
+from ...language.source import Span
+from ...language.telling import plain
+from ...runtime.function import Function
+from ...runtime.lower import lower
+from .names import Names
+from .parts import Part, Parts, parts_of
+from .paths import Affine, Blocks, Path, Positions, Straight, moved_on
+from .plane import boundary, grid_lines
+
+Array = Any
+MOST = 20_000  # points
+LINES, SAMPLES = 13, 61  # of the grid, and along each of its lines
+CLASSES = 8  # colours that are still told apart
+FEW = 4  # operations
+WIDEST = 1_500  # dimensions in which a rotation is still taken apart: some seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One stage, and all points before and after it.
+
+    `kind` is one of parts.py's; `label` the program's text, `span` its place; `type` what it
+    gives. `before` : [M, n], `after` : [M, m]; `at(t)` : [M, path.dimension]. The path of an
+    `opaque` stage, of a fold, and of an affine map between very many dimensions can be drawn,
+    but bends nothing: there `homotopy` is False. `injective`: no two points meet for t < 1.
+    """
+
+    kind: str
+    label: str
+    type: str
+    span: Span | None
+    before: Array = field(repr=False)
+    after: Array = field(repr=False)
+    path: Path = field(repr=False)
+    injective: bool = False
+    blocks: tuple[tuple[Stage, ...], ...] = field(default=(), repr=False)
+
+    @property
+    def homotopy(self) -> bool:
+        inner = all(stage.homotopy for block in self.blocks for stage in block)
+        turned = isinstance(self.path, Affine) or self.kind not in ("affine", "shift")
+        return self.kind not in ("opaque", "fold") and turned and inner
+
+    def at(self, t: float) -> Array:
+        """All points at t. At 0 they are those before, at 1 those after, to the last bit, in
+        the coordinates `path.start` and `path.end`; the others are zero."""
+        return moved_on(self.path, t, self.before, self.after)
+
+    @property
+    def weights(self) -> tuple[Array, Array] | None:
+        """(W, b) of an affine stage."""
+        return (self.path.matrix, self.path.shift) if isinstance(self.path, Affine) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A function's stages with data in them.
+
+    The points of each stage are one array: first the data, then the grid, line after line,
+    then the two ends of each segment of the boundary. `points`, `grid` and `boundary` take
+    an array of a stage and give their part: [N, d], [lines, samples, d], [B, 2, d].
+    """
+
+    name: str
+    type: str
+    input: str  # what the input is called
+    input_type: str
+    stages: tuple[Stage, ...]
+    count: int
+    lines: int
+    samples: int
+    colour: Array | None = None  # [N], what the points are coloured by
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes that the points are coloured by; none where the colour is a quantity."""
+        return classes_of(self.colour)
+
+    def points(self, of: Array) -> Array:
+        return of[: self.count]
+
+    def grid(self, of: Array) -> Array:
+        end = self.count + self.lines * self.samples
+        return of[self.count : end].reshape(self.lines, self.samples, of.shape[1])
+
+    def boundary(self, of: Array) -> Array:
+        rest = of[self.count + self.lines * self.samples :]
+        return rest.reshape(-1, 2, of.shape[1])
+
+    @property
+    def states(self) -> tuple[Array, ...]:
+        """All points before the first stage, and after each."""
+        return (self.stages[0].before, *(stage.after for stage in self.stages))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (self.input, *(stage.label for stage in self.stages))
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return (self.input_type, *(stage.type for stage in self.stages))
+
+    def trace(self, point: int) -> tuple[Array, ...]:
+        """One point of the data, in the input and after each stage."""
+        return tuple(state[point] for state in self.states)
+
+    @cached_property
+    def frames(self) -> tuple[Array, ...]:
+        """For each state the axes it is seen along, [d, k], orthonormal, k = 3 at most.
+
+        Up to two dimensions are seen as they are. Of more, the principal axes of the data,
+        turned so that the picture moves least from the one before.
+        """
+        found: list[Array] = []
+        for state in self.states:
+            points = self.points(state)
+            if points.shape[1] <= 2:
+                found.append(numpy.eye(points.shape[1]))
+                continue
+            centred = points - points.mean(0)
+            axes = numpy.linalg.svd(centred, full_matrices=len(points) < 3)[2][:3].T
+            if found:
+                before = self.points(self.states[len(found) - 1])
+                seen = (before - before.mean(0)) @ found[-1]
+                wide = numpy.zeros((len(seen), axes.shape[1]))
+                wide[:, : seen.shape[1]] = seen[:, : axes.shape[1]]
+                left, _, right = numpy.linalg.svd((centred @ axes).T @ wide)
+                axes = axes @ (left @ right)
+            found.append(axes)
+        return tuple(found)
+
+    def seen(self, state: int) -> Array:
+        """All points of a state along its axes."""
+        seen: Array = self.states[state] @ self.frames[state]
+        return seen
+
+
+def scene(
+    function: Function,
+    *inputs: Any,
+    colour: Any = None,
+    lines: int = LINES,
+    samples: int = SAMPLES,
+    level: float | None = None,
+) -> Scene:
+    """The scene of a function of the session with its present weights, over data.
+
+    >>> import numpy
+    >>> from nnfp_kernel import Session
+    >>> session = Session(precision=64)
+    >>> _ = session.run("net : R[2] ~> R[2]\\nnet = dense[3] >> tanh >> dense[2]")
+    >>> made = scene(session["net"], numpy.random.default_rng(0).normal(size=(50, 2)))
+    >>> made.labels
+    ('x', 'dense[3]', 'tanh', 'dense[2]')
+    >>> [stage.kind for stage in made.stages]
+    ['affine', 'pointwise', 'affine']
+    >>> made.stages[1].at(0.5).shape == made.stages[1].after.shape
+    True
+
+    `inputs` are as for `Function.batch`: arrays with the examples along the first axis, of
+    points, images or sequences (all of one length). `colour` has a number or a class for
+    each. A grid goes with inputs of one or two numbers.
+
+    With classes and an input of two numbers the decision boundary is there: where the largest
+    of several outputs changes, as many as there are classes; of one output, where it passes
+    `level`, which is 0 unless it is told (0.5 after `sigmoid`).
+
+    Raises NnfpError for what cannot be shown, and says what would work.
+    """
+    arrays = _examples(function, inputs)
+    count = len(arrays[0])
+    if colour is not None and numpy.shape(colour) != (count,):
+        raise _refused(
+            function, f"the colour is {numpy.shape(colour)}: expected a number or a class for "
+            f"each of the {count:,} points", "It is an array with one axis, as long as the data.",
+        )  # fmt: skip
+    call = function.call_for(*_first(inputs))
+    traced = call.traced
+    _require_shown(function, traced, arrays)
+    graph = traced.vectorised
+    graph = Graph(graph.inputs, graph.nodes, graph.outputs[: len(traced.answers)])
+    program = function.program
+    parts = parts_of(graph, traced.arguments, program.primitives, Names(program))
+    if not parts.parts:
+        raise _refused(
+            function, f"{function.name} has no stages: its answer is its input, or does not "
+            "depend on it", "What is shown is what maps and functions do to the input.",
+        )  # fmt: skip
+    held = function.held_arrays(call, function.session_weights(), None)
+    run = _Run(parts, held, program.precision)
+    flat = _flat(arrays)
+    carried, drawn = _carried(run, flat, parts, lines, samples, len(classes_of(colour)), level)
+    values = run.values(_shaped(carried, run.sources))
+    for wire in parts.parts[-1].sinks:
+        if not numpy.isfinite(run.flat(values, [wire])[:count]).all():
+            raise _refused(
+                function, f"{function.name} gives NaN or infinity for some of these points",
+                "Look at its weights, or leave those points out.",
+            )  # fmt: skip
+    return Scene(
+        function.name,
+        function.type,
+        _input_name(function),
+        _typed(parts.parts[0].sources),
+        tuple(run.stage(part, values) for part in parts.parts),
+        count,
+        drawn,
+        samples,
+        None if colour is None else numpy.asarray(colour),
+    )
+
+
+# --- the input ---------------------------------------------------------------------------------
+
+
+def _refused(function: Function, title: str, *notes: str) -> NnfpError:
+    place = function.definition.span
+    return NnfpError(plain("no-scene", title, place, f"has type {function.type}", notes=notes))
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return [leaf for part in value for leaf in _leaves(part)]
+    return [value]
+
+
+def _first(inputs: Sequence[Any]) -> list[Any]:
+    """The first example."""
+
+    def first(value: Any) -> Any:
+        return tuple(map(first, value)) if isinstance(value, tuple) else numpy.asarray(value)[0]
+
+    return [first(value) for value in inputs]
+
+
+def _examples(function: Function, inputs: Sequence[Any]) -> list[Array]:
+    """The arrays of the data, as many examples in each; raises NnfpError for others."""
+    domains = function.domains(len(inputs))
+    if any(map(function.program.declarations.has_data, domains)):
+        raise _refused(
+            function, f"an input of {function.name} is a `data` value, which is no point",
+            "Show what follows once it is reduced: a function of the catamorphism's result.",
+        )  # fmt: skip
+    arrays = []
+    for value in [leaf for each in inputs for leaf in _leaves(each)]:
+        try:
+            array = numpy.asarray(value, dtype=complex if numpy.iscomplexobj(value) else float)
+        except (TypeError, ValueError):
+            raise _refused(
+                function, f"the data of {function.name} are no array of numbers",
+                "Examples lie along the first axis, and all have one shape; of sequences, take "
+                "those of one length together.",
+            ) from None  # fmt: skip
+        arrays.append(array)
+    counts = {array.shape[:1] for array in arrays}
+    if len(counts) != 1 or () in counts or (0,) in counts:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise _refused(
+            function, f"there are no examples along the first axis of the data: {shapes}",
+            "One point alone is a set of one: `x[None]`.",
+        )  # fmt: skip
+    count = len(arrays[0])
+    if count > MOST:
+        raise _refused(
+            function, f"these are {count:,} points: at most {MOST:,} can be drawn",
+            f"Take every {-(-count // MOST)}th: `X[::{-(-count // MOST)}]`.",
+        )  # fmt: skip
+    for array in arrays:
+        bad = numpy.flatnonzero(~numpy.isfinite(array.reshape(count, -1)).all(1))
+        if len(bad):
+            raise _refused(
+                function, f"example {int(bad[0])} of the data has NaN or infinity in it",
+                "Leave it out: `X[numpy.isfinite(X).all(axis=1)]`.",
+            )  # fmt: skip
+    return arrays
+
+
+def _require_shown(function: Function, traced: Any, arrays: Sequence[Array]) -> None:
+    if traced.draws:
+        raise _refused(
+            function, f"{function.name} draws at random: each evaluation has other stages",
+            "Show the part that does not draw, or hand the draw over as an input.",
+        )  # fmt: skip
+    wires = traced.graph.inputs[: traced.arguments]
+    shapes = [array.shape[1:] for array in arrays]
+    if shapes != [wire.type.shape for wire in wires]:
+        wanted = ", ".join(str(wire.type) for wire in wires)
+        raise _refused(
+            function, f"examples of the data have the shapes {shapes}: expected {wanted}",
+            "Examples lie along the first axis.",
+        )  # fmt: skip
+    if not any(wire.type.differentiable for wire in wires):
+        raise _refused(
+            function, f"{function.name} takes whole numbers, which lie in no space",
+            "Show what follows once they are vectors: the function after `embed` or `onehot`.",
+        )  # fmt: skip
+
+
+def _input_name(function: Function) -> str:
+    """What the program calls the input; x, where it does not."""
+    parameter = getattr(function.definition.body, "parameter", None)
+    name = getattr(getattr(parameter, "argument", parameter), "name", None)
+    return name if isinstance(name, str) else "x"
+
+
+def classes_of(colour: Any) -> tuple[Any, ...]:
+    """The classes among colours, in order: few whole numbers, Booleans or words."""
+    if colour is None:
+        return ()
+    values = numpy.unique(numpy.asarray(colour))
+    numbers = values.dtype.kind == "f"
+    if len(values) > CLASSES or (numbers and not (values == values.round()).all()):
+        return ()
+    return tuple(values.tolist())
+
+
+def _carried(
+    run: _Run, flat: Array, parts: Parts, lines: int, samples: int, classes: int,
+    level: float | None,
+) -> tuple[Array, int]:  # fmt: skip
+    """The data with the grid and the boundary behind them; how many lines the grid has."""
+    size = flat.shape[1]
+    real = all(wire.type.kind == "R" for wire in run.sources)
+    if size > 2 or not real or lines < 2:
+        return flat, 0
+    drawn = grid_lines(flat, lines, samples)
+    together = [flat, *drawn]
+    sinks = parts.parts[-1].sinks
+    outputs = sum(map(_width, sinks))
+    compared = outputs == classes if outputs > 1 else classes == 2
+    if size == 2 and compared and all(wire.type.kind == "R" for wire in sinks):
+
+        def answer(points: Array) -> Array:
+            values = run.values(_shaped(points, run.sources), sinks)
+            return numpy.nan_to_num(run.flat(values, sinks))
+
+        if level is None:
+            level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
+        together.append(boundary(flat, answer, level).reshape(-1, 2))
+    return numpy.concatenate(together), len(drawn)
+
+
+# --- running the stages ------------------------------------------------------------------------
+
+
+def _width(wire: Wire) -> int:
+    return wire.type.size * (2 if wire.type.kind == "C" else 1)
+
+
+def _real(array: Array) -> Array:
+    """Rows of real numbers: of complex ones the real parts, then the imaginary ones."""
+    rows = numpy.asarray(array)
+    rows = rows.reshape(len(rows), -1)
+    if numpy.iscomplexobj(rows):
+        return numpy.concatenate([rows.real, rows.imag], axis=1)
+    return rows.astype(float)
+
+
+def _flat(arrays: Sequence[Array]) -> Array:
+    return numpy.concatenate([_real(array) for array in arrays], axis=1)
+
+
+def _shaped(rows: Array, wires: Sequence[Wire]) -> list[Array]:
+    """Rows of real numbers as the arrays of wires, the reverse of `_flat`."""
+    made, place = [], 0
+    for wire in wires:
+        part = rows[:, place : place + _width(wire)]
+        place += _width(wire)
+        if wire.type.kind == "C":
+            half = part.shape[1] // 2
+            part = part[:, :half] + 1j * part[:, half:]
+        made.append(part.reshape(len(rows), *wire.type.shape))
+    return made
+
+
+def _typed(wires: Sequence[Wire]) -> str:
+    names = [wire.representation or str(wire.type) for wire in wires]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+class _Run:
+    """The graph on many points at once, stage by stage."""
+
+    def __init__(self, parts: Parts, held: Sequence[Array], precision: Any) -> None:
+        self.parts = parts
+        self.held = list(held)
+        self.precision = precision
+        self.sources = parts.graph.inputs[: parts.arguments]
+
+    def values(
+        self, arrays: Sequence[Array], wanted: Sequence[Wire] | None = None
+    ) -> dict[Wire, Array]:
+        """The values of wires at all points; without `wanted`, of all that stages meet at."""
+        wires = tuple(dict.fromkeys(self._met(self.parts.parts) if wanted is None else wanted))
+        return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays)
+
+    def _met(self, parts: Sequence[Part]) -> list[Wire]:
+        found = []
+        for part in parts:
+            found += [*part.sources, *part.sinks]
+            for sources, inside in part.blocks:
+                found += [*sources, *self._met(inside)]
+        return found
+
+    def _evaluated(
+        self,
+        sources: Sequence[Wire],
+        nodes: Sequence[Node],
+        wires: Sequence[Wire],
+        arrays: Sequence[Array],
+    ) -> dict[Wire, Array]:
+        """Values of wires over a first axis of the arrays of `sources`."""
+        import jax
+
+        weights = self.parts.graph.inputs[self.parts.arguments :]
+        wanted, kept = set(wires), []
+        for node in reversed(nodes):
+            if not wanted.isdisjoint(node.outputs):
+                kept.append(node)
+                wanted.update(node.inputs)
+        graph = Graph((*sources, *weights), tuple(reversed(kept)), tuple(wires))
+        axes = (*(0 for _ in sources), *(None for _ in weights))
+        run = jax.vmap(lower(graph, self.precision), in_axes=axes)
+        if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
+            run = jax.jit(run)  # not worth its while for a few operations on arrays
+        kinds = [wire.type for wire in sources]
+        given = [_of_kind(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
+        results = run(*given, *self.held)
+        return {wire: numpy.asarray(value) for wire, value in zip(wires, results, strict=True)}
+
+    def flat(self, values: dict[Wire, Array], wires: Sequence[Wire]) -> Array:
+        return _flat([values[wire] for wire in wires])
+
+    def stage(self, part: Part, values: dict[Wire, Array]) -> Stage:
+        before, after = self.flat(values, part.sources), self.flat(values, part.sinks)
+        blocks = tuple(
+            tuple(self.stage(inner, values) for inner in inside) for _, inside in part.blocks
+        )
+        return Stage(
+            part.kind,
+            part.label,
+            _typed(part.sinks),
+            part.span,
+            before,
+            after,
+            self._path(part, before, after, values, blocks),
+            part.injective,
+            blocks,
+        )
+
+    def _path(
+        self,
+        part: Part,
+        before: Array,
+        after: Array,
+        values: dict[Wire, Array],
+        blocks: tuple[tuple[Stage, ...], ...],
+    ) -> Path:
+        match part.kind:
+            case "affine" | "shift" if max(before.shape[1], after.shape[1]) <= WIDEST:
+                return self._affine(part)
+            case "parallel":
+                return Blocks(
+                    tuple(
+                        tuple((stage.path, stage.before, stage.after) for stage in block)
+                        or self.flat(values, sources)
+                        for block, (sources, _) in zip(blocks, part.blocks, strict=True)
+                    )
+                )
+            case "fold":
+                return Positions(self._states(part, values))
+            case _:
+                return Straight(before.shape[1], after.shape[1])
+
+    def _affine(self, part: Part) -> Affine:
+        """W and b: the images of zero and of the unit vectors."""
+        size = sum(map(_width, part.sources))
+        corners = numpy.concatenate([numpy.zeros((1, size)), numpy.eye(size)])
+        images = _flat(self._through(part, _shaped(corners, part.sources)))
+        return Affine((images[1:] - images[0]).T, images[0])
+
+    def _through(
+        self, part: Part, arrays: Sequence[Array], sinks: Sequence[Wire] = ()
+    ) -> list[Array]:
+        """What a part makes of points of its own."""
+        own = dict.fromkeys(part.sources)
+        columns = dict(zip(part.sources, arrays, strict=True))
+        inside = set(part.nodes)
+        made_here = {wire for node in part.nodes for wire in node.outputs}
+        nodes = [
+            node
+            for node in self.parts.graph.nodes
+            if node in inside or made_here.isdisjoint(node.outputs)
+        ]
+        nodes = [node for node in nodes if own.keys().isdisjoint(node.outputs)]
+        wires = tuple(dict.fromkeys(sinks or part.sinks))
+        values = self._evaluated(tuple(own), nodes, wires, [columns[wire] for wire in own])
+        return [values[wire] for wire in (sinks or part.sinks)]
+
+    def _states(self, part: Part, values: dict[Wire, Array]) -> Array:
+        """The states of a fold, from the one that it begins with: [positions + 1, N, d]."""
+        (node,) = part.nodes[:1]
+        loop = node.operation
+        assert isinstance(loop, Loop)
+        carried = loop.body.outputs[: loop.carried]
+        body = Graph(loop.body.inputs, loop.body.nodes, (*loop.body.outputs, *carried))
+        every = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse, loop.counted)
+        types = every.results([wire.type for wire in node.inputs])
+        outputs = tuple(Wire(type) for type in types)
+        copy = Node(every, node.inputs, outputs, node.origin)
+        kept = outputs[-loop.carried :]
+        initial = [node.inputs[loop.shared + k] for k in range(loop.carried)]
+        columns = [values[wire] for wire in part.sources]
+        again = Part("fold", "", None, part.sources, (*kept, *initial), (copy,))
+        graph = self.parts.graph
+        nodes = tuple(copy if each is node else each for each in graph.nodes)
+        run = _Run(Parts(Graph(graph.inputs, nodes, outputs), self.parts.arguments, ()),
+                   self.held, self.precision)  # fmt: skip
+        results = run._through(again, columns)
+        rows = [_stepwise(stacked, loop.reverse) for stacked in results[: len(kept)]]
+        begun = _flat(results[len(kept) :])
+        after = numpy.concatenate(rows, axis=2)
+        whole: Array = numpy.concatenate([begun[None], after])
+        return whole
+
+
+def _stepwise(stacked: Array, reverse: bool) -> Array:
+    """States [N, positions, …] in the order in which they are made: [positions, N, d]."""
+    count, length = stacked.shape[:2]
+    rows = _real(stacked.reshape(count * length, -1)).reshape(count, length, -1)
+    ordered = rows[:, ::-1] if reverse else rows
+    return ordered.transpose(1, 0, 2)
+
+
+def _of_kind(array: Array, type: ArrayType) -> Array:
+    return array.astype(int) if type.kind == "Int" else array
