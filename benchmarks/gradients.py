@@ -11,7 +11,6 @@ compared first. Then the time from the Python function to a lowered XLA program.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy
+from measuring import alternating, quartiles, ratio
 
 import nnfp_kernel as nnfp
 
@@ -182,18 +182,6 @@ CASES = [
 # --- measuring ------------------------------------------------------------------------
 
 
-def cpu_seconds(run: Callable[[], Any], repeat: int) -> float:
-    start = time.process_time()
-    for _ in range(repeat):
-        jax.block_until_ready(run())
-    return (time.process_time() - start) / repeat
-
-
-def quartiles(values: list[float]) -> tuple[float, float, float]:
-    low, middle, high = statistics.quantiles(values, n=4)
-    return low, middle, high
-
-
 def ours_of(case: Case) -> tuple[Any, Callable[..., Any], Callable[..., Any]]:
     session = nnfp.Session(precision=32, seed=1)
     session.run(case.program)
@@ -219,15 +207,8 @@ def compare(case: Case, rounds: int) -> None:
         float(jnp.max(jnp.abs(x - y)) / (jnp.max(jnp.abs(y)) + 1e-12))
         for x, y in zip(jax.tree.leaves((a, da)), jax.tree.leaves((b, db)), strict=True)
     )
-    once = cpu_seconds(run_theirs, 3)
-    repeat = max(1, int(0.05 / max(once, 1e-6)))
-    mine, other = [], []
-    for k in range(rounds):
-        order = (run_ours, mine), (run_theirs, other)
-        for run, times in order if k % 2 else order[::-1]:
-            times.append(cpu_seconds(run, repeat))
-    ratios = [x / y for x, y in zip(mine, other, strict=True)]
-    low, middle, high = quartiles(ratios)
+    mine, other = alternating([run_ours, run_theirs], rounds, 0.05)
+    low, middle, high = ratio(mine, other)
     print(
         f"{case.name:38} ours {quartiles(mine)[1] * 1e3:8.2f} ms"
         f"   jax {quartiles(other)[1] * 1e3:8.2f} ms"
@@ -247,11 +228,11 @@ def compare_lowering(case: Case, rounds: int) -> None:
         start = time.process_time()
         jax.jit(jax.value_and_grad(fresh)).lower(weights, case.batch)
         other.append(time.process_time() - start)
-    ratio = quartiles([x / y for x, y in zip(mine, other, strict=True)])
+    low, middle, high = ratio(mine, other)
     print(
         f"{case.name:38} ours {quartiles(mine)[1] * 1e3:8.1f} ms"
         f"   jax {quartiles(other)[1] * 1e3:8.1f} ms"
-        f"   ratio {ratio[1]:.2f} ({ratio[0]:.2f} to {ratio[2]:.2f})",
+        f"   ratio {middle:.2f} ({low:.2f} to {high:.2f})",
         flush=True,
     )
 

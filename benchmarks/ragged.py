@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy
+from measuring import cpu_seconds, quartiles
 
 import nnfp_kernel as nnfp
 
@@ -79,12 +78,6 @@ def plain_sum(weights: Any, xs: Any) -> Any:
     return jnp.sum(h * h)
 
 
-def cpu_seconds(run: Callable[[], Any]) -> float:
-    start = time.process_time()
-    jax.block_until_ready(run())
-    return time.process_time() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
@@ -135,7 +128,7 @@ def main() -> None:
         for name in list(ways)[:: 1 if k % 2 else -1]:
             times[name].append(cpu_seconds(ways[name]))
     for name, run in ways.items():
-        low, middle, high = statistics.quantiles([t * 1e3 for t in times[name]], n=4)
+        low, middle, high = quartiles([t * 1e3 for t in times[name]])
         ratios = [x / y for x, y in zip(times["ours"], times[name], strict=True)]
         differ = max(
             float(jnp.max(jnp.abs(x - y)) / (jnp.max(jnp.abs(y)) + 1e-12))

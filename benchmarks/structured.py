@@ -4,24 +4,23 @@
 
 Each row is written once in the language, and twice in JAX: as one would write it at
 first, with the whole Jacobian, and as an expert would, who knows the structure and puts
-it in by hand. Ours alternates with each of them in one process, on the same numbers, in 64
-bits; the answers are compared first. Times are CPU seconds of the process (all threads),
-medians with quartiles; the ratios are of medians of pairs: how often ours fits into
-theirs. The goals are for the ratio to the baseline named in each row.
+it in by hand. Ours alternates with each of them in one process, in an order that turns about,
+on the same numbers, in 64 bits; the answers are compared first. Times are CPU seconds of the
+process (all threads), medians with quartiles; the ratios are of medians of pairs: how often
+ours fits into theirs. The goals are for the ratio to the baseline named in each row.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy
+from measuring import alternating, quartiles, ratio
 
 import nnfp_kernel as nnfp
 
@@ -228,28 +227,6 @@ def rows() -> list[Row]:
 # --- measuring -------------------------------------------------------------------------------
 
 
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    low, middle, high = statistics.quantiles(values, n=4)
-    return low, middle, high
-
-
-def seconds(function: Callable[[], Any], times: int) -> float:
-    """CPU seconds of one call, of all threads."""
-    start = time.process_time()
-    for _ in range(times):
-        jax.block_until_ready(function())
-    return (time.process_time() - start) / times
-
-
-def alternating(
-    ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int
-) -> tuple[list[float], list[float]]:
-    """Seconds of one call of each, round by round."""
-    often, other = (max(1, int(0.01 / max(seconds(call, 3), 1e-7))) for call in (ours, theirs))
-    pairs = [(seconds(ours, often), seconds(theirs, other)) for _ in range(rounds)]
-    return [a for a, _ in pairs], [b for _, b in pairs]
-
-
 def compare(row: Row, rounds: int) -> None:
     session = nnfp.Session(precision=64, seed=0)
     session.run(row.program)
@@ -270,8 +247,8 @@ def compare(row: Row, rounds: int) -> None:
     if not worst < 1e-9:
         raise SystemExit(f"{row.name}: the answers differ by {worst:.1e}")
     for name in theirs:  # in pairs, so that neither leaves the caches cold for the other
-        mine, other = alternating(calls["ours"], calls[name], rounds)
-        low, middle, high = quartiles([b / a for a, b in zip(mine, other, strict=True)])
+        mine, other = alternating([calls["ours"], calls[name]], rounds, 0.01)
+        low, middle, high = ratio(other, mine)
         goal = row.goals.get(name)
         said = "" if goal is None else f"   goal {goal}: {'met' if middle >= goal else 'missed'}"
         here, there = (quartiles(times)[1] * 1e3 for times in (mine, other))

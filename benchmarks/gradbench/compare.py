@@ -19,8 +19,8 @@ import argparse
 import gzip
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ import tool
 from problems import PROBLEMS
 
 import nnfp_kernel as nnfp
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from measuring import alternating, ratio
 
 Json = Any
 GOALS = {("gmm", "objective"): 1 / 1.8, ("gmm", "jacobian"): 1 / 1.8, ("ba", "jacobian"): 1.0}
@@ -80,35 +83,12 @@ def recorded(folder: Path) -> Iterator[tuple[str, str, Json]]:
                     yield file.name.split(".")[0], case["description"][:24], case["input"]
 
 
-def cpu_seconds(run: Callable[[], Any], repeat: int) -> float:
-    start = time.process_time()
-    for _ in range(repeat):
-        jax.block_until_ready(run())
-    return (time.process_time() - start) / repeat
-
-
 def differ(ours: Any, theirs: Any) -> float:
     """How far two answers are apart, each array on its own scale."""
     return max(
         float(numpy.abs(a - b).max() / (numpy.abs(b).max() or 1.0))
         for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True)
     )
-
-
-def alternating(runs: Sequence[Callable[[], Any]], rounds: int) -> list[list[float]]:
-    """CPU seconds of each, round by round, in an order that turns about."""
-    repeats = [max(1, int(0.02 / max(cpu_seconds(run, 3), 1e-7))) for run in runs]
-    taken: list[list[float]] = [[] for _ in runs]
-    for k in range(rounds):
-        order = list(zip(runs, repeats, taken, strict=True))
-        for run, repeat, times in order if k % 2 else order[::-1]:
-            times.append(cpu_seconds(run, repeat))
-    return taken
-
-
-def ratio(mine: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    low, middle, high = statistics.quantiles([a / b for a, b in zip(mine, other, strict=True)], n=4)
-    return low, middle, high
 
 
 def compare(module: str, name: str, said: str, given: Json, rounds: int) -> tuple[float, bool]:

@@ -1,0 +1,48 @@
+"""What the benchmarks measure with: CPU seconds, in turns, and quartiles.
+
+On a shared machine two programs are compared by running them one after the other, many times,
+in an order that turns about, so that neither leaves the caches cold for the other; what is
+told is the median of the pairs' ratios with its quartiles.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+
+def cpu_seconds(run: Callable[[], Any], repeat: int = 1) -> float:
+    """CPU seconds of one call, of all threads."""
+    start = time.process_time()
+    for _ in range(repeat):
+        jax.block_until_ready(run())
+    return (time.process_time() - start) / repeat
+
+
+def alternating(
+    runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02
+) -> list[list[float]]:
+    """CPU seconds of each, round by round, in an order that turns about. In a round each is
+    called as often as takes so many seconds."""
+    repeats = [max(1, int(at_least / max(cpu_seconds(run, 3), 1e-7))) for run in runs]
+    taken: list[list[float]] = [[] for _ in runs]
+    for k in range(rounds):
+        order = list(zip(runs, repeats, taken, strict=True))
+        for run, repeat, times in order if k % 2 else order[::-1]:
+            times.append(cpu_seconds(run, repeat))
+    return taken
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """The lower quartile, the median and the upper one."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return low, middle, high
+
+
+def ratio(some: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
+    """The quartiles of the pairs' ratios."""
+    return quartiles([a / b for a, b in zip(some, others, strict=True)])
