@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnfp_kernel.runtime.events import Epoch, Event, Measured
 
 USAGE = """%nnfp train NAME --data X,y,…
-    [--loss L] [--metric F] [--valid SHARE] [--epochs N | --steps N] [--batch N]
+    [--loss L] [--metric F] [--valid SHARE or X,y] [--epochs N | --steps N] [--batch N]
     [--optimizer NAME] [--rate RATE] [--schedule NAME] [--warmup N] [--clip NORM]
     [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
     [--checkpoint DIR [--every TIME] [--resume]] [--devices N]"""
@@ -26,7 +26,7 @@ ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("--data", required=True)
 ARGUMENTS.add_argument("--loss")
 ARGUMENTS.add_argument("--metric")
-ARGUMENTS.add_argument("--valid", type=float, default=0.0)
+ARGUMENTS.add_argument("--valid", default="0")
 LENGTH = ARGUMENTS.add_mutually_exclusive_group()
 LENGTH.add_argument("--epochs", type=float)
 LENGTH.add_argument("--steps", type=int)
@@ -50,10 +50,9 @@ ARGUMENTS.add_argument("--devices", type=int, default=1)
 def run(workspace: Workspace, text: str) -> View | None:
     given = ARGUMENTS.read(text)
     session = workspace.session
-    until = _goal(given.until, given.metric, bool(given.valid or given.metric))
-    data = tuple(
-        workspace.data(name, f"--data {name}") for name in given.data.replace(",", " ").split()
-    )
+    valid = _valid(workspace, given.valid)
+    until = _goal(given.until, given.metric, valid != 0 or bool(given.metric))
+    data = _data(workspace, given.data, "--data")
     from nnfp_kernel.runtime.methods import OPTIMIZERS, SCHEDULES
 
     try:
@@ -62,7 +61,7 @@ def run(workspace: Workspace, text: str) -> View | None:
             data,
             loss=given.loss,
             metric=given.metric,
-            valid=given.valid,
+            valid=valid,
             epochs=given.epochs,
             steps=given.steps,
             batch=given.batch,
@@ -98,6 +97,28 @@ def run(workspace: Workspace, text: str) -> View | None:
         follow(training, show)
         live.update(View(course.summary(), course.to_html()), last=True)
     return None
+
+
+def _data(workspace: Workspace, names: str, asked: str) -> Any:
+    """The columns of these names; or the one stream that is named."""
+    from nnfp_kernel.runtime.stream import is_stream
+
+    columns = tuple(
+        workspace.data(name, f"{asked} {name}") for name in names.replace(",", " ").split()
+    )
+    if not any(map(is_stream, columns)):
+        return columns
+    if len(columns) > 1 or asked != "--data":
+        raise UsageError(f"{asked} {names}: batches are data alone, each of all that is needed")
+    return columns[0]
+
+
+def _valid(workspace: Workspace, text: str) -> Any:
+    """A share of the examples, or the names of others."""
+    try:
+        return float(text)
+    except ValueError:
+        return _data(workspace, text, "--valid")
 
 
 def _of_python(workspace: Workspace, name: str | None, known: Container[str]) -> Any:
@@ -170,10 +191,13 @@ VERB = Verb(
 NAME is an objective, example -> R, whose mean over the examples is minimised; an
 example is a value of --data X, or a pair for --data X,y, and so on. With --loss L it is
 a model: the loss of an example (x, y) is L (NAME x) y. Names of data are looked up in
-the program, then in Python; the leading axis of each array counts the examples.
+the program, then in Python; the leading axis of each array counts the examples. Or X is
+an iterable of Python's that gives one batch after the other, a tuple of such arrays: it is
+read ahead by a thread, and may be larger than memory. Then say how many --steps.
 
 --metric F     shown beside the loss: F (NAME x) y with --loss, else F of an example
---valid SHARE  examples held out; the weights with the least loss on them are kept
+--valid SHARE  examples held out; the weights with the least loss on them are kept. Or the
+               names of such examples, as in --data
 --epochs N     passes over the examples (5), or --steps N
 --batch N      examples in a step (32)
 --optimizer    adam adamw nadam radam adabelief adagrad lamb lion rmsprop sgd momentum

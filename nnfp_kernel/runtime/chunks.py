@@ -2,7 +2,8 @@
 
 Batches are drawn on the device, the number of steps of a chunk is an argument and not a
 shape. Examples that make no array come as lists: then a batch is put together in Python,
-step by step, and what is compiled is the objective's affair.
+step by step, and what is compiled is the objective's affair. Of a stream one step is
+compiled, and handed the batches as they come.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from jax.sharding import Mesh
 from . import columns, devices
 from .events import Batch, Key, Weights
 from .examples import Buckets
+from .stream import Ended, Stream
 
 Gradient = Callable[[Weights, Batch, Key], tuple[Any, Weights]]  # value and gradient
 
 CHUNK_STEPS = 1024  # at most, in one compiled call
+STREAM_STEPS = 16  # at most, of a stream, whose batches are kept while a chunk may be redone
 
 
 class State(NamedTuple):
@@ -42,7 +45,7 @@ class State(NamedTuple):
 Chunk = Callable[..., tuple[State, Any, Any, Any]]
 
 
-def _turned(key: Key, of: int | Buckets, batch: int, state: State) -> State:
+def _turned(key: Key, of: int | Buckets | Stream, batch: int, state: State) -> State:
     """The state in a new epoch, if the old one is over."""
     examples = columns.slots(of, batch)
 
@@ -115,6 +118,8 @@ def chunk(
 ) -> Chunk:
     """The function that takes steps on `data` from weights like these, by the way that
     suits them. A `mesh` has its share of every batch on each device."""
+    if isinstance(data, Stream):
+        return _of_stream(value_and_grad, way)
     fixed = value_and_grad, way, batch
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return _of_lists(*fixed)
@@ -229,6 +234,42 @@ def _of_lists(
     return run
 
 
+@functools.lru_cache(maxsize=16)
+def _of_stream(value_and_grad: Gradient, way: Way) -> Chunk:
+    """The same for batches of a stream. It stops where the stream does, and raises Ended
+    where that is before its first step."""
+
+    def step(state: State, examples: Batch, key: Key, number: Any, rate: Any) -> Any:
+        loss, gradient = value_and_grad(state.weights, examples, step_key(key, number))
+        return *_learned(way, 0, rate, state, loss, gradient, number), loss
+
+    compiled = jax.jit(step)
+
+    def run(
+        state: State, data: Stream, key: Key, first: int, count: int, rates: Any
+    ) -> tuple[State, Any, Any, Any]:
+        def after(state: State, done: int) -> Any:
+            examples = data.at(first + done)
+            take = step if any(map(columns.listed, examples)) else compiled
+            return take(state, examples, key, first + done, rates[done] if way.scaled else None)
+
+        losses = numpy.zeros(CHUNK_STEPS, rates.dtype)
+        if not count:  # to have it compiled
+            jax.block_until_ready(after(state, 0))
+        for done in range(count):
+            try:
+                state, finite, losses[done] = after(state, done)
+            except Ended:
+                if not done:
+                    raise
+                return state, losses, done, False
+            if not finite:
+                return state, losses, done + 1, True
+        return state, losses, count, False
+
+    return run
+
+
 def _in_a_loop(
     value_and_grad: Gradient,
     weights: Weights,
@@ -258,8 +299,10 @@ def step_key(key: Key, step: Any) -> Key:
     return jax.random.fold_in(jax.random.fold_in(key, 1), step)
 
 
-def order(key: Key, epoch: Any, of: int | Buckets, batch: int) -> Any:
-    """The order in which an epoch sees the examples."""
+def order(key: Key, epoch: Any, of: int | Buckets | Stream, batch: int) -> Any:
+    """The order in which an epoch sees the examples; a stream has its own."""
+    if isinstance(of, Stream):
+        return jnp.zeros(0, jnp.int32)
     key = jax.random.fold_in(jax.random.fold_in(key, 0), epoch)
     if isinstance(of, Buckets):
         return of.order(key, batch)

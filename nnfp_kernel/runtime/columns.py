@@ -1,4 +1,5 @@
-"""The examples of a training: arrays with a leading axis, lists, or buckets of ragged ones."""
+"""The examples of a training: arrays with a leading axis, lists, buckets of ragged ones, or
+a stream of batches."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import numpy
 
 from .events import Batch
 from .examples import Buckets
+from .stream import Stream
 
 
 def read(data: Sequence[Any]) -> Batch:
@@ -22,6 +24,12 @@ def read(data: Sequence[Any]) -> Batch:
         counted = ", ".join(map(str, lengths))
         raise ValueError(f"the data differ in their number of examples: {counted}")
     return found
+
+
+def read_batch(given: Any) -> Batch:
+    """A batch of a stream: a tuple of columns, or a list of arrays; else it is one column."""
+    several = isinstance(given, list) and all(hasattr(column, "shape") for column in given)
+    return read(given if given and (several or isinstance(given, tuple)) else (given,))
 
 
 def _column(given: Any) -> Any:
@@ -55,14 +63,17 @@ def some(data: Batch, indices: Any) -> Batch:
 
 
 def count(data: Batch) -> int:
+    """How many there are; 0 of a stream, of which nobody knows."""
+    if isinstance(data, Stream):
+        return 0
     return data.count if isinstance(data, Buckets) else len(data[0])
 
 
-def ordered(data: Batch) -> int | Buckets:
+def ordered(data: Batch) -> int | Buckets | Stream:
     """What an epoch's order depends on: of arrays and lists only how many there are."""
-    return data if isinstance(data, Buckets) else len(data[0])
+    return data if isinstance(data, Buckets | Stream) else len(data[0])
 
 
-def slots(of: int | Buckets, batch: int) -> int:
+def slots(of: int | Buckets | Stream, batch: int) -> int:
     """The length of an epoch's order: the examples, and places to spare."""
-    return of.slots(batch) if isinstance(of, Buckets) else of
+    return of if isinstance(of, int) else of.slots(batch)

@@ -23,7 +23,7 @@ Key = Any
 class Started:
     """The first event, before anything is compiled."""
 
-    examples: int
+    examples: int  # 0 of a stream: then an epoch is a stretch of its steps
     held_out: int  # examples kept for validation
     batch: int
     steps: int
@@ -101,7 +101,10 @@ class Saved:
     problem: str = ""
 
 
-Reason = Literal["finished", "until", "patience", "interrupted", "diverged"]
+Reason = Literal[
+    "finished", "until", "patience", "interrupted", "diverged",
+    "exhausted", "data",  # a stream ended before the steps did; or it raised an exception
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +140,7 @@ class Finished:
     measured: Measured | None  # of the kept weights, if they were measured
     failure: Failure | None = None
     waited: int = 0  # validations without improvement, before it ended
+    error: BaseException | None = None  # what a stream raised
 
 
 Event = Started | Compiled | Progress | Epoch | Measured | Warned | Saved | Finished

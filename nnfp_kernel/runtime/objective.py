@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import constant
-from . import lists
+from . import columns, lists
 from .events import Batch, Key, Weights
 from .examples import Buckets, Rows
 from .exchange import Misfit, match, paths_of, unflatten_paths
 from .function import Function
+from .stream import Stream
 from .train import Objective
 from .watch import finite
 
@@ -89,6 +90,7 @@ def examples_of(
 ) -> Sequence[Any] | Buckets:
     """The examples of a training: arrays as they are, lists in buckets where what they
     hold differs in length. Raises NnfpError that names a wrong example."""
+    require_examples(function, data)
     if not any(isinstance(one, list) for one in data):
         return data
     counts = {len(one) for one in data}
@@ -104,6 +106,21 @@ def examples_of(
         return data  # what cannot be run with padding
     program = function.program
     return Buckets.of(form, examples, program.declarations, program.precision, function.ordered)
+
+
+def stream_of(function: Function, batches: Iterable[Any]) -> Stream:
+    """The batches of an iterable, each looked at where its shapes are not those of one before."""
+    known: set[Any] = set()
+
+    def read(batch: Any) -> Batch:
+        found = columns.read_batch(batch)
+        shapes = tuple(getattr(column, "shape", None) for column in found)
+        if None in shapes or shapes not in known:
+            require_examples(function, found)
+            known.add(shapes)
+        return found
+
+    return Stream(batches, read)
 
 
 def require_examples(function: Function, data: Sequence[Any]) -> None:

@@ -19,10 +19,10 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ import numpy
 import optax
 from jax.sharding import Mesh
 
+from ..language.diagnostics import NnfpError
 from . import checkpoints, chunks, columns, methods
 from . import devices as machines
 from .checkpoints import Position
@@ -52,6 +53,7 @@ from .events import (
 from .examples import Buckets
 from .files import reason
 from .methods import Schedule
+from .stream import Ended, Stream, is_stream, raised
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
 MEASURED_AT_ONCE = 512  # examples in one call, when a loss is only measured
@@ -87,7 +89,7 @@ class Objective:
 def train(
     objective: Objective,
     weights: Weights,
-    data: Sequence[Any] | Buckets,
+    data: Sequence[Any] | Buckets | Iterable[Any],
     *,
     optimizer: str | optax.GradientTransformation = "adam",
     rate: float | str | Schedule | None = None,
@@ -99,7 +101,7 @@ def train(
     epochs: float | None = None,
     steps: int | None = None,
     batch: int = 32,
-    valid: float = 0.0,
+    valid: float | Sequence[Any] | Buckets = 0.0,
     seed: int = 0,
     until: Callable[[Epoch | Measured], bool] | None = None,
     patience: int | None = None,
@@ -122,16 +124,21 @@ def train(
 
     `data` are arrays of one leading length, or lists where examples differ in shape: then
     the functions of the objective are handed lists; or examples in buckets, whose batches
-    are of one bucket each. An epoch sees every example once, in an
-    order drawn from `seed`; a batch may reach over the end of an epoch. `rate` is a
-    number, the name of a schedule with or without its peak (`cosine`, `cosine 0.01`), or
-    a function of the step; `schedule` names or is the schedule alone, and for `warmup`
-    steps the rate rises before it. `clip` bounds the norm of the gradient, and `decay`
-    pulls the weights to zero, apart from it (see `methods.method`). With an `ema`, 0.999,
-    what is measured and kept is the moving average of the weights. `valid` is the share of
-    examples held out, measured at the end of every epoch. `until` is asked there too, and
-    ends the training by True; `patience` ends it after so many validations without a better
-    one. `keep` is handed the kept weights, however it ended, before the last event.
+    are of one bucket each. An epoch sees every example once, in an order drawn from `seed`; a
+    batch may reach over the end of an epoch. Or they are an iterable of batches (see
+    `stream`), gone through for so many `steps` and read ahead by a thread: an epoch is then a
+    hundred steps, and the size of a batch its own.
+
+    `rate` is a number, the name of a schedule with or without its peak (`cosine`,
+    `cosine 0.01`), or a function of the step; `schedule` names or is the schedule alone, and
+    for `warmup` steps the rate rises before it. `clip` bounds the norm of the gradient, and
+    `decay` pulls the weights to zero, apart from it (see `methods.method`). With an `ema`,
+    0.999, what is measured and kept is the moving average of the weights.
+
+    `valid` is the share of examples held out, measured at the end of every epoch, or it is
+    those examples, given as `data` are. `until` is asked there too, and ends the training by
+    True; `patience` ends it after so many validations without a better one. `keep` is
+    handed the kept weights, however it ended, before the last event.
 
     With a `checkpoint` folder the training is kept there, `every` so many seconds and when it ends;
     with `resume` it goes on from what is there, step for step as if it had not stopped.
@@ -147,10 +154,11 @@ def train(
     leaves = jax.tree.leaves(weights)
     if not sum(numpy.size(leaf) for leaf in leaves):
         raise ValueError("there are no weights to train")
-    given = data if isinstance(data, Buckets) else columns.read(data)
     if batch < 1:
         raise ValueError(f"a batch has at least one example, not {batch}")
-    if not 0 <= valid < 1:
+    share = valid if isinstance(valid, float | int) else 0.0
+    aside = () if isinstance(valid, float | int) else _columns(valid)
+    if not 0 <= share < 1:
         raise ValueError(f"the share held out for validation is from 0 to below 1, not {valid}")
     if (epochs is not None and not epochs > 0) or (steps is not None and steps < 1):
         raise ValueError("train for a positive number of epochs or steps")
@@ -158,21 +166,36 @@ def train(
         raise ValueError(f"of an average a share between 0 and 1 is left by a step, not {ema}")
     if patience is not None and patience < 1:
         raise ValueError(f"patience is for one validation at least, not {patience}")
-    if patience is not None and not valid:
+    if patience is not None and not share and not aside:
         raise ValueError("patience is with validations: hold a share of the examples out")
 
-    total = columns.count(given)
-    held_out = min(total - 1, max(1, round(total * valid))) if valid else 0
-    examples = total - held_out
-    if examples < 1 or (valid and not held_out):
-        raise ValueError(f"too few examples: {total}")
-    size = min(batch, examples)
-    shuffled = numpy.random.default_rng([seed, 1]).permutation(total) if held_out else None
-    parts: tuple[Batch, Batch] = (given, ())
-    if shuffled is not None:
-        kept, aside = shuffled[held_out:], shuffled[:held_out]
-        parts = columns.some(given, kept), columns.some(given, aside)
-    slots = columns.slots(columns.ordered(parts[0]), size)
+    if is_stream(data):
+        if steps is None:
+            raise ValueError("nobody knows how long a stream is: say how many steps to train")
+        if share:
+            raise ValueError("no share of a stream is held out: give examples to validate on")
+        if objective.metric is not None and not aside:
+            raise ValueError("a metric is not measured on a stream: give examples to validate on")
+        given = (
+            data
+            if isinstance(data, Stream)
+            else Stream(cast(Iterable[Any], data), columns.read_batch)
+        )
+        size, learned = _size(given), given
+    else:
+        given = _columns(data)
+        total = columns.count(given)
+        held_out = min(total - 1, max(1, round(total * share))) if share else 0
+        examples = total - held_out
+        if examples < 1 or (share and not held_out):
+            raise ValueError(f"too few examples: {total}")
+        size = min(batch, examples)
+        learned = given
+        if held_out:
+            shuffled = numpy.random.default_rng([seed, 1]).permutation(total)
+            kept, out = shuffled[held_out:], shuffled[:held_out]
+            learned, aside = columns.some(given, kept), columns.some(given, out)
+    slots = columns.slots(columns.ordered(learned), size)
     if steps is None:
         epochs = 5.0 if epochs is None else float(epochs)
         steps = math.ceil(epochs * slots / size - 1e-9)
@@ -182,13 +205,15 @@ def train(
     rates = methods.rates(optimizer, rate, schedule, warmup, steps)
     way = chunks.Way(method, rates is not None, ema)
     mesh = machines.mesh(devices, size)
+    if mesh is not None and isinstance(given, Stream):
+        raise ValueError("a stream is trained on with one device")
     if mesh is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
         raise ValueError("examples that come as lists are trained on with one device")
     folder = None if checkpoint is None else Path(checkpoint)
     asked = {
         "seed": seed,
         "batch": size,
-        "share held out": valid,
+        "share held out": share,
         "optimiser": name,
         "rate": "a function of the step" if callable(rate) else rate,
         "schedule": "a function of the step" if callable(schedule) else schedule,
@@ -200,21 +225,47 @@ def train(
     if folder is not None:
         if not every >= 0:
             raise ValueError(f"checkpoints are some seconds apart, not {every}")
-        asked["data"] = "" if isinstance(given, Buckets) else checkpoints.fingerprint(given)
+        asked["data"] = _fingerprint(given)
+        asked["validation data"] = None if share else _fingerprint(aside) or None
         left = checkpoints.unfinished(folder)
         if left and not resume:
             raise ValueError(f"{folder} holds {left}: resume it, or name another folder")
     elif resume:
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
-        objective, way, rates, name, *parts, size, epochs, steps, seed, until, patience, keep,
-        folder, every, asked, mesh,
+        objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
+        keep, folder, every, asked, mesh,
     )  # fmt: skip
     start = plan.start(jax.tree.map(jnp.asarray, weights))
     if folder is not None and resume:
         start = checkpoints.read(folder, start, asked)
+    if isinstance(given, Stream):
+        with contextlib.suppress(Ended):  # the loop tells it
+            given.skip(start.taken)
     start = replace(start, state=machines.everywhere(start.state, mesh))
     return _Training(plan, start).events()
+
+
+def _columns(data: Any) -> Batch:
+    return data if isinstance(data, Buckets) else columns.read(data)
+
+
+def _fingerprint(data: Batch) -> str:
+    if isinstance(data, Stream):
+        return "a stream"
+    return "" if isinstance(data, Buckets) else checkpoints.fingerprint(data)
+
+
+def _size(data: Stream) -> int:
+    """How many examples a batch of a stream has. Raises what says why it has none."""
+    try:
+        return columns.count(data.at(0))
+    except Ended as end:
+        if isinstance(end.error, NnfpError):
+            raise end.error from None
+        if end.error is not None:
+            raise ValueError(f"the stream gave no batch: {raised(end.error)}") from end.error
+        raise ValueError("the stream is at its end, it gave no batch") from None
 
 
 # --- the loop ----------------------------------------------------------------------------
@@ -339,11 +390,19 @@ class _Training:
         self.running = 0.0  # seconds in chunks, compiling apart
         self.before: tuple[chunks.State, int] | None = None  # the last chunk's start, its step
         self.failure: Failure | None = None
+        self.error: BaseException | None = None
         self.reason: Reason = "finished"
         self.saved = self.begun
         self.grew = False  # whether it was told that the loss grows
 
     def events(self) -> Generator[Event, None, None]:
+        try:
+            yield from self._events()
+        finally:
+            if isinstance(self.plan.data, Stream):
+                self.plan.data.close()
+
+    def _events(self) -> Generator[Event, None, None]:
         plan = self.plan
         try:
             yield plan.started(self.at)
@@ -352,15 +411,19 @@ class _Training:
                 yield self._measure()
         except KeyboardInterrupt:
             self.reason = "interrupted"
+        except Ended as end:
+            self.reason, self.error = "data" if end.error else "exhausted", end.error
 
-        place = self.at  # to go on from: what is measured because of an interrupt is apart
-        if self.reason == "interrupted" and plan.measures and not self._measured_here():
+        place = self.at  # to go on from: what is measured because it ends early is apart
+        early = self.reason in ("interrupted", "exhausted", "data")
+        if early and plan.measures and not self._measured_here():
             with contextlib.suppress(KeyboardInterrupt):  # then what was measured decides
                 yield self._measure()
         if plan.keep is not None:
             plan.keep(machines.together(self.at.kept[0], plan.mesh))
         if plan.folder is not None:
-            yield self._save(place, self.reason in ("finished", "until", "patience"))
+            done = ("finished", "until", "patience", "exhausted")
+            yield self._save(place, self.reason in done)
         yield self._finished()
 
     def _compile(self) -> Generator[Event, None, chunks.Chunk]:
@@ -379,7 +442,9 @@ class _Training:
         yield from self._epochs()  # of a training that stopped right at an end
         while self.at.taken < plan.steps and self.reason == "finished":
             at = self.at
-            limit = min(plan.steps - at.taken, chunks.CHUNK_STEPS)
+            stream = isinstance(plan.data, Stream)
+            most = chunks.STREAM_STEPS if stream else chunks.CHUNK_STEPS
+            limit = min(plan.steps - at.taken, most)
             if plan.measures or plan.until:
                 limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
             now = min(count, limit)
@@ -393,7 +458,10 @@ class _Training:
                 self._fail(run, losses, int(done) - 1)
                 return
 
+            now = int(done)  # fewer than asked for where a stream ends
             self.before = (at.state, at.taken)
+            if isinstance(plan.data, Stream):
+                plan.data.forget(at.taken)
             so_far = (*at.epoch_losses, *map(float, losses))
             self.at = replace(at, state=after, taken=at.taken + now, epoch_losses=so_far)
             # Towards chunks of the wanted time, without trusting one measurement much.
@@ -527,6 +595,7 @@ class _Training:
             measured=at.best[0] if at.best else at.measured if self._measured_here() else None,
             failure=failure,
             waited=at.waited,
+            error=self.error,
         )
 
 
@@ -553,15 +622,22 @@ def _again(
     return run(state, plan.data, key, first, count, plan.rates_from(first))[0]
 
 
-def _failure(plan: _Plan, state: chunks.State, key: Key, step: int, loss: float) -> Failure:
-    """What the step at fault was computed from."""
+def _places(plan: _Plan, state: chunks.State, key: Key) -> Any:
+    """The places of the examples of the next step."""
     order, offset, examples = numpy.asarray(state.order), int(state.offset), plan.examples
     if offset >= examples:  # its epoch had not yet been turned
         following = chunks.order(key, state.epoch + 2, columns.ordered(plan.data), plan.batch)
         order = numpy.concatenate([order[examples:], following])
         offset -= examples
-    indices = order[offset : offset + plan.batch]
-    batch = columns.taken(plan.data, indices)
+    return order[offset : offset + plan.batch]
+
+
+def _failure(plan: _Plan, state: chunks.State, key: Key, step: int, loss: float) -> Failure:
+    """What the step at fault was computed from."""
+    if isinstance(plan.data, Stream):
+        batch = plan.data.at(step)
+    else:
+        batch = columns.taken(plan.data, _places(plan, state, key))
     drawn = chunks.step_key(key, step)
     blame = plan.objective.blame
     cause = blame(state.weights, batch, drawn) if blame is not None else ""

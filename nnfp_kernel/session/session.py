@@ -10,11 +10,11 @@ gone well, so that a failed cell leaves everything as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..language import infer as inference
 from ..language import syntax
@@ -240,10 +240,11 @@ class Session:
     def train(
         self,
         name: str,
-        data: Sequence[Any],
+        data: Sequence[Any] | Iterable[Any],
         *,
         loss: str | None = None,
         metric: str | None = None,
+        valid: float | Sequence[Any] = 0.0,
         seed: int | None = None,
         **options: Any,
     ) -> Generator[Event, None, None]:
@@ -262,26 +263,32 @@ class Session:
         over the examples is minimised. With a `loss` it is a model: the loss of an
         example (x, y) is `loss (name x) y`, and so for the metric. `data` are arrays
         with the examples along their leading axis, or Python lists of examples that may
-        differ in length; an example of several arrays is a tuple. `options` are those of
-        `runtime.train.train`.
+        differ in length; an example of several arrays is a tuple. Or an iterable gives them
+        batch after batch, as such arrays: then say how many `steps`. `valid` is the share of
+        them held out, or other such data. `options` are those of `runtime.train.train`.
         """
         from ..runtime import train as loop
-        from ..runtime.examples import Buckets
-        from ..runtime.objective import examples_of, require_examples
+        from ..runtime.objective import examples_of, stream_of
+        from ..runtime.stream import is_stream
 
         objective, function = self._objective(name, loss, metric)
         weights = {weight.path: self._weight(weight.path).value for weight in function.reached}
-        examples = examples_of(function, unflatten_paths(weights), data)
-        if not isinstance(examples, Buckets):
-            require_examples(function, examples)
+        nested = unflatten_paths(weights)
+        if is_stream(data):
+            examples: Any = stream_of(function, data)
+        else:
+            examples = examples_of(function, nested, cast("Sequence[Any]", data))
+        share = isinstance(valid, float | int)
+        held_out = valid if share else examples_of(function, nested, cast("Sequence[Any]", valid))
 
         def keep(found: Mapping[str, Any]) -> None:
             self.weights = dict(found)
 
         return loop.train(
             objective,
-            unflatten_paths(weights),
+            nested,
             examples,
+            valid=held_out,
             seed=self.seed if seed is None else seed,
             keep=keep,
             **options,

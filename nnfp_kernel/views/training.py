@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..language.palette import picture
 from ..runtime import events
+from ..runtime.stream import STRETCH, raised
 from .style import escape, page
 
 POINTS = 240  # at most, of a drawn curve: longer ones are thinned
@@ -72,10 +73,15 @@ class Course:
             return 1.0
         return self.progress.step / self.progress.steps if self.progress else 0.0
 
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it is told in epochs: not of less than one, nor of a stream."""
+        return self.started is not None and self.started.examples > 0 and self.started.epochs > 1
+
     def place(self) -> tuple[str, str]:
         """`epoch 3`, `of 20`; for a training shorter than an epoch, its steps."""
         assert self.started
-        if self.started.epochs > 1:
+        if self.by_epochs:
             now = math.ceil(self.progress.epoch - 1e-9) if self.progress else 1
             whole = math.ceil(self.started.epochs - 1e-9)
             return f"epoch {min(max(now, 1), whole):,}", f"of {whole:,}"
@@ -132,7 +138,7 @@ class Course:
         assert self.started
         end = self.finished
         unit, whole, before = "epoch", end.epoch, self._resumed_at()
-        if self.started.epochs <= 1:
+        if not self.by_epochs:
             unit, whole, before = "step", end.step, self.started.resumed
         new = f", the last {_number(whole - before)}" if before else ""
         ran = f"{_count(whole, unit)}{new} in {clock(end.seconds)}"
@@ -144,6 +150,9 @@ class Course:
             "patience": f"stopped early: {_count(end.waited, 'validation')} without a better one, "
             f"after {ran}.",
             "interrupted": f"interrupted after {ran}.",
+            "exhausted": f"finished: the data ended after {ran}.",
+            "data": f"stopped: the data raised {raised(end.error) if end.error else ''} after "
+            f"{ran}.",
             "diverged": f"stopped: a value turned NaN or infinite in step {end.step:,}.{where}",
         }[end.reason]
         return f"{how} {self.kept()}"
@@ -161,7 +170,7 @@ class Course:
         if end.kept_step == 0:
             return "The weights are as they were."
         which = f"of step {end.kept_step:,}"
-        if self.started.epochs > 1 and end.measured is not None and end.kept_epoch >= 1:
+        if self.by_epochs and end.measured is not None and end.kept_epoch >= 1:
             which = f"of epoch {round(end.kept_epoch)}"
         if end.kept_by == "validation":
             return f"The weights {which} are kept, the best on validation."
@@ -226,6 +235,7 @@ class Course:
             share = (math.log10(y) - low) / (high - low)
             return left + x / last * width, top + (1 - share) * height
 
+        unit = "epoch" if self.started and self.started.examples else f"{STRETCH} steps"
         parts = []
         for exponent in range(low, high + 1):
             _, y = place(0, 10.0**exponent)
@@ -241,9 +251,7 @@ class Course:
             label = f"{epoch:,.10g}"
             end = max(end, x + 3 * len(label))  # half of it: a digit is 6 wide
             parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>')
-        parts.append(
-            f'<text x="{end + 5:.1f}" y="{bottom + 16}">{"epoch" if last > 0 else ""}</text>'
-        )
+        parts.append(f'<text x="{end + 5:.1f}" y="{bottom + 16}">{unit}</text>')
         parts.append(_path([place(*p) for p in steps], 'stroke-opacity=".18"'))
         if len(training) > 1:
             parts.append(_path([place(*p) for p in training], 'stroke-width="1.2"', "--nn-ink2"))

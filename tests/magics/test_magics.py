@@ -178,6 +178,11 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp train net --data x --optimizer adm", "Do you mean adam?"),
         ("%nnfp train net --data x --rate -1", "positive number"),
         ("%nnfp train net --data x --valid 2", "share held out"),
+        ("%nnfp train net --data x --valid many", "neither the program nor Python has a many"),
+        ("%nnfp train net --data batches", "say how many steps"),
+        ("%nnfp train net --data x,batches --steps 3", "batches are data alone"),
+        ("%nnfp train net --data batches --steps 3 --valid 0.1", "no share of a stream"),
+        ("%nnfp train net --data batches --steps 3 --valid batches", "batches are data alone"),
         ("%nnfp train net --data x --clip 0", "clipped to a positive norm, not 0"),
         ("%nnfp train net --data x --decay -1", "decay of weights is 0 or a positive number"),
         ("%nnfp train net --data x --ema 1", "a share between 0 and 1 is left by a step"),
@@ -193,7 +198,7 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
 def test_a_wrong_request_fails_the_cell_and_says_what_would_be_right(
     shell: InteractiveShell, cell: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(shell, "import numpy\nx = numpy.ones((5, 3))")
+    run(shell, "import numpy\nx = numpy.ones((5, 3))\nbatches = iter([x, x])")
     run(shell, "%%nnfp -q\nnet : R[3] ~> R\nnet x = ?w @ x")
     result = shell.run_cell(cell)
     assert isinstance(result.error_in_exec, UsageError), result
@@ -414,6 +419,27 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
     printed = capsys.readouterr().out
     assert "the goal is reached" in printed
     assert "validation accuracy" in printed
+
+
+def test_train_takes_batches_that_python_makes(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, DATA)
+    run(
+        shell,
+        "def parts(count):\n    for k in range(count):\n        yield X[k::9], y[k::9]\n"
+        "    raise OSError('the disk is gone')\nbatches = parts(7)",
+    )
+    run(shell, "%%nnfp -q\nline : R[3] ~> R\nline x = ?w @ x + ?b")
+    run(
+        shell,
+        "%nnfp train line --data batches --loss squaredError --steps 40 --valid X,y --metric "
+        "squaredError",
+    )
+    printed = capsys.readouterr().out
+    assert "stopped: the data raised OSError: the disk is gone (parts, line 4)" in printed
+    assert "after 7 steps in" in printed
+    assert "validation squaredError" in printed
 
 
 def test_train_takes_options_by_name_and_what_optax_made(
