@@ -128,6 +128,9 @@ class Told:
     def live(self) -> Told:
         return self
 
+    def close(self) -> None:
+        """Nothing is shown that goes on."""
+
     def update(self, view: Any, *, last: bool = False) -> None:
         """Only how a training ended: how fast it went differs from run to run."""
 
