@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import numpy
@@ -11,6 +12,7 @@ from nnfp_kernel import Session, tree
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics import mathematics
+from nnfp_kernel.views.mathematics.plain import to_plain
 
 from .arithmetic import Page
 from .arithmetic_trees import Grove, Node
@@ -159,3 +161,44 @@ def test_what_goes_along_the_payload_is_as_its_formulas_say(session: Session, na
     _, pullback = function.vjp({}, tree(TREE))
     gradient = leaves(pullback(tree(bar) if name == "doubled" else bar)[1])
     numpy.testing.assert_allclose(page.whole(m.barred(t)), gradient, rtol=1e-10)
+
+
+# --- trees made of trees --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("definition", "lines"),
+    [
+        (
+            "made : Tree R -> Tree R\nmade = cata { Leaf x -> Leaf (x * x) ; Node l r -> Node r l }",
+            [
+                "y_{Node l r} = Node(y_r, y_l)",
+                "dy_{Leaf x} = D Leaf(x^2) (2 x dx)",
+                "ȳ_l = (D2 Node(y_r, y_l))† ȳ_{Node l r}",
+            ],
+        ),
+        (  # children are taken apart by patterns, and are told from each other
+            "made : Tree R -> (Tree R, R)\nmade = cata { Leaf x -> (Leaf x, x) ;"
+            " Node (a, x) (b, y) -> (Node b a, x * y) }",
+            [
+                "y_{Node c1 c2} = Node(y_c2, y_c1)",
+                "dr_{Node c1 c2} = r_c2 dr_c1 + r_c1 dr_c2",
+                "r̄_c1 = r_c2 r̄_{Node c1 c2}",
+            ],
+        ),
+        (
+            "made : Tree R -> Tree R\nmade = cata { Leaf x -> if x > 0 then Leaf x else"
+            " Node (Leaf x) (Leaf x) ; Node l r -> Node l r }",
+            ["y_{Leaf x} = {Leaf(x) if x > 0; Node(Leaf(x), Leaf(x)) otherwise}"],
+        ),
+    ],
+)
+def test_a_constructor_in_an_algebra_is_a_function_of_its_fields(
+    definition: str, lines: list[str]
+) -> None:
+    session = Session()
+    session.run(f"data Tree a = Leaf a | Node (Tree a) (Tree a)\n{definition}")
+    found = mathematics(session.program, "made")
+    shown = [to_plain(line.formula) for section in found.sections for line in section.lines]
+    composed = {unicodedata.normalize("NFC", line) for line in shown}
+    assert {unicodedata.normalize("NFC", line) for line in lines} <= composed

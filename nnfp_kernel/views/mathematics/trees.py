@@ -7,7 +7,7 @@ mapData, foldData    along the payload: t_v for every place v of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
@@ -16,7 +16,7 @@ from . import formula as m
 from .blocks import Branch, Growth, Recursion, TreeCase
 from .formula import Formula
 from .loops import loop
-from .named import opaque_builtin
+from .named import opaque, opaque_builtin
 from .quantities import Alternatives, Built, Value, flat, rebuilt, respread, size_formula, spread
 from .table import domains_of, function_of, result_of, rule
 from .tape import Block, Quantity
@@ -55,17 +55,19 @@ def cata(
                 payload += [q for value in found.values() for q in flat(value)]
                 said.append(reader.pattern(argument, found))
                 continue
-            name = argument.name if isinstance(argument, p.BindName) else "c"
+            place = len(said) + 1 if len(pattern.arguments) > 1 else ""
+            name = argument.name if isinstance(argument, p.BindName) else f"c{place}"
             letter = m.symbol(name)
             said.append(letter)
-            if isinstance(argument, p.BindName):
+            if not isinstance(argument, p.BindNothing):
                 parts = iter(m.indexed(base, letter) for base in bases)
                 value = respread(reader.concrete(argument.type, env), parts, reader.program)
-                bound[name] = value
+                bound |= reader.bindings(argument, value)
                 children += flat(value)
         node = _node(pattern.name, said)
         with reader.within(Block()) as block:
-            results = _results(reader, reader.evaluate(body, env.bind(bound)), bases, node)
+            value = reader.evaluate(body, env.bind(bound))
+            results = _results(reader, value, result, bases, node)
         cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
     return _recursion(reader, tree, tree_type, result, bases, cases)
 
@@ -97,7 +99,7 @@ def para(reader: Reader, use: p.Builtin, algebra: Value, tree: Value) -> Value:
         node = _node(name, letters)
         with reader.within(Block()) as block:
             value = reader.apply(algebra, Built(f"{name}F", tuple(layer)))
-            results = _results(reader, value, bases, node)
+            results = _results(reader, value, result, bases, node)
         looked = tuple(q for q in subtrees if q in block.outside())
         cases.append(TreeCase(node, block, results, tuple(children), tuple(payload), looked))
     return _recursion(reader, tree, tree_type, result, bases, cases)
@@ -133,10 +135,38 @@ def _letters(reader: Reader, fields: Sequence[t.Type], tree: str) -> list[Formul
 
 
 def _results(
-    reader: Reader, value: Value, bases: Sequence[Formula], node: Formula
+    reader: Reader, value: Value, result: t.Type, bases: Sequence[Formula], node: Formula
 ) -> tuple[Quantity, ...]:
-    pairs = zip(flat(value), bases, strict=True)
+    pairs = zip(flat(_joined(reader, value, result)), bases, strict=True)
     return tuple(reader.renamed(q, m.indexed(base, node)) for q, base in pairs)
+
+
+def _joined(reader: Reader, value: Value, type: t.Type) -> Value:
+    """A value in which a tree is one quantity: a constructor is a function of its fields."""
+    if isinstance(type, t.Product) and isinstance(value, tuple):
+        pairs = zip(value, type.items, strict=True)
+        return tuple(_joined(reader, part, item) for part, item in pairs)
+    if isinstance(value, Built):
+        assert isinstance(type, t.Named)
+        pairs = zip(value.fields, reader.program.declarations.constructors(type)[value.name],
+                    strict=True)  # fmt: skip
+        fields = [_joined(reader, part, item) for part, item in pairs]
+        if not fields:
+            return reader.constant(m.Letter(value.name), type)
+        return opaque(reader, m.Letter(value.name), fields, type)
+    if isinstance(value, Alternatives):
+
+        def within(block: Block, inner: Value) -> Callable[[], Value]:
+            def make() -> Value:
+                reader.block.operations += block.operations
+                return _joined(reader, inner, type)
+
+            return make
+
+        return reader.choose(
+            [(said, when, within(block, inner)) for said, when, block, inner in value.branches]
+        )
+    return value
 
 
 def _recursion(
@@ -190,7 +220,7 @@ def hylo(reader: Reader, use: p.Builtin, algebra: Value, function: Value, seed: 
                 children += flat(layer_fields[-1])
         with reader.within(Block()) as block:
             value = reader.apply(algebra, Built(constructor, tuple(layer_fields)))
-            results = _results(reader, value, bases, node)
+            results = _results(reader, value, result, bases, node)
         cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
     return _recursion(reader, tree, tree_type, result, bases, cases)
 
