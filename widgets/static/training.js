@@ -27,7 +27,6 @@ function render({ model, el }) {
   stop.addEventListener("click", () => {
     model.send("stop");
     stop.disabled = true;
-    stop.textContent = "Stopping …";
   });
 
   // The button stays the same element: one that is replaced ten times a second loses clicks.
