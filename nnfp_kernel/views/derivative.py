@@ -325,10 +325,11 @@ def _structure(found: Structure | None) -> str:
         if found.rows == found.columns
         else ""
     )
+    none = "no" if use else "No"
     said = (
         f"<div>Structure: {escape(found.words)}.</div>"
         f'<div class="small">Holds {escape(found.holds)}. {use}'
-        f'No {size} matrix is formed until <span class="code">matrix</span>.</div>'
+        f'{none} {size} matrix is formed until <span class="code">matrix</span>.</div>'
     )
     return f'<div class="structure"><div class="patterns">{pictures}</div><div>{said}</div></div>'
 
