@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from .present import stored
+from .present import plain, stored
 from .verb import Arguments, Verb, View
 from .workspace import Workspace
 
-USAGE = "%nnfp load NAME FILE"
+USAGE = "%nnfp load NAME FILE [--partial]"
 ARGUMENTS = Arguments("load", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("file")
+ARGUMENTS.add_argument("--partial", action="store_true")
 
 
 def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
-    workspace.session.load(given.name, given.file)
-    return stored(workspace.session, given.name, f"loaded from {given.file}")
+    account = workspace.session.load(given.name, given.file, partial=given.partial)
+    if not given.partial:
+        return stored(workspace.session, given.name, f"loaded from {given.file}")
+    fits = ", ".join(account.fits)
+    return plain("\n".join([f"{given.name}: {fits} loaded from {given.file}.", *account.lines()]))
 
 
 VERB = Verb(
@@ -29,7 +33,7 @@ VERB = Verb(
     ),
     run,
     "FILE is one that %nnfp save wrote. It must hold every weight that NAME reaches, in\n"
-    "its shape; if it does not, the weights stay as they are. What else is in the file\n"
-    "is not looked at.",
+    "its shape; if it does not, the weights stay as they are, and it is told what does not\n"
+    "fit. --partial loads what does, by path and shape, and leaves the rest.",
     arguments=ARGUMENTS,
 )

@@ -6,18 +6,23 @@
 The format has no complex numbers: they have one more axis, with the real and the imaginary
 part.
 
-Any program that reads safetensors reads them, and nothing in them is run.
+Beside the arrays stand, as text, the types of the weights and a hash of the sources that
+declare them. Any program that reads safetensors reads them, and nothing in them is run.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
 from ..graph.values import Declarations
+from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.reach import ReachedWeight, WeightPath
 from ..language.syntax import NOWHERE
@@ -25,6 +30,31 @@ from .exchange import flatten, rebuild
 from .files import reason, write_whole
 
 Array = Any
+
+
+@dataclass(frozen=True)
+class Account:
+    """What of a file fits the weights that were asked for, array by array."""
+
+    fits: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    reshaped: tuple[tuple[str, str, str], ...] = ()  # the name, as it is in the file, as wanted
+    renamed: tuple[tuple[str, str], ...] = ()  # what is missing, and what the file may call it
+    extra: tuple[str, ...] = ()
+
+    def lines(self) -> tuple[str, ...]:
+        """In words, a line for each kind of thing that does not fit."""
+        said = []
+        if self.missing:
+            said.append(f"It does not hold: {', '.join(self.missing)}.")
+        if self.renamed:
+            pairs = (f"{new} may be what it calls {old}" for new, old in self.renamed)
+            said.append(f"{'; '.join(pairs)}: of that shape.")
+        for name, found, wanted in self.reshaped:
+            said.append(f"{name} is {found} there, and {wanted} here.")
+        if self.extra:
+            said.append(f"It also holds: {', '.join(self.extra)}.")
+        return tuple(said)
 
 
 def write(
@@ -42,19 +72,26 @@ def write(
         parts = flatten(weights[weight.path], weight.type, declarations, lambda x, _: x)
         found = (numpy.array(as_real(numpy.asarray(part)), order="C") for part in parts)
         arrays.update(zip(_keys(weight, declarations), found, strict=True))
+    types = {".".join(weight.path): t.show(weight.type) for weight in reached}
+    told = {"format": "nnfp", "types": json.dumps(types), "source": _hash(reached)}
     try:
-        write_whole(Path(file), save(arrays, metadata={"format": "nnfp"}))
+        write_whole(Path(file), save(arrays, metadata=told))
     except OSError as error:
         raise _unusable(file, "written", reason(error)) from None
 
 
 def read(
-    file: str | Path, name: str, reached: Sequence[ReachedWeight], declarations: Declarations
-) -> dict[WeightPath, Any]:
-    """The values of the weights that `name` reaches; what else is in the file stays there.
+    file: str | Path,
+    name: str,
+    reached: Sequence[ReachedWeight],
+    declarations: Declarations,
+    partial: bool = False,
+) -> tuple[dict[WeightPath, Any], Account]:
+    """The values of the weights that `name` reaches, and what fits; what else is in the file
+    stays there. `partial` gives those that fit.
 
-    Raises NnfpError for what is no safetensors file and for a weight it does not hold.
-    Whether shapes fit is for the reader to check.
+    Raises NnfpError for what is no safetensors file, for a weight it does not hold and, of a
+    part, where nothing fits. Of a whole, whether shapes fit is for the reader to check.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -65,9 +102,12 @@ def read(
         raise _unusable(file, "read", reason(error)) from None
     except SafetensorError:
         raise _unusable(file, "read", "it is no safetensors file") from None
+    account = _account(arrays, reached, declarations)
     values: dict[WeightPath, Any] = {}
     for weight in reached:
         keys = _keys(weight, declarations)
+        if partial and not set(keys) <= set(account.fits):
+            continue
         missing = [key for key in keys if key not in arrays]
         if missing:
             held = ", ".join(sorted(arrays)) or "none"
@@ -77,7 +117,7 @@ def read(
                     f"{file} holds no weight called {missing[0]}",
                     Label(weight.span or NOWHERE, f"{name} needs it"),
                     (),
-                    (f"It holds: {held}.",),
+                    (f"It holds: {held}.", *account.lines(), "--partial loads what fits."),
                 )
             )
         layout = declarations.layout(weight.type)
@@ -88,7 +128,50 @@ def read(
             for key, array in zip(keys, layout, strict=True)
         )
         values[weight.path] = rebuild(weight.type, found, declarations)
-    return values
+    if partial and reached and not values:
+        raise _unusable(file, "loaded", f"none of it fits {name}. {' '.join(account.lines())}")
+    return values, account
+
+
+def _account(
+    arrays: Mapping[str, numpy.ndarray],
+    reached: Sequence[ReachedWeight],
+    declarations: Declarations,
+) -> Account:
+    """What fits, by name and shape. A weight may have been renamed where the file holds one
+    array of its shape that nothing else wants."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for weight in reached:
+        layout = declarations.layout(weight.type)
+        for key, array in zip(_keys(weight, declarations), layout, strict=True):
+            shapes[key] = (*array.shape, 2) if array.kind == "C" else tuple(array.shape)
+    extra = sorted(set(arrays) - set(shapes))
+    missing = [key for key in shapes if key not in arrays]
+    both = [key for key in shapes if key in arrays]
+    fits = [key for key in both if arrays[key].shape == shapes[key]]
+    renamed = []
+    for key in missing:
+        alike = [other for other in extra if arrays[other].shape == shapes[key]]
+        rivals = [other for other in missing if shapes[other] == shapes[key]]
+        if len(alike) == len(rivals) == 1:
+            renamed.append((key, alike[0]))
+    return Account(
+        tuple(fits),
+        tuple(missing),
+        tuple((k, _shape(arrays[k].shape), _shape(shapes[k])) for k in both if k not in fits),
+        tuple(renamed),
+        tuple(extra),
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return f"[{','.join(map(str, shape))}]" if shape else "a number"
+
+
+def _hash(reached: Sequence[ReachedWeight]) -> str:
+    """Of the sources that declare the weights: it tells one program from another."""
+    texts = {weight.span.source.text for weight in reached if weight.span is not None}
+    return hashlib.sha256("\0".join(sorted(texts)).encode()).hexdigest()
 
 
 def as_real(array: numpy.ndarray) -> numpy.ndarray:
@@ -123,4 +206,4 @@ def _unusable(file: str | Path, how: str, why: str) -> NnfpError:
     return NnfpError(Diagnostic("weights-file", title, Label(NOWHERE)))
 
 
-__all__ = ["as_complex", "as_real", "read", "write"]
+__all__ = ["Account", "as_complex", "as_real", "read", "write"]

@@ -595,7 +595,7 @@ class Session:
         """Write the present weights that a definition reaches, as safetensors."""
         self._function_that_learns(name).save(self._place(file))
 
-    def load(self, name: str, file: str | Path) -> None:
+    def load(self, name: str, file: str | Path, *, partial: bool = False) -> stored.Account:
         """Set the weights that a definition reaches to those of a file made by `save`.
 
         >>> from tempfile import TemporaryDirectory
@@ -605,18 +605,22 @@ class Session:
         ...     session.weights = {"line.a": 3.0, "line.b": 1.0}
         ...     session.save("line", f"{folder}/line.safetensors")
         ...     session.reset_weights()
-        ...     session.load("line", f"{folder}/line.safetensors")
+        ...     session.load("line", f"{folder}/line.safetensors").fits
+        ('line.a', 'line.b')
         >>> float(session["line"](2.0))
         7.0
 
         The file may hold more: an encoder is loaded from a file of the whole model.
         Raises NnfpError for a file that cannot be read, lacks a weight, or holds one of
-        another shape; the session's weights then stay as they were.
+        another shape; the session's weights then stay as they were. With `partial` what fits
+        is loaded and the rest stays; the account that it gives says which is which.
         """
-        function = self._function_that_learns(name)
-        self.weights = unflatten_paths(
-            stored.read(self._place(file), name, function.reached, self.program.declarations)
+        reached = self._function_that_learns(name).reached
+        values, account = stored.read(
+            self._place(file), name, reached, self.program.declarations, partial
         )
+        self.weights = unflatten_paths(values)
+        return account
 
     def _function_that_learns(self, name: str) -> Function:
         """A definition as a function, a learned constant too."""

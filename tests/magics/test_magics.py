@@ -442,6 +442,21 @@ def test_train_takes_batches_that_python_makes(
     assert "validation squaredError" in printed
 
 
+def test_load_takes_what_fits_when_asked_for_a_part(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "line.safetensors"
+    run(shell, "%%nnfp -q\nline : R[3] ~> R\nline x = ?w @ x + ?b")
+    run(shell, f"%nnfp save line {file}")
+    run(shell, "%%nnfp -q\nline : R[3] ~> R\nline x = ?w @ x + ?offset")
+    assert isinstance(shell.run_cell(f"%nnfp load line {file}").error_in_exec, NnfpError)
+    capsys.readouterr()
+    run(shell, f"%nnfp load line {file} --partial")
+    printed = capsys.readouterr().out
+    assert "line: line.w loaded from" in printed
+    assert "line.offset may be what it calls line.b" in printed
+
+
 def test_train_takes_options_by_name_and_what_optax_made(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:

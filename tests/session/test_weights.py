@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -501,6 +502,53 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_lost(
         other.load("net", tmp_path / "net.safetensors")
     assert what in " ".join(str(caught.value).split())  # lines break by the file's name
     jax.tree.map(numpy.testing.assert_array_equal, before, other.weights)
+
+
+def test_what_fits_is_loaded_in_part_and_the_rest_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    first = session(STORED, seed=1)
+    first.save("net", file)
+    with safe_open(file, "numpy") as opened:
+        told = opened.metadata()
+    assert json.loads(told["types"])["encode.dense.W"] == "R[4,3]"
+    assert len(told["source"]) == 64
+    # `centre` has another name, and the last layer another shape
+    other = session(
+        STORED.replace("centre", "middle").replace(
+            "dense[2] (encode x)", "dense[2] (encode x ++ encode x)"
+        ),
+        seed=2,
+    )
+    before = other.weights
+    account = other.load("net", file, partial=True)
+    assert set(account.fits) == {"encode.dense.W", "encode.dense.b", "net.dense.b"}
+    assert account.missing == ("middle.c.0", "middle.c.1")
+    assert account.reshaped == (("net.dense.W", "[2,4]", "[2,8]"),)
+    assert set(account.renamed) == {("middle.c.0", "centre.c.0"), ("middle.c.1", "centre.c.1")}
+    assert account.extra == ("centre.c.0", "centre.c.1")
+    after, saved = other.weights, first.weights
+    assert numpy.array_equal(after["encode"]["dense"]["W"], saved["encode"]["dense"]["W"])
+    assert numpy.array_equal(after["net"]["dense"]["W"], before["net"]["dense"]["W"])
+    with pytest.raises(nnfp.NnfpError, match="--partial loads what fits"):
+        other.load("net", file)
+    strange = session("g : R[3] ~> R\ng x = ?q @ x")
+    with pytest.raises(nnfp.NnfpError, match="fits g"):
+        strange.load("g", file, partial=True)
+
+
+def test_a_truncated_or_hostile_file_is_refused(tmp_path: Path) -> None:
+    file, made = tmp_path / "net.safetensors", session(STORED)
+    made.save("net", file)
+    content = file.read_bytes()
+    header = b'{"encode.dense.W":{"dtype":"F64","shape":[4,3],"data_offsets":[0,9999999999]}}'
+    lies = len(header).to_bytes(8, "little") + header
+    parts = [content[:cut] for cut in (0, 7, 8, 40, len(content) // 2, len(content) - 1)]
+    for broken in (*parts, lies, b"\xff" * 64, content + b"more"):
+        file.write_bytes(broken)
+        for partial in (False, True):
+            with pytest.raises(nnfp.NnfpError) as caught:
+                made.load("net", file, partial=partial)
+            assert "no safetensors file" in " ".join(str(caught.value).split())
 
 
 def test_a_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
