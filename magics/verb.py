@@ -27,6 +27,7 @@ NAMES = (
     "type",
     "derivative",
     "graph",
+    "bend",
     "weights",
     "train",
     "time",

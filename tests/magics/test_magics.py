@@ -667,6 +667,26 @@ def test_graph_draws_the_wiring_and_tells_the_traced_graph(workspace: Workspace)
         workspace.line("graph tag --unroll 0")
 
 
+def test_bend_shows_the_data_after_every_stage() -> None:
+    X = numpy.random.default_rng(0).normal(size=(30, 2))
+    names = {"X": X, "kind": X[:, 0] > 0, "wrong": X[:3, 0]}
+    workspace = Workspace(TerminalHost(io.StringIO()), names)
+    workspace.run("net : R[2] ~> R[1]\nnet = dense[3] >> tanh >> dense[1]")
+    view = seen(workspace, "bend net X --colour kind")
+    assert {"text/plain", "text/html", "image/svg+xml"} == set(view._repr_mimebundle_())
+    lines = str(view).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["x", "dense[3]", "tanh", "dense[1]", "30"]
+    assert "<svg" in view.html
+    assert "var(--rep1)" in view.html
+    assert numpy.allclose(view.value.points(view.value.states[0]), X)  # in 32 bits
+    with pytest.raises(NnfpError, match="each of the 30 points"):
+        workspace.line("bend net X --colour wrong")
+    with pytest.raises(UsageError, match="neither the program nor Python has a Z"):
+        workspace.line("bend net Z")
+    with pytest.raises(NnfpError, match="1 input"):
+        workspace.line("bend net X,X")
+
+
 def test_graph_draws_a_cata_over_a_tree_written_down_or_by_name(workspace: Workspace) -> None:
     workspace.run(
         "data Tree = Leaf R | Node Tree Tree\ntotal : Tree -> R\n"

@@ -1,0 +1,48 @@
+"""The scene in words and numbers: a row for the input and for each stage."""
+
+from __future__ import annotations
+
+import numpy
+
+from ..table import Grid
+from .scene import Scene
+
+KINDS = {
+    "affine": "turns, stretches and shifts",
+    "shift": "shifts",
+    "pointwise": "entry by entry",
+    "softmax": "to shares of one",
+    "residual": "adds to what there is",
+    "parallel": "block by block",
+    "fold": "position by position",
+    "opaque": "straight on, no homotopy",
+}
+
+
+def spread(scene: Scene, state: int) -> float:
+    """How far the points of a state are from their mean: the root of the mean square."""
+    points = scene.points(scene.states[state])
+    return float(numpy.sqrt(((points - points.mean(0)) ** 2).sum(1).mean()))
+
+
+def table(scene: Scene) -> Grid:
+    """What there is after each stage: its type, how far the points spread, how they move.
+
+    >>> from nnfp_kernel import Session
+    >>> from nnfp_kernel.views.scene import scene
+    >>> from nnfp_kernel.views.table import grid_to_text
+    >>> session = Session(precision=64)
+    >>> _ = session.run("half : R[2] -> R[2]\\nhalf x = tanh x")
+    >>> print(grid_to_text(table(scene(session["half"], numpy.eye(2)))))
+    stage  gives  spread  points move
+    x      R[2]    0.707
+    tanh   R[2]    0.539  entry by entry
+    2 points
+    """
+    moves = ("", *(KINDS[stage.kind] for stage in scene.stages))
+    rows = tuple(
+        (label, type, f"{spread(scene, k):.3g}", move)
+        for k, (label, type, move) in enumerate(zip(scene.labels, scene.types, moves, strict=True))
+    )
+    count = "1 point" if scene.count == 1 else f"{scene.count:,} points"
+    return Grid(("stage", "gives", "spread", "points move"), rows, (2,), (count,))
