@@ -145,7 +145,7 @@ class NnfpMagics(Magics):
             -q  shows nothing; nor does a cell that ends in `;`
 
         On a line:  %nnfp VERB …
-            type, derivative, graph, weights, train, time, save, load, list, devices,
+            type, derivative, graph, bend, weights, train, time, save, load, list, devices,
             reset, help; `%nnfp help VERB` says more, with an example that runs
 
         Settings: %config Nnfp
