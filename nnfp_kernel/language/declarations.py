@@ -237,7 +237,7 @@ class Reader:
 
     def _tangent(self, type: Type, tree: syntax.TypeApply) -> Type:
         """`Tangent T`, in the form it has: () for what cannot move, a data type for itself,
-        since a tangent of a tree is a tree of its shape (decision 39)."""
+        since a tangent of a tree is a tree of its shape (decision 28)."""
 
         def inside(type: Type) -> Type:
             match type:
