@@ -248,7 +248,7 @@ def test_batch_vmap_and_jit_agree(program: GeneratedProgram, seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=examples(300), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(120), suppress_health_check=list(HealthCheck))
 @given(programs(depth=4), SEEDS)
 def test_many_larger_programs(program: GeneratedProgram, seed: int) -> None:
     printed_is_the_same_program(program)

@@ -293,7 +293,7 @@ SAFE = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                            HealthCheck.filter_too_much, HealthCheck.large_base_example],
 )  # fmt: skip
-MANY = settings(SAFE, max_examples=examples(400))
+MANY = settings(SAFE, max_examples=examples(250))
 
 
 @settings(SAFE, max_examples=200)
