@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnfp_kernel.primitives.table import Builtin
 
 HERE = Path(__file__).parent
+SHOWN = "```\n```text\n"  # what stands between a cell and what it shows
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -58,8 +59,7 @@ def run(text: str) -> str:
         match block.language:
             case "haskell":
                 shown = page.cell(block.text)
-                follows = after is not None and not text[block.end : after.start].strip("`\ntex")
-                if after is not None and after.language == "text" and follows:
+                if after is not None and text[block.end : after.start] == SHOWN:
                     made.append((after, shown))
                 elif shown.startswith("error"):
                     raise AssertionError(f"{block.text}\n{shown}")

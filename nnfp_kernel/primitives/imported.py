@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Chain, Parameters, Primitive, Step
@@ -91,13 +92,11 @@ class Pushed:
 
         at = _in_one(self.function, self.output, self.operand, inputs)
         x = inputs[self.operand]
-        try:
+        with _by_its_rule(self.name, "forwards", "JVP"):
             if _has_own_vjp(at, x):  # and so no JVP: the adjoint of what it pulls back
                 y, pull = jax.vjp(at, x)
                 return (jax.vjp(lambda w: pull(w)[0], y)[1](tangent)[0],)
             return (jax.jvp(at, (x,), (tangent,))[1],)
-        except (TypeError, ValueError, NotImplementedError) as problem:
-            _refuse(self.name, "forwards", "JVP", problem)
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,9 @@ class Pulled:
         import jax
 
         at = _in_one(self.function, self.output, self.operand, inputs)
-        try:
+        with _by_its_rule(self.name, "in reverse", "VJP"):
             (pulled,) = jax.vjp(at, inputs[self.operand])[1](cotangent.conj())
-        except (TypeError, ValueError, NotImplementedError) as problem:
-            _refuse(self.name, "in reverse", "VJP", problem)
-        return (pulled.conj(),)
+            return (pulled.conj(),)
 
 
 def _has_own_vjp(function: Callable[[Array], Array], x: Array) -> bool:
@@ -139,16 +136,23 @@ def _in_one(
     return at
 
 
-def _refuse(name: str, direction: str, rule: str, problem: Exception) -> NoReturn:
-    raise NnfpError(
-        Diagnostic(
-            "imported-derivative",
-            f"`{name}`, a function of Python's, has no derivative {direction}",
-            Label(NOWHERE),
-            (),
-            (f"Its {rule} says: {first_line(problem)}",),
-        )
-    ) from None
+@contextmanager
+def _by_its_rule(name: str, direction: str, rule: str) -> Iterator[None]:
+    """JAX's refusal to differentiate, told as ours: TypeError and ValueError of a rule that
+    does not fit or is not there in this direction, NotImplementedError of an operation of
+    JAX's without any."""
+    try:
+        yield
+    except (TypeError, ValueError, NotImplementedError) as problem:
+        raise NnfpError(
+            Diagnostic(
+                "imported-derivative",
+                f"`{name}`, a function of Python's, has no derivative {direction}",
+                Label(NOWHERE),
+                (),
+                (f"Its {rule} says: {first_line(problem)}",),
+            )
+        ) from None
 
 
 # --- types and arrays ---------------------------------------------------------------------

@@ -30,7 +30,6 @@ from ..linear.structure.forms import (
     Transitions,
     Zero,
 )
-from ..linear.structure.pattern import Pattern
 from ..linear.structure.proofs import singular
 from ..runtime.function import Function
 from .cost import scaled
@@ -129,12 +128,6 @@ def of_map(map: LinearMap) -> Structure:
 # --- words ---------------------------------------------------------------------------------
 
 
-def _narrow(pattern: Pattern) -> bool:
-    """Whether all places lie on a few diagonals; the matrix need not be square."""
-    lower, upper = pattern.bandwidths
-    return 2 * (lower + upper + 1) <= min(pattern.shape)
-
-
 def words(form: Form) -> str:
     """A form in words: `dense, then diagonal`."""
     match form:
@@ -146,7 +139,7 @@ def words(form: Form) -> str:
             return "a multiple of the identity"
         case Sparse(shape="permutation", pattern=pattern):
             return "a permutation" if pattern.ones else "a permutation, scaled"
-        case Sparse(shape="banded" | "sparse", pattern=pattern) if _narrow(pattern):
+        case Sparse(shape="banded" | "sparse", pattern=pattern) if pattern.narrow:
             lower, upper = pattern.bandwidths
             return f"banded ({lower} below, {upper} above the diagonal)"
         case Sparse(shape="blocks", pattern=pattern):

@@ -76,7 +76,7 @@ class Sparse(_Form):
         blocks = pattern.blocks
         if len(blocks) > 1 and max(map(len, blocks)) <= lower + upper + 1:
             return "blocks"
-        if 2 * (lower + upper + 1) <= self.rows:
+        if pattern.narrow:
             return "banded"
         if len(blocks) > 1:
             return "blocks"

@@ -76,6 +76,12 @@ class Pattern:
         return max(int(below.max()), 0), max(int(-below.min()), 0)
 
     @property
+    def narrow(self) -> bool:
+        """Whether all places lie on a few diagonals; the matrix need not be square."""
+        lower, upper = self.bandwidths
+        return 2 * (lower + upper + 1) <= min(self.shape)
+
+    @property
     def lower(self) -> bool:
         return self.bandwidths[1] == 0
 
