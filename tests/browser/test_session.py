@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from browser.cells import DATA, cell, run, start, wait
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -15,26 +16,10 @@ cell : (R[8], Word) ~> R[8]
 cell (h, Word x) = tanh (?W @ h + ?U @ x)
 encode : [Word] ~> R[8]
 encode = fold cell zero"""
-DATA = """\
-%%python
-import numpy
-X = numpy.random.default_rng(0).normal(size=(256, 3))
-y = X.sum(1)"""
 TRAIN = """\
 model : R[3] ~> R
 model = dense[64] >> tanh >> dense[64] >> tanh >> dense[1] >> sum
 %nnfp train model --data X,y --loss squaredError --epochs 1000000"""
-
-
-def run(page: Any, cell: int) -> Any:
-    """Run a cell, and wait for it: its outputs."""
-    page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    prompt = page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt")
-    page.wait_for_function(
-        "e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle(), timeout=90_000
-    )
-    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
@@ -48,15 +33,15 @@ def test_a_person_at_work(open_notebook: Any, application: str) -> None:
     assert shown.locator("table").count() == 1
 
     # Completion offers names with their types, and puts in what is chosen.
-    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    cell(page, 1).locator(".cm-content").click()
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     assert "encode : [Word] ~> R[8]" in page.wait_for_selector(".jp-Completer").inner_text()
     page.keyboard.press("Enter")
-    assert page.locator(".jp-CodeCell").nth(1).locator(".cm-line").inner_text() == "encode"
+    assert cell(page, 1).locator(".cm-line").inner_text() == "encode"
 
     # Shift-Tab tells what a name is.
-    page.locator(".jp-CodeCell").nth(4).locator(".cm-content").click()
+    cell(page, 4).locator(".cm-content").click()
     page.keyboard.press("End")
     page.keyboard.press("Shift+Tab")
     tip = page.wait_for_selector(".jp-Tooltip")
@@ -81,17 +66,13 @@ def test_a_person_at_work(open_notebook: Any, application: str) -> None:
 def test_a_training_is_stopped_by_the_stop_button(open_notebook: Any) -> None:
     page = open_notebook("lab", "nnfp", [DATA, TRAIN, "1 + 1"])
     run(page, 0)
-    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+    prompt = start(page, 1)
+    output = cell(page, 1).locator(".jp-OutputArea")
     page.wait_for_function("e => /step|loss|epoch/.test(e.innerText)", arg=output.element_handle())
     page.locator(
         "[data-command='notebook:interrupt-kernel'], jp-button[data-command*='interrupt']"
     ).first.click()
-    prompt = page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt")
-    page.wait_for_function(
-        "e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle(), timeout=30_000
-    )
+    wait(page, prompt, most_s=30)
     told = output.inner_text()
     assert re.search(r"interrupt|stopped", told), told
     assert "Traceback" not in told

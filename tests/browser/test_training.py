@@ -6,14 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from browser.cells import DATA, cell, start, wait
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-DATA = """\
-%%python
-import numpy
-X = numpy.random.default_rng(0).normal(size=(256, 3))
-y = X.sum(1)"""
 TRAIN = """\
 model : R[3] ~> R
 model = dense[64] >> tanh >> dense[64] >> tanh >> dense[1] >> sum
@@ -29,22 +25,11 @@ STOPWATCH = """button => new Promise(done => {
 })"""
 
 
-def start(page: Any, cell: int) -> Any:
-    """Run a cell; its prompt."""
-    page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-InputPrompt")
-
-
-def wait(page: Any, prompt: Any) -> None:
-    page.wait_for_function("e => /\\[\\d+\\]:/.test(e.textContent)", arg=prompt.element_handle())
-
-
 def test_the_widgets_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> None:
     page = open_notebook("lab", "nnfp", [DATA, TRAIN, AFTER])
     wait(page, start(page, 0))
     prompt = start(page, 1)
-    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+    output = cell(page, 1).locator(".jp-OutputArea")
     button = output.get_by_role("button", name="Stop")
     button.wait_for()
 
@@ -66,6 +51,4 @@ def test_the_widgets_button_stops_a_training_and_its_picture_stays(open_notebook
     assert output.locator("svg path").count() > 3
     assert button.count() == 0
     wait(page, start(page, 2))
-    assert (
-        page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea").inner_text().endswith("True")
-    )
+    assert cell(page, 2).locator(".jp-OutputArea").inner_text().endswith("True")
