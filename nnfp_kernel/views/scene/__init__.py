@@ -4,13 +4,16 @@
     names.py   what a stage is called: the program's own text
     paths.py   homotopies: where points are at t of a stage
     plane.py   the grid over the input, and the decision boundary
-    scene.py   stages with data in them
+    stage.py   a stage with points in it
+    run.py     the stages on many points at once
+    scene.py   a function's stages with data in them
 
 Stages are read off the traced graph, so they are there however the function is written;
 the labels are the text that the graph's nodes and weights come from. What draws a scene is
 in `widgets`.
 """
 
-from .scene import Scene, Stage, scene
+from .scene import Scene, scene
+from .stage import Stage
 
 __all__ = ["Scene", "Stage", "scene"]

@@ -12,60 +12,20 @@ from typing import Any
 
 import numpy
 
-from ...graph.graph import ArrayType, Graph, Loop, Node, Wire
+from ...graph.graph import Graph
 from ...language.diagnostics import NnfpError
-from ...language.source import Span
 from ...language.telling import plain
 from ...runtime.function import Function
-from ...runtime.lower import lower
 from .names import Names
-from .parts import Part, Parts, parts_of
-from .paths import Affine, Blocks, Path, Positions, Straight, moved_on
+from .parts import Parts, parts_of
 from .plane import boundary, grid_lines
+from .run import Run, flattened, shaped, typed, width
+from .stage import Stage
 
 Array = Any
 MOST = 20_000  # points
 LINES, SAMPLES = 13, 61  # of the grid, and along each of its lines
 CLASSES = 8  # colours that are still told apart
-FEW = 4  # operations
-WIDEST = 1_500  # dimensions in which a rotation is still taken apart: some seconds
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One stage, and all points before and after it.
-
-    `kind` is one of parts.py's; `label` the program's text, `span` its place; `type` what it
-    gives. `before` : [M, n], `after` : [M, m]; `at(t)` : [M, path.dimension]. The path of an
-    `opaque` stage, of a fold, and of an affine map between very many dimensions can be drawn,
-    but bends nothing: there `homotopy` is False. `injective`: no two points meet for t < 1.
-    """
-
-    kind: str
-    label: str
-    type: str
-    span: Span | None
-    before: Array = field(repr=False)
-    after: Array = field(repr=False)
-    path: Path = field(repr=False)
-    injective: bool = False
-    blocks: tuple[tuple[Stage, ...], ...] = field(default=(), repr=False)
-
-    @property
-    def homotopy(self) -> bool:
-        inner = all(stage.homotopy for block in self.blocks for stage in block)
-        turned = isinstance(self.path, Affine) or self.kind not in ("affine", "shift")
-        return self.kind not in ("opaque", "fold") and turned and inner
-
-    def at(self, t: float) -> Array:
-        """All points at t. At 0 they are those before, at 1 those after, to the last bit, in
-        the coordinates `path.start` and `path.end`; the others are zero."""
-        return moved_on(self.path, t, self.before, self.after)
-
-    @property
-    def weights(self) -> tuple[Array, Array] | None:
-        """(W, b) of an affine stage."""
-        return (self.path.matrix, self.path.shift) if isinstance(self.path, Affine) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +45,7 @@ class Scene:
     count: int
     lines: int
     samples: int
+    run: Run = field(repr=False)  # by which more points go through the same stages
     colour: Array | None = None  # [N], what the points are coloured by
 
     @property
@@ -203,10 +164,10 @@ def scene(
             "depend on it", "What is shown is what maps and functions do to the input.",
         )  # fmt: skip
     held = function.held_arrays(call, function.session_weights(), None)
-    run = _Run(parts, held, program.precision)
-    flat = _flat(arrays)
+    run = Run(parts, held, program.precision)
+    flat = flattened(arrays)
     carried, drawn = _carried(run, flat, parts, lines, samples, len(classes_of(colour)), level)
-    values = run.values(_shaped(carried, run.sources))
+    values = run.values(shaped(carried, run.sources))
     for wire in parts.parts[-1].sinks:
         if not numpy.isfinite(run.flat(values, [wire])[:count]).all():
             raise _refused(
@@ -217,11 +178,12 @@ def scene(
         function.name,
         function.type,
         _input_name(function),
-        _typed(parts.parts[0].sources),
+        typed(parts.parts[0].sources),
         tuple(run.stage(part, values) for part in parts.parts),
         count,
         drawn,
         samples,
+        run,
         None if colour is None else numpy.asarray(colour),
     )
 
@@ -331,7 +293,7 @@ def classes_of(colour: Any) -> tuple[Any, ...]:
 
 
 def _carried(
-    run: _Run, flat: Array, parts: Parts, lines: int, samples: int, classes: int,
+    run: Run, flat: Array, parts: Parts, lines: int, samples: int, classes: int,
     level: float | None,
 ) -> tuple[Array, int]:  # fmt: skip
     """The data with the grid and the boundary behind them; how many lines the grid has."""
@@ -342,211 +304,15 @@ def _carried(
     drawn = grid_lines(flat, lines, samples)
     together = [flat, *drawn]
     sinks = parts.parts[-1].sinks
-    outputs = sum(map(_width, sinks))
+    outputs = sum(map(width, sinks))
     compared = outputs == classes if outputs > 1 else classes == 2
     if size == 2 and compared and all(wire.type.kind == "R" for wire in sinks):
 
         def answer(points: Array) -> Array:
-            values = run.values(_shaped(points, run.sources), sinks)
+            values = run.values(shaped(points, run.sources), sinks)
             return numpy.nan_to_num(run.flat(values, sinks))
 
         if level is None:
             level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
         together.append(boundary(flat, answer, level).reshape(-1, 2))
     return numpy.concatenate(together), len(drawn)
-
-
-# --- running the stages ------------------------------------------------------------------------
-
-
-def _width(wire: Wire) -> int:
-    return wire.type.size * (2 if wire.type.kind == "C" else 1)
-
-
-def _real(array: Array) -> Array:
-    """Rows of real numbers: of complex ones the real parts, then the imaginary ones."""
-    rows = numpy.asarray(array)
-    rows = rows.reshape(len(rows), -1)
-    if numpy.iscomplexobj(rows):
-        return numpy.concatenate([rows.real, rows.imag], axis=1)
-    return rows.astype(float)
-
-
-def _flat(arrays: Sequence[Array]) -> Array:
-    return numpy.concatenate([_real(array) for array in arrays], axis=1)
-
-
-def _shaped(rows: Array, wires: Sequence[Wire]) -> list[Array]:
-    """Rows of real numbers as the arrays of wires, the reverse of `_flat`."""
-    made, place = [], 0
-    for wire in wires:
-        part = rows[:, place : place + _width(wire)]
-        place += _width(wire)
-        if wire.type.kind == "C":
-            half = part.shape[1] // 2
-            part = part[:, :half] + 1j * part[:, half:]
-        made.append(part.reshape(len(rows), *wire.type.shape))
-    return made
-
-
-def _typed(wires: Sequence[Wire]) -> str:
-    names = [wire.representation or str(wire.type) for wire in wires]
-    return names[0] if len(names) == 1 else f"({', '.join(names)})"
-
-
-class _Run:
-    """The graph on many points at once, stage by stage."""
-
-    def __init__(self, parts: Parts, held: Sequence[Array], precision: Any) -> None:
-        self.parts = parts
-        self.held = list(held)
-        self.precision = precision
-        self.sources = parts.graph.inputs[: parts.arguments]
-
-    def values(
-        self, arrays: Sequence[Array], wanted: Sequence[Wire] | None = None
-    ) -> dict[Wire, Array]:
-        """The values of wires at all points; without `wanted`, of all that stages meet at."""
-        wires = tuple(dict.fromkeys(self._met(self.parts.parts) if wanted is None else wanted))
-        return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays)
-
-    def _met(self, parts: Sequence[Part]) -> list[Wire]:
-        found = []
-        for part in parts:
-            found += [*part.sources, *part.sinks]
-            for sources, inside in part.blocks:
-                found += [*sources, *self._met(inside)]
-        return found
-
-    def _evaluated(
-        self,
-        sources: Sequence[Wire],
-        nodes: Sequence[Node],
-        wires: Sequence[Wire],
-        arrays: Sequence[Array],
-    ) -> dict[Wire, Array]:
-        """Values of wires over a first axis of the arrays of `sources`."""
-        import jax
-
-        weights = self.parts.graph.inputs[self.parts.arguments :]
-        wanted, kept = set(wires), []
-        for node in reversed(nodes):
-            if not wanted.isdisjoint(node.outputs):
-                kept.append(node)
-                wanted.update(node.inputs)
-        graph = Graph((*sources, *weights), tuple(reversed(kept)), tuple(wires))
-        axes = (*(0 for _ in sources), *(None for _ in weights))
-        run = jax.vmap(lower(graph, self.precision), in_axes=axes)
-        if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
-            run = jax.jit(run)  # not worth its while for a few operations on arrays
-        kinds = [wire.type for wire in sources]
-        given = [_of_kind(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
-        results = run(*given, *self.held)
-        return {wire: numpy.asarray(value) for wire, value in zip(wires, results, strict=True)}
-
-    def flat(self, values: dict[Wire, Array], wires: Sequence[Wire]) -> Array:
-        return _flat([values[wire] for wire in wires])
-
-    def stage(self, part: Part, values: dict[Wire, Array]) -> Stage:
-        before, after = self.flat(values, part.sources), self.flat(values, part.sinks)
-        blocks = tuple(
-            tuple(self.stage(inner, values) for inner in inside) for _, inside in part.blocks
-        )
-        return Stage(
-            part.kind,
-            part.label,
-            _typed(part.sinks),
-            part.span,
-            before,
-            after,
-            self._path(part, before, after, values, blocks),
-            part.injective,
-            blocks,
-        )
-
-    def _path(
-        self,
-        part: Part,
-        before: Array,
-        after: Array,
-        values: dict[Wire, Array],
-        blocks: tuple[tuple[Stage, ...], ...],
-    ) -> Path:
-        match part.kind:
-            case "affine" | "shift" if max(before.shape[1], after.shape[1]) <= WIDEST:
-                return self._affine(part)
-            case "parallel":
-                return Blocks(
-                    tuple(
-                        tuple((stage.path, stage.before, stage.after) for stage in block)
-                        or self.flat(values, sources)
-                        for block, (sources, _) in zip(blocks, part.blocks, strict=True)
-                    )
-                )
-            case "fold":
-                return Positions(self._states(part, values))
-            case _:
-                return Straight(before.shape[1], after.shape[1])
-
-    def _affine(self, part: Part) -> Affine:
-        """W and b: the images of zero and of the unit vectors."""
-        size = sum(map(_width, part.sources))
-        corners = numpy.concatenate([numpy.zeros((1, size)), numpy.eye(size)])
-        images = _flat(self._through(part, _shaped(corners, part.sources)))
-        return Affine((images[1:] - images[0]).T, images[0])
-
-    def _through(
-        self, part: Part, arrays: Sequence[Array], sinks: Sequence[Wire] = ()
-    ) -> list[Array]:
-        """What a part makes of points of its own."""
-        own = dict.fromkeys(part.sources)
-        columns = dict(zip(part.sources, arrays, strict=True))
-        inside = set(part.nodes)
-        made_here = {wire for node in part.nodes for wire in node.outputs}
-        nodes = [
-            node
-            for node in self.parts.graph.nodes
-            if node in inside or made_here.isdisjoint(node.outputs)
-        ]
-        nodes = [node for node in nodes if own.keys().isdisjoint(node.outputs)]
-        wires = tuple(dict.fromkeys(sinks or part.sinks))
-        values = self._evaluated(tuple(own), nodes, wires, [columns[wire] for wire in own])
-        return [values[wire] for wire in (sinks or part.sinks)]
-
-    def _states(self, part: Part, values: dict[Wire, Array]) -> Array:
-        """The states of a fold, from the one that it begins with: [positions + 1, N, d]."""
-        (node,) = part.nodes[:1]
-        loop = node.operation
-        assert isinstance(loop, Loop)
-        carried = loop.body.outputs[: loop.carried]
-        body = Graph(loop.body.inputs, loop.body.nodes, (*loop.body.outputs, *carried))
-        every = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse, loop.counted)
-        types = every.results([wire.type for wire in node.inputs])
-        outputs = tuple(Wire(type) for type in types)
-        copy = Node(every, node.inputs, outputs, node.origin)
-        kept = outputs[-loop.carried :]
-        initial = [node.inputs[loop.shared + k] for k in range(loop.carried)]
-        columns = [values[wire] for wire in part.sources]
-        again = Part("fold", "", None, part.sources, (*kept, *initial), (copy,))
-        graph = self.parts.graph
-        nodes = tuple(copy if each is node else each for each in graph.nodes)
-        run = _Run(Parts(Graph(graph.inputs, nodes, outputs), self.parts.arguments, ()),
-                   self.held, self.precision)  # fmt: skip
-        results = run._through(again, columns)
-        rows = [_stepwise(stacked, loop.reverse) for stacked in results[: len(kept)]]
-        begun = _flat(results[len(kept) :])
-        after = numpy.concatenate(rows, axis=2)
-        whole: Array = numpy.concatenate([begun[None], after])
-        return whole
-
-
-def _stepwise(stacked: Array, reverse: bool) -> Array:
-    """States [N, positions, …] in the order in which they are made: [positions, N, d]."""
-    count, length = stacked.shape[:2]
-    rows = _real(stacked.reshape(count * length, -1)).reshape(count, length, -1)
-    ordered = rows[:, ::-1] if reverse else rows
-    return ordered.transpose(1, 0, 2)
-
-
-def _of_kind(array: Array, type: ArrayType) -> Array:
-    return array.astype(int) if type.kind == "Int" else array
