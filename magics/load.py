@@ -17,7 +17,8 @@ def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     account = workspace.session.load(given.name, given.file, partial=given.partial)
     if not given.partial:
-        return stored(workspace.session, given.name, f"loaded from {given.file}")
+        whole = stored(workspace.session, given.name, f"loaded from {given.file}")
+        return plain("\n".join([whole.text, *account.lines()]))
     fits = ", ".join(account.fits)
     return plain("\n".join([f"{given.name}: {fits} loaded from {given.file}.", *account.lines()]))
 
@@ -34,6 +35,7 @@ VERB = Verb(
     run,
     "FILE is one that %nnfp save wrote. It must hold every weight that NAME reaches, in\n"
     "its shape; if it does not, the weights stay as they are, and it is told what does not\n"
-    "fit. --partial loads what does, by path and shape, and leaves the rest.",
+    "fit. --partial loads what does, by path and shape, and leaves the rest. It is also told\n"
+    "which definitions have changed since the file was written.",
     arguments=ARGUMENTS,
 )

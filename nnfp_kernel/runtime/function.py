@@ -22,6 +22,7 @@ from ..graph.values import NotFirstOrder
 from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.digest import digests
 from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant, variable
 from ..language.source import Span
@@ -332,13 +333,18 @@ class Function:
         present = self.session_weights()
         return unflatten_paths({w.path: lookup(present, w.path) for w in self.reached})
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """What it and all that it uses say, as numbers: `language.digest`."""
+        return digests({**self.program.definitions, self.name: self.definition}, self.name)
+
     def save(self, file: str | Path) -> None:
         """Write the session's weights that the function reaches, as safetensors;
         `Session.load` reads them."""
         for weight in self.reached:
             require_sizes(weight)
         held = dict(paths_of(self.weights))
-        stored.write(file, held, self.reached, self.program.declarations)
+        stored.write(file, held, self.reached, self.program.declarations, self.digests)
 
     def export(self, file: str | Path, *inputs: Any) -> None:
         """Write the function as StableHLO, and its weights beside it (`.safetensors`): what

@@ -6,16 +6,17 @@
 The format has no complex numbers: they have one more axis, with the real and the imaginary
 part.
 
-Beside the arrays stand, as text, the types of the weights and a hash of the sources that
-declare them. Any program that reads safetensors reads them, and nothing in them is run.
+Beside the arrays stand, as text, the types of the weights and digests of the program: of every
+definition that takes part (`definitions`), and of all together (`source`). Any program that
+reads safetensors reads them, and nothing in them is run.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy
 from ..graph.values import Declarations
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.digest import digest_of
 from ..language.reach import ReachedWeight, WeightPath
 from ..language.syntax import NOWHERE
 from .exchange import flatten, rebuild
@@ -41,6 +43,7 @@ class Account:
     reshaped: tuple[tuple[str, str, str], ...] = ()  # the name, as it is in the file, as wanted
     renamed: tuple[tuple[str, str], ...] = ()  # what is missing, and what the file may call it
     extra: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()  # definitions that are not what they were when it was written
 
     def lines(self) -> tuple[str, ...]:
         """In words, a line for each kind of thing that does not fit."""
@@ -54,6 +57,8 @@ class Account:
             said.append(f"{name} is {found} there, and {wanted} here.")
         if self.extra:
             said.append(f"It also holds: {', '.join(self.extra)}.")
+        if self.changed:
+            said.append(f"The program has changed since: {', '.join(self.changed)}.")
         return tuple(said)
 
 
@@ -62,9 +67,11 @@ def write(
     weights: Mapping[WeightPath, Any],
     reached: Sequence[ReachedWeight],
     declarations: Declarations,
+    definitions: Mapping[str, str],
 ) -> None:
     """Write the values of the weights `reached`, all or nothing: a file that was there
-    stays as it was until the new one is whole. Raises NnfpError where it cannot."""
+    stays as it was until the new one is whole. `definitions` are the digests of what they
+    are weights of. Raises NnfpError where it cannot."""
     from safetensors.numpy import save
 
     arrays: dict[str, numpy.ndarray] = {}
@@ -73,7 +80,12 @@ def write(
         found = (numpy.array(as_real(numpy.asarray(part)), order="C") for part in parts)
         arrays.update(zip(_keys(weight, declarations), found, strict=True))
     types = {".".join(weight.path): t.show(weight.type) for weight in reached}
-    told = {"format": "nnfp", "types": json.dumps(types), "source": _hash(reached)}
+    told = {
+        "format": "nnfp",
+        "types": json.dumps(types),
+        "source": digest_of(definitions),
+        "definitions": json.dumps(dict(definitions)),
+    }
     try:
         write_whole(Path(file), save(arrays, metadata=told))
     except OSError as error:
@@ -85,10 +97,11 @@ def read(
     name: str,
     reached: Sequence[ReachedWeight],
     declarations: Declarations,
+    definitions: Mapping[str, str],
     partial: bool = False,
 ) -> tuple[dict[WeightPath, Any], Account]:
     """The values of the weights that `name` reaches, and what fits; what else is in the file
-    stays there. `partial` gives those that fit.
+    stays there. `partial` gives those that fit. `definitions` are the digests as they are now.
 
     Raises NnfpError for what is no safetensors file, for a weight it does not hold and, of a
     part, where nothing fits. Of a whole, whether shapes fit is for the reader to check.
@@ -97,12 +110,14 @@ def read(
     from safetensors.numpy import load
 
     try:
-        arrays = load(Path(file).read_bytes())
+        content = Path(file).read_bytes()
+        arrays = load(content)
     except OSError as error:
         raise _unusable(file, "read", reason(error)) from None
     except SafetensorError:
         raise _unusable(file, "read", "it is no safetensors file") from None
-    account = _account(arrays, reached, declarations)
+    changed = _changed(content, definitions)
+    account = replace(_account(arrays, reached, declarations), changed=changed)
     values: dict[WeightPath, Any] = {}
     for weight in reached:
         keys = _keys(weight, declarations)
@@ -168,10 +183,15 @@ def _shape(shape: Sequence[int]) -> str:
     return f"[{','.join(map(str, shape))}]" if shape else "a number"
 
 
-def _hash(reached: Sequence[ReachedWeight]) -> str:
-    """Of the sources that declare the weights: it tells one program from another."""
-    texts = {weight.span.source.text for weight in reached if weight.span is not None}
-    return hashlib.sha256("\0".join(sorted(texts)).encode()).hexdigest()
+def _changed(content: bytes, definitions: Mapping[str, str]) -> tuple[str, ...]:
+    """The definitions that are in the file with another digest, or not at all; none where it
+    was written by a program that keeps no digests."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    # Whatever else stands there is no account of ours.
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        then = json.loads(header["__metadata__"]["definitions"])
+        return tuple(name for name, digest in definitions.items() if then.get(name) != digest)
+    return ()
 
 
 def as_real(array: numpy.ndarray) -> numpy.ndarray:

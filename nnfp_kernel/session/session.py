@@ -613,12 +613,14 @@ class Session:
         The file may hold more: an encoder is loaded from a file of the whole model.
         Raises NnfpError for a file that cannot be read, lacks a weight, or holds one of
         another shape; the session's weights then stay as they were. With `partial` what fits
-        is loaded and the rest stays; the account that it gives says which is which.
+        is loaded and the rest stays; the account that it gives says which is which, and which
+        definitions have changed since the file was written.
         """
-        reached = self._function_that_learns(name).reached
+        function = self._function_that_learns(name)
         values, account = stored.read(
-            self._place(file), name, reached, self.program.declarations, partial
-        )
+            self._place(file), name, function.reached, self.program.declarations,
+            function.digests, partial,
+        )  # fmt: skip
         self.weights = unflatten_paths(values)
         return account
 

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy
 import pytest
+import safetensors.numpy
 from safetensors import safe_open
 
 import nnfp_kernel as nnfp
@@ -534,6 +535,26 @@ def test_what_fits_is_loaded_in_part_and_the_rest_is_told(tmp_path: Path) -> Non
     strange = session("g : R[3] ~> R\ng x = ?q @ x")
     with pytest.raises(nnfp.NnfpError, match="fits g"):
         strange.load("g", file, partial=True)
+
+
+def test_a_program_that_has_changed_since_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    session(STORED, seed=1).save("net", file)
+    # Comments, layout, order and what takes no part do not count.
+    same = session("other x = 2 * x\n-- Of two.\n" + STORED.replace("net x =", "net x =\n  "))
+    assert same.load("net", file).changed == ()
+    changed = session(STORED.replace(">> tanh", ">> relu"), seed=2)
+    assert changed.load("net", file).changed == ("encode",)
+    assert changed.load("centre", file).changed == ()
+    other = session(STORED.replace("encode x)", "encode x * shrink)") + "shrink = 0.5\n", seed=2)
+    account = other.load("net", file)
+    assert set(account.changed) == {"net", "shrink"}
+    assert account.lines()[-1] == f"The program has changed since: {', '.join(account.changed)}."
+    # A file of another program's says nothing of definitions, or nonsense.
+    arrays = safetensors.numpy.load_file(file)
+    for told in (None, {"definitions": "[]"}, {"definitions": "[" * 100_000}):
+        safetensors.numpy.save_file(arrays, file, metadata=told)
+        assert changed.load("net", file).changed == ()
 
 
 def test_a_truncated_or_hostile_file_is_refused(tmp_path: Path) -> None:
