@@ -40,7 +40,7 @@ from .values import (
 from .values import Sequence as Ragged
 
 if TYPE_CHECKING:
-    from .trace import Tracer
+    from .context import Context
 
 MOST = 2**20  # places of a tree
 
@@ -148,7 +148,7 @@ def tree_name(base: str) -> str:
 
 
 def grow(
-    context: Tracer, functor: Functor, function: Value, seed: Value, seed_type: t.Type, depth: int
+    context: Context, functor: Functor, function: Value, seed: Value, seed_type: t.Type, depth: int
 ) -> Grown:
     """`function` on the seed, on the seeds of its layer, and so on: `depth` times down."""
     builder = context.builder
@@ -211,7 +211,7 @@ class _Block:
 
 
 def _stripped(
-    context: Tracer,
+    context: Context,
     functor: Functor,
     type: t.Type,
     value: Value,
@@ -256,7 +256,7 @@ def _together(value: Value, lengths: Wire) -> Value:
 
 
 def _below(
-    context: Tracer,
+    context: Context,
     functor: Functor,
     tag: Wire,
     blocks: dict[str, list[_Block]],
@@ -304,7 +304,7 @@ def _below(
     return _flat(context, goes), map_all(lambda wire: _flat(context, wire), chosen)
 
 
-def _end(context: Tracer, functor: Functor, child: t.Type) -> Variant:
+def _end(context: Context, functor: Functor, child: t.Type) -> Variant:
     """What stands below the last level, as a layer."""
     name = functor.end
     assert name is not None, "asked before"
@@ -317,7 +317,7 @@ def _end(context: Tracer, functor: Functor, child: t.Type) -> Variant:
 
 
 def reduce(
-    context: Tracer,
+    context: Context,
     tree: Grown,
     algebra: Callable[[Variant], Value],
     result: t.Type,
@@ -407,7 +407,7 @@ def reduce(
 class _Filling:
     """Puts the children, taken slot by slot, into the fields of a layer."""
 
-    context: Tracer
+    context: Context
     tree: Grown
     level: int
     slots: int
@@ -446,7 +446,7 @@ class _Filling:
         return map_payload(self.context, value, room if self.slots else None, there)
 
 
-def map_payload(context: Tracer, value: Value, room: int | None, there: Wire) -> Value:
+def map_payload(context: Context, value: Value, room: int | None, there: Wire) -> Value:
     """What stands beside the children in the elements of a sequence, with their room."""
 
     def fit(part: Ragged) -> Value:
@@ -467,7 +467,7 @@ def _first_sequence(value: Value) -> Ragged:
     return leading(value)[0]
 
 
-def _subtrees(context: Tracer, tree: Grown, level: int, slot: int) -> tuple[Value, t.Type]:
+def _subtrees(context: Context, tree: Grown, level: int, slot: int) -> tuple[Value, t.Type]:
     """The trees that stand in a slot of each place of a level: every level of theirs, over
     the places, and the type of that at one place."""
     functor = tree.functor
@@ -511,7 +511,7 @@ def as_tree(functor: Functor, layer: Variant) -> Variant:
 # --- looking -----------------------------------------------------------------------------------
 
 
-def opened(context: Tracer, tree: Grown) -> Variant:
+def opened(context: Context, tree: Grown) -> Variant:
     """The root of a tree, its constructor known at run time; the children in fields are grown
     trees. A sequence of children is not to be had (None)."""
     functor = tree.functor
@@ -532,7 +532,7 @@ def opened(context: Tracer, tree: Grown) -> Variant:
     return Variant(tree.type, None, fields, root.tag)
 
 
-def subtree(context: Tracer, tree: Grown, slot: int) -> Grown:
+def subtree(context: Context, tree: Grown, slot: int) -> Grown:
     """The child in this slot of the root: a stretch of every level below."""
     layers, alive, length = [], [], 1
     for level in range(1, len(tree.layers)):
@@ -551,38 +551,38 @@ def subtree(context: Tracer, tree: Grown, slot: int) -> Grown:
 # --- arrays ------------------------------------------------------------------------------------
 
 
-def _axis(context: Tracer, wire: Wire) -> Wire:
+def _axis(context: Context, wire: Wire) -> Wire:
     return context.builder.emit("reshape", wire, shape=(1, *wire.type.shape))
 
 
-def _second(context: Tracer, wire: Wire) -> Wire:
+def _second(context: Context, wire: Wire) -> Wire:
     """With an axis of one slot."""
     count, *rest = wire.type.shape
     return context.builder.emit("reshape", wire, shape=(count, 1, *rest))
 
 
-def _flat(context: Tracer, wire: Wire) -> Wire:
+def _flat(context: Context, wire: Wire) -> Wire:
     """Places and their slots as the places of the next level."""
     count, slots, *rest = wire.type.shape
     return context.builder.emit("reshape", wire, shape=(count * slots, *rest))
 
 
-def _padded(context: Tracer, wire: Wire, more: int) -> Wire:
+def _padded(context: Context, wire: Wire, more: int) -> Wire:
     if not more:
         return wire
     return context.builder.emit("pad", wire, axis=1, low=0, high=more, interior=0)
 
 
-def _concat(context: Tracer, wires: Sequence[Wire]) -> Wire:
+def _concat(context: Context, wires: Sequence[Wire]) -> Wire:
     return wires[0] if len(wires) == 1 else context.builder.emit("concat", *wires, axis=1)
 
 
-def _item(context: Tracer, wire: Wire, k: int) -> Wire:
+def _item(context: Context, wire: Wire, k: int) -> Wire:
     row = context.builder.emit("slice", wire, axis=0, start=k, stop=k + 1, stride=1)
     return context.builder.emit("reshape", row, shape=wire.type.shape[1:])
 
 
-def _column(context: Tracer, value: Value, k: int) -> Value:
+def _column(context: Context, value: Value, k: int) -> Value:
     """Of all places the k-th element."""
 
     def one(wire: Wire) -> Wire:
@@ -593,18 +593,18 @@ def _column(context: Tracer, value: Value, k: int) -> Value:
     return map_all(one, value)
 
 
-def _beside(context: Tracer, values: Sequence[Value]) -> Value:
+def _beside(context: Context, values: Sequence[Value]) -> Value:
     """Values over places, as elements of an array over places."""
     return map_all(
         lambda *wires: _concat(context, [_second(context, wire) for wire in wires]), *values
     )
 
 
-def _present(context: Tracer, length: Wire, room: int) -> Wire:
+def _present(context: Context, length: Wire, room: int) -> Wire:
     return present(context.builder, Extent(room, length))
 
 
-def _spread(context: Tracer, flags: Wire, shape: tuple[int, ...]) -> Wire:
+def _spread(context: Context, flags: Wire, shape: tuple[int, ...]) -> Wire:
     if flags.type.shape == shape:
         return flags
     axes = tuple(range(flags.type.rank))
@@ -632,7 +632,7 @@ def places(functor: Functor, depth: int) -> int:
 
 
 def changed(
-    context: Tracer, tree: Grown, functor: Functor, change: Callable[[Variant], Variant]
+    context: Context, tree: Grown, functor: Functor, change: Callable[[Variant], Variant]
 ) -> Grown:
     """A tree of the same shape: `change` on every layer; it keeps the constructor."""
     one, other = tree.functor.layer(t.UNIT), functor.layer(t.UNIT)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
+from ..graph.scope import Occurrence
 from ..graph.sequences import elements, leading, over, where
-from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Extent, Value, holds_sequence, item_count, leaves, map_leaves
 from ..language import types as t
 from ..language.sizes import constant
@@ -36,7 +37,7 @@ def _length(sequence: Value, type: t.Type) -> int:
     return length
 
 
-def _along(context: Tracer, sequence: Value, type: t.Type) -> tuple[Value, int | Extent]:
+def _along(context: Context, sequence: Value, type: t.Type) -> tuple[Value, int | Extent]:
     """What a combinator runs along, and how many elements it has."""
     if leading(sequence):
         return context.together(sequence)
@@ -59,20 +60,20 @@ def _zipped(type: t.Type) -> t.Array:
 # --- one by one ------------------------------------------------------------------------
 
 
-def _map(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+def _map(context: Context, use: Occurrence, function: Value, xs: Value) -> Value:
     _, sequence = use.domains()[:2]
     result = _element(use.result(2))
     xs, length = _along(context, xs, sequence)
     return context.map(length, xs, _element(sequence), function, result)
 
 
-def _zip_with(context: Tracer, use: Occurrence, function: Value, pair: Value) -> Value:
+def _zip_with(context: Context, use: Occurrence, function: Value, pair: Value) -> Value:
     sequence = _zipped(use.domains()[1])
     pair, length = _along(context, pair, sequence)
     return context.map(length, pair, sequence.element, function, _element(use.result(2)))
 
 
-def _zip(context: Tracer, use: Occurrence, pair: Value) -> Value:
+def _zip(context: Context, use: Occurrence, pair: Value) -> Value:
     # An array of pairs is a pair of arrays.
     return _along(context, pair, _zipped(use.domains()[0]))[0]
 
@@ -116,7 +117,7 @@ builtin(
 
 
 def _fold(reverse: bool) -> Callable[..., Value]:
-    def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+    def trace(context: Context, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
         _, state, sequence = use.domains()[:3]
         xs, length = _along(context, xs, sequence)
         final, _ = context.loop(
@@ -128,7 +129,7 @@ def _fold(reverse: bool) -> Callable[..., Value]:
     return trace
 
 
-def _scan(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+def _scan(context: Context, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
     _, state, sequence = use.domains()[:3]
 
     def accumulate(s: Value, x: Value) -> tuple[Value, Value]:
@@ -141,7 +142,7 @@ def _scan(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value
 
 
 def _map_accumulate(reverse: bool) -> Callable[..., Value]:
-    def trace(context: Tracer, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
+    def trace(context: Context, use: Occurrence, step: Value, start: Value, xs: Value) -> Value:
         _, state, sequence = use.domains()[:3]
         result = use.result(3)
         assert isinstance(result, t.Product)
@@ -154,7 +155,7 @@ def _map_accumulate(reverse: bool) -> Callable[..., Value]:
     return trace
 
 
-def _unfold(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value:
+def _unfold(context: Context, use: Occurrence, step: Value, seed: Value) -> Value:
     _, state = use.domains()[:2]
     _, outputs = context.loop(
         use.brackets[0], seed, state, (), t.UNIT, lambda s, _: step(s), _element(use.result(2))
@@ -162,7 +163,7 @@ def _unfold(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value
     return outputs
 
 
-def _unfold_while(context: Tracer, use: Occurrence, step: Value, seed: Value) -> Value:
+def _unfold_while(context: Context, use: Occurrence, step: Value, seed: Value) -> Value:
     """A loop of n steps that stays where it is once it was told to stop, and starts from
     the seed again, so that nothing is computed that is not computed anyway."""
     _, state = use.domains()[:2]
@@ -191,7 +192,7 @@ def _unfold_while(context: Tracer, use: Occurrence, step: Value, seed: Value) ->
     return over(outputs, length)
 
 
-def _iterate(context: Tracer, use: Occurrence, function: Value, start: Value) -> Value:
+def _iterate(context: Context, use: Occurrence, function: Value, start: Value) -> Value:
     _, state = use.domains()[:2]
     final, _ = context.loop(
         use.brackets[0], start, state, (), t.UNIT, lambda s, _: (function(s), ()), t.UNIT
@@ -272,7 +273,7 @@ builtin(
 
 
 def _over_windows(
-    context: Tracer, function: Value, patches: Value, rank: int, patch: t.Type, result: t.Type
+    context: Context, function: Value, patches: Value, rank: int, patch: t.Type, result: t.Type
 ) -> Value:
     """`function` at each of the positions, which are the leading `rank` axes of `patches`.
 
@@ -293,7 +294,7 @@ def _over_windows(
     )
 
 
-def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+def _window(context: Context, use: Occurrence, function: Value, xs: Value) -> Value:
     if leading(xs):
         return _sliding(context, use, function, xs)
     _known_inside(context, xs)
@@ -304,7 +305,9 @@ def _window(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Val
     return _over_windows(context, function, patches, rank, domain.domain, use.result(2))
 
 
-def _windows(context: Tracer, use: Occurrence, wire: Wire, axis: int, sizes: Sequence[int]) -> Wire:
+def _windows(
+    context: Context, use: Occurrence, wire: Wire, axis: int, sizes: Sequence[int]
+) -> Wire:
     """All windows of these sizes over the axes from this one on: first the positions."""
     rank = len(sizes)
     strides = (_number(use.options.get("stride", 1)),) * rank
@@ -337,13 +340,13 @@ def _windows(context: Tracer, use: Occurrence, wire: Wire, axis: int, sizes: Seq
     )
 
 
-def _known_inside(context: Tracer, xs: Value) -> None:
+def _known_inside(context: Context, xs: Value) -> None:
     """Required of what windows over several axes are taken of, behind the leading one."""
     if holds_sequence(xs):
         context.needs_length("a window over rows of different lengths")
 
 
-def _sliding(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+def _sliding(context: Context, use: Occurrence, function: Value, xs: Value) -> Value:
     """Windows along a sequence of run-time length."""
     stride, dilation = (_number(use.options.get(name, 1)) for name in ("stride", "dilation"))
     patches, extent = sequences.windows(
@@ -356,7 +359,7 @@ def _sliding(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Va
 
 
 def _over_patches(
-    context: Tracer,
+    context: Context,
     use: Occurrence,
     function: Value,
     patches: Value,
@@ -390,7 +393,7 @@ def _over_patches(
     return context.map(extent, patches, entry, along, element)
 
 
-def _pool(context: Tracer, use: Occurrence, function: Value, xs: Value) -> Value:
+def _pool(context: Context, use: Occurrence, function: Value, xs: Value) -> Value:
     sizes, rank = use.brackets, len(use.brackets)
     if any(size < 1 for size in sizes):
         raise ValueError("a pool needs at least one element")
@@ -451,19 +454,19 @@ builtin(
 # --- wiring: functions put together -----------------------------------------------------------
 
 
-def _then(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+def _then(context: Context, use: Occurrence, first: Value, second: Value) -> Value:
     if isinstance(first, LinearValue) and isinstance(second, LinearValue):
         return first.then(second)
     return lambda x: second(first(x))
 
 
-def _both(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+def _both(context: Context, use: Occurrence, first: Value, second: Value) -> Value:
     if isinstance(first, LinearValue) and isinstance(second, LinearValue):
         return first.both(second)
     return lambda x: (first(x), second(x))
 
 
-def _beside(context: Tracer, use: Occurrence, first: Value, second: Value) -> Value:
+def _beside(context: Context, use: Occurrence, first: Value, second: Value) -> Value:
     if isinstance(first, LinearValue) and isinstance(second, LinearValue):
         return first.beside(second)
     return lambda pair: (first(pair[0]), second(pair[1]))

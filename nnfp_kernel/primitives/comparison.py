@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
@@ -12,7 +13,7 @@ from ..language.type_mistakes import PARTS_OF_COMPLEX
 from . import sequences
 from .records import SHAPES, Fixed, batch_all, complex_, expect, free, per_entry, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, aligned, along, arguments, axes, lifted
+from .tracing import aligned, along, arguments, axes, lifted
 
 Array = Any  # a jax.Array or a tracer of one
 BOOL = "Bool"

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
 from . import sequences
 from .records import Fixed, batch_all, complex_, expect, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, arguments, axes, lifted
+from .tracing import arguments, axes, lifted
 
 Array = Any  # a jax.Array or a tracer of one
 _SHAPES = ((), (2, 3), (0,))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
@@ -19,7 +20,7 @@ from . import sequences
 from .records import Fixed, batched, complex_, expect, real
 from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, of_one_kind, real_inner
+from .tracing import of_one_kind, real_inner
 
 Array = Any  # a jax.Array or a tracer of one
 Labels = tuple[int, ...]

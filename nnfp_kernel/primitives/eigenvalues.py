@@ -19,13 +19,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Chain, Step
 from ..graph.values import Value
 from .factorisations import Terms, adjoint, diagonal_within, factor, gaps
 from .matrix import columns, from_left, from_right, square
 from .table import Builtin, Occurrence, builtin
-from .tracing import Context
 
 Array = Any
 

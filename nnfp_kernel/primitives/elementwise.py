@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from math import pi, sqrt
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Constant, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.sequences import filled_throughout
@@ -30,7 +31,7 @@ from .records import (
     samples,
 )
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, along, arguments, axes, lift, lifted
+from .tracing import along, arguments, axes, lift, lifted
 
 Array = Any  # a jax.Array or a tracer of one
 

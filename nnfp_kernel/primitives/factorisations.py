@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Chain, Parameters, Primitive, Step
 from ..graph.values import Value
@@ -44,7 +45,6 @@ from .matrix import (
 )
 from .records import Entry, batch_all, complex_, expect, per_matrix, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context
 
 Array = Any  # a jax.Array or a tracer of one
 Result = Callable[[ArrayType], ArrayType]

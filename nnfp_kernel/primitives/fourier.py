@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from math import log2
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value
 from .records import Fixed, batch_all, complex_, expect, has_axis, next_axis, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, number
+from .tracing import number
 
 Array = Any  # a jax.Array or a tracer of one
 

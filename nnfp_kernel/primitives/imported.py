@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Chain, Parameters, Primitive, Step
 from ..graph.values import Value, leaves
@@ -32,7 +33,6 @@ from ..language.sizes import constant
 from ..language.syntax import NOWHERE
 from .records import Fixed, batched, expect, repeat
 from .table import Builtin, Occurrence
-from .tracing import Context
 
 Array = Any  # a jax.Array or a tracer of one
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Items, NotFirstOrder, Value, leaves, map_leaves
@@ -31,7 +32,6 @@ from .records import (
     samples,
 )
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context
 
 Array = Any  # a jax.Array or a tracer of one
 Shape = tuple[int, ...]

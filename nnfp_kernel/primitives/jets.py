@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..graph.context import Context
 from ..graph.graph import Graph, Wire
 from ..graph.rewrite import vectorise
-from ..graph.trace import Occurrence, Tracer
+from ..graph.scope import Occurrence
 from ..graph.values import Extent, Value
 from ..language import types as t
 from ..linear import jets
@@ -13,7 +14,7 @@ from .table import Builtin, builtin
 
 
 def _traced(
-    context: Tracer, function: Value, here: list[Wire], domain: t.Type, codomain: t.Type
+    context: Context, function: Value, here: list[Wire], domain: t.Type, codomain: t.Type
 ) -> tuple[Graph, list[Wire]]:
     """The function as a graph, and the wires it is asked at."""
     like = [wire.type for wire in here]
@@ -22,7 +23,7 @@ def _traced(
 
 
 def _taylor(
-    context: Tracer, use: Occurrence, function: Value, point: Value, direction: Value
+    context: Context, use: Occurrence, function: Value, point: Value, direction: Value
 ) -> Value:
     (order,) = use.brackets
     if isinstance(order, Extent):
@@ -40,7 +41,7 @@ def _taylor(
     ])  # fmt: skip
 
 
-def _laplacian(context: Tracer, use: Occurrence, function: Value, point: Value) -> Value:
+def _laplacian(context: Context, use: Occurrence, function: Value, point: Value) -> Value:
     domain, codomain = use.domains()[1], use.result(2)
     builder, here = context.builder, context.flatten(point, domain)
     if any(wire.type.kind != "R" for wire in here):

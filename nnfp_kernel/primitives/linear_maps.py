@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ..graph.context import Context
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import vectorise
+from ..graph.scope import Occurrence
 from ..graph.sequences import resized, settled, unfilled
-from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Sequence, Value, holds_sequence, refilled, same_shape, spread
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
@@ -29,7 +30,7 @@ class LinearValue:
     """A linear map `domain -o codomain` while tracing: a map on the wires that values
     of the two types are made of. It is applied by calling it."""
 
-    context: Tracer
+    context: Context
     linear_map: maps.LinearMap
     domain: t.Type
     codomain: t.Type
@@ -176,7 +177,7 @@ class Promised(LinearValue):
 
     def __init__(
         self,
-        context: Tracer,
+        context: Context,
         function: Value,
         domain: t.Type,
         codomain: t.Type,
@@ -283,7 +284,7 @@ class Promised(LinearValue):
         )
 
 
-def _measured(context: Tracer, tangent: Value, space: Value) -> Value:
+def _measured(context: Context, tangent: Value, space: Value) -> Value:
     """A tangent with the room of a space of sequences of run-time length, whose lengths
     are required of it; any other as it is."""
     if isinstance(tangent, tuple) and isinstance(space, tuple) and len(tangent) == len(space):
@@ -300,7 +301,7 @@ def _measured(context: Tracer, tangent: Value, space: Value) -> Value:
     return Sequence(_measured(context, inside, space.elements), space.length)
 
 
-def _same_space(context: Tracer, one: Value, other: Value) -> None:
+def _same_space(context: Context, one: Value, other: Value) -> None:
     """Required of the spaces between which two maps are, where a length is open."""
     if holds_sequence((one, other)) and not same_shape(_measured(context, one, other), one):
         context.needs_length("this linear map")
@@ -316,7 +317,7 @@ def _cell(linear_map: maps.LinearMap, residuals: tuple[Wire, ...]) -> maps.Cell:
     return maps.Cell(prologue, linear_map.fixed, network)
 
 
-def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value) -> Value:
+def _derivative(context: Context, use: Occurrence, function: Value, point: Value) -> Value:
     domain = use.domains()[1]
     result = use.result(2)
     assert isinstance(result, t.Linear)
@@ -338,7 +339,7 @@ def _derivative(context: Tracer, use: Occurrence, function: Value, point: Value)
     return LinearValue(context, network, domain, result.codomain, unfilled(source), target)
 
 
-def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _as_linear(context: Context, use: Occurrence, value: Value) -> Value:
     """A matrix `A`, standing for `A @ ·`, or a function known to be linear."""
     linear = use.type
     assert isinstance(linear, t.Linear)
@@ -354,7 +355,7 @@ def _as_linear(context: Tracer, use: Occurrence, value: Value) -> Value:
     return Promised(context, function, linear.domain, linear.codomain, checked=False)
 
 
-def _section(context: Tracer, use: Occurrence, function: Value) -> Value:
+def _section(context: Context, use: Occurrence, function: Value) -> Value:
     linear = use.result(1)
     assert isinstance(linear, t.Linear)
     if isinstance(function, LinearValue):
@@ -362,18 +363,18 @@ def _section(context: Tracer, use: Occurrence, function: Value) -> Value:
     return Promised(context, function, linear.domain, linear.codomain, checked=True)
 
 
-def _linear(context: Tracer, value: Value, type: t.Type) -> LinearValue:
+def _linear(context: Context, value: Value, type: t.Type) -> LinearValue:
     """The argument of `adjoint`, `matrix`, … as a linear map."""
     if isinstance(value, LinearValue):
         return value
     return _as_linear(context, Occurrence(type), value)  # type: ignore[no-any-return]
 
 
-def _adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _adjoint(context: Context, use: Occurrence, value: Value) -> Value:
     return _linear(context, value, use.domains()[0]).adjoint()
 
 
-def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _matrix(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     made = structure.matrix(context.builder, linear.linear_map)
@@ -381,7 +382,7 @@ def _matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
     return _as_typed(context, made, use.result(1))
 
 
-def _as_typed(context: Tracer, matrix: Wire, type: t.Type) -> Wire:
+def _as_typed(context: Context, matrix: Wire, type: t.Type) -> Wire:
     """A single array is a matrix's axes, a product or weights one axis, if of one array only."""
     (array,) = context.layout(type)
     if array.shape == matrix.type.shape:
@@ -389,14 +390,14 @@ def _as_typed(context: Tracer, matrix: Wire, type: t.Type) -> Wire:
     return context.builder.emit("reshape", matrix, shape=array.shape)
 
 
-def _real_matrix(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _real_matrix(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     made = structure.matrix(context.builder, linear.linear_map, real=True)
     return _as_typed(context, made, use.result(1))
 
 
-def _require_complex_linear(context: Tracer, linear: LinearValue, made: Wire, what: str) -> None:
+def _require_complex_linear(context: Context, linear: LinearValue, made: Wire, what: str) -> None:
     """Between complex spaces, a map with a complex matrix and trace: L (i u) = i L u."""
     types = (*linear.linear_map.domain, *linear.linear_map.codomain)
     if made.type.kind != "C" and types and all(type.kind == "C" for type in types):
@@ -409,20 +410,20 @@ def _require_complex_linear(context: Tracer, linear: LinearValue, made: Wire, wh
         )
 
 
-def _diagonal(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _diagonal(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     return context.rebuild(use.result(1), structure.diagonal(context.builder, linear.linear_map))
 
 
-def _trace(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _trace(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     made = structure.trace(context.builder, linear.linear_map)
     _require_complex_linear(context, linear, made, "trace")
     return made
 
 
-def _inverse(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _inverse(context: Context, use: Occurrence, value: Value) -> Value:
     type = use.domains()[0]
     if not isinstance(type, t.Linear):
         made = context.builder.emit("inverse", value)
@@ -435,13 +436,13 @@ def _inverse(context: Tracer, use: Occurrence, value: Value) -> Value:
     )
 
 
-def _operator_norm(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _operator_norm(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     return structure.operator_norm(context.builder, linear.linear_map)
 
 
-def _self_adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _self_adjoint(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     return LinearValue(
         context, linear.linear_map, linear.domain, linear.codomain, linear.source, linear.target,
@@ -449,7 +450,7 @@ def _self_adjoint(context: Tracer, use: Occurrence, value: Value) -> Value:
     )  # fmt: skip
 
 
-def _eigenvalues(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _eigenvalues(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     try:
@@ -466,14 +467,14 @@ def _eigenvalues(context: Tracer, use: Occurrence, value: Value) -> Value:
     return _one_each(context, use, made, "eigenvalues")
 
 
-def _spectrum(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _spectrum(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     made = structure.spectrum(context.builder, linear.linear_map)
     return _one_each(context, use, made, "spectrum")
 
 
-def _one_each(context: Tracer, use: Occurrence, made: Wire, name: str) -> Wire:
+def _one_each(context: Context, use: Occurrence, made: Wire, name: str) -> Wire:
     """As many eigenvalues as the type says: of a map over C, if it is complex-linear."""
     (array,) = context.layout(use.result(1))
     if array.shape != made.type.shape:
@@ -486,20 +487,20 @@ def _one_each(context: Tracer, use: Occurrence, made: Wire, name: str) -> Wire:
     return made
 
 
-def _logdet(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _logdet(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
     return structure.logdet(context.builder, linear.linear_map)
 
 
-def _bands(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _bands(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     lower, upper = use.brackets
     return structure.bands(context.builder, linear.linear_map, lower, upper)
 
 
 def _solve(
-    context: Tracer, use: Occurrence, value: Value, image: Value, tolerance: float = 0.0
+    context: Context, use: Occurrence, value: Value, image: Value, tolerance: float = 0.0
 ) -> Value:
     linear = _linear(context, value, use.domains()[0])
     linear.without_trees()
@@ -520,7 +521,7 @@ def _solve(
     return context.rebuild(linear.domain, found)
 
 
-def _require_regular(context: Tracer, solution: Iterable[Wire]) -> None:
+def _require_regular(context: Context, solution: Iterable[Wire]) -> None:
     """What a singular map gives in place of a solution is told."""
     builder = context.builder
     for wire in solution:
@@ -540,7 +541,7 @@ def _require_regular(context: Tracer, solution: Iterable[Wire]) -> None:
 
 
 def _solve_within(
-    context: Tracer, use: Occurrence, tolerance: Wire, value: Value, image: Value
+    context: Context, use: Occurrence, tolerance: Wire, value: Value, image: Value
 ) -> Value:
     known = context.constant_value(tolerance)
     if known is None:
@@ -653,7 +654,7 @@ builtin(
 )  # fmt: skip
 
 
-def _held(context: Tracer, use: Occurrence, value: Value) -> Value:
+def _held(context: Context, use: Occurrence, value: Value) -> Value:
     """The wires behind a value, cut off from derivatives; those that a map refers to."""
 
     def hold(wire: Wire) -> Wire:

@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import Wire
-from ..graph.trace import Occurrence, Tracer
+from ..graph.scope import Occurrence
 from ..graph.values import Value, map_leaves
 from ..language import types as t
 from .linear_maps import Promised
@@ -28,7 +29,7 @@ from .table import Builtin, builtin
 
 
 def _linear(
-    context: Tracer, use: Occurrence, arity: int, function: Callable[[Any], Value]
+    context: Context, use: Occurrence, arity: int, function: Callable[[Any], Value]
 ) -> Promised:
     """A function that is linear by what it is made of."""
     type = use.result(arity)
@@ -36,25 +37,25 @@ def _linear(
     return Promised(context, function, type.domain, type.codomain, checked=False)
 
 
-def _plus(context: Tracer, left: Value, right: Value) -> Value:
+def _plus(context: Context, left: Value, right: Value) -> Value:
     if isinstance(left, tuple):
         return tuple(_plus(context, *pair) for pair in zip(left, right, strict=True))
     return context.builder.emit("add", left, right)
 
 
-def _dup(context: Tracer, use: Occurrence) -> Value:
+def _dup(context: Context, use: Occurrence) -> Value:
     return _linear(context, use, 0, lambda u: (u, u))
 
 
-def _add(context: Tracer, use: Occurrence) -> Value:
+def _add(context: Context, use: Occurrence) -> Value:
     return _linear(context, use, 0, lambda pair: _plus(context, *pair))
 
 
-def _diag(context: Tracer, use: Occurrence, d: Value) -> Value:
+def _diag(context: Context, use: Occurrence, d: Value) -> Value:
     return _linear(context, use, 1, lambda u: context.builder.emit("mul", u, d))
 
 
-def _scale(context: Tracer, use: Occurrence, c: Wire) -> Value:
+def _scale(context: Context, use: Occurrence, c: Wire) -> Value:
     def scaled(u: Wire) -> Wire:
         factor = context.builder.emit("convert", c, kind=u.type.kind)
         factor = context.builder.emit("broadcast", factor, shape=u.type.shape, axes=())
@@ -68,7 +69,7 @@ def _elements(type: t.Type) -> tuple[Any, t.Type]:
     return type.length.value, type.element
 
 
-def _map_l(context: Tracer, use: Occurrence, linear: Value) -> Value:
+def _map_l(context: Context, use: Occurrence, linear: Value) -> Value:
     type = use.result(1)
     assert isinstance(type, t.Linear)
     length, element = _elements(type.domain)
@@ -76,7 +77,7 @@ def _map_l(context: Tracer, use: Occurrence, linear: Value) -> Value:
     return _linear(context, use, 1, lambda us: context.map(length, us, element, linear, result))
 
 
-def _each_l(context: Tracer, use: Occurrence, blocks: Value, sequence: Value) -> Value:
+def _each_l(context: Context, use: Occurrence, blocks: Value, sequence: Value) -> Value:
     type = use.result(2)
     assert isinstance(type, t.Linear)
     length, element = _elements(type.domain)
@@ -92,7 +93,7 @@ def _each_l(context: Tracer, use: Occurrence, blocks: Value, sequence: Value) ->
 
 
 def _recurrence(reverse: bool) -> Callable[..., Value]:
-    def trace(context: Tracer, use: Occurrence, steps: Value, sequence: Value) -> Value:
+    def trace(context: Context, use: Occurrence, steps: Value, sequence: Value) -> Value:
         type = use.result(2)
         assert isinstance(type, t.Linear)
         assert isinstance(type.domain, t.Product)
@@ -114,7 +115,7 @@ def _recurrence(reverse: bool) -> Callable[..., Value]:
     return trace
 
 
-def _choose(context: Tracer, use: Occurrence, c: Wire, one: Value, other: Value) -> Value:
+def _choose(context: Context, use: Occurrence, c: Wire, one: Value, other: Value) -> Value:
     type = use.result(3)
     assert isinstance(type, t.Linear)
     codomain = type.codomain
@@ -125,7 +126,7 @@ def _choose(context: Tracer, use: Occurrence, c: Wire, one: Value, other: Value)
     return _linear(context, use, 3, chosen)
 
 
-def _scatter_add(context: Tracer, use: Occurrence, index: Wire) -> Value:
+def _scatter_add(context: Context, use: Occurrence, index: Wire) -> Value:
     (size,) = use.brackets
 
     def put(wire: Wire) -> Wire:
@@ -134,7 +135,7 @@ def _scatter_add(context: Tracer, use: Occurrence, index: Wire) -> Value:
     return _linear(context, use, 1, lambda u: map_leaves(put, u))
 
 
-def _overlap_add(context: Tracer, use: Occurrence) -> Value:
+def _overlap_add(context: Context, use: Occurrence) -> Value:
     lengths, count = use.brackets, len(use.brackets)
     stride, dilation = use.options.get("stride", 1), use.options.get("dilation", 1)
 
@@ -147,7 +148,7 @@ def _overlap_add(context: Tracer, use: Occurrence) -> Value:
     return _linear(context, use, 0, lambda u: map_leaves(put, u))
 
 
-def _polygamma(context: Tracer, use: Occurrence, x: Wire) -> Value:
+def _polygamma(context: Context, use: Occurrence, x: Wire) -> Value:
     (order,) = use.brackets
     return context.builder.emit("polygamma", x, order=order)
 

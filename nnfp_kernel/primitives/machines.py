@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..graph.context import Context
 from ..graph.graph import Builder, Node, Wire
-from ..graph.trace import Occurrence, Tracer
+from ..graph.scope import Occurrence
 from ..graph.values import Value, leaves
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
@@ -17,7 +18,7 @@ from ..language.source import Span
 from .table import BUILTINS, Builtin, builtin
 
 
-def _moore(context: Tracer, use: Occurrence, cell: Value, start: Value, xs: Value) -> Value:
+def _moore(context: Context, use: Occurrence, cell: Value, start: Value, xs: Value) -> Value:
     state = use.domains()[1]
     outputs = use.result(3)
     assert isinstance(outputs, t.Array)

@@ -31,13 +31,13 @@ from dataclasses import dataclass
 from math import comb, factorial
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Chain, Parameters, Primitive, Sample, Step
 from ..graph.values import Value
 from .matrix import conjugate_transposed, square, triangular
 from .records import Fixed, batch_all, complex_, expect, per_matrix, real, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context
 
 Array = Any  # a jax.Array or a tracer of one
 # Operations for n³: a typical count, for the numbers decide how many rounds there are.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Items, Value, item_count, leaves, map_leaves
@@ -33,7 +34,7 @@ from .records import (
     samples,
 )
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, arguments, axes, spread
+from .tracing import arguments, axes, spread
 
 Array = Any  # a jax.Array or a tracer of one
 Shape = tuple[int, ...]
@@ -515,7 +516,7 @@ def _zero(context: Context, occurrence: Occurrence) -> Value:
         linear = occurrence.type
         nothing = Occurrence(linear.codomain)
         return Promised(
-            context,  # type: ignore[arg-type]
+            context,
             lambda _: _zero(context, nothing),
             linear.domain,
             linear.codomain,

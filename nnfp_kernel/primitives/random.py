@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from math import pi
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
 from ..graph.primitive import Parameters, Primitive
 from ..graph.values import Value
 from ..language import types
 from .records import batch_all, expect, per_entry, samples
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, spread
+from .tracing import spread
 
 Array = Any  # a jax.Array or a tracer of one
 KEY = ArrayType("Key")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Literal
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.values import Value, map_leaves
@@ -25,7 +26,7 @@ from .records import (
 )
 from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
-from .tracing import Context, number
+from .tracing import number
 
 Array = Any  # a jax.Array or a tracer of one
 Chains = list[tuple[Step, ...] | None]

@@ -17,7 +17,9 @@ from functools import reduce
 from math import prod
 from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
+from ..graph.scope import Occurrence
 from ..graph.sequences import (
     filled,
     filled_throughout,
@@ -29,7 +31,6 @@ from ..graph.sequences import (
     resized,
     where,
 )
-from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Extent, Sequence, Value, leaves, map_leaves
 from .tracing import arguments, axes, of_one_kind, real_inner, spread
 
@@ -38,7 +39,7 @@ Trace = Callable[..., Value]
 # --- small helpers -----------------------------------------------------------------------
 
 
-def _only(context: Tracer, value: Value) -> Value:
+def _only(context: Context, value: Value) -> Value:
     """Sequences of arrays, along their leading axis, of one length; else the length is
     needed before running."""
     if not leading(value):
@@ -49,22 +50,22 @@ def _only(context: Tracer, value: Value) -> Value:
     return together
 
 
-def _int(context: Tracer, number: int) -> Wire:
+def _int(context: Context, number: int) -> Wire:
     return context.builder.constant(number, "Int")
 
 
-def _required(context: Tracer, length: Wire, least: int, problem: str) -> None:
+def _required(context: Context, length: Wire, least: int, problem: str) -> None:
     enough = context.builder.emit("compare", length, _int(context, least), how="ge")
     context.require(enough, problem)
 
 
-def _counted(context: Tracer, conditions: Wire) -> Wire:
+def _counted(context: Context, conditions: Wire) -> Wire:
     """How many of some truth values hold."""
     whole = context.builder.emit("convert", conditions, kind="Int")
     return context.builder.emit("sum", whole, axes=(0,))
 
 
-def _plus(context: Tracer, length: Wire, number: int) -> Wire:
+def _plus(context: Context, length: Wire, number: int) -> Wire:
     return context.builder.emit("add", length, _int(context, number)) if number else length
 
 
@@ -74,7 +75,7 @@ def _plus(context: Tracer, length: Wire, number: int) -> Wire:
 def elementwise(trace: Trace) -> Trace:
     """A function of every entry by itself."""
 
-    def ragged(context: Tracer, occurrence: Occurrence, value: Value) -> Value:
+    def ragged(context: Context, occurrence: Occurrence, value: Value) -> Value:
         return trace(context, occurrence, filled_throughout(context.builder, value))
 
     return ragged
@@ -84,7 +85,7 @@ def lifted(name: str, **parameters: Any) -> Trace:
     """An operation of two operands that lifts, where either is a sequence: on all of the
     room, the lengths being required to agree."""
 
-    def trace(context: Tracer, occurrence: Occurrence, *operands: Value) -> Value:
+    def trace(context: Context, occurrence: Occurrence, *operands: Value) -> Value:
         types, _ = arguments(occurrence.type, len(operands))
         return lift(context, name, operands, [axes(type) for type in types], **parameters)
 
@@ -92,7 +93,7 @@ def lifted(name: str, **parameters: Any) -> Trace:
 
 
 def lift(
-    context: Tracer, name: str, operands: tuple[Value, ...], counts: list[int], **parameters: Any
+    context: Context, name: str, operands: tuple[Value, ...], counts: list[int], **parameters: Any
 ) -> Value:
     """`name` on operands with so many axes around their element types each."""
     tuples = [value for value in operands if isinstance(value, tuple)]
@@ -134,7 +135,7 @@ def lift(
     return _Grid(made, lengths, filling).value(context)
 
 
-def _where_any(context: Tracer, wire: Wire, length: Wire) -> Wire:
+def _where_any(context: Context, wire: Wire, length: Wire) -> Wire:
     """What meets every element of a sequence, where it has any. Of none it may be
     anything, a logsumexp of nothing say, and would meet the padding."""
     builder = context.builder
@@ -146,7 +147,7 @@ def _where_any(context: Tracer, wire: Wire, length: Wire) -> Wire:
 
 
 def _agree(
-    context: Tracer, lengths: dict[int, Wire], place: int, grid: _Grid, axis: int,
+    context: Context, lengths: dict[int, Wire], place: int, grid: _Grid, axis: int,
     sizes: dict[int, int],
 ) -> None:  # fmt: skip
     """The length of an axis is required to be what it is in the other operands."""
@@ -169,7 +170,7 @@ class _Grid:
         self.wire, self.lengths, self.filled = wire, lengths, filled
 
     @classmethod
-    def of(cls, context: Tracer, value: Value) -> _Grid:
+    def of(cls, context: Context, value: Value) -> _Grid:
         lengths: dict[int, Wire] = {}
         filling = isinstance(value, Sequence)
         while isinstance(value, Sequence):
@@ -180,7 +181,7 @@ class _Grid:
             context.needs_length("this")
         return cls(value, lengths, filling)
 
-    def value(self, context: Tracer) -> Value:
+    def value(self, context: Context) -> Value:
         """The nested sequences that this is."""
         made: Value = self.wire
         for axis in sorted(self.lengths, reverse=True):
@@ -191,7 +192,7 @@ class _Grid:
         return made
 
 
-def _same_everywhere(context: Tracer, length: Wire) -> Wire:
+def _same_everywhere(context: Context, length: Wire) -> Wire:
     """A length that does not depend on where a sequence stands in others."""
     if not length.type.shape:
         return length
@@ -209,7 +210,7 @@ def _same_everywhere(context: Tracer, length: Wire) -> Wire:
 # --- contraction -----------------------------------------------------------------------------
 
 
-def matmul(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Value:
+def matmul(context: Context, _occurrence: Occurrence, a: Value, b: Value) -> Value:
     """`a @ b`; where the length is contracted, padding counts for nothing."""
     left, right = (_Grid.of(context, filled_throughout(context.builder, value)) for value in (a, b))
     last = left.wire.type.rank - 1
@@ -236,14 +237,14 @@ def matmul(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Valu
     return _Grid(made, rest, filling).value(context)
 
 
-def _zero_beyond(context: Tracer, wire: Wire, axis: int, length: Wire) -> Wire:
+def _zero_beyond(context: Context, wire: Wire, axis: int, length: Wire) -> Wire:
     builder, shape = context.builder, wire.type.shape
     mask = present(builder, Extent(shape[axis], length))
     mask = spread(builder, mask, shape, (axis,))
     return builder.emit("select", mask, wire, builder.zeros(wire.type))
 
 
-def inner(context: Tracer, _occurrence: Occurrence, a: Value, b: Value) -> Wire:
+def inner(context: Context, _occurrence: Occurrence, a: Value, b: Value) -> Wire:
     """The inner product: padding counts for nothing."""
     builder = context.builder
     terms = []
@@ -273,11 +274,11 @@ def _parts(value: Value) -> Iterator[Value]:
         yield value
 
 
-def norm(context: Tracer, occurrence: Occurrence, value: Value) -> Value:
+def norm(context: Context, occurrence: Occurrence, value: Value) -> Value:
     return context.builder.emit("magnitude", inner(context, occurrence, value, value))
 
 
-def transpose(context: Tracer, _occurrence: Occurrence, matrix: Value) -> Value:
+def transpose(context: Context, _occurrence: Occurrence, matrix: Value) -> Value:
     def one(value: Value) -> Value:
         grid = _Grid.of(context, value)
         permutation = (1, 0, *range(2, grid.wire.type.rank))
@@ -302,7 +303,7 @@ _OF_NOTHING = ("maximum", "minimum", "argmax")
 def reduction(name: str, **parameters: Any) -> Trace:
     """A reduction over the length."""
 
-    def trace(context: Tracer, _occurrence: Occurrence, value: Value) -> Value:
+    def trace(context: Context, _occurrence: Occurrence, value: Value) -> Value:
         if not leading(value):
             context.needs_length(f"`{name}`")
         value, extent = context.together(value)
@@ -313,7 +314,7 @@ def reduction(name: str, **parameters: Any) -> Trace:
     return trace
 
 
-def reduced(context: Tracer, name: str, sequence: Sequence, parameters: dict[str, Any]) -> Value:
+def reduced(context: Context, name: str, sequence: Sequence, parameters: dict[str, Any]) -> Value:
     builder = context.builder
     if isinstance(sequence.elements, Sequence):
         grid = _Grid.of(context, sequence)
@@ -331,7 +332,7 @@ def reduced(context: Tracer, name: str, sequence: Sequence, parameters: dict[str
     return builder.emit(name, wire, **(parameters or {"axes": (0,)}))
 
 
-def mean(context: Tracer, _occurrence: Occurrence, value: Value) -> Value:
+def mean(context: Context, _occurrence: Occurrence, value: Value) -> Value:
     if not leading(value):
         context.needs_length("`mean`")
     value, extent = context.together(value)
@@ -351,13 +352,13 @@ def mean(context: Tracer, _occurrence: Occurrence, value: Value) -> Value:
 # --- elements by their place -------------------------------------------------------------------
 
 
-def length(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
+def length(context: Context, _occurrence: Occurrence, xs: Value) -> Value:
     if not leading(xs):
         return _int(context, leaves(xs)[0].type.shape[0])
     return context.together(xs)[1].length
 
 
-def _looked_up(context: Tracer, part: Sequence, index: Wire) -> Value:
+def _looked_up(context: Context, part: Sequence, index: Wire) -> Value:
     """The elements at an index, or several, inside the room; what there is of lengths
     inside goes along."""
 
@@ -372,7 +373,7 @@ def _looked_up(context: Tracer, part: Sequence, index: Wire) -> Value:
 def element(which: str) -> Trace:
     """`head` or `last`."""
 
-    def trace(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
+    def trace(context: Context, _occurrence: Occurrence, xs: Value) -> Value:
         if not leading(xs):
             context.needs_length(f"`{which}`")
         xs, extent = context.together(xs)
@@ -383,13 +384,13 @@ def element(which: str) -> Trace:
     return trace
 
 
-def _at(context: Tracer, part: Sequence, place: Wire) -> Value:
+def _at(context: Context, part: Sequence, place: Wire) -> Value:
     if part.capacity == 0:  # refused already
         return map_leaves(lambda wire: context.builder.zeros(wire.type.element()), part.elements)
     return _looked_up(context, part, place)
 
 
-def index(context: Tracer, _occurrence: Occurrence, xs: Value, place: Value) -> Value:
+def index(context: Context, _occurrence: Occurrence, xs: Value, place: Value) -> Value:
     """`xs ! i` and `gather xs is`: an index outside is moved to the nearest end."""
     builder = context.builder
     if isinstance(place, Sequence):
@@ -410,7 +411,7 @@ def map_leaves_over(found: Value, like: Sequence) -> Value:
     return over(found, like.length, filled=like.filled)
 
 
-def reverse(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
+def reverse(context: Context, _occurrence: Occurrence, xs: Value) -> Value:
     if not leading(xs):
         context.needs_length("`reverse`")
     xs, extent = context.together(xs)
@@ -422,7 +423,7 @@ def reverse(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
     return map_leading(lambda part: Sequence(_looked_up(context, part, places), extent.length), xs)
 
 
-def take(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+def take(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     (count,) = occurrence.brackets
     builder = context.builder
     if isinstance(count, Extent):
@@ -442,7 +443,7 @@ def take(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
     return map_leading(lambda part: resized(builder, part.elements, 0, count), xs)
 
 
-def drop(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+def drop(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     (count,) = occurrence.brackets
     if isinstance(count, Extent):
         context.needs_length("`drop`")
@@ -460,7 +461,7 @@ def drop(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
     return map_leading(lambda part: Sequence(map_leaves(cut, part.elements), rest), xs)
 
 
-def shift(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+def shift(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     (places,) = occurrence.brackets
     if isinstance(places, Extent):
         context.needs_length("`shift`")
@@ -475,7 +476,7 @@ def shift(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
     return map_leading(moved, xs)
 
 
-def append(context: Tracer, _occurrence: Occurrence, xs: Value, ys: Value) -> Value:
+def append(context: Context, _occurrence: Occurrence, xs: Value, ys: Value) -> Value:
     """Two sequences, one after the other: padding of the first goes behind the second."""
     if isinstance(xs, tuple):
         return tuple(append(context, _occurrence, x, y) for x, y in zip(xs, ys, strict=True))
@@ -504,7 +505,7 @@ def append(context: Tracer, _occurrence: Occurrence, xs: Value, ys: Value) -> Va
     return Sequence(builder.emit("gather", joined, index, axis=0), whole)
 
 
-def concat(context: Tracer, occurrence: Occurrence, xss: Value) -> Value:
+def concat(context: Context, occurrence: Occurrence, xss: Value) -> Value:
     """The rows of a sequence one after the other, whatever their lengths."""
     if isinstance(xss, tuple):
         return tuple(concat(context, occurrence, part) for part in xss)
@@ -532,7 +533,7 @@ def concat(context: Tracer, occurrence: Occurrence, xss: Value) -> Value:
     return Sequence(_looked_up(context, Sequence(whole, count), places), count)
 
 
-def flatten(context: Tracer, _occurrence: Occurrence, xs: Value) -> Value:
+def flatten(context: Context, _occurrence: Occurrence, xs: Value) -> Value:
     """All entries of rows of known shape in one axis."""
     if not isinstance(xs, Sequence) or xs.axis or not isinstance(xs.elements, Wire):
         context.needs_length("`flatten`")
@@ -549,7 +550,7 @@ def _each_wire(function: Callable[[Wire], Wire], value: Value) -> Value:
     return map_leaves(function, value)
 
 
-def split(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+def split(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     """Groups, with nothing left over: the length has to be a multiple."""
     (size,) = occurrence.brackets
     if isinstance(size, Extent) or size == 0:
@@ -563,7 +564,7 @@ def split(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
     return patches
 
 
-def top(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
+def top(context: Context, occurrence: Occurrence, xs: Value) -> Value:
     """The largest entries; padding is smaller than all."""
     (count,) = occurrence.brackets
     if isinstance(count, Extent):
@@ -578,12 +579,12 @@ def top(context: Tracer, occurrence: Occurrence, xs: Value) -> Value:
     return builder.emit("gather", xs.elements, places, axis=0), places
 
 
-def iota(context: Tracer, occurrence: Occurrence) -> Value:
+def iota(context: Context, occurrence: Occurrence) -> Value:
     (count,) = occurrence.brackets
     return Sequence(context.builder.emit("iota", size=count.capacity), count.length)
 
 
-def replicate(context: Tracer, occurrence: Occurrence, x: Value) -> Value:
+def replicate(context: Context, occurrence: Occurrence, x: Value) -> Value:
     (count,) = occurrence.brackets
     if not isinstance(count, Extent) or leading(x):
         context.needs_length("`replicate`")
@@ -599,7 +600,7 @@ def replicate(context: Tracer, occurrence: Occurrence, x: Value) -> Value:
 
 
 def windows(
-    context: Tracer, xs: Value, size: int, stride: int, dilation: int, padding: object
+    context: Context, xs: Value, size: int, stride: int, dilation: int, padding: object
 ) -> tuple[Value, Extent]:
     """All windows over a sequence, as a sequence of arrays."""
     xs = _only(context, xs)
@@ -631,7 +632,7 @@ def windows(
 
 
 def _strided(
-    context: Tracer, xs: Value, size: int, stride: int, dilation: int
+    context: Context, xs: Value, size: int, stride: int, dilation: int
 ) -> tuple[Value, Extent]:
     """The windows of `pad=same` with a stride: as many as there are strides in the length,
     centred, so that the length says how many zeros come in front."""
@@ -663,7 +664,7 @@ def _strided(
     return over(map_leading(patches, xs), count), Extent(positions, count)
 
 
-def groups(context: Tracer, xs: Value, size: int) -> tuple[Value, Extent]:
+def groups(context: Context, xs: Value, size: int) -> tuple[Value, Extent]:
     """Windows that do not overlap; what is left over is dropped."""
     xs = _only(context, xs)
     _, extent = context.together(xs)
@@ -678,7 +679,7 @@ def groups(context: Tracer, xs: Value, size: int) -> tuple[Value, Extent]:
 
 
 def _placed(
-    context: Tracer, patches: Value, length: Wire, reach: int, stride: int, positions: int
+    context: Context, patches: Value, length: Wire, reach: int, stride: int, positions: int
 ) -> tuple[Value, Extent]:
     """Windows as a sequence: of as many as end before the end."""
     builder = context.builder

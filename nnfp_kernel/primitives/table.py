@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..graph.primitive import Primitive
-from ..graph.trace import Occurrence
+from ..graph.scope import Occurrence
 from ..language.types import Type
 
 

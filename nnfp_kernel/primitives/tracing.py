@@ -7,28 +7,13 @@ of products is a tuple of arrays. So most operations on arrays are done leaf by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
+from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.values import Value, map_leaves
 from ..language import types
 from .table import Occurrence
-
-
-class Context(Protocol):
-    """What tracing offers to a built-in name (graph/trace.py)."""
-
-    builder: Builder
-    training: bool
-
-    def key(self) -> Wire: ...
-    def constant_value(self, wire: Wire) -> Any: ...
-    def layout(self, type: types.Type) -> list[ArrayType]: ...
-    def rebuild(self, type: types.Type, wires: Sequence[Wire]) -> Value: ...
-    def fail(
-        self, code: str, title: str, *notes: str, suggestion: str | None = None
-    ) -> NoReturn: ...
-    def linear_arithmetic(self, operation: str, *operands: Value) -> Value: ...
 
 
 def arguments(type: types.Type, count: int) -> tuple[list[types.Type], types.Type]:

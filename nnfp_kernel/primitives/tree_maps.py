@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..graph.context import Context
 from ..graph.forest import Forest, NoForest
-from ..graph.trace import Occurrence, Tracer
+from ..graph.scope import Occurrence
 from ..graph.values import Items, NotFirstOrder, Value, Variant, same_shape
 from ..language import types as t
 from .linear_maps import Promised
@@ -35,7 +36,7 @@ class _Step:
 class _Recurrence:
     """The types of one use: the tree, a layer of results and one of their tangents."""
 
-    context: Tracer
+    context: Context
     whole: t.Named
     result: t.Type
     tangent: t.Type
@@ -75,7 +76,7 @@ class _Recurrence:
         return Variant(type, f"{constructor}F", {f"{constructor}F": tuple(fields)})
 
 
-def _tree_recurrence(context: Tracer, use: Occurrence, step: Value, tree: Value) -> Value:
+def _tree_recurrence(context: Context, use: Occurrence, step: Value, tree: Value) -> Value:
     function, whole = use.domains()
     assert isinstance(function, t.Function)
     assert isinstance(function.codomain, t.Product)

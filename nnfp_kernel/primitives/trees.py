@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ..graph.context import Context
 from ..graph.forest import (
     HOLE,
     Forest,
@@ -30,8 +31,8 @@ from ..graph.grown import (
     places,
     reduce,
 )
+from ..graph.scope import Occurrence
 from ..graph.sequences import leading
-from ..graph.trace import Occurrence, Tracer
 from ..graph.values import Extent, Items, NotFirstOrder, Value, Variant, emptied, leaves
 from ..language import types as t
 from .table import Builtin, builtin
@@ -39,7 +40,7 @@ from .table import Builtin, builtin
 # --- growing and reducing ------------------------------------------------------------------
 
 
-def _functor(context: Tracer, tree: t.Type, depth: int) -> Functor:
+def _functor(context: Context, tree: t.Type, depth: int) -> Functor:
     """The functor of a type that can be grown to this depth; a mistake is the user's."""
     assert isinstance(tree, t.Named)
     functor = functor_of(tree, context.declarations)
@@ -77,14 +78,14 @@ def _seed_of(use: Occurrence) -> tuple[t.Named, t.Type]:
     return function.codomain, function.domain
 
 
-def _ana(context: Tracer, use: Occurrence, function: Value, seed: Value) -> Value:
+def _ana(context: Context, use: Occurrence, function: Value, seed: Value) -> Value:
     _, seed_type = _seed_of(use)
     depth = use.brackets[0]
     functor = _functor(context, use.result(2), depth)
     return grow(context, functor, function, seed, seed_type, depth)
 
 
-def _hylo(context: Tracer, use: Occurrence, algebra: Value, function: Value, seed: Value) -> Value:
+def _hylo(context: Context, use: Occurrence, algebra: Value, function: Value, seed: Value) -> Value:
     layer, seed_type = _seed_of(use)
     depth = use.brackets[0]
     whole = t.Named(context.declarations.data[layer.name].base_of, layer.arguments[:-1])
@@ -93,7 +94,7 @@ def _hylo(context: Tracer, use: Occurrence, algebra: Value, function: Value, see
     return reduce(context, tree, algebra, use.result(3))
 
 
-def _para(context: Tracer, use: Occurrence, algebra: Value, tree: Value) -> Value:
+def _para(context: Context, use: Occurrence, algebra: Value, tree: Value) -> Value:
     result = use.result(2)
     if isinstance(tree, Grown):
         if not tree.functor.plain:
@@ -183,7 +184,7 @@ builtin(
 class _Payload:
     """A data type as a functor: its declaration, and what stands for its last parameter."""
 
-    context: Tracer
+    context: Context
     declared: t.Named  # applied to its own parameters
     before: t.Named
     after: t.Named
@@ -206,7 +207,7 @@ class _Payload:
         return self.last in t.free_variables(type)[0]
 
 
-def _payload(context: Tracer, before: t.Type, after: t.Type) -> _Payload:
+def _payload(context: Context, before: t.Type, after: t.Type) -> _Payload:
     assert isinstance(before, t.Named)
     assert isinstance(after, t.Named)
     declared = t.Named(before.name, context.declarations.data[before.name].parameters)
@@ -269,7 +270,7 @@ def _mapped(of: _Payload, declared: t.Type, value: Value, function: Value) -> Va
             raise NotFirstOrder(declared)
 
 
-def _along(context: Tracer, value: Value) -> tuple[Value, int | Extent]:
+def _along(context: Context, value: Value) -> tuple[Value, int | Extent]:
     """A sequence and how long it is, of one length or another."""
     if leading(value):
         return context.together(value)
@@ -346,7 +347,7 @@ def _payload_changed(
     return tuple(field(type, *parts) for type, *parts in zip(types, fields, *others, strict=True))
 
 
-def _map_data(context: Tracer, use: Occurrence, function: Value, tree: Value) -> Value:
+def _map_data(context: Context, use: Occurrence, function: Value, tree: Value) -> Value:
     of = _payload(context, use.domains()[1], use.result(2))
     return _mapped(of, of.declared, tree, function)
 
@@ -395,7 +396,7 @@ def _folded(
             raise NotFirstOrder(declared)
 
 
-def _fold_data(context: Tracer, use: Occurrence, step: Value, start: Value, tree: Value) -> Value:
+def _fold_data(context: Context, use: Occurrence, step: Value, start: Value, tree: Value) -> Value:
     _, state, whole = use.domains()[:3]
     if isinstance(tree, Grown):
         _require_known(context, tree)
@@ -442,7 +443,7 @@ def _zipped(of: _Payload, declared: t.Type, one: Value, two: Value) -> Value:
             raise NotFirstOrder(declared)
 
 
-def _zip_tree(context: Tracer, use: Occurrence, pair: Value) -> Value:
+def _zip_tree(context: Context, use: Occurrence, pair: Value) -> Value:
     for tree in pair:
         _require_known(context, tree)
     both = use.domains()[0]
@@ -462,12 +463,12 @@ def _zip_tree(context: Tracer, use: Occurrence, pair: Value) -> Value:
     return _zipped(of, of.declared, *pair)
 
 
-def _require_known(context: Tracer, tree: Value) -> None:
+def _require_known(context: Context, tree: Value) -> None:
     if isinstance(tree, Grown) or (isinstance(tree, Variant) and tree.tag is not None):
         _not_yet_known(context, "the shape of this tree is")
 
 
-def _not_yet_known(context: Tracer, what: str) -> NoReturn:
+def _not_yet_known(context: Context, what: str) -> NoReturn:
     context.fail(
         "shape-at-run-time",
         f"{what} known only at run time",

@@ -8,12 +8,13 @@ whatever the way there was.
 
 from __future__ import annotations
 
-from ..graph.trace import Occurrence, Tracer
+from ..graph.context import Context
+from ..graph.scope import Occurrence
 from ..graph.values import Extent, Value
 from .table import Builtin, builtin
 
 
-def _while(context: Tracer, use: Occurrence, condition: Value, step: Value, start: Value) -> Value:
+def _while(context: Context, use: Occurrence, condition: Value, step: Value, start: Value) -> Value:
     most = use.brackets[0] if use.brackets else None
     if isinstance(most, Extent):
         context.needs_length("the bound of a `while`")
@@ -37,7 +38,7 @@ builtin(
 _STEPS = 100_000  # enough for steps that shrink by a factor of 0.9997, in 64 bits
 
 
-def _fixpoint(context: Tracer, use: Occurrence, step: Value, start: Value) -> Value:
+def _fixpoint(context: Context, use: Occurrence, step: Value, start: Value) -> Value:
     most = use.brackets[0] if use.brackets else _STEPS
     if isinstance(most, Extent):
         context.needs_length("the bound of a `fixpoint`")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy
 
+from ..graph.context import Doubt, Further
 from ..graph.forest import (
     AnyTree,
     Constructors,
@@ -29,17 +30,9 @@ from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
+from ..graph.scope import Environment, InputWeights, Keys, Scope, Surroundings
 from ..graph.sequences import over
-from ..graph.trace import (
-    Doubt,
-    Environment,
-    Further,
-    InputWeights,
-    Keys,
-    Scope,
-    Surroundings,
-    Tracer,
-)
+from ..graph.trace import Tracer
 from ..graph.values import (
     Declarations,
     Extent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import pi
 from typing import Any
 
@@ -14,12 +14,14 @@ import numpy
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from nnfp_kernel.graph.context import Context
 from nnfp_kernel.graph.graph import ArrayType, Builder, Wire
+from nnfp_kernel.graph.scope import Occurrence
+from nnfp_kernel.graph.values import Declarations
 from nnfp_kernel.language import types
 from nnfp_kernel.language.parser import parse
 from nnfp_kernel.language.signatures import read_signature
 from nnfp_kernel.primitives import BUILTINS, PRIMITIVES
-from nnfp_kernel.primitives.table import Occurrence
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.lower import lower
 from nnfp_kernel.session import Session
@@ -30,47 +32,11 @@ OWN = [
 ]  # fmt: skip
 
 
-class Context:
-    """As much of the tracer as a built-in name sees."""
-
-    def __init__(self, builder: Builder, training: bool = False):
-        self.builder = builder
-        self.training = training
-        self.random = builder.input(ArrayType("Key"), "key")
-        self.draws = 0
-
-    def key(self) -> Wire:
-        self.draws += 1
-        number = self.builder.constant(self.draws, "Int")
-        return self.builder.emit("foldKey", self.random, number)
-
-    def layout(self, type: types.Type) -> list[ArrayType]:
-        match type:
-            case types.Array(element, length):
-                return [array.over(length.evaluate({})) for array in self.layout(element)]
-            case types.Product(items):
-                return [array for item in items for array in self.layout(item)]
-            case types.Fin():
-                return [ArrayType("Int")]
-            case types.Scalar(name):
-                return [ArrayType(name)]
-        raise AssertionError(type)
-
-    def rebuild(self, type: types.Type, wires: Sequence[Wire]) -> Any:
-        remaining: Iterator[Wire] = iter(wires)
-
-        def build(type: types.Type) -> Any:
-            element = type
-            while isinstance(element, types.Array):
-                element = element.element
-            if isinstance(element, types.Product):
-                return tuple(build(item) for item in element.items)
-            return next(remaining)
-
-        return build(type)
-
-    def linear_arithmetic(self, operation: str, *operands: Any) -> Any:
-        return operation, operands
+def in_context(builder: Builder, training: bool = False) -> Context:
+    """The context of a trace without definitions; its one key is an input."""
+    random = builder.input(ArrayType("Key"), "key")
+    nothing = Declarations({}, {}, lambda name: ())
+    return Context(builder, nothing, key=lambda: random, training=training)
 
 
 def run(
@@ -80,7 +46,7 @@ def run(
     """The value of a built-in name of a concrete type on numbers, arrays and tuples."""
     concrete = read_signature(type)[0].type
     builder = Builder(PRIMITIVES)
-    context = Context(builder, training)
+    context = in_context(builder, training)
     arrays: list[Any] = [jax.random.key(seed)]
 
     def given(value: Any, type: types.Type) -> Any:
@@ -228,9 +194,10 @@ def test_a_linear_map_in_arithmetic_is_left_to_the_tracer() -> None:
     class Map:
         linear_map = True
 
-        def __call__(self) -> None: ...
+        def arithmetic(self, operation: str, *operands: Any) -> Any:
+            return operation, operands
 
-    context = Context(Builder(PRIMITIVES))
+    context = in_context(Builder(PRIMITIVES))
     occurrence = Occurrence(types.R)
     for name in ("+", "-", "*", "/"):
         operation, operands = BUILTINS[name].trace(context, occurrence, 2, Map())
@@ -240,7 +207,7 @@ def test_a_linear_map_in_arithmetic_is_left_to_the_tracer() -> None:
 
 def test_an_integer_literal_is_an_integer_power() -> None:
     builder = Builder(PRIMITIVES)
-    context = Context(builder)
+    context = in_context(builder)
     x = builder.input(ArrayType("R", (2,)))
     type = read_signature("R[2] -> R -> R[2]")[0].type
     for exponent, name in ((2.0, "power"), (0.5, "pow")):
@@ -371,7 +338,7 @@ def test_training_is_what_the_context_says() -> None:
 def drawn(distribution: str, *numbers: float, seed: int = 0) -> numpy.ndarray:
     """A thousand draws."""
     builder = Builder(PRIMITIVES)
-    context = Context(builder)
+    context = in_context(builder)
     made = BUILTINS[distribution].trace(
         context, Occurrence(types.R), *(builder.constant(number) for number in numbers)
     )

@@ -30,7 +30,7 @@ class Node:
     """
 
     def __init__(self, reduction: Reduction, kind: Kind, wires: Sequence[Wire]) -> None:
-        self.reduction, self.kind, self.tracer = reduction, kind, reduction.tracer
+        self.reduction, self.kind, self.context = reduction, kind, reduction.context
         self.constructors, self.supply = reduction.constructors, iter(wires)
         name = kind.constructor
         sequences = self.constructors.sequences(name)
@@ -41,13 +41,13 @@ class Node:
                 for _ in range(self.constructors.children(name, place))
             ]
         self.lengths = [
-            self.tracer.builder.constant(0, "Int") if kind.leaf and full else next(self.supply)
+            self.context.builder.constant(0, "Int") if kind.leaf and full else next(self.supply)
             for full in sequences
         ]
 
     def outputs(self) -> list[Wire]:
         """The result at the node; `doubted`, with the number of what went wrong."""
-        reduction, tracer = self.reduction, self.tracer
+        reduction, context = self.reduction, self.context
         doubts = list(self._doubts()) if reduction.doubted else []
         rest = {place: iter(rows) for place, rows in self.children.items()}
         sequences = iter(range(len(self.lengths)))
@@ -57,18 +57,18 @@ class Node:
         )
         if holds_sequence(value):  # of a length that the type does not tell
             raise NoForest(reduction.result)
-        own = tracer.doubt().wire
+        own = context.doubt().wire
         if own is not None and not reduction.doubted:
             raise Doubted
-        made = tracer.flatten(value, reduction.result)
+        made = context.flatten(value, reduction.result)
         if reduction.doubted:
-            doubts += [tracer.builder.constant(0, "Int")] if own is None else [own]
-            made.append(longest(tracer.builder, doubts))
+            doubts += [context.builder.constant(0, "Int")] if own is None else [own]
+            made.append(longest(context.builder, doubts))
         return made
 
     def _doubts(self) -> Iterator[Wire]:
         """What went wrong below each child, or below any of a sequence of children."""
-        builder = self.tracer.builder
+        builder = self.context.builder
         for place, rows in self.children.items():
             for *_, wire in rows:
                 if place is None:
@@ -87,7 +87,7 @@ class Node:
     ) -> Value:
         """A field with results in place of children, or what all elements of the sequence
         that it is `inside` of have there."""
-        tracer, constructors = self.tracer, self.constructors
+        context, constructors = self.context, self.constructors
         if constructors.whole(type):
             child = type == constructors.type
             made = self.reduction.result if child else type
@@ -96,11 +96,11 @@ class Node:
                 and self.kind.leaf
                 and constructors.sequences(self.kind.constructor)[inside]
             ):
-                return tracer.zero(t.Array(made, constant(0)))
-            layout = tracer.layout(made)
+                return context.zero(t.Array(made, constant(0)))
+            layout = context.layout(made)
             if child:
-                return tracer.rebuild(made, next(rest[inside])[: len(layout)])
-            return tracer.rebuild(made, [next(self.supply) for _ in layout])
+                return context.rebuild(made, next(rest[inside])[: len(layout)])
+            return context.rebuild(made, [next(self.supply) for _ in layout])
         match type:
             case t.Product(items=items):
                 return tuple(self._field(item, rest, sequences, inside) for item in items)
@@ -112,6 +112,6 @@ class Node:
             case t.Array(element=element, length=length):
                 values = [self._field(element, rest, sequences) for _ in range(known(length))]
                 inner = t.replace_type(element, constructors.type, self.reduction.result)
-                return tracer.sequence(values, inner)
+                return context.sequence(values, inner)
             case _:
                 raise AssertionError(f"no field of a forest: {t.show(type)}")

@@ -21,7 +21,7 @@ from .shape import Constructors, ForestShape, Kind, Unordered
 from .wires import HOLE, Forest
 
 if TYPE_CHECKING:
-    from ..trace import Tracer
+    from ..context import Context
 
 Step = Callable[[t.Type, Value, Value], Value]  # a type with HOLE, payload of it, the state
 
@@ -78,14 +78,14 @@ def pieces(type: t.Named, shape: ForestShape, declarations: Declarations) -> lis
 
 
 def fold_payload(
-    tracer: Tracer, forest: Forest, step: Step, start: Value, state_type: t.Type
+    context: Context, forest: Forest, step: Step, start: Value, state_type: t.Type
 ) -> Value:
     """The state after all items of the tree, or of the example's own. Raises Unordered."""
     if forest.shape.items is None:
         raise Unordered(forest.type)
-    builder, items = tracer.builder, forest.shape.items
+    builder, items = context.builder, forest.shape.items
     groups: dict[t.Type, list[Piece]] = {}
-    for piece in pieces(forest.type, forest.shape, tracer.declarations):
+    for piece in pieces(forest.type, forest.shape, context.declarations):
         if piece.size:
             groups.setdefault(piece.holed, []).append(piece)
     if items == 0 or not groups:
@@ -101,14 +101,14 @@ def fold_payload(
     types: list[t.Type] = [t.INT]
     for group in groups.values():
         # An item of another group reads what it likes here, and nobody looks at it.
-        first = _spread(tracer, group[0].start, items)
-        last = _spread(tracer, sum(piece.size for piece in group) - 1, items)
+        first = _spread(context, group[0].start, items)
+        last = _spread(context, sum(piece.size for piece in group) - 1, items)
         own = builder.emit("subtract", where, first)
         if len(groups) > 1:
-            own = builder.emit("min", builder.emit("max", own, _spread(tracer, 0, items)), last)
-        whole = _all(tracer, forest, group)
+            own = builder.emit("min", builder.emit("max", own, _spread(context, 0, items)), last)
+        whole = _all(context, forest, group)
         rows = [builder.emit("gather", wire, own, axis=0) for wire in whole]
-        columns.append(tracer.rebuild(t.Array(group[0].type, constant(items)), rows))
+        columns.append(context.rebuild(t.Array(group[0].type, constant(items)), rows))
         types.append(group[0].type)
 
     holed = list(groups)
@@ -120,9 +120,9 @@ def fold_payload(
         def of(k: int) -> Value:
             if k == len(values) - 1:
                 return step(holed[k], values[k], state)
-            end = tracer.builder.constant(ends[k], "Int")
-            return tracer.choose(
-                tracer.builder.emit("compare", place, end, how="lt"),
+            end = context.builder.constant(ends[k], "Int")
+            return context.choose(
+                context.builder.emit("compare", place, end, how="lt"),
                 lambda: step(holed[k], values[k], state), lambda: of(k + 1), state_type,
             )  # fmt: skip
 
@@ -130,20 +130,22 @@ def fold_payload(
 
     along = over(tuple(columns), length, filled=True)
     extent = Extent(items, length)
-    state, _ = tracer.loop(extent, start, state_type, along, t.Product(tuple(types)), after, t.UNIT)
+    state, _ = context.loop(
+        extent, start, state_type, along, t.Product(tuple(types)), after, t.UNIT
+    )
     return state
 
 
-def _spread(tracer: Tracer, number: int, items: int) -> Wire:
-    one = tracer.builder.constant(number, "Int")
-    return tracer.builder.emit("broadcast", one, shape=(items,), axes=())
+def _spread(context: Context, number: int, items: int) -> Wire:
+    one = context.builder.constant(number, "Int")
+    return context.builder.emit("broadcast", one, shape=(items,), axes=())
 
 
-def _all(tracer: Tracer, forest: Forest, group: Sequence[Piece]) -> Iterator[Wire]:
+def _all(context: Context, forest: Forest, group: Sequence[Piece]) -> Iterator[Wire]:
     """The payload of all pieces of one type, one after the other, array by array."""
-    builder = tracer.builder
-    columns = zip(*(_wires(tracer, forest, piece) for piece in group), strict=True)
-    for array, column in zip(tracer.layout(group[0].type), columns, strict=True):
+    builder = context.builder
+    columns = zip(*(_wires(context, forest, piece) for piece in group), strict=True)
+    for array, column in zip(context.layout(group[0].type), columns, strict=True):
         rows = [
             builder.emit("reshape", wire, shape=(piece.size, *array.shape))
             for wire, piece in zip(column, group, strict=True)
@@ -151,9 +153,9 @@ def _all(tracer: Tracer, forest: Forest, group: Sequence[Piece]) -> Iterator[Wir
         yield rows[0] if len(rows) == 1 else builder.emit("concat", *rows, axis=0)
 
 
-def _wires(tracer: Tracer, forest: Forest, piece: Piece) -> list[Wire]:
+def _wires(context: Context, forest: Forest, piece: Piece) -> list[Wire]:
     """The arrays of one piece, out of those of its nodes' payload (`own_layout`)."""
-    constructors = Constructors.of(forest.type, tracer.declarations)
+    constructors = Constructors.of(forest.type, context.declarations)
     kind = piece.key if isinstance(piece.key, Kind) else Kind(piece.key)
     supply = iter(forest.payload[piece.key])
     for children in constructors.sequences(piece.name):
@@ -162,7 +164,7 @@ def _wires(tracer: Tracer, forest: Forest, piece: Piece) -> list[Wire]:
     for number, part in enumerate(constructors.parts(piece.name)):
         if part.type == constructors.type or constructors.missing(kind, part):
             continue
-        wires = [next(supply) for _ in tracer.layout(part.type)]
+        wires = [next(supply) for _ in context.layout(part.type)]
         if number == piece.part:
             return wires
     raise AssertionError("a piece is one of its constructor's parts")

@@ -15,11 +15,11 @@ from .unknown import Unknown
 from .wires import Forest
 
 if TYPE_CHECKING:
-    from ..trace import Tracer
+    from ..context import Context
 
 
 def reduce_forest(
-    tracer: Tracer,
+    context: Context,
     forest: Forest | Unknown,
     algebra: Algebra,
     result: t.Type,
@@ -32,36 +32,36 @@ def reduce_forest(
     shared by all examples and the algebra knows something of the one it is used in.
     """
     if isinstance(forest, Unknown):
-        return forest.reduce(tracer, algebra, result)
+        return forest.reduce(context, algebra, result)
     try:
-        tracer.declarations.layout(result)
+        context.declarations.layout(result)
     except (NotFirstOrder, OpenSize):
         raise NoForest(result) from None
     if forest.place is None:
-        made = _roots(tracer, forest, algebra, result, constructors)
-        own = [tracer.builder.emit("reshape", w, shape=w.type.shape[1:]) for w in made]
-        return _told(tracer, own, result)
-    if tracer.branching:  # a branch that is not taken contributes nothing, not even NaN
+        made = _roots(context, forest, algebra, result, constructors)
+        own = [context.builder.emit("reshape", w, shape=w.type.shape[1:]) for w in made]
+        return _told(context, own, result)
+    if context.branching:  # a branch that is not taken contributes nothing, not even NaN
         raise NoForest(result)
     assert forest.own is not None
     try:
-        with tracer.inside(*forest.place):
-            made = _roots(tracer, forest, algebra, result, constructors)
+        with context.inside(*forest.place):
+            made = _roots(context, forest, algebra, result, constructors)
     except Elsewhere:
         raise NoForest(result) from None
-    return _told(tracer, forest.own(made), result)
+    return _told(context, forest.own(made), result)
 
 
-def _told(tracer: Tracer, wires: Sequence[Wire], result: t.Type) -> Value:
+def _told(context: Context, wires: Sequence[Wire], result: t.Type) -> Value:
     """The result at a root; what went wrong below it went wrong here."""
-    count = len(tracer.layout(result))
+    count = len(context.layout(result))
     if len(wires) > count:
-        tracer.doubted(wires[count])
-    return tracer.declarations.rebuild(result, wires[:count])
+        context.doubted(wires[count])
+    return context.declarations.rebuild(result, wires[:count])
 
 
 def _roots(
-    tracer: Tracer,
+    context: Context,
     forest: Forest,
     algebra: Algebra,
     result: t.Type,
@@ -69,8 +69,8 @@ def _roots(
 ) -> tuple[Wire, ...]:
     """The results at all roots, stacked; with the number of what went wrong, if anything
     may."""
-    constructors = constructors or Constructors.of(forest.type, tracer.declarations)
-    given = tracer, forest, algebra, result, constructors
+    constructors = constructors or Constructors.of(forest.type, context.declarations)
+    given = context, forest, algebra, result, constructors
     try:
         return Reduction(*given, doubted=False).roots()
     except Doubted:
@@ -87,12 +87,12 @@ class Reduction:
     """One catamorphism over one forest, while tracing.
 
     A row of the loop is the result of a node; `doubted`, one number more, which is that of
-    what went wrong at the node or below it (`Doubt` in trace.py).
+    what went wrong at the node or below it (`Doubt` in context.py).
     """
 
     def __init__(
         self,
-        tracer: Tracer,
+        context: Context,
         forest: Forest,
         algebra: Algebra,
         result: t.Type,
@@ -100,13 +100,14 @@ class Reduction:
         *,
         doubted: bool,
     ) -> None:
-        self.tracer, self.forest, self.algebra = tracer, forest, algebra
+        self.context, self.forest, self.algebra = context, forest, algebra
         self.shape, self.result, self.doubted = forest.shape, result, doubted
         self.constructors = constructors
-        self.row = [*tracer.layout(result), *([ArrayType("Int")] if doubted else [])]
+        self.row = [*context.layout(result), *([ArrayType("Int")] if doubted else [])]
 
     def roots(self) -> tuple[Wire, ...]:
-        tracer, forest, shape, builder = self.tracer, self.forest, self.shape, self.tracer.builder
+        context, builder = self.context, self.context.builder
+        forest, shape = self.forest, self.shape
         parts = [
             self._nodes(kind, count, (), forest.payload[kind])
             for kind, count in shape.leaves
@@ -121,8 +122,8 @@ class Reduction:
             initial = [builder.zeros(array.over(0)) for array in self.row]
 
         payload = {name: forest.payload[name] for name in self.constructors.inner}
-        child, keys, extra = tracer.steps(shape.length)
-        with tracer.inside(child, keys):
+        child, keys, extra = context.steps(shape.length)
+        with context.inside(child, keys):
             lanes = [array.over(shape.width) for array in self.row]
             read = [[child.input(lane) for lane in lanes] for _ in range(shape.reads)]
             kind = None if forest.kinds is None else child.input(forest.kinds.type.element())
@@ -139,9 +140,9 @@ class Reduction:
             else:
                 branches = []
                 for one in shape.inner:
-                    with tracer.inside(child.child()) as branch:
+                    with context.inside(child.child()) as branch:
                         branches.append((branch, step(one)))
-                outputs = tracer.chosen(kind, branches)
+                outputs = context.chosen(kind, branches)
         body = child.finish(outputs)
         loop = TreeLoop(
             body, len(child.captured), len(self.row), shape.reads, 1, shape.width, shape.length
@@ -156,7 +157,7 @@ class Reduction:
     ) -> tuple[Wire, ...]:
         """The results of `count` nodes of one kind, given those of their children and
         their payload, all stacked."""
-        return self.tracer.map_wires(
+        return self.context.map_wires(
             count, [*children, *own], lambda wires: Node(self, kind, wires).outputs()
         )
 
@@ -171,7 +172,7 @@ class Reduction:
         fixed = constructors.children(name)
         if constructors.bounded:
             return self._nodes(kind, width, [w for slot in read[:fixed] for w in slot], own)
-        builder = self.tracer.builder
+        builder = self.context.builder
         lanes, slots = constructors.lanes(kind, self.shape.reads), constructors.slots(kind)
         count = width // lanes
         taken = zip(*(read if lanes > 1 else read[:slots]), strict=True)
@@ -188,7 +189,7 @@ class Reduction:
         for part in constructors.parts(name):
             if part.type == constructors.type:
                 continue
-            for _ in self.tracer.layout(part.type):
+            for _ in self.context.layout(part.type):
                 wire = next(supply)
                 if part.sequence is None:
                     payload.append(_first(builder, wire, count))

@@ -23,7 +23,7 @@ from .unknown import Unknown
 from .wires import Forest
 
 if TYPE_CHECKING:
-    from ..trace import Tracer
+    from ..context import Context
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Subtree(Standin):
     within: Paramorphism
 
     def reduced(
-        self, tracer: Tracer, question: Question, algebra: Algebra, result: t.Type
+        self, context: Context, question: Question, algebra: Algebra, result: t.Type
     ) -> Value:
         """What the catamorphism makes of it. Raises Wanted for one that is new."""
         within = self.within
         if question.everywhere in within.knowing:
             assert isinstance(within.forest, Forest)
-            forest = _rooted(tracer, within.forest, self.values[-1])
-            return reduce_forest(tracer, forest, algebra, result)
+            forest = _rooted(context, within.forest, self.values[-1])
+            return reduce_forest(context, forest, algebra, result)
         for other, value in zip(within.asked, self.values[1:], strict=False):
             if other.question == question:
                 return value
@@ -70,14 +70,14 @@ _MOST_ASKED = 8  # catamorphisms at a child; one that is made anew for each node
 
 
 def reduce_with_trees(
-    tracer: Tracer, forest: Forest | Unknown, algebra: Algebra, result: t.Type
+    context: Context, forest: Forest | Unknown, algebra: Algebra, result: t.Type
 ) -> Value:
     """The paramorphism: `algebra` is given pairs of a child and its result. Raises NoForest
     where a child is used otherwise than by a catamorphism."""
-    made = Paramorphism(forest, Constructors.of(forest.type, tracer.declarations))
+    made = Paramorphism(forest, Constructors.of(forest.type, context.declarations))
     while len(made.asked) + len(made.knowing) <= _MOST_ASKED:
         try:
-            return made.reduced(tracer, algebra, result)
+            return made.reduced(context, algebra, result)
         except Wanted as wanted:
             made.asked.append(wanted)
         except Elsewhere:  # what was asked last knows something of the node
@@ -96,7 +96,7 @@ class Paramorphism:
     asked: list[Wanted] = field(default_factory=list)
     knowing: list[object] = field(default_factory=list)
 
-    def reduced(self, tracer: Tracer, algebra: Algebra, result: t.Type) -> Value:
+    def reduced(self, context: Context, algebra: Algebra, result: t.Type) -> Value:
         types = (result, *(one.result for one in self.asked))
         numbered = (*types, t.INT) if self.knowing else types
         tree = self.forest.type
@@ -122,8 +122,8 @@ class Paramorphism:
         forest, constructors = self.forest, self.constructors
         if self.knowing:
             assert isinstance(forest, Forest)
-            forest, constructors = _numbered(tracer, forest), _with_number(constructors)
-        return reduce_forest(tracer, forest, every, t.Product(numbered), constructors)[0]
+            forest, constructors = _numbered(context, forest), _with_number(constructors)
+        return reduce_forest(context, forest, every, t.Product(numbered), constructors)[0]
 
     def _fields(
         self, name: str, fields: tuple[Value, ...], change: Callable[[Value], Value]
@@ -155,9 +155,9 @@ def _with_number(constructors: Constructors) -> Constructors:
     return Constructors(fields, constructors.type)
 
 
-def _numbered(tracer: Tracer, forest: Forest) -> Forest:
+def _numbered(context: Context, forest: Forest) -> Forest:
     """The forest with the row of each node as more payload."""
-    builder, shape = tracer.builder, forest.shape
+    builder, shape = context.builder, forest.shape
     payload: dict[Kind | str, tuple[Wire, ...]] = {}
     first = 0
 
@@ -177,9 +177,9 @@ def _numbered(tracer: Tracer, forest: Forest) -> Forest:
     return replace(forest, payload=payload)
 
 
-def _rooted(tracer: Tracer, forest: Forest, row: Wire) -> Forest:
+def _rooted(context: Context, forest: Forest, row: Wire) -> Forest:
     """The forest of one tree, with the node of this row for its root."""
-    builder, shape = tracer.builder, forest.shape
+    builder, shape = context.builder, forest.shape
     reads, finals, blocks, leaves = forest.schedule
     trees = finals.type.shape[0]
     nobody = trees + shape.reads * shape.length * shape.width

@@ -21,7 +21,7 @@ from .node import Algebra
 from .shape import NoForest
 
 if TYPE_CHECKING:
-    from ..trace import Tracer
+    from ..context import Context
 
 Fields = tuple[Value, ...]
 
@@ -85,7 +85,7 @@ class Unknown:
         )  # fmt: skip
 
     def reduce(
-        self, tracer: Tracer, algebra: Algebra, result: t.Type, asked: object = None
+        self, context: Context, algebra: Algebra, result: t.Type, asked: object = None
     ) -> Value:
         """What the catamorphism makes of the tree; the same that was `asked` before is made
         once."""
@@ -96,14 +96,14 @@ class Unknown:
             layout = self.declarations.layout(result)
         except (NotFirstOrder, OpenSize):
             raise NoForest(result) from None
-        root = tracer.builder
+        root = context.builder
         while root.parent is not None:
             root = root.parent
         branches = {}
         for name, fields in self.declarations.constructors(self.base).items():
             types = tuple(self.field(each, result) for each in fields)
             try:
-                branches[name] = self._branch(tracer, root, name, types, algebra, result)
+                branches[name] = self._branch(context, root, name, types, algebra, result)
             except Elsewhere:  # it knows something of an element, or a step
                 raise NoForest(result) from None
         wires = tuple(map(self.make, layout))
@@ -118,19 +118,19 @@ class Unknown:
 
     def _branch(
         self,
-        tracer: Tracer,
+        context: Context,
         root: Builder,
         name: str,
         types: Sequence[t.Type],
         algebra: Algebra,
         result: t.Type,
     ) -> Branch:
-        with tracer.inside(root.child()) as child:
+        with context.inside(root.child()) as child:
             values = tuple(
-                tracer.rebuild(each, [child.input(array) for array in tracer.layout(each)])
+                context.rebuild(each, [child.input(array) for array in context.layout(each)])
                 for each in types
             )
-            outputs = tracer.flatten(algebra(name, self.seen(name, values)), result)
+            outputs = context.flatten(algebra(name, self.seen(name, values)), result)
         return _from_inputs(root, child, outputs, tuple(types))
 
 

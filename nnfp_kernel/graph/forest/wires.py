@@ -22,7 +22,8 @@ from .shape import (
 )
 
 if TYPE_CHECKING:
-    from ..trace import Keys, Tracer
+    from ..context import Context
+    from ..scope import Keys
 
 Own = Callable[[Sequence[Wire]], Sequence[Wire]]
 
@@ -97,7 +98,7 @@ HOLE = t.Named("hole", ())  # in place of the payload in a type
 
 
 def mapped(
-    tracer: Tracer,
+    context: Context,
     forests: Sequence[Forest],
     made: t.Named,
     change: Callable[[t.Type, Sequence[Value]], Value],
@@ -106,43 +107,43 @@ def mapped(
     of a type with HOLE in place of the last parameter. Raises NoForest."""
     first = forests[0]
     if first.place is not None:
-        if tracer.branching:
+        if context.branching:
             raise NoForest(made)
         try:
-            with tracer.inside(*first.place):
-                payload = _changed(tracer, forests, made, change)
+            with context.inside(*first.place):
+                payload = _changed(context, forests, made, change)
         except Elsewhere:
             raise NoForest(made) from None
     else:
-        payload = _changed(tracer, forests, made, change)
+        payload = _changed(context, forests, made, change)
     return replace(first, type=made, payload=payload)
 
 
 def _changed(
-    tracer: Tracer,
+    context: Context,
     forests: Sequence[Forest],
     made: t.Named,
     change: Callable[[t.Type, Sequence[Value]], Value],
 ) -> dict[Kind | str, tuple[Wire, ...]]:
     holed = t.Named(made.name, (*made.arguments[:-1], HOLE))
     types = [*(forest.type for forest in forests), made, holed]
-    each = [Constructors.of(type, tracer.declarations) for type in types]
+    each = [Constructors.of(type, context.declarations) for type in types]
     own = each[0]
 
     def lifted(wires: Sequence[Wire], axes: Sequence[int], parts: Sequence[Part]) -> list[Wire]:
         """The change over so many axes in front."""
         if axes:
             body = lambda inner: lifted(inner, axes[1:], parts)  # noqa: E731
-            return list(tracer.map_wires(axes[0], wires, body))
+            return list(context.map_wires(axes[0], wires, body))
         supply = iter(wires)
         values = [
-            tracer.rebuild(part.type, [next(supply) for _ in tracer.layout(part.type)])
+            context.rebuild(part.type, [next(supply) for _ in context.layout(part.type)])
             for part in parts[:-2]
         ]
         value = change(parts[-1].type, values)
-        if tracer.doubt().wire is not None:
+        if context.doubt().wire is not None:
             raise NoForest(made)
-        return tracer.flatten(value, parts[-2].type)
+        return context.flatten(value, parts[-2].type)
 
     found: dict[Kind | str, tuple[Wire, ...]] = {}
     for key in forests[0].payload:
@@ -155,13 +156,13 @@ def _changed(
             if parts[0].type == own.type or own.missing(kind, parts[0]):
                 continue
             pieces = [
-                [next(supply) for _ in tracer.layout(part.type)]
+                [next(supply) for _ in context.layout(part.type)]
                 for supply, part in zip(supplies, parts, strict=False)
             ]
             if not t.mentions(parts[-1].type, HOLE):
                 new += pieces[0]
                 continue
-            front = _axes_before(pieces[0][0], tracer.layout(parts[0].type)[0])
+            front = _axes_before(pieces[0][0], context.layout(parts[0].type)[0])
             new += lifted([wire for piece in pieces for wire in piece], front, parts)
         found[key] = tuple(new)
     return found
