@@ -13,6 +13,7 @@ import numpy
 
 from ...graph.graph import ArrayType, Graph, Loop, Node, Wire
 from ...runtime.lower import lower
+from ...runtime.program import Program
 from .parts import Part, Parts
 from .paths import Affine, Blocks, Path, Positions, Straight
 from .stage import Stage
@@ -60,11 +61,12 @@ def typed(wires: Sequence[Wire]) -> str:
 class Run:
     """The graph on many points at once, stage by stage."""
 
-    def __init__(self, parts: Parts, held: Sequence[Array], precision: Any) -> None:
+    def __init__(self, parts: Parts, held: Sequence[Array], program: Program) -> None:
         self.parts = parts
         self.held = list(held)
-        self.precision = precision
+        self.program = program
         self.sources = parts.graph.inputs[: parts.arguments]
+        self._compiled: dict[Any, Any] = {}  # by wires and nodes
 
     def values(
         self, arrays: Sequence[Array], wanted: Sequence[Wire] | None = None
@@ -107,11 +109,15 @@ class Run:
             if not wanted.isdisjoint(node.outputs):
                 kept.append(node)
                 wanted.update(node.inputs)
-        graph = Graph((*sources, *weights), tuple(reversed(kept)), tuple(wires))
-        axes = (*(0 for _ in sources), *(None for _ in weights))
-        run = jax.vmap(lower(graph, self.precision), in_axes=axes)
-        if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
-            run = jax.jit(run)  # not worth its while for a few operations on arrays
+        key = (tuple(sources), tuple(reversed(kept)), tuple(wires))
+        if key not in self._compiled:
+            graph = Graph((*sources, *weights), *key[1:])
+            axes = (*(0 for _ in sources), *(None for _ in weights))
+            run = jax.vmap(lower(graph, self.program.precision), in_axes=axes)
+            if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
+                run = jax.jit(run)  # not worth its while for a few operations on arrays
+            self._compiled[key] = run
+        run = self._compiled[key]
         kinds = [wire.type for wire in sources]
         given = [_of_kind(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
         results = run(*given, *self.held)
@@ -204,7 +210,7 @@ class Run:
         graph = self.parts.graph
         nodes = tuple(copy if each is node else each for each in graph.nodes)
         run = Run(Parts(Graph(graph.inputs, nodes, outputs), self.parts.arguments, ()),
-                   self.held, self.precision)  # fmt: skip
+                   self.held, self.program)  # fmt: skip
         results = run._through(again, columns)
         rows = [_stepwise(stacked, loop.reverse) for stacked in results[: len(kept)]]
         begun = flattened(results[len(kept) :])
