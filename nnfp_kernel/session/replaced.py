@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from ..language import syntax
 from ..language import types as t
-from ..language.uses import free_names
 from ..runtime.program import Program
 from .outputs import Defined
 from .standing import Standing
@@ -19,17 +18,6 @@ class Replaced:
 
     def __init__(self, cell: syntax.Program, before: Standing, after: Standing) -> None:
         self._cell, self._before, self._after = cell, before, after
-
-    @cached_property
-    def _uses(self) -> dict[str, set[str]]:
-        """What the definitions of other cells use by name, those that check."""
-        return {
-            item.name: set(free_names(item))
-            for cell in self._after.cells
-            if cell is not self._cell
-            for item in cell.items
-            if isinstance(item, syntax.Definition) and item.name not in self._after.checked.broken
-        }
 
     def told(self, made: Defined) -> Defined:
         """A definition with what is to be said of the older one in its place."""
@@ -45,8 +33,16 @@ class Replaced:
             made,
             replaces=older.span.source.name,
             kept=kept,
-            users=tuple(name for name, used in self._uses.items() if made.name in used),
+            users=tuple(self._users(made.name)),
         )
+
+    def _users(self, name: str) -> Iterator[str]:
+        """The definitions of other cells that use a name, those that check."""
+        own = {item.name for item in self._cell.items if isinstance(item, syntax.Definition)}
+        left_out = own | self._after.checked.broken.keys()
+        for user, used in self._after.uses.names.items():
+            if name in used and user not in left_out:
+                yield user
 
 
 def _known(program: Program, name: str) -> set[tuple[Any, ...]]:
