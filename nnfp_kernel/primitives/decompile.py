@@ -1,6 +1,6 @@
 """The terms of a graph: wires and nodes back into expressions of the language.
 
-A node becomes the expression of its primitive (spelling.py), a `Map` a `map`, a `Loop` a
+A node becomes the expression of its primitive (spelling/), a `Map` a `map`, a `Loop` a
 fold or an accumulating map, a `Choose` an `if`. What is used once stands where it is used;
 what is shared, is bound by `let`, once: the text grows as the graph does. A name that the
 program gave to a wire is kept.

@@ -1,0 +1,35 @@
+"""How each primitive of the graph is written in the language: graph → term.
+
+A `Term` is an expression with the type of the array it stands for. The operators of the
+language repeat an operand over missing leading axes; so a term may stand for an array by
+one with fewer axes (`core`), and is written out (`replicate`) only where that does not do.
+
+    terms          terms, and what makes expressions
+    table          the spelling of a primitive, found by its name: `spell`
+    axes           axes in another order, and gone over together
+    elementwise, complex_numbers, products, movement, reductions, equations
+                   the spellings themselves
+"""
+
+from . import elementwise, equations, movement, products, reductions  # noqa: F401  (they enter)
+from .table import spell
+from .terms import (
+    Names,
+    Term,
+    Unspeakable,
+    apply,
+    constant,
+    lambda_,
+    mentions,
+    number,
+    sized,
+    term,
+    type_tree,
+    whole,
+    zeros,
+)
+
+__all__ = [
+    "Names", "Term", "Unspeakable", "apply", "constant", "lambda_", "mentions", "number", "sized",
+    "spell", "term", "type_tree", "whole", "zeros",
+]  # fmt: skip

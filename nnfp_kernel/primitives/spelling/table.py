@@ -1,0 +1,57 @@
+"""The table of spellings: a primitive by its name, what it is handed, and how one enters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...graph.graph import ArrayType
+from ...graph.primitive import Parameters
+from ...language import syntax as s
+from .terms import Names, Term, Unspeakable, apply, deeper, term, under, whole
+
+Spelling = Callable[["Call"], Term]
+SPELLINGS: dict[str, Spelling] = {}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a primitive, its operands spelled."""
+
+    parameters: Parameters
+    operands: tuple[Term, ...]
+    type: ArrayType
+    names: Names
+
+    def made(self, tree: s.Expression, **more: Any) -> Term:
+        return term(tree, self.type, **{**deeper(*self.operands), **more})
+
+    def lifted(self, tree: s.Expression) -> Term:
+        """Of an operation that works entry by entry."""
+        core = max((operand.core for operand in self.operands), key=len)
+        return Term(tree, self.type, core, **deeper(*self.operands))
+
+    def axis_of(self, function: s.Expression, axis: int | None = None) -> Term:
+        """A function of the first operand along an axis."""
+        place = self.parameters["axis"] if axis is None else axis
+        return self.made(apply(under(place, function), whole(self.operands[0])))
+
+
+def spell(
+    name: str, parameters: Parameters, operands: Sequence[Term], type: ArrayType, names: Names
+) -> Term:
+    """The term of one primitive at its operands. Raises Unspeakable."""
+    rule = SPELLINGS.get(name)
+    if rule is None:
+        raise Unspeakable(f"the operation `{name}`")
+    return rule(Call(parameters, tuple(operands), type, names))
+
+
+def spelling(*names: str) -> Callable[[Spelling], Spelling]:
+    def enter(rule: Spelling) -> Spelling:
+        for name in names:
+            SPELLINGS[name] = rule
+        return rule
+
+    return enter
