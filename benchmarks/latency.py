@@ -7,6 +7,8 @@
                                ipykernel's own, alternating
     first program              in a new process, after the imports: a layer is defined and
                                called; beside the same in plain JAX with jax.jit
+    first training             in a new process, from the session to the first step of a network:
+                               with what another process left on disk, beside one without
     an unchanged cell          a definition and its value, run again
     an edit among many         one definition changed in a session of so many, of which
                                every tenth starts a chain and the others use the one before
@@ -18,6 +20,7 @@ is missed.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -58,14 +61,29 @@ layer = jax.jit(lambda x: jnp.tanh(2 * x + 1))
 numpy.asarray(layer(numpy.ones(3)))
 print(time.perf_counter() - start)
 """
+TRAINING = """
+import time, jax, numpy, nnfp_kernel, nnfp_kernel.session, nnfp_kernel.runtime.objective
+numpy.asarray(jax.numpy.zeros(1))
+X, y = numpy.random.rand(1000, 8, 8), numpy.random.randint(0, 10, 1000)
+start = time.perf_counter()
+session = nnfp_kernel.Session()
+session.run("net : R[8,8] ~> R[10]\\nnet = flatten >> dense[32] >> relu >> dense[10]")
+for event in session.train("net", (X, y), loss="crossEntropy", valid=0.1, steps=1):
+    pass
+print(time.perf_counter() - start)
+"""
 CELL = """\
 net{k} : R[3] ~> R[3]
 net{k} x = tanh (?W @ {before} + ?b)"""
 
 
-def in_a_process(program: str) -> float:
-    """What a program prints, run in a process of its own."""
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+def in_a_process(program: str, cache: str = "off") -> float:
+    """What a program prints, run in a process of its own; with a folder that keeps what is
+    compiled, if one is given."""
+    environment = {**os.environ, "NNFP_CACHE": cache}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+    )
     return float(ran.stdout.split()[-1])
 
 
@@ -145,6 +163,13 @@ def main() -> int:
 
     pairs = [(in_a_process(OURS), in_a_process(JAX)) for _ in range(given.rounds)]
     shown("first program", [a for a, _ in pairs], "plain JAX", [b for _, b in pairs])
+
+    with tempfile.TemporaryDirectory() as folder:
+        in_a_process(TRAINING, folder)
+        pairs = [
+            (in_a_process(TRAINING, folder), in_a_process(TRAINING)) for _ in range(given.rounds)
+        ]
+    shown("first training", [a for a, _ in pairs], "one without", [b for _, b in pairs])
 
     times = list(unchanged(10 * given.rounds))
     shown("an unchanged cell", times, "(goal 100 ms)")

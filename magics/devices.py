@@ -17,7 +17,19 @@ def run(workspace: Workspace, text: str) -> View:
         (str(each.number), each.platform, each.name, _memory(each.used), _memory(each.memory))
         for each in described()
     ]
-    return present.grid(Grid(("device", "kind", "name", "in use", "memory"), tuple(rows), (3, 4)))
+    columns = ("device", "kind", "name", "in use", "memory")
+    return present.grid(Grid(columns, tuple(rows), (3, 4), _notes()))
+
+
+def _notes() -> tuple[str, ...]:
+    """Where what is compiled for them is kept."""
+    from nnfp_kernel.runtime.persistent import kept
+
+    found = kept()
+    if found is None:
+        return ()
+    size = f"{found.bytes / 2**20:,.1f} of {found.most >> 20:,} MiB"
+    return (f"What is compiled is kept in {found.folder}: {size}.",)
 
 
 def _memory(count: int | None) -> str:
@@ -31,5 +43,6 @@ VERB = Verb(
     ("%nnfp devices",),
     run,
     "The first is the one that cells are run on. Training is shared out among several with\n"
-    "%nnfp train … --devices N.",
+    "%nnfp train … --devices N. What is compiled for them is kept on disk, for the next\n"
+    "process: %config Nnfp.cache names the folder, or says 'off'.",
 )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from traitlets import CInt, Enum, Float
+from typing import Any
+
+from traitlets import CInt, Enum, Float, Unicode, default
 from traitlets.config import Configurable
+
+from nnfp_kernel.runtime.persistent import asked
 
 
 class Nnfp(Configurable):
@@ -17,3 +21,16 @@ class Nnfp(Configurable):
     updates = Float(
         10.0, min=0.1, max=20.0, help="how often a second a training's picture is drawn anew"
     ).tag(config=True)
+    cache = Unicode(
+        help="folder in which what is compiled is kept from one process to the next; '' for the "
+        "user's cache folder, 'off' for none. NNFP_CACHE says it outside of notebooks"
+    ).tag(config=True)
+    cache_size = CInt(min=0, help="megabytes that it may take; or NNFP_CACHE_SIZE").tag(config=True)
+
+    @default("cache")
+    def _cache(self) -> Any:
+        return asked()[0]
+
+    @default("cache_size")
+    def _cache_size(self) -> Any:
+        return asked()[1]

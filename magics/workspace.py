@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import UsageError
 
+from nnfp_kernel.runtime import persistent
+
 from .settings import Nnfp
 from .verb import View, find
 
@@ -48,6 +50,8 @@ class Workspace:
         self.host = host
         self.settings = settings or Nnfp()
         self.settings.observe(self._settled, ["precision", "seed"])
+        self.settings.observe(self._settle_cache, ["cache", "cache_size"])
+        self._settle_cache()
         self.folder = folder  # where `import "file.nnfp"` looks
         self.namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self._session: Session | None = None
@@ -74,6 +78,9 @@ class Workspace:
         """The settings have changed: a session in which nothing stands makes place."""
         if self._session is not None and not self._session.started:
             self._session = None
+
+    def _settle_cache(self, _change: object = None) -> None:
+        persistent.settle(self.settings.cache, self.settings.cache_size)
 
     def run(self, program: str, name: str | None = None) -> View | None:
         """Run a program; lines of magic run in their place. What is left to show, if

@@ -98,6 +98,10 @@ class Compiled:
         """The function, compiled by JAX on first use and for each new form of its arrays."""
         import jax
 
+        from . import persistent
+
+        persistent.begin()
+
         def counted(*arrays: Array) -> Any:
             self.number += 1  # JAX comes here when it traces, not when it runs
             return function(*arrays)

@@ -29,7 +29,7 @@ from ..primitives import BUILTINS, PRIMITIVES
 from ..primitives.imported import IMPORTED
 from ..primitives.imported import imported as imported_function
 from ..primitives.table import Builtin
-from ..runtime import misfits, stored
+from ..runtime import misfits, persistent, stored
 from ..runtime.data import DataValue
 from ..runtime.exchange import (
     Misfit,
@@ -638,7 +638,7 @@ class Session:
         """A random key, another one at each call, from the session's seed."""
         import jax
 
-        self._require_precision()
+        self._prepare_jax()
         self._evaluations += 1
         return jax.random.fold_in(jax.random.key(self.seed), self._evaluations)
 
@@ -660,7 +660,7 @@ class Session:
         if kept is None or (kept.type, kept.initialiser) != (type, weight.initialiser):
             import jax
 
-            self._require_precision()
+            self._prepare_jax()
             value = first_value(
                 weight, jax.random.key(self.seed), self.program.declarations,
                 DTYPES[self.program.precision]["R"],
@@ -678,7 +678,7 @@ class Session:
         """A copy of a weight's value: an array of the caller's may change under it."""
         import jax
 
-        self._require_precision()
+        self._prepare_jax()
         dtypes, declarations = DTYPES[self.program.precision], self.program.declarations
         arrays = flatten(
             value, type, declarations, lambda leaf, kind: jax.numpy.array(leaf, dtypes[kind])
@@ -744,7 +744,7 @@ class Session:
         imported: Mapping[str, Builtin],
     ) -> Program:
         if self.precision == 64:
-            self._require_precision()
+            self._prepare_jax()
         return Program(
             checked.definitions, checked.reps, checked.data, {**BUILTINS, **imported},
             {**PRIMITIVES, **IMPORTED} if imported else PRIMITIVES,
@@ -752,8 +752,10 @@ class Session:
             {name: value for name, (_, value) in externals.items()},
         )  # fmt: skip
 
-    def _require_precision(self) -> None:
-        """64 bits are a flag of the whole process; it is set when arrays are first needed."""
+    def _prepare_jax(self) -> None:
+        """When arrays are first needed: 64 bits are a flag of the whole process, and what is
+        compiled is kept on disk."""
+        persistent.begin()
         if self.precision == 64:
             import jax
 
