@@ -85,7 +85,7 @@ class Jets:
         return self._pushed(first, [*self._active, *[False] * fixed])
 
     def _pushed(self, graph: Graph, active: Sequence[bool]) -> Graph:
-        primitives = self.run.program.primitives
+        primitives = self.run.function.program.primitives
         builder = Builder(primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
         tangents = [
@@ -106,7 +106,7 @@ class Jets:
             import jax
 
             graph = self._first_graph if every else self._second_graph
-            lowered = lower(graph, self.run.program.precision)
+            lowered = lower(graph, self.run.function.program.precision)
             held, count = self.run.held, self.run.parts.arguments
             tangents = len(graph.inputs) - count - len(held)
 

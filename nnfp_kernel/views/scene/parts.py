@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...graph.graph import Builder, Call, Constant, Graph, Loop, Node, Wire
+from ...graph.graph import Call, Graph, Loop, Node, Wire
 from ...graph.primitive import Primitive
+from ...graph.unrolled import unrolled
 from ...language.source import Span
 from ...linear.linearity import nonlinear_node
 from .names import Names
@@ -65,9 +66,10 @@ def parts_of(
     """The stages of a graph, whose first inputs are the data. None of them for what does
     nothing to its input, or makes no use of it."""
     for _ in range(4):  # layers of layers
-        if not any(_are_layers(node, set(graph.inputs[arguments:]), graph) for node in graph.nodes):
+        layers = {node for node in graph.nodes if _are_layers(node, arguments, graph)}
+        if not layers:
             break
-        graph = _laid_out(graph, arguments, primitives)
+        graph = unrolled(graph, primitives, layers.__contains__)
     reader = _Reader(graph, arguments, names)
     return Parts(graph, arguments, reader.whole())
 
@@ -84,57 +86,31 @@ def _constants(graph: Graph, held: set[Wire]) -> set[Wire]:
     return known
 
 
-def _are_layers(node: Node, held: set[Wire], graph: Graph) -> bool:
+def _are_layers(node: Node, arguments: int, graph: Graph) -> bool:
     """Whether a loop goes through weights and not through data."""
     match node.operation:
         case Loop(reverse=False, counted=False, length=length) as loop if length <= MOST_LAYERS:
             _, initial, elements, _ = loop.operands(node.inputs)
-            known = _constants(graph, held)
+            known = _constants(graph, set(graph.inputs[arguments:]))
             return known.issuperset(elements) and not known.issuperset(initial)
         case _:
             return False
 
 
-def _laid_out(graph: Graph, arguments: int, primitives: Mapping[str, Primitive]) -> Graph:
-    """The graph with loops through layers as so many copies of their bodies."""
-    builder = Builder(primitives)
-    place = {
-        wire: builder.input(wire.type, wire.name, wire.representation) for wire in graph.inputs
-    }
-    held = set(graph.inputs[arguments:])
-    for node in graph.nodes:
-        with builder.at(node.origin):
-            given = [place[wire] for wire in node.inputs]
-            made: Sequence[Wire]
-            match node.operation:
-                case Constant(value=value, type=type):
-                    made = (builder.constant(value, type.kind),)
-                case Loop() as loop if _are_layers(node, held, graph):
-                    made = _layers(builder, loop, given)
-                case operation:
-                    made = builder.add(operation, given)
-        for old, new in zip(node.outputs, made, strict=True):
-            new.name, new.representation = new.name or old.name, old.representation
-            place[old] = new
-    return builder.finish([place[wire] for wire in graph.outputs])
-
-
-def _layers(builder: Builder, loop: Loop, given: Sequence[Wire]) -> list[Wire]:
-    shared, state, elements, _ = loop.operands(given)
-    stacked: list[list[Wire]] = []
-    for layer in range(loop.length):
-        own = []
-        for wire in elements:
-            piece = builder.emit("slice", wire, axis=0, start=layer, stop=layer + 1, stride=1)
-            own.append(builder.emit("reshape", piece, shape=wire.type.shape[1:]))
-        results = builder.inline(loop.body, [*shared, *state, *own])
-        state = list(results[: loop.carried])
-        stacked.append(list(results[loop.carried :]))
-    collected = []
-    for column in zip(*stacked, strict=True):
-        rows = [builder.emit("reshape", wire, shape=(1, *wire.type.shape)) for wire in column]
-        collected.append(builder.emit("concat", *rows, axis=0))
-    return [*state, *collected]
+def affine_node(node: Node, flags: Sequence[bool]) -> bool:
+    """Whether a node is affine in the inputs flagged, all together."""
+    match node.operation:
+        case Call(primitive=primitive) if primitive.kind == "linear":
+            opens = primitive.open_positions or range(len(flags))
+            differentiable = all(wire.type.differentiable for wire in node.outputs)
+            return differentiable and sum(flags) == sum(flags[k] for k in opens)
+        case _:
+            if len(set(node.inputs)) < len(node.inputs):
+                return False
+            one = Graph(
+                node.inputs, (Node(node.operation, node.inputs, node.outputs),), node.outputs
+            )
+            return nonlinear_node(one, flags) is None
 
 
 # --- stages ------------------------------------------------------------------------------------
@@ -283,20 +259,7 @@ class _Reader:
     # --- kinds ---------------------------------------------------------------------------------
 
     def is_affine(self, node: Node) -> bool:
-        """Whether a node is affine in what depends on data."""
-        flags = [wire not in self.constant for wire in node.inputs]
-        match node.operation:
-            case Call(primitive=primitive) if primitive.kind == "linear":
-                opens = primitive.open_positions or range(len(flags))
-                differentiable = all(wire.type.differentiable for wire in node.outputs)
-                return differentiable and sum(flags) == sum(flags[k] for k in opens)
-            case _:
-                one = Graph(
-                    node.inputs, (Node(node.operation, node.inputs, node.outputs),), node.outputs
-                )
-                if len(set(node.inputs)) < len(node.inputs):
-                    return False
-                return nonlinear_node(one, flags) is None
+        return affine_node(node, [wire not in self.constant for wire in node.inputs])
 
     def is_shift(self, node: Node) -> bool:
         name = _name(node)

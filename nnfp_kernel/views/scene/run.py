@@ -12,8 +12,8 @@ from typing import Any
 import numpy
 
 from ...graph.graph import ArrayType, Graph, Loop, Node, Wire
+from ...runtime.function import Function
 from ...runtime.lower import lower
-from ...runtime.program import Program
 from .parts import Part, Parts
 from .paths import Affine, Blocks, Path, Positions, Straight
 from .stage import Stage
@@ -61,10 +61,10 @@ def typed(wires: Sequence[Wire]) -> str:
 class Run:
     """The graph on many points at once, stage by stage."""
 
-    def __init__(self, parts: Parts, held: Sequence[Array], program: Program) -> None:
+    def __init__(self, parts: Parts, held: Sequence[Array], function: Function) -> None:
         self.parts = parts
         self.held = list(held)
-        self.program = program
+        self.function = function
         self.sources = parts.graph.inputs[: parts.arguments]
         self._compiled: dict[Any, Any] = {}  # by wires and nodes
 
@@ -77,7 +77,8 @@ class Run:
 
     def states(self, points: Array) -> tuple[Array, ...]:
         """Points [M, n] of the input, and where they are after each stage, [M, d] each."""
-        values = self.values(shaped(points, self.sources))
+        wanted = [wire for wires in self.ends for wire in wires]
+        values = self.values(shaped(points, self.sources), wanted)
         return tuple(self.flat(values, wires) for wires in self.ends)
 
     @property
@@ -113,7 +114,7 @@ class Run:
         if key not in self._compiled:
             graph = Graph((*sources, *weights), *key[1:])
             axes = (*(0 for _ in sources), *(None for _ in weights))
-            run = jax.vmap(lower(graph, self.program.precision), in_axes=axes)
+            run = jax.vmap(lower(graph, self.function.program.precision), in_axes=axes)
             if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
                 run = jax.jit(run)  # not worth its while for a few operations on arrays
             self._compiled[key] = run
@@ -210,7 +211,7 @@ class Run:
         graph = self.parts.graph
         nodes = tuple(copy if each is node else each for each in graph.nodes)
         run = Run(Parts(Graph(graph.inputs, nodes, outputs), self.parts.arguments, ()),
-                   self.held, self.program)  # fmt: skip
+                   self.held, self.function)  # fmt: skip
         results = run._through(again, columns)
         rows = [_stepwise(stacked, loop.reverse) for stacked in results[: len(kept)]]
         begun = flattened(results[len(kept) :])

@@ -164,7 +164,7 @@ def scene(
             "depend on it", "What is shown is what maps and functions do to the input.",
         )  # fmt: skip
     held = function.held_arrays(call, function.session_weights(), None)
-    run = Run(parts, held, program)
+    run = Run(parts, held, function)
     flat = flattened(arrays)
     carried, drawn = _carried(run, flat, parts, lines, samples, len(classes_of(colour)), level)
     values = run.values(shaped(carried, run.sources))
