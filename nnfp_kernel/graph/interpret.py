@@ -2,7 +2,7 @@
 
     arrays    numbers, on an accelerator       runtime/lower.py
     counts    operations and bytes             graph/counts.py
-    terms     the program, printed
+    terms     the program, printed             primitives/decompile.py
 
     interpret(graph, values, domain) -> the values of the graph's outputs
 

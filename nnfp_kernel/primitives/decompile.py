@@ -1,9 +1,10 @@
 """The terms of a graph: wires and nodes back into expressions of the language.
 
-A node becomes the expression of its primitive (spelling/), a `Map` a `map`, a `Loop` a
-fold or an accumulating map, a `Choose` an `if`. What is used once stands where it is used;
-what is shared, is bound by `let`, once: the text grows as the graph does. A name that the
-program gave to a wire is kept.
+Terms are a domain of the interpreter of graphs (graph/interpret.py). A node becomes the
+expression of its primitive (spelling/), a `Map` a `map`, a `Loop` a fold or an accumulating
+map, a `Choose` an `if`. What is used once stands where it is used; what is shared, is bound
+by `let`, once: the text grows as the graph does. A name that the program gave to a wire is
+kept.
 
     Blocks of bindings are made for the graph and for each body. A graph may have two: what
     does not depend on its `late` inputs goes to the first, so that it is shared by all the
@@ -16,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from ..graph.graph import (
     Call,
@@ -30,6 +32,7 @@ from ..graph.graph import (
     While,
     Wire,
 )
+from ..graph.interpret import interpret
 from ..language import syntax as s
 from ..language.layout import KEYWORDS
 from .spelling import (
@@ -46,6 +49,8 @@ from .spelling import (
     whole,
     zeros,
 )
+
+Terms: TypeAlias = "Sequence[Term | None]"
 
 MOST_STEPS = 100_000  # of a `fixpoint` without brackets
 DEEPEST = 10  # operations inside each other in one expression
@@ -109,26 +114,24 @@ def decompile(
 ) -> tuple[Block, Block, list[Term]]:
     """The bindings that do not depend on the `late` inputs, those that do, and the terms
     of the outputs. Raises Unspeakable for what has no words in the language."""
-    writer = _Writer(graph, dict(inputs), names, set(late), split=True)
-    return writer.early, writer.after, [writer.terms[wire] for wire in graph.outputs]
+    writer = _Writer(graph, names, set(late), split=True)
+    return writer.early, writer.after, writer.terms(inputs)
 
 
 class _Writer:
-    """One graph on its way to a block of bindings."""
+    """The domain of the terms of one graph, on their way to a block of bindings. A value is
+    the term of a wire, or None: of a random key, and of what nothing asks for."""
 
-    def __init__(
-        self, graph: Graph, terms: dict[Wire, Term], names: Names, late: set[Wire], split: bool
-    ) -> None:
-        self.graph, self.terms, self.names, self.split = graph, terms, names, split
+    def __init__(self, graph: Graph, names: Names, late: set[Wire], split: bool) -> None:
+        self.graph, self.names, self.split = graph, names, split
         self.early, self.after = Block(), Block()
-        self.late = late
+        self.late = _after(graph, late)
         self.uses = _uses(graph, late if split else set())
-        for node in graph.nodes:
-            if not self.late.isdisjoint(node.inputs):
-                self.late.update(node.outputs)
-            for wire, made in zip(node.outputs, self._node(node), strict=True):
-                if made is not None:
-                    self.terms[wire] = made
+
+    def terms(self, inputs: Mapping[Wire, Term | None]) -> list[Term]:
+        """The terms of the graph's outputs, from those of its inputs."""
+        made = interpret(self.graph, [inputs.get(wire) for wire in self.graph.inputs], self)
+        return [_there(each) for each in made]
 
     # --- where a term is kept --------------------------------------------------------------
 
@@ -152,35 +155,23 @@ class _Writer:
 
     # --- nodes --------------------------------------------------------------------------------
 
-    def _node(self, node: Node) -> Sequence[Term | None]:
-        match node.operation:
-            case Constant() as literal:
-                (wire,) = node.outputs
-                return (self.keep(wire, constant(literal)),)
-            case Call(primitive, parameters):
-                (wire,) = node.outputs
-                if wire.type.kind == "Key":
-                    return (None,)
-                given = node.inputs
-                if primitive.name == "mul" and not parameters.get("conjugate"):
-                    given = tuple(sorted(given, key=self.late.__contains__))  # the factor first
-                operands = [self.terms[each] for each in given if each.type.kind != "Key"]
-                made = spell(primitive.name, parameters, operands, wire.type, self.names)
-                return (self.keep(wire, made),)
-            case Map() as each:
-                return self._map(node, each)
-            case Loop() as loop:
-                return self._loop(node, loop)
-            case Choose() as choose:
-                return self._choose(node, choose)
-            case While() as loop:
-                return self._while(node, loop)
-            case Fixpoint() as fixpoint:
-                return self._fixpoint(node, fixpoint)
-            case TreeLoop():
-                raise Unspeakable("a loop over a forest")
-            case other:
-                raise AssertionError(f"no words for {other}")
+    def constant(self, operation: Constant, operands: list[Term | None], node: Node) -> Terms:
+        (wire,) = node.outputs
+        return (self.keep(wire, constant(operation)),)
+
+    def call(self, operation: Call, operands: list[Term | None], node: Node) -> Terms:
+        (wire,) = node.outputs
+        if wire.type.kind == "Key":
+            return (None,)
+        name, parameters = operation.primitive.name, operation.parameters
+        pairs = list(zip(node.inputs, operands, strict=True))
+        if name == "mul" and not parameters.get("conjugate"):
+            pairs.sort(key=lambda pair: pair[0] in self.late)  # the factor first
+        given = [_there(made) for each, made in pairs if each.type.kind != "Key"]
+        return (self.keep(wire, spell(name, parameters, given, wire.type, self.names)),)
+
+    def tree_loop(self, operation: TreeLoop, operands: list[Term | None], node: Node) -> Terms:
+        raise Unspeakable("a loop over a forest")
 
     def _body(
         self,
@@ -190,26 +181,25 @@ class _Writer:
         give: Callable[..., s.Expression],
     ) -> s.Expression:
         """The body of a structured node with such operands, as an expression."""
-        terms = {wire: made for wire, made in given if made is not None}
         late = {own for wire, own in zip(outer, graph.inputs, strict=True) if wire in self.late}
-        writer = _Writer(graph, terms, self.names, late, split=False)
-        return writer.early.around(give([writer.terms[wire] for wire in graph.outputs]))
+        writer = _Writer(graph, self.names, late, split=False)
+        terms = writer.terms(dict(given))
+        return writer.early.around(give(terms))
 
     def _parameters(self, wires: Sequence[Wire], otherwise: str) -> list[str]:
         return [self._name(wire, otherwise) for wire in wires]
 
     def _sequence(
-        self, outer: Sequence[Wire], inner: Sequence[Wire]
+        self, outer: Sequence[Term | None], inner: Sequence[Wire]
     ) -> tuple[s.PatternTree, s.Expression | None, list[tuple[Wire, Term | None]]]:
         """What a body takes of each element: its pattern, the zipped sequences, its terms."""
         pattern: s.PatternTree | None = None
         zipped: s.Expression | None = None
         given: list[tuple[Wire, Term | None]] = []
-        for wire, own in zip(outer, inner, strict=True):
-            if wire.type.kind == "Key":
+        for outside, own in zip(outer, inner, strict=True):
+            if outside is None:
                 given.append((own, None))
                 continue
-            outside = self.terms[wire]
             if not outside.core or len(outside.core) < outside.type.rank:
                 # The same for every element.
                 same = Term(
@@ -244,30 +234,20 @@ class _Writer:
             tree = s.Name(rest)
         return [term(tree, wires[0].type), *found]
 
-    def _map(self, node: Node, each: Map) -> Sequence[Term]:
-        shared = node.inputs[: each.shared]
-        given = self._captured(shared, each.body.inputs[: each.shared])
-        pattern, zipped, own = self._sequence(
-            node.inputs[each.shared :], each.body.inputs[each.shared :]
-        )
-        body = self._body(each.body, node.inputs, [*given, *own], _paired)
+    def map(self, operation: Map, operands: list[Term | None], node: Node) -> Terms:
+        shared, inner = operation.shared, operation.body.inputs
+        given = zip(inner[:shared], operands[:shared], strict=True)
+        pattern, zipped, own = self._sequence(operands[shared:], inner[shared:])
+        body = self._body(operation.body, node.inputs, [*given, *own], _paired)
         if zipped is None:
-            zipped = sized("iota", each.length)
+            zipped = sized("iota", operation.length)
         tree = _mapped(pattern, body, zipped)
         return self._unzipped(node.outputs, tree, True)
 
-    def _captured(
-        self, outer: Sequence[Wire], inner: Sequence[Wire]
-    ) -> list[tuple[Wire, Term | None]]:
-        return [
-            (own, None if wire.type.kind == "Key" else self.terms[wire])
-            for wire, own in zip(outer, inner, strict=True)
-        ]
-
-    def _loop(self, node: Node, loop: Loop) -> Sequence[Term | None]:
+    def loop(self, loop: Loop, operands: list[Term | None], node: Node) -> Terms:
         first, last = loop.shared, loop.shared + loop.carried
-        shared, initial, along, rounds = loop.operands(node.inputs)
-        given = self._captured(shared, loop.body.inputs[:first])
+        shared, initial, along, rounds = loop.operands(operands)
+        given = list(zip(loop.body.inputs[:first], shared, strict=True))
         states = loop.body.inputs[first:last]
         names = self._parameters(states, "s")
         given += [(w, _local(name, w)) for w, name in zip(states, names, strict=True)]
@@ -275,7 +255,7 @@ class _Writer:
         state: s.PatternTree = _pattern(names)
         if loop.counted:
             number = self.names.fresh("i")
-            there = among_rounds(s.Name(number), self.terms[rounds[0]])
+            there = among_rounds(s.Name(number), _there(rounds[0]))
             numbered = s.PatternName(number), sized("iota", loop.length)
             pattern, zipped = numbered if zipped is None else (
                 s.PatternTuple((pattern, numbered[0])),
@@ -293,7 +273,7 @@ class _Writer:
         body = self._body(loop.body, node.inputs[: len(loop.body.inputs)], [*given, *own], give)
         if loop.counted:
             body = self._while_there(loop, there, names, body)
-        start = _tuple([whole(self.terms[wire]) for wire in initial])
+        start = _wholes(initial)
         count = self.names
         if zipped is None and not outputs:
             tree = apply(sized("iterate", loop.length), s.Lambda((state,), body), start)
@@ -346,7 +326,7 @@ class _Writer:
         self.block(wires[0]).bind(_pattern(names), tree)
         return [term(s.Name(n), w.type) for n, w in zip(names, wires, strict=True)]
 
-    def _while(self, node: Node, loop: While) -> Sequence[Term | None]:
+    def while_loop(self, loop: While, operands: list[Term | None], node: Node) -> Terms:
         shared, states = loop.shared, loop.body.inputs[loop.shared + 1 :]
         numbers = (loop.body.inputs[shared], loop.condition.inputs[shared])
         # The rounds are part of the state where something asks for their number.
@@ -360,7 +340,7 @@ class _Writer:
         front = [count] if numbered else []
         functions = []
         for graph in (loop.condition, loop.body):
-            given = self._captured(node.inputs[:shared], graph.inputs[:shared])
+            given = list(zip(graph.inputs[:shared], operands[:shared], strict=True))
             number, *own = graph.inputs[shared:]
             given += [(w, _local(name, w)) for w, name in zip(own, names, strict=True)]
             given.append((number, term(s.Name(count), number.type) if numbered else None))
@@ -372,7 +352,7 @@ class _Writer:
                 lambda terms, more=more: _tuple([*more, *(whole(each) for each in terms)]),
             )  # fmt: skip
             functions.append(s.Lambda((_pattern([*front, *names]),), body))
-        start = [whole(self.terms[wire]) for wire in node.inputs[shared:]]
+        start = [whole(_there(each)) for each in operands[shared:]]
         none = s.Ascription(s.Number(0), s.TypeName("Int"))
         name = s.Name("while") if loop.most is None else sized("while", loop.most)
         tree = apply(name, *functions, _tuple([none, *start] if numbered else start))
@@ -380,11 +360,11 @@ class _Writer:
             return self._states(node.outputs, tree)
         return [None, *self._states(node.outputs[1:], tree)]
 
-    def _fixpoint(self, node: Node, fixpoint: Fixpoint) -> Sequence[Term | None]:
+    def fixpoint(self, fixpoint: Fixpoint, operands: list[Term | None], node: Node) -> Terms:
         shared, states = fixpoint.shared, fixpoint.body.inputs[fixpoint.shared :]
         *found, _ = node.outputs
         names = self._parameters(states, "s")
-        given = self._captured(node.inputs[:shared], fixpoint.body.inputs[:shared])
+        given = list(zip(fixpoint.body.inputs[:shared], operands[:shared], strict=True))
         given += [(w, _local(name, w)) for w, name in zip(states, names, strict=True)]
         body, sides = fixpoint.body, None
         if fixpoint.linear:
@@ -392,18 +372,16 @@ class _Writer:
             if sides is None:
                 raise Unspeakable("an equation that is not written as one")
             body = _for(body, sides[0])
-        tree = self._body(
-            body, node.inputs, given, lambda terms: _tuple([whole(each) for each in terms])
-        )
+        tree = self._body(body, node.inputs, given, _wholes)
         if sides is None:
             most = s.Name("fixpoint") if fixpoint.most == MOST_STEPS else sized(
                 "fixpoint", fixpoint.most
             )  # fmt: skip
-            start = _tuple([whole(self.terms[wire]) for wire in node.inputs[shared:]])
+            start = _wholes(operands[shared:])
             made = apply(most, s.Lambda((_pattern(names),), tree), start)
             return [*self._states(found, made), None]
-        place = dict(zip(body.inputs, node.inputs, strict=True))
-        image = _tuple([whole(self.terms[place[wire]]) for wire in sides[1]])
+        place = dict(zip(body.inputs, operands, strict=True))
+        image = _wholes([place[wire] for wire in sides[1]])
         function = lambda_(names, tree) if len(names) == 1 else s.Lambda((_pattern(names),), tree)
         solver = apply("solve")
         if fixpoint.tolerance:
@@ -411,19 +389,15 @@ class _Writer:
         made = apply(solver, apply("section", function), image)
         return [*self._states(found, made), None]
 
-    def _choose(self, node: Node, choose: Choose) -> Sequence[Term]:
-        selector, *operands = node.inputs
+    def choose(self, choose: Choose, operands: list[Term | None], node: Node) -> Terms:
+        selector, *outer = node.inputs
         if selector.type.rank:
             raise Unspeakable("a choice for each example of a batch")
-        which = self.terms[selector]
+        which = _there(operands[0])
         branches = []
         for branch in choose.branches:
-            given = self._captured(operands, branch.inputs)
-            branches.append(
-                self._body(
-                    branch, operands, given, lambda terms: _tuple([whole(each) for each in terms])
-                )
-            )
+            given = list(zip(branch.inputs, operands[1:], strict=True))
+            branches.append(self._body(branch, outer, given, _wholes))
         if selector.type.kind == "Bool":
             tree: s.Expression = s.If(which.tree, branches[1], branches[0])
         else:
@@ -477,6 +451,15 @@ def _for(graph: Graph, outputs: tuple[Wire, ...]) -> Graph:
 def among_rounds(number: s.Expression, rounds: Term) -> s.Expression:
     """Whether a step is among those that are made."""
     return s.Binary("<", apply("toReal", number), apply("toReal", rounds.tree))
+
+
+def _after(graph: Graph, inputs: Iterable[Wire]) -> set[Wire]:
+    """The inputs, and all that depends on them."""
+    found = set(inputs)
+    for node in graph.nodes:
+        if not found.isdisjoint(node.inputs):
+            found.update(node.outputs)
+    return found
 
 
 def _uses(graph: Graph, late: set[Wire]) -> Counter[Wire]:
@@ -536,6 +519,16 @@ def _paired(terms: Sequence[Term]) -> s.Expression:
     for each in terms[1:]:
         tree = s.Tuple((tree, whole(each)))
     return tree
+
+
+def _wholes(terms: Sequence[Term | None]) -> s.Expression:
+    """Terms as one value, written out."""
+    return _tuple([whole(_there(each)) for each in terms])
+
+
+def _there(made: Term | None) -> Term:
+    assert made is not None, "something asks for a term that is not there"
+    return made
 
 
 def _tuple(items: Sequence[s.Expression]) -> s.Expression:
