@@ -138,7 +138,10 @@ class Loop:
     and unfold are cases. Body: shared ++ state ++ elements -> state ++ outputs.
     `reverse` runs from the last element; outputs stay at their elements' places.
     One that is `counted` makes as many of the first steps as its last operand, an Int,
-    says (the rounds that a While made); the outputs of the others are zero."""
+    says (the rounds that a While made); the outputs of the others are zero. One whose
+    steps are `segments` of a longer loop (graph/segments.py) keeps of a step nothing but
+    the state before it: its derivative makes the step again, and no law moves out of it
+    what would then be there for all steps at once."""
 
     body: Graph
     shared: int
@@ -146,6 +149,7 @@ class Loop:
     length: int
     reverse: bool = False
     counted: bool = False
+    segments: bool = False
 
     def operands(self, given: Sequence[T]) -> tuple[list[T], list[T], list[T], list[T]]:
         """What belongs to shared, initial and stacked operands, and to the rounds."""

@@ -31,23 +31,17 @@ if TYPE_CHECKING:
 
 
 def put_loop(
-    rebuild: Rebuild,
-    builder: Simplifier,
-    body: Graph,
-    shared: Sequence[Wire],
-    initial: Sequence[Wire],
-    sequences: Sequence[Wire],
-    length: int,
-    reverse: bool,
-    rounds: Sequence[Wire],
+    rebuild: Rebuild, builder: Simplifier, loop: Loop, operands: Sequence[Wire]
 ) -> Sequence[Wire]:
     """A simplified loop, put into `builder` under the laws above: final states, then
-    stacked outputs. One that is counted stays whole: not all of its steps are made."""
-    if length < 2 or rounds:
-        return loop_as_it_is(
-            rebuild, builder, body, shared, initial, sequences, length, reverse, rounds
-        )
-    return _Split(rebuild, builder, body, shared, initial, sequences, length, reverse).put()
+    stacked outputs. One that is counted stays whole: not all of its steps are made. So
+    does one of segments: what left it would be there for all of them."""
+    if loop.length < 2 or loop.counted or loop.segments:
+        return loop_as_it_is(rebuild, builder, loop, operands)
+    shared, initial, sequences, _ = loop.operands(operands)
+    length, reverse = loop.length, loop.reverse
+    split = _Split(rebuild, builder, loop.body, shared, initial, sequences, length, reverse)
+    return split.put()
 
 
 def put_tree_loop(

@@ -383,13 +383,8 @@ class Rebuild:
         results = self.put_loop(
             self,
             builder,
-            graph,
-            child.captured,
-            initial,
-            list(sequences),
-            loop.length,
-            loop.reverse,
-            rounds,
+            replace(loop, body=graph, shared=len(child.captured), carried=len(initial)),
+            [*child.captured, *initial, *sequences, *rounds],
         )
         for k, wire in zip((*carried, *stacked), results, strict=True):
             answers[k] = exchange(builder, wire) if reached[k] and k >= loop.carried else wire
@@ -509,18 +504,9 @@ def _stays(node: Node, flags: Flags) -> bool:
 
 
 def loop_as_it_is(
-    _: Rebuild,
-    builder: Simplifier,
-    body: Graph,
-    shared: Sequence[Wire],
-    initial: Sequence[Wire],
-    sequences: Sequence[Wire],
-    length: int,
-    reverse: bool,
-    rounds: Sequence[Wire],
+    _: Rebuild, builder: Simplifier, loop: Loop, operands: Sequence[Wire]
 ) -> Sequence[Wire]:
-    operation = Loop(body, len(shared), len(initial), length, reverse, bool(rounds))
-    return builder.add(operation, (*shared, *initial, *sequences, *rounds))
+    return builder.add(loop, operands)
 
 
 def _tree_loop_as_it_is(
@@ -530,13 +516,7 @@ def _tree_loop_as_it_is(
 
 
 PutTreeLoop: TypeAlias = Callable[[Rebuild, Simplifier, TreeLoop, Sequence[Wire]], Sequence[Wire]]
-PutLoop: TypeAlias = Callable[
-    [
-        Rebuild, Simplifier, Graph, Sequence[Wire], Sequence[Wire], Sequence[Wire], int, bool,
-        Sequence[Wire],
-    ],
-    Sequence[Wire],
-]  # fmt: skip
+PutLoop: TypeAlias = Callable[[Rebuild, Simplifier, Loop, Sequence[Wire]], Sequence[Wire]]
 
 
 # --- movements -----------------------------------------------------------------------------

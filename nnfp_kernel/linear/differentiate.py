@@ -47,6 +47,7 @@ from ..graph.graph import (
     Wire,
 )
 from ..graph.primitive import Primitive, Step, chains_of
+from ..graph.segments import segmented
 from .maps import (
     Cell,
     ChooseL,
@@ -66,26 +67,32 @@ from .maps import (
     WhileL,
     chain,
 )
-from .residuals import keep, prologue
+from .planning import Plan
+from .residuals import entering, keep, prologue
 from .taken import Branches, coefficients_within, masked, taken
 
 T = TypeVar("T")
 
 
 def linearize(
-    builder: Builder, graph: Graph, inputs: Sequence[Wire], active: Sequence[bool]
+    builder: Builder,
+    graph: Graph,
+    inputs: Sequence[Wire],
+    active: Sequence[bool],
+    plan: Plan | None = None,
 ) -> tuple[tuple[Wire, ...], Network]:
     """The outputs of `graph` at `inputs`, and its derivative there.
 
     The network goes from the tangents of the inputs flagged in `active`, in order, to
-    the tangents of the outputs that are real or complex, in order. Raises ValueError
-    for an active input that is neither.
+    the tangents of the outputs that are real or complex, in order. A `plan` decides which
+    loops are made in segments, for an adjoint that holds less. Raises ValueError for an
+    active input that is neither real nor complex.
     """
     for wire, flag in zip(graph.inputs, active, strict=True):
         if flag and not wire.type.differentiable:
             raise ValueError(f"an input of type {wire.type} has no tangent")
     wanted = [wire.type.differentiable for wire in graph.outputs]
-    outputs, traced = _trace(builder, within_branches(graph), inputs, active, wanted)
+    outputs, traced = _trace(builder, within_branches(graph), inputs, active, wanted, plan)
     results = tuple(
         variable or Variable(wire.type)
         for variable, wire in zip(traced.outputs, graph.outputs, strict=True)
@@ -123,15 +130,19 @@ def vjp(
 
 
 def gradient_graph(
-    primitives: Mapping[str, Primitive], graph: Graph, active: Sequence[bool]
+    primitives: Mapping[str, Primitive],
+    graph: Graph,
+    active: Sequence[bool],
+    plan: Plan | None = None,
 ) -> Graph:
     """The graph inputs ++ cotangents -> outputs ++ cotangents of the active inputs.
 
-    There is one cotangent for each output that is real or complex.
+    There is one cotangent for each output that is real or complex. A `plan` decides which
+    loops hold less for it.
     """
     builder = Builder(primitives)
     inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
-    outputs, network = linearize(builder, graph, inputs, active)
+    outputs, network = linearize(builder, graph, inputs, active, plan)
     cotangents = [builder.input(type, "cotangent") for type in network.codomain]
     gradients = network.adjoint().apply(builder, cotangents)
     filled = [
@@ -234,10 +245,11 @@ def _tree_reach(tree: TreeLoop, active: Sequence[bool]) -> tuple[list[bool], lis
 class _Trace:
     """The primal's wires in the builder, the variables of their tangents, the parts."""
 
-    __slots__ = ("inputs", "later", "outputs", "parts", "place", "taken", "variable")
+    __slots__ = ("inputs", "later", "outputs", "parts", "place", "plan", "taken", "variable")
 
-    def __init__(self, taken: Mapping[Wire, Branches]) -> None:
+    def __init__(self, taken: Mapping[Wire, Branches], plan: Plan | None) -> None:
         self.taken = taken
+        self.plan = plan
         # The parts that wait for a condition, which may be made after what it is for: where
         # they belong among the others, and how they are made.
         self.later: list[tuple[int, Callable[[], list[Part]]]] = []
@@ -254,8 +266,9 @@ def _trace(
     inputs: Sequence[Wire],
     active: Sequence[bool],
     wanted: Sequence[bool],
+    plan: Plan | None,
 ) -> tuple[tuple[Wire, ...], _Trace]:
-    trace = _Trace(taken(graph))
+    trace = _Trace(taken(graph), plan)
     place, variable = trace.place, trace.variable
     given = []
     for inner, outer, flag in zip(graph.inputs, inputs, active, strict=True):
@@ -263,18 +276,8 @@ def _trace(
         if flag:
             variable[inner] = Variable(inner.type, inner.name)
             given.append(variable[inner])
-    useful = _useful(graph, wanted)
     before = builder.origin
-    for node in graph.nodes:
-        builder.origin = node.origin or before
-        operands = [place[wire] for wire in node.inputs]
-        if variable.keys().isdisjoint(node.inputs) or useful.isdisjoint(node.outputs):
-            made: Sequence[Wire] = _inline(builder, node, operands)
-        else:
-            made = _node(builder, trace, node, operands, useful)
-        for old, new in zip(node.outputs, made, strict=True):
-            place[old] = new
-            new.name = new.name or old.name
+    _nodes(builder, trace, graph, wanted)
     for place_among, make in reversed(trace.later):
         trace.parts[place_among:place_among] = make()
     builder.origin = before
@@ -284,6 +287,23 @@ def _trace(
         for wire, flag in zip(graph.outputs, wanted, strict=True)
     )
     return tuple(place[wire] for wire in graph.outputs), trace
+
+
+def _nodes(builder: Builder, trace: _Trace, graph: Graph, wanted: Sequence[bool]) -> None:
+    """The nodes of a graph whose inputs are known to the trace."""
+    place, useful = trace.place, _useful(graph, wanted)
+    before = builder.origin
+    for node in graph.nodes:
+        builder.origin = node.origin or before
+        operands = [place[wire] for wire in node.inputs]
+        if trace.variable.keys().isdisjoint(node.inputs) or useful.isdisjoint(node.outputs):
+            made: Sequence[Wire] = _inline(builder, node, operands)
+        else:
+            made = _node(builder, trace, node, operands, useful)
+        for old, new in zip(node.outputs, made, strict=True):
+            place[old] = new
+            new.name = new.name or old.name
+    builder.origin = before
 
 
 def _useful(graph: Graph, wanted: Sequence[bool]) -> set[Wire]:
@@ -429,13 +449,17 @@ def _section(
 
 
 def _body(
-    builder: Builder, graph: Graph, active: Sequence[bool], wanted: Sequence[bool]
+    builder: Builder,
+    graph: Graph,
+    active: Sequence[bool],
+    wanted: Sequence[bool],
+    plan: Plan | None,
 ) -> tuple[Builder, tuple[Wire, ...], tuple[Wire, ...], _Trace]:
     """The body of a structured node made again, in a builder of its own."""
     child = Builder(builder.primitives)
     child.origin = builder.origin
     inputs = tuple(child.input(w.type, w.name, w.representation) for w in graph.inputs)
-    outputs, trace = _trace(child, graph, inputs, active, wanted)
+    outputs, trace = _trace(child, graph, inputs, active, wanted, plan)
     return child, inputs, outputs, trace
 
 
@@ -463,11 +487,16 @@ def _kept(
     shared: Mapping[Wire, Wire],
     elements: Mapping[Wire, Wire],
     stacks: Sequence[Wire],
+    again: bool = False,
 ) -> _Kept:
     """What to keep of a body of which outside there are `shared` inputs, `elements`
-    and the outputs in `stacks`."""
+    and the outputs in `stacks`: what is dear to make, or of one that is made `again` as a
+    whole what enters it."""
     there = {wire: k for k, wire in reversed(list(enumerate(stacks)))}
-    saved = keep(child, needed, shared.keys() | elements.keys() | there.keys())
+    if again:
+        saved = entering(child, needed)
+    else:
+        saved = keep(child, needed, shared.keys() | elements.keys() | there.keys())
     once = [wire for wire in saved if wire in shared]
     each = [wire for wire in saved if wire not in shared]
     extra = [wire for wire in each if wire not in elements and wire not in there]
@@ -495,7 +524,7 @@ def _map(
 ) -> Sequence[Wire]:
     active = [wire in trace.variable for wire in node.inputs]
     wanted = [wire in useful and wire.type.differentiable for wire in node.outputs]
-    child, inputs, outputs, inner = _body(builder, each.body, active, wanted)
+    child, inputs, outputs, inner = _body(builder, each.body, active, wanted, trace.plan)
     reached = [k for k, variable in enumerate(inner.outputs) if variable is not None]
     network = Network(inner.inputs, tuple(inner.parts), _present(inner.outputs)).useful()
 
@@ -532,7 +561,10 @@ def _loop(
         wire.type.differentiable and (k < loop.carried or wire in useful)
         for k, wire in enumerate(node.outputs)
     ]
-    child, inputs, outputs, inner = _body(builder, loop.body, active, wanted)
+    # The loop in a segment is what was to be shared out: it stays as it is.
+    plan = trace.plan and trace.plan.within(loop.segments)
+    since = len(plan.decisions) if plan else 0
+    child, inputs, outputs, inner = _body(builder, loop.body, active, wanted, plan)
     stacks = [k for k in range(loop.carried, len(outputs)) if inner.outputs[k] is not None]
 
     # The body's variables in a recurrence's order: state, elements, shared.
@@ -553,20 +585,50 @@ def _loop(
         dict(zip(inputs[:first], operands, strict=False)),
         dict(zip(inputs[last:], loop.operands(operands)[2], strict=True)),
         outputs[loop.carried :],
+        loop.segments,
     )
+    if trace.plan is not None and (states or stacks):
+        extra = [wire.type for wire in kept.extra]
+        size = trace.plan.segment(loop, extra, builder.origin, since)
+        if size is not None:
+            return _in_segments(builder, trace, node, loop, size, operands, useful)
     operation = replace(loop, body=child.finish([*outputs, *kept.extra]))
     made = builder.add(operation, operands)
     if states or stacks:
         map = Recurrence(
             kept.cell(network), loop.length, loop.reverse, kept.shared,
             kept.found(made[loop.carried :]), len(states), elements, len(stacks),
-            next(iter(loop.operands(operands)[3]), None),
+            next(iter(loop.operands(operands)[3]), None), loop.segments,
         )  # fmt: skip
         wires = [node.inputs[k] for k in order]
         given = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
         results = _results(trace, [node.outputs[k] for k in (*states, *stacks)])
         trace.parts.append(Part(map, given, results, builder.origin, "loop", "loop"))
     return made[: len(outputs)]
+
+
+def _in_segments(
+    builder: Builder,
+    trace: _Trace,
+    node: Node,
+    loop: Loop,
+    size: int,
+    operands: list[Wire],
+    useful: set[Wire],
+) -> Sequence[Wire]:
+    """The loop as one over segments of so many steps, and the derivative of that."""
+    graph = segmented(builder.primitives, loop, size)
+    trace.place.update(zip(graph.inputs, operands, strict=True))
+    for wire, old in zip(graph.inputs, node.inputs, strict=True):
+        if old in trace.variable:
+            trace.variable[wire] = trace.variable[old]
+    plan, trace.plan = trace.plan, trace.plan and trace.plan.within(True)
+    _nodes(builder, trace, graph, [wire in useful for wire in node.outputs])
+    trace.plan = plan
+    for wire, new in zip(node.outputs, graph.outputs, strict=True):
+        if new in trace.variable:
+            trace.variable[wire] = trace.variable[new]
+    return [trace.place[wire] for wire in graph.outputs]
 
 
 def _while(
@@ -582,7 +644,7 @@ def _while(
         return made
     wanted = [active[first + k] for k in carried]
     given = [*active[:first], False, *active[first:]]
-    child, inputs, outputs, inner = _body(builder, loop.body, given, wanted)
+    child, inputs, outputs, inner = _body(builder, loop.body, given, wanted, trace.plan)
     shared = [k for k in range(first) if active[k]]
     variables = inner.inputs
     after = [inner.outputs[k] or Variable(outputs[k].type) for k in states]
@@ -614,7 +676,8 @@ def _fixpoint(
     if not states:
         return made
     wanted = active[first:]
-    _, inner = _trace(builder, fixpoint.body, [*operands[:first], *made[:-1]], active, wanted)
+    given = [*operands[:first], *made[:-1]]
+    _, inner = _trace(builder, fixpoint.body, given, active, wanted, trace.plan)
     shared = [k for k in range(first) if active[k]]
     outside, inside = inner.inputs[: len(shared)], inner.inputs[len(shared) :]
     after = tuple(inner.outputs[k] or Variable(made[k].type) for k in states)
@@ -646,7 +709,7 @@ def _tree_loop(
     wanted = [wire.type.differentiable for wire in tree.body.outputs[:made]]
     wanted += [wire in useful and wire.type.differentiable for wire in node.outputs[tree.rows :]]
     given = [*shared, *rows * tree.reads, *elements]
-    child, inputs, outputs, inner = _body(builder, tree.body, given, wanted)
+    child, inputs, outputs, inner = _body(builder, tree.body, given, wanted, trace.plan)
     stacks = [k for k in range(made, len(outputs)) if inner.outputs[k] is not None]
 
     # The body's variables in a recurrence's order: rows read, elements, shared.
@@ -700,7 +763,7 @@ def _choose(
         raise ValueError("a choice over a batch is made after differentiation: linearize first")
     active = [wire in trace.variable for wire in node.inputs[1:]]
     wanted = [wire in useful and wire.type.differentiable for wire in node.outputs]
-    bodies = [_body(builder, branch, active, wanted) for branch in choose.branches]
+    bodies = [_body(builder, branch, active, wanted, trace.plan) for branch in choose.branches]
     reached = [k for k in range(len(wanted)) if any(body[3].outputs[k] for body in bodies)]
 
     # Residuals of a branch that are not there anyway travel in slots, which branches

@@ -953,6 +953,7 @@ class Recurrence(LinearMap):
     elements: int
     stacks: int
     rounds: Wire | None = None  # how many of the steps are made, where not all
+    segments: bool = False  # its steps are segments of a longer loop (graph.Loop)
 
     @property
     def domain(self) -> Types:  # type: ignore[override]
@@ -1018,7 +1019,9 @@ class Recurrence(LinearMap):
         body = child.finish(outputs)
 
         counted = self.rounds is not None
-        operation = Loop(body, count, carried, self.length, self.reverse, counted)
+        operation = Loop(
+            body, count, carried, self.length, self.reverse, counted, self.segments
+        )  # fmt: skip
         made = iter(builder.add(operation, [*operands, *_some(self.rounds)]))
         answers: list[Tangent] = [None] * len(results)
         for k in (*range(first), *range(last, len(results))):
@@ -1035,7 +1038,7 @@ class Recurrence(LinearMap):
     def adjoint(self) -> LinearMap:
         return Recurrence(
             self.cell.adjoint(), self.length, not self.reverse, self.shared, self.stacked,
-            self.states, self.stacks, self.elements, self.rounds,
+            self.states, self.stacks, self.elements, self.rounds, self.segments,
         )  # fmt: skip
 
     def reach(self, given: Sequence[bool]) -> tuple[bool, ...]:
@@ -1050,6 +1053,7 @@ class Recurrence(LinearMap):
         return Recurrence(
             self.cell, self.length, self.reverse, _rename(self.shared, renaming),
             _rename(self.stacked, renaming), self.states, self.elements, self.stacks, rounds,
+            self.segments,
         )  # fmt: skip
 
     def __repr__(self) -> str:

@@ -67,6 +67,25 @@ def keep(builder: Builder, needed: Sequence[Wire], free: Collection[Wire]) -> tu
     return tuple(kept)
 
 
+def entering(builder: Builder, needed: Sequence[Wire]) -> tuple[Wire, ...]:
+    """The inputs of `builder` from which all `needed` can be made again, however dear that
+    is: what a step keeps that is a segment of a longer loop."""
+    found: dict[Wire, None] = {}
+    seen: set[Wire] = set()
+    stack = list(reversed(needed))
+    while stack:
+        wire = stack.pop()
+        if wire in seen:
+            continue
+        seen.add(wire)
+        node = builder.producer(wire)
+        if node is None:
+            found[wire] = None
+        else:
+            stack.extend(reversed(node.inputs))
+    return tuple(found)
+
+
 def prologue(builder: Builder, kept: Sequence[Wire], needed: Sequence[Wire]) -> Graph:
     """The graph from the wires kept to those needed."""
     again = Builder(builder.primitives)
@@ -85,7 +104,8 @@ def prologue(builder: Builder, kept: Sequence[Wire], needed: Sequence[Wire]) -> 
         elif missing := [operand for operand in node.inputs if operand not in place]:
             todo.extend(reversed(missing))
         else:
-            (place[wire],) = again.add(node.operation, [place[operand] for operand in node.inputs])
+            made = again.add(node.operation, [place[operand] for operand in node.inputs])
+            place.update(zip(node.outputs, made, strict=True))
     return again.finish([place[wire] for wire in needed])
 
 

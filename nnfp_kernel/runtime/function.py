@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy
 
+from ..graph.counts import peak
 from ..graph.forest import NoForest, Unordered
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import optimise
@@ -28,8 +29,9 @@ from ..language.sizes import SizeVariable, constant, variable
 from ..language.source import Span
 from ..linear.differentiate import linearize
 from ..linear.maps import Network
+from ..linear.planning import Plan
 from ..linear.residuals import keep, prologue
-from . import lists, misfits, stored, watch
+from . import lists, memory, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
 from .cost import Cost, Timings, cost_of, example_arrays, measure
 from .equations import told, why
@@ -97,10 +99,34 @@ class Call:
     @cached_property
     def split_graphs(self) -> tuple[Graph, Graph, int]:
         """The graphs of `split`."""
+        (forward, backward), _ = self.planned_split
+        return forward, backward, len(self.traced.vectorised.outputs)
+
+    @cached_property
+    def planned_split(self) -> tuple[tuple[Graph, ...], Plan]:
+        """The graphs of `split`, and what was decided of their loops."""
+        return self._planned(self._split_by)
+
+    def _planned(self, make: Callable[[Plan], tuple[Graph, ...]]) -> tuple[tuple[Graph, ...], Plan]:
+        """The graphs that `make` makes by a plan, and that plan: a tight one where they would
+        take more memory than there is, and less by it."""
+        program = self.traced.program
+        plan = memory.plan(program)
+        graphs = make(plan)
+        limit = memory.limit(program)
+        if not plan.could_hold_less or limit is None:
+            return graphs, plan
+        held = max(peak(graph, program.precision) for graph in graphs)
+        if held <= limit:
+            return graphs, plan
+        tight = replace(plan, tight=True, decisions=[])
+        return make(tight), tight
+
+    def _split_by(self, plan: Plan) -> tuple[Graph, ...]:
         graph, active = self.traced.vectorised, self.active
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active)
+        outputs, derivative = linearize(builder, graph, inputs, active, plan)
         needed = tuple(dict.fromkeys(derivative.fixed))
         kept = keep(builder, needed, {*inputs, *outputs})
         forward = builder.finish([*outputs, *kept])
@@ -111,8 +137,7 @@ class Call:
         held = dict(zip(needed, again, strict=True))
         cotangents = [back.input(array) for array in derivative.codomain]
         gradients = derivative.substitute(held).adjoint().apply(back, cotangents)
-        backward = back.finish(_real(back, gradients, derivative.domain))
-        return forward, backward, len(outputs)
+        return forward, back.finish(_real(back, gradients, derivative.domain))
 
     @property
     def active(self) -> tuple[bool, ...]:
@@ -151,13 +176,16 @@ class Call:
     @cached_property
     def reverse_graph(self) -> Graph:
         """inputs ++ cotangents of the outputs -> outputs ++ cotangents of the active inputs."""
+        return self._planned(self._reverse_by)[0][0]
+
+    def _reverse_by(self, plan: Plan) -> tuple[Graph]:
         graph, active = self.traced.vectorised, self.active
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active)
+        outputs, derivative = linearize(builder, graph, inputs, active, plan)
         cotangents = [builder.input(array, "cotangent") for array in derivative.codomain]
         gradients = derivative.adjoint().apply(builder, cotangents)
-        return builder.finish([*outputs, *_real(builder, gradients, derivative.domain)])
+        return (builder.finish([*outputs, *_real(builder, gradients, derivative.domain)]),)
 
     @cached_property
     def gradient(self) -> Callable[..., Any]:
@@ -167,12 +195,15 @@ class Call:
 
     @cached_property
     def gradient_graph(self) -> Graph:
+        return self._planned(self._gradient_by)[0][0]
+
+    def _gradient_by(self, plan: Plan) -> tuple[Graph]:
         graph = self.traced.vectorised
         weights = self.traced.weight_wires
         active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active)
+        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
         cotangent = builder.constant(1.0 / max(output.type.size, 1))
         if output.type.shape:
             scale = cotangent
@@ -180,24 +211,26 @@ class Call:
             total = builder.emit("sum", output, axes=tuple(range(output.type.rank)))
             output = builder.emit("mul", total, scale)
         gradients = derivative.adjoint().apply(builder, [cotangent])
-        return builder.finish([output, *doubts, *_real(builder, gradients, derivative.domain)])
+        return (builder.finish([output, *doubts, *_real(builder, gradients, derivative.domain)]),)
 
     @cached_property
     def weighted_gradient(self) -> Callable[..., Any]:
         """inputs ++ the share of each example -> the sum of the answers, each times its
         share ++ the numbers of problems, where there can be any ++ gradients of the
         weights made of real numbers."""
+        return self._compiled(self._planned(self._weighted_by)[0][0])
+
+    def _weighted_by(self, plan: Plan) -> tuple[Graph]:
         graph = self.traced.vectorised
         weights = self.traced.weight_wires
         active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
         builder = Builder(self.traced.program.primitives)
         inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active)
+        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
         shares = builder.input(output.type, "shares")
         total = builder.emit("sum", builder.emit("mul", output, shares), axes=(0,))
         gradients = derivative.adjoint().apply(builder, [shares])
-        real = _real(builder, gradients, derivative.domain)
-        return self._compiled(builder.finish([total, *doubts, *real]))
+        return (builder.finish([total, *doubts, *_real(builder, gradients, derivative.domain)]),)
 
     @cached_property
     def fast(self) -> Fast | None:

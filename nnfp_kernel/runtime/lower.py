@@ -369,11 +369,14 @@ def _settled(loop: Loop, arrays: Sequence[Array], node: Node) -> bool:
 # A loop of few steps over large elements (the layers of a stack) is laid out: XLA then
 # spares copying them. Measured: 4 to 12 layers of 512 units, a tenth to a sixth of the time
 # of the gradient; of small elements nothing is gained, and compiling takes longer. A loop
-# of a few operations in all is laid out too: starting it takes longer than they do.
+# of a few operations in all is laid out too: starting it takes longer than they do. Segments
+# are not: XLA would see that they are made twice, and keep what they made the first time.
 _NODES, _ENTRIES, _FEW = 256, 1 << 15, 32
 
 
 def _laid_out(loop: Loop) -> bool:
+    if loop.segments:
+        return False
     operations = loop.length * sum(1 for _ in loop.body.walk())
     if operations <= _FEW:
         return True

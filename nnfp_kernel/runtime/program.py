@@ -81,6 +81,7 @@ class Program:
     primitives: Mapping[str, Primitive]
     precision: Precision = 32
     externals: Mapping[str, Any] = field(default_factory=dict)  # values brought in by name
+    memory: int | None = None  # bytes that what runs may take; None: those the device has
     _reached: dict[str, tuple[ReachedWeight, ...]] = field(default_factory=dict)
 
     @cached_property

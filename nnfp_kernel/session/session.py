@@ -72,14 +72,25 @@ class Session:
     ['R ~> R', 'R']
 
     `precision` is 32 or 64 bits, for all that the session computes; 64 sets jax's
-    process-wide flag. `seed` settles the first value of every weight, and draws.
+    process-wide flag. `seed` settles the first value of every weight, and draws. `memory`
+    is how many bytes a gradient may take, else those that the device has: where it is
+    short, loops keep less for their derivative and make it again.
     Errors are `NnfpError`s; a failed call leaves the session as it was.
     """
 
-    def __init__(self, precision: int = 32, seed: int = 0, folder: str | Path = ".") -> None:
+    def __init__(
+        self,
+        precision: int = 32,
+        seed: int = 0,
+        folder: str | Path = ".",
+        memory: int | None = None,
+    ) -> None:
         if precision not in (32, 64):
             raise ValueError(f"precision is {precision}; it may be 32 or 64")
+        if memory is not None and memory < 1:
+            raise ValueError(f"memory is {memory} bytes; there must be some")
         self.precision = precision
+        self.memory = memory
         self.seed = seed
         self.folder = Path(folder)
         self._count = 0
@@ -750,6 +761,7 @@ class Session:
             {**PRIMITIVES, **IMPORTED} if imported else PRIMITIVES,
             64 if self.precision == 64 else 32,
             {name: value for name, (_, value) in externals.items()},
+            memory=self.memory,
         )  # fmt: skip
 
     def _prepare_jax(self) -> None:
