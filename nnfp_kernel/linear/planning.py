@@ -58,10 +58,10 @@ class Plan:
     >>> loop = Loop(body.finish([after]), 0, 1, 100_000)
     >>> plan = Plan()
     >>> plan.segment(loop, [after.type], None)
-    320
+    400
     >>> decision = plan.decisions[0]
     >>> decision.reason, decision.kept, decision.held
-    ('quicker', 40000000, 253200)
+    ('quicker', 40000000, 260000)
     """
 
     precision: int = 32
