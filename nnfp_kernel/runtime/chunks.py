@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -42,7 +43,20 @@ class State(NamedTuple):
 
 
 # (state, data, key, first step, count, rates) -> state, losses, steps taken, failed
-Chunk = Callable[..., tuple[State, Any, Any, Any]]
+Steps = Callable[..., tuple[State, Any, Any, Any]]
+
+
+@dataclass(eq=False)
+class Chunk:
+    """The function that takes steps, and what is known of it: a training like one before need
+    not find out again."""
+
+    take: Steps
+    compiled: bool = False
+    count: int = 1  # steps that take the time that a chunk should
+
+    def __call__(self, *given: Any) -> tuple[State, Any, Any, Any]:
+        return self.take(*given)
 
 
 def _turned(key: Key, of: int | Buckets | Stream, batch: int, state: State) -> State:
@@ -119,11 +133,26 @@ def chunk(
     """The function that takes steps on `data` from weights like these, by the way that
     suits them. A `mesh` has its share of every batch on each device."""
     if isinstance(data, Stream):
-        return _of_stream(value_and_grad, way)
-    fixed = value_and_grad, way, batch
+        return Chunk(_of_stream(value_and_grad, way))
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
-        return _of_lists(*fixed)
-    return _of_arrays(*fixed, _in_a_loop(value_and_grad, weights, data, batch, key), mesh)
+        return Chunk(_of_lists(value_and_grad, way, batch))
+    leaves, form = jax.tree.flatten((weights, data, key))
+    like = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+    return _on_arrays(value_and_grad, way, batch, form, like, mesh)
+
+
+@functools.lru_cache(maxsize=16)
+def _on_arrays(
+    value_and_grad: Gradient,
+    way: Way,
+    batch: int,
+    form: Any,
+    like: tuple[Any, ...],
+    mesh: Mesh | None,
+) -> Chunk:
+    """The same for weights, data and key of this form, whose arrays are like these."""
+    looped = _in_a_loop(value_and_grad, batch, *jax.tree.unflatten(form, like))
+    return Chunk(_of_arrays(value_and_grad, way, batch, looped, mesh))
 
 
 @functools.lru_cache(maxsize=16)
@@ -133,7 +162,7 @@ def _of_arrays(
     batch: int,
     looped: bool,
     mesh: Mesh | None,
-) -> Chunk:
+) -> Steps:
     """The compiled function: `count` steps from a state, at most CHUNK_STEPS.
 
     It gives the new state, the losses, how many steps were taken and whether the last
@@ -187,7 +216,7 @@ def _of_arrays(
         )
 
     if looped:
-        compiled: Chunk = jax.jit(run)
+        compiled: Steps = jax.jit(run)
         return compiled
     compiled_one = jax.jit(one)
 
@@ -210,8 +239,8 @@ def _of_lists(
     value_and_grad: Gradient,
     way: Way,
     batch: int,
-) -> Chunk:
-    """What `_chunk` gives, for examples in lists: only what is around the objective is
+) -> Steps:
+    """What `_of_arrays` gives, for examples in lists: only what is around the objective is
     compiled here."""
     turned = jax.jit(_turned, static_argnums=(1, 2))
     learned = jax.jit(functools.partial(_learned, way, batch))
@@ -235,7 +264,7 @@ def _of_lists(
 
 
 @functools.lru_cache(maxsize=16)
-def _of_stream(value_and_grad: Gradient, way: Way) -> Chunk:
+def _of_stream(value_and_grad: Gradient, way: Way) -> Steps:
     """The same for batches of a stream. It stops where the stream does, and raises Ended
     where that is before its first step."""
 
@@ -271,27 +300,37 @@ def _of_stream(value_and_grad: Gradient, way: Way) -> Chunk:
 
 
 def _in_a_loop(
-    value_and_grad: Gradient,
-    weights: Weights,
-    data: Batch,
-    batch: int,
-    key: Key,
+    value_and_grad: Gradient, batch: int, weights: Weights, data: Batch, key: Key
 ) -> bool:
     """Whether a chunk is best compiled as one loop: not where XLA's CPU backend would
     have convolutions in it, which it runs there some 30 times slower than outside."""
     if jax.default_backend() != "cpu":
         return True
-    step = _first_step(value_and_grad, batch)
+
+    def step(weights: Weights, data: Batch, key: Key) -> Any:
+        return value_and_grad(weights, columns.taken(data, jnp.arange(batch)), key)
+
     traced = jax.make_jaxpr(step)(weights, data, key)
     return "conv_general_dilated" not in str(traced)
 
 
+def start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, key: Key) -> State:
+    """The state before the first step: the orders of two epochs, an optimiser's empty memory."""
+    if isinstance(of, int):
+        return _compiled_start(way, of, batch)(weights, key)
+    return _start(way, of, batch, weights, key)
+
+
 @functools.lru_cache(maxsize=16)
-def _first_step(value_and_grad: Gradient, batch: int) -> Gradient:
-    """One function object for an objective, so that JAX knows what it traced."""
-    return lambda weights, data, key: value_and_grad(
-        weights, columns.taken(data, jnp.arange(batch)), key
-    )
+def _compiled_start(way: Way, of: int, batch: int) -> Callable[[Weights, Key], State]:
+    compiled: Callable[[Weights, Key], State] = jax.jit(functools.partial(_start, way, of, batch))
+    return compiled
+
+
+def _start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, key: Key) -> State:
+    orders = jnp.concatenate([order(key, epoch, of, batch) for epoch in (0, 1)])
+    average = None if way.ema is None else weights
+    return State(weights, way.method.init(weights), orders, jnp.int32(0), jnp.int32(0), average)
 
 
 def step_key(key: Key, step: Any) -> Key:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy
 
@@ -35,12 +36,17 @@ def read_batch(given: Any) -> Batch:
 def _column(given: Any) -> Any:
     """Examples as an array; as the list they are where they make none."""
     if not isinstance(given, list):
-        return jnp.asarray(given)
+        return array(given)
     try:
-        array = numpy.asarray(given)
+        together = numpy.asarray(given)
     except ValueError:  # they differ in shape
         return given
-    return given if array.dtype == object else jnp.asarray(array)
+    return given if together.dtype == object else jnp.asarray(together)
+
+
+def array(given: Any) -> jax.Array:
+    """An array of JAX's; one that is one already is not looked at again."""
+    return given if isinstance(given, jax.Array) else jnp.asarray(given)
 
 
 def listed(column: Any) -> bool:

@@ -334,7 +334,7 @@ class Function:
 
     # --- weights ------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def reached(self) -> tuple[ReachedWeight, ...]:
         """The weights it reaches, in order."""
         if self.name in self.program.definitions:

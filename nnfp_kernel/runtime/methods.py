@@ -6,8 +6,12 @@ import difflib
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, SupportsFloat
 
+import jax
+import jax.numpy as jnp
+import numpy
 import optax
 
 # Each is built with rate 1 and scaled by the step's own rate, which is an argument of
@@ -29,8 +33,19 @@ OPTIMIZERS: dict[str, tuple[Callable[[], optax.GradientTransformation], float]] 
 
 Schedule = Callable[[Any], Any]  # the rate of a step, counted from 0
 
+
+@dataclass(frozen=True)
+class Constant:
+    """The same rate at every step."""
+
+    rate: float
+
+    def __call__(self, step: Any) -> float:
+        return self.rate
+
+
 SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
-    "constant": lambda peak, steps: optax.constant_schedule(peak),
+    "constant": lambda peak, steps: Constant(peak),
     "linear": lambda peak, steps: optax.linear_schedule(peak, 0.0, steps),
     "cosine": lambda peak, steps: optax.cosine_decay_schedule(peak, steps),
     "exponential": lambda peak, steps: optax.exponential_decay(peak, steps, 0.01),
@@ -164,6 +179,26 @@ def schedule(
     parts = [optax.linear_schedule(0.0, peak, warmup), SCHEDULES[name](peak, steps - warmup)]
     warm: Schedule = optax.join_schedules(parts, [warmup])
     return warm
+
+
+class Rates:
+    """The rates of a training's steps, as arrays: worked out by the thousand, for asking a
+    schedule takes as long as dozens of small steps."""
+
+    def __init__(self, schedule: Schedule | None, count: int) -> None:
+        self.schedule, self.count = schedule, count
+        self.first, self.known = 0, numpy.empty(0)
+
+    def following(self, step: int) -> numpy.ndarray:
+        """Those of the next `count` steps; ones where the rate is the optimiser's own affair."""
+        dtype = jnp.zeros(()).dtype
+        if self.schedule is None or isinstance(self.schedule, Constant):
+            return numpy.full(self.count, 1 if self.schedule is None else self.schedule.rate, dtype)
+        if not self.first <= step <= self.first + len(self.known) - self.count:
+            steps = step + jnp.arange(2 * self.count)
+            rates = jax.vmap(self.schedule, axis_size=len(steps))(steps)
+            self.first, self.known = step, numpy.asarray(rates, dtype)
+        return self.known[step - self.first :][: self.count]
 
 
 def _read(rate: str) -> tuple[str | None, float | None]:

@@ -21,6 +21,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -202,8 +203,9 @@ def train(
     else:
         epochs = steps * size / slots
     method, name = methods.method(optimizer, clip, decay)
-    rates = methods.rates(optimizer, rate, schedule, warmup, steps)
-    way = chunks.Way(method, rates is not None, ema)
+    scheduled = methods.rates(optimizer, rate, schedule, warmup, steps)
+    rates = methods.Rates(scheduled, chunks.CHUNK_STEPS)
+    way = chunks.Way(method, scheduled is not None, ema)
     mesh = machines.mesh(devices, size)
     if mesh is not None and isinstance(given, Stream):
         raise ValueError("a stream is trained on with one device")
@@ -236,7 +238,7 @@ def train(
         objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
         keep, folder, every, asked, mesh,
     )  # fmt: skip
-    start = plan.start(jax.tree.map(jnp.asarray, weights))
+    start = plan.start(jax.tree.map(columns.array, weights))
     if folder is not None and resume:
         start = checkpoints.read(folder, start, asked)
     if isinstance(given, Stream):
@@ -277,7 +279,7 @@ class _Plan:
 
     objective: Objective
     way: chunks.Way
-    rates: Schedule | None
+    rates: methods.Rates
     optimizer: str
     data: Batch
     held_out: Batch
@@ -293,6 +295,11 @@ class _Plan:
     asked: checkpoints.Asked
     mesh: Mesh | None  # of several devices
 
+    @cached_property
+    def key(self) -> Key:
+        """The key of all its random draws."""
+        return jax.random.key(self.seed)
+
     @property
     def measures(self) -> bool:
         """Whether there is something to measure at the end of an epoch."""
@@ -300,10 +307,8 @@ class _Plan:
 
     def start(self, weights: Weights) -> Position:
         """The position before the first step."""
-        key, none = jax.random.key(self.seed), jnp.int32(0)
-        memory, average = self.way.method.init(weights), weights if self.way.ema else None
-        orders = self.first_orders(key)
-        return Position(chunks.State(weights, memory, orders, none, none, average))
+        of = columns.ordered(self.data)
+        return Position(chunks.start(self.way, of, self.batch, weights, self.key))
 
     def started(self, at: Position) -> Started:
         return Started(
@@ -327,11 +332,6 @@ class _Plan:
         gradient = self.objective.value_and_grad
         return chunks.chunk(gradient, self.way, self.batch, weights, self.data, key, self.mesh)
 
-    def first_orders(self, key: Key) -> Any:
-        """The order of the first epoch and of the second."""
-        of = columns.ordered(self.data)
-        return jnp.concatenate([chunks.order(key, k, of, self.batch) for k in (0, 1)])
-
     def epochs_at(self, step: int) -> float:
         """Passes over the examples; the last batch may reach over the end of the last."""
         return min(step * self.batch / self.examples, self.epochs)
@@ -340,20 +340,11 @@ class _Plan:
         """The number of steps after which every example was seen `epoch` times."""
         return math.ceil(epoch * self.examples / self.batch)
 
-    def rates_from(self, step: int) -> numpy.ndarray:
-        """The rates of the next steps, as many as a chunk can have."""
-        dtype = jnp.zeros(()).dtype
-        if self.rates is None:
-            return numpy.ones(chunks.CHUNK_STEPS, dtype)
-        following = step + jnp.arange(chunks.CHUNK_STEPS)
-        rates = jax.vmap(self.rates, axis_size=chunks.CHUNK_STEPS)(following)
-        return numpy.asarray(rates, dtype)
-
     def measure(self, weights: Weights, on: Literal["validation", "training"]) -> tuple[float, ...]:
         """The mean loss and metric of the held-out or of the training examples."""
         data = self.held_out if on == "validation" else self.data
         losses, metrics = self.objective.losses, self.objective.metric
-        key = jax.random.fold_in(jax.random.key(self.seed), 2)
+        key = jax.random.fold_in(self.key, 2)
         number = columns.count(data)
         at_once = min(number, MEASURED_AT_ONCE)
         sums = numpy.zeros(2)
@@ -384,7 +375,7 @@ class _Training:
 
     def __init__(self, plan: _Plan, start: Position) -> None:
         self.plan, self.at = plan, start
-        self.key = jax.random.key(plan.seed)
+        self.key = plan.key
         self.begun = time.perf_counter()
         self.first = start.taken  # steps that were taken by the training it goes on from
         self.running = 0.0  # seconds in chunks, compiling apart
@@ -429,8 +420,10 @@ class _Training:
     def _compile(self) -> Generator[Event, None, chunks.Chunk]:
         plan, at, clock = self.plan, self.at, time.perf_counter()
         run = plan.chunk(at.state.weights, self.key)
-        nothing = run(at.state, plan.data, self.key, at.taken, 0, plan.rates_from(at.taken))
-        jax.block_until_ready(nothing)
+        if not run.compiled:
+            rates = plan.rates.following(at.taken)
+            jax.block_until_ready(run(at.state, plan.data, self.key, at.taken, 0, rates))
+            run.compiled = True
         self.compiled = time.perf_counter()
         yield Compiled(self.compiled - clock)
         return run
@@ -438,7 +431,6 @@ class _Training:
     def _steps(self, run: chunks.Chunk) -> Generator[Event, None, None]:
         """Chunk after chunk, until the end or a failure."""
         plan, untouched = self.plan, self.at.state.weights
-        count = 1
         yield from self._epochs()  # of a training that stopped right at an end
         while self.at.taken < plan.steps and self.reason == "finished":
             at = self.at
@@ -447,8 +439,8 @@ class _Training:
             limit = min(plan.steps - at.taken, most)
             if plan.measures or plan.until:
                 limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
-            now = min(count, limit)
-            rates = plan.rates_from(at.taken)
+            now = min(run.count, limit)
+            rates = plan.rates.following(at.taken)
             clock = time.perf_counter()
             after, losses, done, failed = run(at.state, plan.data, self.key, at.taken, now, rates)
             losses = numpy.asarray(losses)[: int(done)]  # waits for the chunk
@@ -466,9 +458,9 @@ class _Training:
             self.at = replace(at, state=after, taken=at.taken + now, epoch_losses=so_far)
             # Towards chunks of the wanted time, without trusting one measurement much.
             wanted = now * CHUNK_SECONDS / max(elapsed, 1e-9)
-            if now == count or wanted < count:
-                count = max(1, min(int(wanted), 4 * count, chunks.CHUNK_STEPS))
-            yield self._progress(losses, None if plan.rates is None else float(rates[now - 1]))
+            if now == run.count or wanted < run.count:
+                run.count = max(1, min(int(wanted), 4 * run.count, chunks.CHUNK_STEPS))
+            yield self._progress(losses, float(rates[now - 1]) if plan.way.scaled else None)
             yield from self._warnings(untouched, losses, now)
             yield from self._epochs()
             if plan.folder is not None and time.perf_counter() - self.saved >= plan.every:
@@ -619,7 +611,7 @@ def _again(
 ) -> chunks.State:
     """The state `count` steps after a start: the same steps, so the same bits."""
     state, first = start
-    return run(state, plan.data, key, first, count, plan.rates_from(first))[0]
+    return run(state, plan.data, key, first, count, plan.rates.following(first))[0]
 
 
 def _places(plan: _Plan, state: chunks.State, key: Key) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -283,8 +284,8 @@ class Session:
         from ..runtime.stream import is_stream
 
         objective, function = self._objective(name, loss, metric)
-        weights = {weight.path: self._weight(weight.path).value for weight in function.reached}
-        nested = unflatten_paths(weights)
+        present = {weight.path: self._weight(weight.path) for weight in function.reached}
+        nested = unflatten_paths({path: kept.value for path, kept in present.items()})
         if is_stream(data):
             examples: Any = stream_of(function, data)
         else:
@@ -293,7 +294,9 @@ class Session:
         held_out = valid if share else examples_of(function, nested, cast("Sequence[Any]", valid))
 
         def keep(found: Mapping[str, Any]) -> None:
-            self.weights = dict(found)
+            for path, value in paths_of(found):
+                self._kept[path] = replace(present[path], value=value)
+            self._changes += 1
 
         return loop.train(
             objective,

@@ -15,7 +15,7 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime import chunks
+from nnfp_kernel.runtime import chunks, methods
 from nnfp_kernel.runtime import train as module
 from nnfp_kernel.runtime.events import (
     Compiled,
@@ -195,6 +195,28 @@ def test_another_rate_number_of_steps_or_chunk_does_not_compile_again() -> None:
 
 
 @pytest.mark.slow
+def test_a_training_like_one_before_goes_on_at_its_pace() -> None:
+    """It compiles nothing, and its first chunk is as long as one may be; a training on other
+    shapes knows nothing of that, so that a stop is seen as soon."""
+    objective, (weights, data) = linear_regression(), problem()
+    asked = {"optimizer": "sgd", "batch": 8, "steps": 1500}
+    first, slow = run(objective, weights, data, **asked)
+    again, fast = run(objective, weights, data, **asked)
+    _, others = run(objective, weights, problem(60)[1], **asked)
+    assert same(first.weights, again.weights)
+    assert of_kind(slow, Progress)[0].step == of_kind(others, Progress)[0].step == 1
+    assert of_kind(fast, Progress)[0].step > 1
+    assert len(of_kind(fast, Progress)) < len(of_kind(slow, Progress))
+
+
+def test_a_schedule_is_asked_for_every_step_wherever_chunks_begin() -> None:
+    rates = methods.Rates(schedule("linear 5.0", 1.0, 5000), 8)
+    for step in (0, 3, 8, 9, 30, 29, 2000, 1996):
+        numpy.testing.assert_allclose(
+            rates.following(step), 5 - numpy.arange(step, step + 8) / 1000, rtol=1e-6
+        )
+
+
 def test_the_rate_of_every_step_follows_the_schedule() -> None:
     # with sgd and gradient -1 the weight is the sum of the rates so far
     objective = Objective(
