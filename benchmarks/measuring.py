@@ -11,33 +11,53 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 os.environ.setdefault("NNFP_CACHE", "off")  # what is compiled here is compiled
 
 
-def cpu_seconds(run: Callable[[], Any], repeat: int = 1) -> float:
-    """CPU seconds of one call, of all threads."""
-    start = time.process_time()
+class Seconds(NamedTuple):
+    """How long a call took."""
+
+    cpu: float  # of all threads
+    wall: float
+
+
+def seconds(run: Callable[[], Any], repeat: int = 1) -> Seconds:
+    """The time of one call, out of so many."""
+    wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(repeat):
         jax.block_until_ready(run())
-    return (time.process_time() - start) / repeat
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return Seconds(cpu / repeat, wall / repeat)
+
+
+def cpu_seconds(run: Callable[[], Any], repeat: int = 1) -> float:
+    """CPU seconds of one call, of all threads."""
+    return seconds(run, repeat).cpu
+
+
+def in_turns(
+    runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02
+) -> list[list[Seconds]]:
+    """The times of each, round by round, in an order that turns about. In a round each is
+    called as often as takes so many seconds."""
+    repeats = [max(1, int(at_least / max(cpu_seconds(run, 3), 1e-7))) for run in runs]
+    taken: list[list[Seconds]] = [[] for _ in runs]
+    for k in range(rounds):
+        order = list(zip(runs, repeats, taken, strict=True))
+        for run, repeat, times in order if k % 2 else order[::-1]:
+            times.append(seconds(run, repeat))
+    return taken
 
 
 def alternating(
     runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02
 ) -> list[list[float]]:
-    """CPU seconds of each, round by round, in an order that turns about. In a round each is
-    called as often as takes so many seconds."""
-    repeats = [max(1, int(at_least / max(cpu_seconds(run, 3), 1e-7))) for run in runs]
-    taken: list[list[float]] = [[] for _ in runs]
-    for k in range(rounds):
-        order = list(zip(runs, repeats, taken, strict=True))
-        for run, repeat, times in order if k % 2 else order[::-1]:
-            times.append(cpu_seconds(run, repeat))
-    return taken
+    """CPU seconds of each, of all threads, in turns."""
+    return [[one.cpu for one in times] for times in in_turns(runs, rounds, at_least)]
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
