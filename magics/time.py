@@ -15,7 +15,7 @@ ARGUMENTS.add_argument("--cost", action="store_true")
 
 
 def run(workspace: Workspace, text: str) -> View:
-    from nnfp_kernel.views.cost import places, times, totals
+    from nnfp_kernel.views.cost import loops, places, times, totals
 
     given = ARGUMENTS.read(text)
     session = workspace.session
@@ -23,10 +23,13 @@ def run(workspace: Workspace, text: str) -> View:
     names = given.data.replace(",", " ").split()
     inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
     cost = function.cost(*inputs)
-    if not given.cost:
-        return present.grid(times(given.name, function.time(*inputs), cost))
     spans = {name: one.span for name, one in session.program.definitions.items()}
-    return present.grids(totals(given.name, cost), places(cost, spans))
+    if given.cost:
+        shown = [totals(given.name, cost), places(cost, spans)]
+    else:
+        shown = [times(given.name, function.time(*inputs), cost)]
+    decided = loops(cost, spans)
+    return present.grids(*shown, *([decided] if decided else []))
 
 
 VERB = Verb(
@@ -47,6 +50,10 @@ made up, in the sizes of the type, or small ones where it leaves them open.
 
 --cost   count operations and bytes of the value and of its adjoint, in all and by
          expression; nothing is compiled or run
+
+For every loop it is told what was decided: whether the adjoint keeps what it needs of each
+step, or has it made again in segments; which products of matrices are made for all steps
+at once; whether the state travels as one array. With the bytes either way, and why.
 
 The adjoint alone is counted; measured is the value with its gradient in all inputs and
 weights, in one executable.""",

@@ -7,8 +7,9 @@
                   with all of its operands stacked, after the loop
     accumulate    a state that only adds up products, Σ wₜ ⊗ xₜ, is one product of all
                   operands stacked, after the loop
+    packed        a state of several small arrays travels as one (graph/packed.py)
 
-The last three are choices by cost, counted in entries read and written at each step: a
+Those of products are choices by cost, counted in entries read and written at each step: a
 product leaves the loop where its fixed operand, or the sum it adds to, is larger than
 what has to be stored for it at every step. Small products in a long loop gain most;
 those of a large batch stay where their operands are at hand. The loop over a forest has
@@ -19,10 +20,12 @@ the cotangents of shared weights, are products with all steps at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ..language.source import Span
 from .graph import Call, Graph, Loop, Node, TreeLoop, Wire
+from .packed import put_packed, together
 from .vectorise import count_uses, demand, loop_as_it_is, repeat
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def put_loop(
     stacked outputs. One that is counted stays whole: not all of its steps are made. So
     does one of segments: what left it would be there for all of them."""
     if loop.length < 2 or loop.counted or loop.segments:
-        return loop_as_it_is(rebuild, builder, loop, operands)
+        return _or_packed(rebuild, builder, loop, operands)
     shared, initial, sequences, _ = loop.operands(operands)
     length, reverse = loop.length, loop.reverse
     split = _Split(rebuild, builder, loop.body, shared, initial, sequences, length, reverse)
@@ -51,6 +54,34 @@ def put_tree_loop(
     if tree.length < 2:
         return builder.add(tree, operands)
     return _TreeSplit(rebuild, builder, tree, operands).put()
+
+
+Law: TypeAlias = Literal["before", "after", "accumulate", "packed"]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A law that made a loop another (`fired`) or was held back: how many numbers all steps
+    read and write for it as it stands and by the law; of `packed`, how many arrays."""
+
+    law: Law
+    place: Span | None
+    length: int
+    fired: bool
+    stands: int
+    moved: int
+
+
+def _or_packed(
+    rebuild: Rebuild, builder: Simplifier, loop: Loop, operands: Sequence[Wire]
+) -> Sequence[Wire]:
+    """The loop, its state as few arrays as pay."""
+    places = together(loop)
+    if not places:
+        return loop_as_it_is(rebuild, builder, loop, operands)
+    builder.tell("packed", "a state of several small arrays travels as one")
+    rebuild.say(Moved("packed", builder.origin, loop.length, True, len(places), 1))
+    return put_packed(builder, loop, operands, places)
 
 
 class _Split:
@@ -112,15 +143,24 @@ class _Split:
     def _before_loop(self) -> None:
         """The products that can be made for all steps at once join the elements."""
         moving = self._after(self.state)
-        early = [
-            node.outputs[0]
-            for node in self.body.nodes
-            if self._fixed_operand(node) >= node.outputs[0].type.size
-            and node.outputs[0] not in moving
-        ]
+        early = []
+        for node in self.body.nodes:
+            output = node.outputs[0]
+            fixed = self._fixed_operand(node)
+            if fixed < 0 or output in moving:
+                continue
+            self._say("before", fixed >= output.type.size, fixed, output.type.size)
+            if fixed >= output.type.size:
+                early.append(output)
         if early:
             self.builder.tell("before the loop", "W @ x_t is one product for all steps")
             self._outside(self._part(early), early)
+
+    def _say(self, law: Law, fired: bool, stands: int, moved: int) -> None:
+        place = self.builder.origin
+        self.rebuild.say(
+            Moved(law, place, self.length, fired, *(self.length * each for each in (stands, moved)))
+        )
 
     def _fixed_operand(self, node: Node) -> int:
         """The size of the operand that is the same at every step, if a product has one
@@ -152,6 +192,8 @@ class _Split:
             products = self._products(term)
             operands = {wire for node in products for wire in node.inputs if wire in self.varying}
             stored = sum(wire.type.size for wire in operands - there)
+            if products:
+                self._say("accumulate", stored <= term.type.size, term.type.size, stored)
             if products and stored <= term.type.size:
                 there |= operands
                 leaving.update(node.outputs[0] for node in products)
@@ -167,7 +209,10 @@ class _Split:
             size = self._fixed_operand(node)
             if size >= 0 and output not in feeding and output not in self.stacked:
                 operands = {wire for wire in node.inputs if wire in self.varying}
-                if sum(wire.type.size for wire in operands - there) <= size:
+                stored = sum(wire.type.size for wire in operands - there)
+                if output not in leaving:
+                    self._say("after", stored <= size, size, stored)
+                if stored <= size:
                     leaving.add(output)
         if len(sums) == self.carried:  # no state is left: a map
             leaving |= self.varying - set(self.elements)
@@ -221,7 +266,7 @@ class _Split:
         body, captured, elements = self._core([*after, *stacks], own)
         operation = Loop(body, len(captured), len(states), self.length, self.reverse)
         operands = [*captured, *(self.initial[k] for k in states), *elements]
-        results = self.builder.add(operation, operands)
+        results = _or_packed(self.rebuild, self.builder, operation, operands)
         self.stacked.update(zip(stacks, results[len(states) :], strict=True))
         return dict(zip(own, results, strict=False))
 

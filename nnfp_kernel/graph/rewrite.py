@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from .branches import within_branches
 from .graph import Graph, Map
 from .laws import LAWS, Fired, Law, Primitives, Simplifier
-from .loops import put_loop, put_tree_loop
+from .loops import Moved, put_loop, put_tree_loop
 from .vectorise import Rebuild
 
 __all__ = ["LAWS", "Simplifier", "optimise", "tidy", "vectorise"]
@@ -37,8 +37,14 @@ def vectorise(primitives: Primitives, graph: Graph, fired: Fired | None = None) 
     return rebuild.graph(within_branches(graph))
 
 
-def optimise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:
-    """The graph as it is lowered. Differentiate before, not after.
+def optimise(
+    primitives: Primitives,
+    graph: Graph,
+    fired: Fired | None = None,
+    moved: list[Moved] | None = None,
+) -> Graph:
+    """The graph as it is lowered. Differentiate before, not after. `moved` is told what the
+    laws of loops did to each, and where they were held back.
 
     >>> from nnfp_kernel.primitives import PRIMITIVES
     >>> from nnfp_kernel.graph.graph import ArrayType, Builder
@@ -49,7 +55,7 @@ def optimise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -
     0
     """
     rebuild = Rebuild(primitives, True, put_loop, put_tree_loop)
-    rebuild.fired = fired
+    rebuild.fired, rebuild.moved = fired, moved
     return rebuild.graph(graph)
 
 

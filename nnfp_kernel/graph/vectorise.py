@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .graph import (
     Call,
@@ -62,6 +62,12 @@ class Rebuild:
         self.alive: set[Wire] = set()
         self.uses: Counter[Wire] = Counter()
         self.fired: Fired | None = None  # where the laws that fire are counted, if anywhere
+        self.moved: list[Any] | None = None  # what the laws of loops did to each, if asked for
+
+    def say(self, moved: Any) -> None:
+        """A law of loops was applied or held back: noted where that is asked for."""
+        if self.moved is not None:
+            self.moved.append(moved)
 
     def start(self) -> Simplifier:
         """A builder for a graph of its own."""

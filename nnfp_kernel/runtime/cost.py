@@ -18,9 +18,11 @@ import numpy
 
 from ..graph.counts import Count, Counts, bytes_of, count, peak
 from ..graph.graph import Graph
+from ..graph.loops import Moved
 from ..graph.rewrite import optimise
 from ..language.source import Span
 from ..language.types import show
+from ..linear.planning import Decision
 from .lower import DTYPES, Precision, lower
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ class Cost:
     forward: Pass
     adjoint: Pass | None
     kept: int = 0
+    loops: tuple[Decision, ...] = ()  # what is kept of each for the adjoint, and why
+    moved: tuple[tuple[str, Moved], ...] = ()  # in which pass, what left a loop or not
+    number: int = 4  # bytes of a number
 
     @property
     def ratio(self) -> float | None:
@@ -92,13 +97,22 @@ def cost_of(call: Call) -> Cost:
     program = call.traced.program
     precision = program.precision
     said = tuple(map(show, call.types))
-    forward = Pass.through(call.traced.optimised, precision)
-    if not differentiable(call):
-        return Cost(said, forward, None)
-    kept, backward, outputs = call.split_graphs
-    adjoint = Pass.through(optimise(program.primitives, backward), precision)
-    held = sum(bytes_of(wire.type, precision) for wire in kept.outputs[outputs:])
-    return Cost(said, forward, adjoint, held)
+    moved: dict[str, list[Moved]] = {"forward": [], "adjoint": []}
+
+    def through(graph: Graph, name: str) -> Pass:
+        return Pass.through(optimise(program.primitives, graph, moved=moved[name]), precision)
+
+    forward = through(call.traced.graph, "forward")
+    if differentiable(call):
+        (kept, backward), plan = call.planned_split
+        adjoint = through(backward, "adjoint")
+        outputs = len(call.traced.vectorised.outputs)
+        held = sum(bytes_of(wire.type, precision) for wire in kept.outputs[outputs:])
+        decisions = tuple(plan.decisions)
+    else:
+        adjoint, held, decisions = None, 0, ()
+    told = tuple((name, one) for name, found in moved.items() for one in dict.fromkeys(found))
+    return Cost(said, forward, adjoint, held, decisions, told, precision // 8)
 
 
 def differentiable(call: Call) -> bool:

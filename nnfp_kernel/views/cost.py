@@ -86,6 +86,73 @@ def places(cost: Cost, definitions: Mapping[str, Span]) -> Grid:
     return Grid(("definition", "expression", "forward", "adjoint", "share"), rows, (2, 3, 4))
 
 
+def loops(cost: Cost, definitions: Mapping[str, Span]) -> Grid | None:
+    """What was decided of every loop, with the counts that decided it; None without loops."""
+    rows = []
+    for one in cost.loops:
+        short = one.reason in ("quicker", "memory")
+        sizes = [one.kept, one.held if short else one.kept]
+        rows.append(
+            (
+                *_place(one.place, definitions),
+                str(one.length),
+                f"segments of {one.steps}" if one.steps else "plain",
+                *(scaled(size, "B") for size in sizes),
+                scaled(one.operations) if short else "0",
+                _KEPT[one.reason].format(scaled(one.held, "B"), scaled(one.operations)),
+            )
+        )
+    for (name, law, place, length, fired), (stands, moved) in _summed(cost).items():
+        counts = [stands, moved if fired else stands]
+        said, why = _MOVED[law]
+        packed = law == "packed"
+        rows.append(
+            (
+                *_place(place, definitions),
+                str(length),
+                f"{name}: {said}" if fired else f"{name}: plain",
+                *(_arrays(k) if packed else scaled(k * cost.number, "B") for k in counts),
+                "0",
+                why if fired else f"{said} would take {scaled(moved * cost.number, 'B')}",
+            )
+        )
+    headings = ("definition", "loop", "steps", "decision", "plain", "so", "operations", "why")
+    note = (
+        "Bytes: of the decision on segments what is kept for the adjoint, of the others what "
+        "all steps read and write for it. Operations: made again."
+    )
+    return Grid(headings, tuple(rows), (2, 4, 5, 6), (note,)) if rows else None
+
+
+def _arrays(count: int) -> str:
+    return f"{count} array" + "s" * (count != 1)
+
+
+def _summed(cost: Cost) -> dict[tuple[str, str, Span | None, int, bool], tuple[int, int]]:
+    """What was moved, that of one law in one loop together."""
+    found: dict[tuple[str, str, Span | None, int, bool], tuple[int, int]] = {}
+    for name, one in cost.moved:
+        key = name, one.law, one.place, one.length, one.fired
+        stands, moved = found.get(key, (0, 0))
+        found[key] = stands + one.stands, moved + one.moved
+    return found
+
+
+_KEPT = {
+    "little": "little is kept: it stays in a cache",
+    "no less": "segments would hold no less",
+    "quicker": "quicker to make again than to write and read",
+    "memory": "the whole would not fit in memory",
+    "dearer": "making it again takes longer: {1} operations, for {0} held",
+}
+_MOVED = {
+    "before": ("input products before", "the matrix is read once, not at each step"),
+    "after": ("products after", "no later step needs them: one product of all"),
+    "accumulate": ("summed after", "a sum of products is one product of all steps"),
+    "packed": ("packed state", "small arrays travel as one"),
+}
+
+
 def _place(span: Span | None, definitions: Mapping[str, Span]) -> tuple[str, str]:
     """The definition a span stands in, and its text in one line."""
     if span is None:

@@ -235,3 +235,31 @@ def test_a_loop_in_a_batch_is_a_loop_of_batches(length: int, reverse: bool) -> N
     if length > 0:
         assert {wire.type for wire in states} == {R(5, 2), R(2)}
     assert not [n for n in vectorise(PRIMITIVES, graph).walk() if isinstance(n.operation, Map)]
+
+
+# --- packed state ----------------------------------------------------------------------------
+
+
+def rolling(arrays: int, size: int, length: int) -> Graph:
+    """A loop with so many arrays of a state, one that counts among them, and an output."""
+
+    def step(b: Builder, *given: Wire) -> tuple[Sequence[Wire], Sequence[Wire]]:
+        *states, count, x = given
+        moved = [b.emit("tanh", b.emit("add", states[k - 1], x)) for k in range(arrays)]
+        return [*moved, b.emit("add", count, b.constant(1, "Int"))], [states[0], count]
+
+    return looping(step, [], [*[R(size)] * arrays, ArrayType("Int")], [R(length, size)])
+
+
+def carried(graph: Graph) -> int:
+    (loop,) = [n.operation for n in graph.nodes if isinstance(n.operation, Loop)]
+    return loop.carried
+
+
+def test_a_state_of_small_arrays_travels_as_one() -> None:
+    assert carried(check(rolling(4, 3, 64))) == 2  # and the Int that counts
+
+
+@pytest.mark.parametrize(("arrays", "size", "length"), [(2, 3, 64), (4, 40, 64), (4, 3, 5)])
+def test_a_state_of_few_or_large_arrays_stays(arrays: int, size: int, length: int) -> None:
+    assert carried(check(rolling(arrays, size, length))) == arrays + 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nnfp_kernel.graph.counts import Count
+from nnfp_kernel.graph.loops import Moved
 from nnfp_kernel.language.source import Source, Span
+from nnfp_kernel.linear.planning import Decision
 from nnfp_kernel.runtime.cost import Cost, Pass, Timing, Timings
-from nnfp_kernel.views.cost import ROWS, places, scaled, times, totals
+from nnfp_kernel.views.cost import ROWS, loops, places, scaled, times, totals
 from nnfp_kernel.views.table import grid_to_html, grid_to_text
 
 TEXT = Source("f x = tanh (W @ x)\ng x = f x\n", "cell 1")
@@ -76,3 +78,36 @@ def test_times_are_medians_with_quartiles_beside_the_counts() -> None:
     )  # fmt: skip
     assert found.rows[1][4] == "6.00 k"
     assert "takes 2.00 times the value alone" in found.notes[0]
+
+
+def test_of_every_loop_it_is_told_what_was_decided_and_why() -> None:
+    big, small = 64_000_000, 4_000
+    cost = Cost(
+        (), COST.forward, COST.adjoint, 0,
+        (
+            Decision(TANH, 4096, 64, big, small, 7_000, "quicker"),
+            Decision(PRODUCT, 100, None, small, 400, 7_000, "little"),
+            Decision(PRODUCT, 100, None, big, small, 9_000_000, "dearer"),
+        ),
+        (
+            ("forward", Moved("before", TANH, 64, True, 2_000, 250)),
+            ("forward", Moved("before", TANH, 64, True, 1_000, 250)),
+            ("adjoint", Moved("accumulate", TANH, 64, False, 10, 1_000)),
+            ("adjoint", Moved("packed", TANH, 64, True, 4, 1)),
+        ),
+    )  # fmt: skip
+    found = loops(cost, DEFINITIONS)
+    assert found is not None
+    assert [row[3:] for row in found.rows] == [
+        ("segments of 64", "64.0 MB", "4.00 kB", "7.00 k",
+         "quicker to make again than to write and read"),
+        ("plain", "4.00 kB", "4.00 kB", "0", "little is kept: it stays in a cache"),
+        ("plain", "64.0 MB", "64.0 MB", "0",
+         "making it again takes longer: 9.00 M operations, for 4.00 kB held"),
+        ("forward: input products before", "12.0 kB", "2.00 kB", "0",
+         "the matrix is read once, not at each step"),
+        ("adjoint: plain", "40 B", "40 B", "0", "summed after would take 4.00 kB"),
+        ("adjoint: packed state", "4 arrays", "1 array", "0", "small arrays travel as one"),
+    ]  # fmt: skip
+    assert found.rows[0][:3] == ("f", "tanh (W @ x)", "4096")
+    assert loops(COST, DEFINITIONS) is None
