@@ -1,4 +1,5 @@
-"""What every test stands on: one CPU device, 64 bits, no caches of earlier runs.
+"""What every test stands on: one CPU device, 64 bits, no caches of earlier runs, programs
+compiled quickly.
 
 `jax_enable_x64` is a switch of the process, so the suite runs in 64 bits; a test of
 32 bits as users have them starts a process of its own. Nothing here imports jax: it
@@ -11,11 +12,27 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
+
+# A test compiles much and runs it once, so XLA is asked to compile plainly: in 0.4 of the time,
+# for programs that run more slowly and round as well. These flags mean the same program to us;
+# `NNFP_FULL_XLA=1` leaves them out, as `make soak` does, and the fixture `full_xla` for processes
+# that a test starts. A flag that a jaxlib does not know ends the process, so only versions that
+# were tried are given them.
+GIVEN_XLA = os.environ.get("XLA_FLAGS", "")
+QUICK_XLA = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",  # LLVM at once, without MLIR before it
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+if not os.environ.get("NNFP_FULL_XLA") and version("jaxlib").startswith("0.10."):
+    os.environ["XLA_FLAGS"] = " ".join((*QUICK_XLA, GIVEN_XLA))
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -64,6 +81,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("NNFP_REQUIRE_BROWSER"):
             pytest.fail("no Chromium found, and NNFP_REQUIRE_BROWSER is set", pytrace=False)
         pytest.skip("no Chromium found (Debian: apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def full_xla() -> Iterator[None]:
+    """Processes that a file's tests start compile as a user's do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XLA_FLAGS", GIVEN_XLA)
+        yield
 
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

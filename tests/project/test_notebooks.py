@@ -16,7 +16,7 @@ CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def runner() -> ModuleType:
+def runner(full_xla: None) -> ModuleType:
     """`demo_notebooks/run.py`, which `make demo` uses."""
     spec = importlib.util.spec_from_file_location("run", NOTEBOOKS / "run.py")
     assert spec is not None
