@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+from hypothesis import HealthCheck, settings
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
@@ -33,9 +36,6 @@ QUICK_XLA = (
 )
 if not os.environ.get("NNFP_FULL_XLA") and version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = " ".join((*QUICK_XLA, GIVEN_XLA))
-
-import pytest
-from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "nnfp",
