@@ -28,6 +28,8 @@ NAMES = (
     "derivative",
     "graph",
     "bend",
+    "regions",
+    "strip",
     "weights",
     "train",
     "time",

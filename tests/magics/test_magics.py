@@ -687,6 +687,31 @@ def test_bend_shows_the_data_after_every_stage() -> None:
         workspace.line("bend net X,X")
 
 
+def test_regions_and_strip_show_a_picture_and_their_numbers() -> None:
+    X = numpy.random.default_rng(0).normal(size=(40, 2))
+    names = {"X": X, "kind": X[:, 0] > 0, "many": numpy.zeros((1_000_000, 2))}
+    workspace = Workspace(TerminalHost(io.StringIO()), names)
+    workspace.run(
+        "net : R[2] ~> R[1]\nnet = dense[3] >> relu >> dense[1]\nsame : R[2] -> R[2]\nsame x = x\n"
+        "soft : R[2] -> R[2]\nsoft = tanh"
+    )
+    forms = {"text/plain", "text/html", "image/svg+xml"}
+    cut = seen(workspace, "regions net X --colour kind")
+    assert forms == set(cut._repr_mimebundle_())
+    assert str(cut).splitlines()[-2].split() == ["dense[1]", "R[1]", str(len(cut.value))]
+    found = seen(workspace, "strip net X --colour kind")
+    assert forms == set(found._repr_mimebundle_())
+    assert str(found).splitlines()[2].split()[:2] == ["x", "R[2]"]
+    assert "100 %" in str(found).splitlines()[2]
+    for verb in ("regions", "strip"):
+        with pytest.raises(NnfpError, match="no stages"):
+            workspace.line(f"{verb} same X")
+        with pytest.raises(NnfpError, match="at most 20,000 can be drawn"):
+            workspace.line(f"{verb} net many")
+    with pytest.raises(NnfpError, match="`tanh` is not piecewise linear"):
+        workspace.line("regions soft X")
+
+
 def test_graph_draws_a_cata_over_a_tree_written_down_or_by_name(workspace: Workspace) -> None:
     workspace.run(
         "data Tree = Leaf R | Node Tree Tree\ntotal : Tree -> R\n"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy
 import pytest
+from matplotlib import image
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.views.geometry.lens import lens
+from nnfp_kernel.views.geometry.regions import regions
+from nnfp_kernel.views.geometry.strip import alignments, strip
 from nnfp_kernel.views.scene import Scene, scene
 from nnfp_kernel.widgets import figures
 
@@ -105,3 +115,139 @@ def test_an_svg_is_the_same_each_time_and_takes_the_pages_colours(made: Scene) -
     assert "#ffffff" not in inner.lower()
     assert "var(--rep1)" in inner
     assert len(svg) < 150_000
+
+
+# --- compared with stored pictures ------------------------------------------------------------
+
+STORED = Path(__file__).parent / "pictures"
+# Functions without weights, which are the same everywhere.
+DRAWN = """
+swirl : R[2] -> R[2]
+swirl = turned >> tanh >> turned >> tanh where
+  turned x = [1.6 * x ! 0 - 1.2 * x ! 1, 0.9 * x ! 0 + 1.2 * x ! 1]
+
+folded : R[2] -> R[1]
+folded = first >> relu >> second where
+  first x = [x ! 0 + x ! 1, x ! 0 - x ! 1, 0.5 - x ! 0]
+  second h = [h ! 0 + h ! 1 - 2 * h ! 2 - 0.4]
+"""
+FIGURES: dict[str, Callable[[Scene], Any]] = {
+    "bend": figures.bend,
+    "tissot": lambda made: figures.tissot(lens(made)),
+    "strip": lambda made: figures.strip(strip(made)),
+    "regions": lambda made: figures.regions(regions(made), made),
+    "alignment": figures.alignment,
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Scene]:
+    made = nnfp.Session(precision=64)
+    made.run(DRAWN)
+    points = numpy.random.default_rng(4).uniform(-1, 1, size=(120, 2))
+    inside = (points**2).sum(1) < 0.5
+    scenes = {name: scene(made[name], points, colour=inside) for name in ("swirl", "folded")}
+    return {name: scenes["folded" if name == "regions" else "swirl"] for name in FIGURES}
+
+
+def pixels(figure: Any) -> Any:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=48)
+    return image.imread(io.BytesIO(stream.getvalue()))[..., :3]
+
+
+def difference(one: Any, other: Any) -> float:
+    """The share of pixels that are not nearly the same."""
+    if one.shape != other.shape:
+        return 1.0
+    return float((abs(one - other).max(2) > 0.25).mean())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_the_stored_picture(name: str, drawn: dict[str, Scene]) -> None:
+    """To look at a new one and keep it: NNFP_PICTURES=1 pytest …"""
+    path = STORED / f"{name}.png"
+    found = pixels(FIGURES[name](drawn[name]))
+    if os.environ.get("NNFP_PICTURES"):
+        image.imsave(path, found)
+    assert difference(found, image.imread(path)[..., :3]) < 0.01
+
+
+def test_another_picture_is_told_from_the_stored_one(drawn: dict[str, Scene]) -> None:
+    own = drawn["bend"]
+    other = replace(own, colour=~numpy.asarray(own.colour))
+    stored = image.imread(STORED / "bend.png")[..., :3]
+    assert difference(pixels(figures.bend(other)), stored) > 0.01
+    assert difference(pixels(figures.bend(own, scale="own")), stored) > 0.01
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_saved_for_paper_and_takes_a_pages_colours(
+    name: str, drawn: dict[str, Scene], tmp_path: Path
+) -> None:
+    figure = FIGURES[name](drawn[name])
+    figure.savefig(tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    svg = figures.to_svg(figure)
+    assert svg == figures.to_svg(figure)
+    inner = figures.themed(svg)
+    ElementTree.fromstring(inner)
+    assert "var(--nn-ink" in inner
+    assert len(svg) < 400_000
+    width, _ = figure.get_size_inches()
+    assert width <= 8
+
+
+def test_measures_of_a_strip_stand_under_their_stage(drawn: dict[str, Scene]) -> None:
+    found = strip(drawn["strip"])
+    sheet = next(axes for axes in figures.strip(found).axes if axes.get_xlim()[0] == 0)
+    told = [text.get_text() for text in sheet.texts]
+    assert told.count("tanh") == 2
+    assert "intrinsic dimension, TwoNN" in told
+    assert f"{found.aligned[-1]:.2f}" in told
+
+
+def test_bars_are_drawn_with_their_numbers(drawn: dict[str, Scene]) -> None:
+    pytest.importorskip("ripser")
+    found = strip(drawn["strip"], betti=True)
+    sheet = next(axes for axes in figures.strip(found).axes if axes.get_xlim()[0] == 0)
+    told = [text.get_text() for text in sheet.texts]
+    assert "{}, {}".format(*found.bars[-1].betti) in told
+
+
+def test_the_lens_is_of_a_plane_and_its_areas_are_the_determinants(
+    session: nnfp.Session, drawn: dict[str, Scene]
+) -> None:
+    made = lens(drawn["tissot"])
+    start, first = made.sheet[0].reshape(-1, 2), made.volume[1]
+    assert numpy.allclose(first, numpy.log(1.6 * 1.2 + 1.2 * 0.9))
+    assert not made.volume[0].any()
+    h = 1e-5
+    states = [
+        drawn["tissot"].run.states(start + h * axis)[-1] - made.sheet[-1].reshape(-1, 2)
+        for axis in numpy.eye(2)
+    ]
+    area = numpy.linalg.det(numpy.stack(states, axis=2) / h)
+    assert numpy.allclose(numpy.exp(made.volume[-1]).ravel(), area, rtol=1e-3)
+    session.run("three : R[3] -> R[2]\nthree x = [x ! 0, x ! 1 * 2]")
+    with pytest.raises(nnfp.NnfpError, match="ellipses are of a plane"):
+        lens(scene(session["three"], numpy.eye(3)))
+
+
+def test_alignment_of_two_functions_is_over_the_same_data(
+    session: nnfp.Session, drawn: dict[str, Scene]
+) -> None:
+    found = alignments(drawn["strip"], drawn["regions"])
+    assert found.shape == (len(drawn["strip"].states), len(drawn["regions"].states))
+    assert numpy.allclose(alignments(drawn["strip"]).diagonal(), 1)
+    with pytest.raises(nnfp.NnfpError, match="over 120 points"):
+        alignments(drawn["strip"], scene(session["sharp"], X))
+
+
+def test_without_ripser_the_strip_says_what_to_install(
+    drawn: dict[str, Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ripser", None)
+    with pytest.raises(nnfp.NnfpError) as raised:
+        strip(drawn["strip"], betti=True)
+    assert "pip install nnfp[topology]" in raised.value.render()

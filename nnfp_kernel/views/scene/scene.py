@@ -47,6 +47,7 @@ class Scene:
     samples: int
     run: Run = field(repr=False)  # by which more points go through the same stages
     colour: Array | None = None  # [N], what the points are coloured by
+    level: float = 0.0  # where a single output changes its answer
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -166,6 +167,8 @@ def scene(
     held = function.held_arrays(call, function.session_weights(), None)
     run = Run(parts, held, function)
     flat = flattened(arrays)
+    if level is None:
+        level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
     carried, drawn = _carried(run, flat, parts, lines, samples, len(classes_of(colour)), level)
     values = run.values(shaped(carried, run.sources))
     for wire in parts.parts[-1].sinks:
@@ -185,6 +188,7 @@ def scene(
         samples,
         run,
         None if colour is None else numpy.asarray(colour),
+        level,
     )
 
 
@@ -294,7 +298,7 @@ def classes_of(colour: Any) -> tuple[Any, ...]:
 
 def _carried(
     run: Run, flat: Array, parts: Parts, lines: int, samples: int, classes: int,
-    level: float | None,
+    level: float,
 ) -> tuple[Array, int]:  # fmt: skip
     """The data with the grid and the boundary behind them; how many lines the grid has."""
     size = flat.shape[1]
@@ -312,7 +316,5 @@ def _carried(
             values = run.values(shaped(points, run.sources), sinks)
             return numpy.nan_to_num(run.flat(values, sinks))
 
-        if level is None:
-            level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
         together.append(boundary(flat, answer, level).reshape(-1, 2))
     return numpy.concatenate(together), len(drawn)

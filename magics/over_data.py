@@ -1,0 +1,60 @@
+"""What verbs share that show a function over data: their arguments, the scene, the view."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from . import present
+from .verb import Arguments, Verb, View
+from .weights import definition
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from nnfp_kernel.views.scene import Scene
+    from nnfp_kernel.views.table import Grid
+
+INPUTS = """\
+X are the inputs, names looked up in the program, then in Python, with the examples along
+the first axis: points, images, or sequences of one length.
+"""
+COLOURS = """\
+--colour Y   a class or a number for each example; of classes of points in the plane the
+             boundary between the answers is drawn, too
+--level L    where a single output changes its answer: 0, after `sigmoid` 0.5"""
+
+
+def arguments(verb: str, usage: str) -> Arguments:
+    made = Arguments(verb, usage)
+    made.add_argument("name")
+    made.add_argument("data")
+    made.add_argument("--colour")
+    made.add_argument("--level", type=float)
+    return made
+
+
+def asked(workspace: Workspace, given: argparse.Namespace, verb: Verb) -> Scene:
+    """The scene of the function and the data that were named."""
+    function = present.function(workspace.session, definition(workspace, given.name, verb))
+    names = [name for name in given.data.split(",") if name]
+    inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
+    colour = given.colour and workspace.data(given.colour, f"--colour {given.colour}")
+
+    from nnfp_kernel.views.scene import scene
+
+    return scene(function, *inputs, colour=colour, level=given.level)
+
+
+def view(scene: Scene, rows: Grid, figure: Any, value: Any) -> View:
+    """A figure of a scene, with its numbers as text."""
+    from nnfp_kernel.language.palette import picture
+    from nnfp_kernel.views.style import escape, page
+    from nnfp_kernel.views.table import grid_to_text
+    from nnfp_kernel.widgets import figures
+
+    title = f"{scene.name} : {scene.type}"
+    told = f"{title}\n{grid_to_text(rows)}"
+    svg = figures.to_svg(figure)
+    drawn = picture(figures.themed(svg), f"<pre>{escape(told)}</pre>")
+    head = f'<div class="code" style="margin-bottom:8px">{escape(title)}</div>'
+    return View(told, page(f"{head}\n{drawn}"), value, svg=svg)

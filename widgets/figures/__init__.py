@@ -1,0 +1,20 @@
+"""Figures for paper: the matplotlib twins of the widgets, one call each.
+
+    bend(scene)                  every stage of a scene beside the other
+    tissot(lens)                 what each stage does to lengths and areas
+    regions(found, scene)        where a network is linear, in the input and in every layer
+    strip(found)                 every stage with what is measured of it below
+    alignment(one, other)        which stages look alike, of one function or of two
+
+They are drawn in the house style on light paper, and saved by matplotlib's own `savefig`
+as PDF, SVG or PNG. All panels have one scale, or say below which one is theirs.
+"""
+
+from .alignment import alignment
+from .bend import bend
+from .regions import regions
+from .strip import strip
+from .svg import themed, to_svg
+from .tissot import tissot
+
+__all__ = ["alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg"]
