@@ -19,7 +19,8 @@ USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE or X,y] [--epochs N | --steps N] [--batch N]
     [--optimizer NAME] [--rate RATE] [--schedule NAME] [--warmup N] [--clip NORM]
     [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
-    [--checkpoint DIR [--every TIME] [--resume]] [--devices N]"""
+    [--checkpoint DIR [--every TIME] [--resume]]
+    [--devices N or batch=N,AXIS=N] [--shard PATTERN=AXIS]…"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -44,7 +45,8 @@ ARGUMENTS.add_argument("--patience", type=int)
 ARGUMENTS.add_argument("--checkpoint")
 ARGUMENTS.add_argument("--every", default="60s")
 ARGUMENTS.add_argument("--resume", action="store_true")
-ARGUMENTS.add_argument("--devices", type=int, default=1)
+ARGUMENTS.add_argument("--devices")
+ARGUMENTS.add_argument("--shard", action="append", default=[])
 
 
 def run(workspace: Workspace, text: str) -> View | None:
@@ -79,6 +81,7 @@ def run(workspace: Workspace, text: str) -> View | None:
             every=_seconds(given.every),
             resume=given.resume,
             devices=given.devices,
+            shard=given.shard,
         )
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
@@ -218,7 +221,12 @@ read ahead by a thread, and may be larger than memory. Then say how many --steps
 --checkpoint   a folder in which the training itself is kept, --every 60s and at its end;
                after an interrupt or a crash, --resume goes on from there, to the same
                weights as without
---devices N    so many devices, each with its share of every batch; %nnfp devices lists them
+--devices N    so many devices, each with its share of every batch; %nnfp devices lists them.
+               Or a mesh: --devices batch=2,model=4 has shares for 2, each on 4 devices
+--shard        the weights of these paths are split along an axis of the mesh, and are not
+               whole on every device: 'attention.*=model' by their first axis,
+               'net.dense.W=_,model' by their second, 'net.dense.b=_' not at all. The first
+               that fits holds; %nnfp devices NAME shows what comes of it
 
 Interrupt the cell to stop, or press Stop: the best weights so far are kept.""",
     arguments=ARGUMENTS,

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy
 import optax
-from jax.sharding import Mesh
 
-from . import columns, devices
+from . import columns
+from .devices import Layout
 from .events import Batch, Key, Weights
 from .examples import Buckets
 from .stream import Ended, Stream
@@ -128,17 +128,18 @@ def chunk(
     weights: Weights,
     data: Batch,
     key: Key,
-    mesh: Mesh | None = None,
+    layout: Layout | None = None,
 ) -> Chunk:
     """The function that takes steps on `data` from weights like these, by the way that
-    suits them. A `mesh` has its share of every batch on each device."""
+    suits them. With a `layout` each device has its share of every batch, and of the weights
+    that are split."""
     if isinstance(data, Stream):
         return Chunk(_of_stream(value_and_grad, way))
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return Chunk(_of_lists(value_and_grad, way, batch))
     leaves, form = jax.tree.flatten((weights, data, key))
     like = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
-    return _on_arrays(value_and_grad, way, batch, form, like, mesh)
+    return _on_arrays(value_and_grad, way, batch, form, like, layout)
 
 
 @functools.lru_cache(maxsize=16)
@@ -148,11 +149,11 @@ def _on_arrays(
     batch: int,
     form: Any,
     like: tuple[Any, ...],
-    mesh: Mesh | None,
+    layout: Layout | None,
 ) -> Chunk:
     """The same for weights, data and key of this form, whose arrays are like these."""
     looped = _in_a_loop(value_and_grad, batch, *jax.tree.unflatten(form, like))
-    return Chunk(_of_arrays(value_and_grad, way, batch, looped, mesh))
+    return Chunk(_of_arrays(value_and_grad, way, batch, looped, layout))
 
 
 @functools.lru_cache(maxsize=16)
@@ -161,7 +162,7 @@ def _of_arrays(
     way: Way,
     batch: int,
     looped: bool,
-    mesh: Mesh | None,
+    layout: Layout | None,
 ) -> Steps:
     """The compiled function: `count` steps from a state, at most CHUNK_STEPS.
 
@@ -175,10 +176,14 @@ def _of_arrays(
 
         def step(carry: Any) -> Any:
             state, losses, done, _ = carry
-            examples = devices.shared_out(columns.taken(data, places(state, batch)), mesh)
+            examples = columns.taken(data, places(state, batch))
+            if layout is not None:
+                examples = layout.shared_out(examples)
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
             rate = rates[done] if way.scaled else None
             state, finite = _learned(way, batch, rate, state, loss, gradient, first + done)
+            if layout is not None:
+                state = layout.held(state)
             return state, losses.at[done].set(loss.astype(losses.dtype)), done + 1, ~finite
 
         return functools.partial(_turned, key, columns.ordered(data), batch), step
@@ -198,10 +203,10 @@ def _of_arrays(
 
         losses = jnp.zeros(CHUNK_STEPS, rates.dtype)
         carry = (state, losses, jnp.int32(0), jnp.asarray(False))
-        end: tuple[State, Any, Any, Any] = jax.lax.while_loop(
+        state, losses, done, failed = jax.lax.while_loop(
             lambda c: (c[2] < count) & ~c[3], epoch, carry
         )
-        return end
+        return (state if layout is None else layout.held(state)), losses, done, failed
 
     def one(carry: Any, data: Batch, key: Key, first: Any, rates: Any) -> Any:
         turned, step = pieces(data, key, first, rates)
@@ -352,11 +357,14 @@ def order(key: Key, epoch: Any, of: int | Buckets | Stream, batch: int) -> Any:
 def measure(
     losses: Callable[[Weights, Batch, Key], Any],
     metric: Callable[[Weights, Batch, Key], Any] | None,
+    layout: Layout | None = None,
 ) -> Callable[..., tuple[Any, Any]]:
     """The compiled function: summed loss and metric of the examples under a mask."""
 
     def run(weights: Weights, data: Batch, indices: Any, mask: Any, key: Key) -> tuple[Any, Any]:
         examples = columns.taken(data, indices)
+        if layout is not None:
+            examples = layout.shared_out(examples)
 
         def total(function: Callable[[Weights, Batch, Key], Any]) -> Any:
             return jnp.sum(jnp.where(mask, function(weights, examples, key), 0))

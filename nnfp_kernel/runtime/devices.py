@@ -1,19 +1,35 @@
-"""The devices that JAX finds, and a batch shared out among them.
+"""The devices that JAX finds, and a training laid out over them.
 
-Weights are on every device, examples on one each: XLA adds up the gradients. The
-partition is JAX's own (`jax.sharding`); nothing here computes.
+A mesh has named axes. The examples of a batch are shared out along the axis `batch`; weights
+are on every device, or split along the axes that patterns of their paths name:
+
+    devices "batch=2,model=4", shard {"attention.*": "model"}
+
+Splitting a weight changes where it lies, not what is computed: XLA adds up the gradients and
+fetches what a device lacks. The partition is JAX's own (`jax.sharding`); nothing here computes.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
 import numpy
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-BATCH = "batch"  # the mesh's axis
+BATCH = "batch"  # the axis of the mesh that examples are shared out along
+WHOLE = "_"  # for an axis of a weight that is not split
+
+Devices = int | str | Mapping[str, int]  # 8, "batch=2,model=4"
+Shard = str | Sequence[str] | Mapping[str, str]  # "attention.*=model"
+
+
+# --- what there is -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ def described() -> list[Device]:
         try:
             stats = device.memory_stats() or {}
         except (jax.errors.JaxRuntimeError, NotImplementedError):
-            stats = {}  # a kind of device that does not tell
+            stats = {}  # a kind of device that does not tell, or another process's
         found.append(
             Device(
                 number, device.platform, device.device_kind,
@@ -48,41 +64,245 @@ def described() -> list[Device]:
     return found
 
 
-def mesh(count: int, batch: int) -> Mesh | None:
-    """The first `count` devices, for batches of this many examples; None for one device.
+# --- what is asked for -------------------------------------------------------------------
 
-    Raises ValueError where there are fewer, or where they cannot have as many each.
+
+def axes_of(devices: Devices) -> dict[str, int]:
+    """The axes of a mesh as they are asked for. Raises ValueError where they are none.
+
+    >>> axes_of(8), axes_of("batch=2,model=4")
+    ({'batch': 8}, {'batch': 2, 'model': 4})
     """
-    every = jax.devices()
-    if count < 1:
-        raise ValueError(f"a training runs on at least one device, not {count}")
-    if count > len(every):
-        are = "is 1 device" if len(every) == 1 else f"are {len(every)} devices"
-        raise ValueError(f"there {are}, not {count}")
-    if batch % count:
-        nearest = max(1, round(batch / count)) * count
+    if isinstance(devices, str):
+        parts = devices.replace(" ", "").split(",")
+        if len(parts) == 1 and "=" not in devices:
+            parts = [f"{BATCH}={parts[0]}"]
+        if not all(re.fullmatch(r"[^\W\d]\w*=\d+", part) for part in parts):
+            raise ValueError(
+                f"devices are a number, or axes with a number each, such as "
+                f"batch=2,model=4; not {devices!r}"
+            )
+        sizes = {name: int(size) for name, _, size in (part.partition("=") for part in parts)}
+        if len(sizes) < len(parts):
+            raise ValueError(f"an axis stands twice in {devices!r}")
+        return axes_of(sizes)
+    axes = {BATCH: int(devices)} if isinstance(devices, int) else dict(devices)
+    for name, size in axes.items():
+        if size < 1 and axes.keys() == {BATCH}:
+            raise ValueError(f"a training runs on at least one device, not {size}")
+        if size < 1:
+            raise ValueError(f"an axis has at least one device, and {name} has {size}")
+    return axes
+
+
+def rules_of(shard: Shard) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Patterns of paths, each with the mesh's axis for every axis of a weight.
+
+    >>> rules_of(["attention.*=model", "net.W=_,model"])
+    (('attention.*', ('model',)), ('net.W', ('_', 'model')))
+    """
+    if isinstance(shard, Mapping):
+        pairs = list(shard.items())
+    else:
+        pairs = []
+        for text in [shard] if isinstance(shard, str) else shard:
+            pattern, equals, axes = text.rpartition("=")
+            if not (pattern and equals and axes):
+                raise ValueError(
+                    f"write a pattern of weights and an axis of the mesh, such as "
+                    f"'attention.*=model'; not {text!r}"
+                )
+            pairs.append((pattern, axes))
+    return tuple(
+        (pattern.strip(), tuple(axes.replace(" ", "").split(","))) for pattern, axes in pairs
+    )
+
+
+# --- the layout --------------------------------------------------------------------------
+
+Path = tuple[Any, ...]  # JAX's keys, to a leaf
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a training lies on a mesh. Hashable: what is compiled for one serves again."""
+
+    mesh: Mesh
+    split: tuple[tuple[Path, tuple[int, ...], PartitionSpec], ...]  # weights, with their shapes
+
+    @property
+    def shares(self) -> int:
+        """Among how many devices a batch is shared out."""
+        return int(self.mesh.shape.get(BATCH, 1))
+
+    def everywhere(self, arrays: Any) -> Any:
+        """The arrays on every device."""
+        return jax.tree.map(lambda array: _placed(array, self._at(PartitionSpec())), arrays)
+
+    def placed(self, state: Any) -> Any:
+        """A tree of weights and what goes with each of them (an optimiser's memory), every
+        leaf where its weight belongs."""
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: _placed(leaf, self._at(self._spec(path, leaf))), state
+        )
+
+    def held(self, state: Any) -> Any:
+        """The same inside a compiled function: they stay where they belong."""
+        return jax.tree_util.tree_map_with_path(
+            lambda path, leaf: jax.lax.with_sharding_constraint(
+                leaf, self._at(self._spec(path, leaf))
+            ),
+            state,
+        )
+
+    def shared_out(self, examples: Any) -> Any:
+        """The examples of a batch, each on its devices: inside a compiled function."""
+        apart = self._at(PartitionSpec(BATCH if BATCH in self.mesh.shape else None))
+        return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, apart), examples)
+
+    def together(self, arrays: Any) -> Any:
+        """The arrays as they are without a mesh, for whoever goes on with them. Where there
+        are several processes, all of them must ask."""
+
+        def whole(array: Any) -> Any:
+            if _is_key(array):
+                return jax.random.wrap_key_data(whole(jax.random.key_data(array)))
+            if not getattr(array, "is_fully_addressable", True):
+                array = _copied(array, self._at(PartitionSpec()))
+            return jax.numpy.asarray(numpy.asarray(array))
+
+        return jax.tree.map(whole, arrays)
+
+    def _at(self, spec: PartitionSpec) -> NamedSharding:
+        return NamedSharding(self.mesh, spec)
+
+    def _spec(self, path: Path, leaf: Any) -> PartitionSpec:
+        """How a leaf is split: as the weight whose path its own ends with, if it has its shape.
+        So do the moments of an optimiser and averages, whatever they are kept in."""
+        for own, shape, spec in self.split:
+            if path[-len(own) :] == own and numpy.shape(leaf) == shape:
+                return spec
+        return PartitionSpec()
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A weight on a mesh."""
+
+    name: str
+    shape: tuple[int, ...]
+    along: tuple[str, ...]  # of the mesh's axes, for its own
+    part: tuple[int, ...]  # the shape of what one device has
+    path: Path
+
+
+def layout(devices: Devices, shard: Shard, weights: Any, batch: int) -> Layout | None:
+    """The layout of a training in batches of so many examples; None on one device.
+
+    Raises ValueError where there are fewer devices, where a batch or a weight cannot be
+    shared equally, and for a pattern or an axis that names nothing.
+    """
+    axes, found = laid_out(devices, shard, weights)
+    shares = axes.get(BATCH, 1)
+    if batch % shares:
+        nearest = max(1, round(batch / shares)) * shares
         raise ValueError(
-            f"a batch of {batch} cannot be shared equally among {count} devices: "
+            f"a batch of {batch} cannot be shared equally among {shares} devices: "
             f"take {nearest}, for example"
         )
-    return Mesh(numpy.array(every[:count]), (BATCH,)) if count > 1 else None
+    every, count = jax.devices(), math.prod(axes.values())
+    if count < len(every) and jax.process_count() > 1:
+        raise ValueError(
+            f"{jax.process_count()} processes have {len(every)} devices together, and all of "
+            f"them take part, not {count}"
+        )
+    if count == 1:
+        return None
+    split = tuple(
+        (each.path, each.shape, PartitionSpec(*(None if a == WHOLE else a for a in each.along)))
+        for each in found
+        if set(each.along) - {WHOLE}
+    )
+    return Layout(Mesh(numpy.array(every[:count]).reshape(*axes.values()), tuple(axes)), split)
 
 
-def everywhere(arrays: Any, over: Mesh | None) -> Any:
-    """The arrays on every device of a mesh."""
-    return arrays if over is None else jax.device_put(arrays, NamedSharding(over, PartitionSpec()))
+def laid_out(devices: Devices, shard: Shard, weights: Any) -> tuple[dict[str, int], list[LaidOut]]:
+    """The axes of the mesh, and every weight on it: as the first pattern that fits it says.
+    Raises ValueError as `layout` does."""
+    axes, rules, there = axes_of(devices), rules_of(shard), jax.device_count()
+    if math.prod(axes.values()) > there:
+        are = "is 1 device" if there == 1 else f"are {there} devices"
+        raise ValueError(f"there {are}, not {math.prod(axes.values())}")
+    leaves = [
+        (path, jax.tree_util.keystr(path, simple=True, separator="."), tuple(numpy.shape(leaf)))
+        for path, leaf in jax.tree_util.tree_flatten_with_path(weights)[0]
+    ]
+    for pattern, along in rules:
+        if not any(_fits(pattern, name) for _, name, _ in leaves):
+            names = ", ".join(name for _, name, _ in leaves)
+            raise ValueError(f"no weight is called {pattern}; there are: {names}")
+        for axis in along:
+            if axis not in axes and axis != WHOLE:
+                has = _shown(axes)
+                wanted = _shown({**axes, BATCH: max(1, axes.get(BATCH, 1) // 2), axis: 2})
+                raise ValueError(
+                    f"the mesh has no axis {axis}: it is {has}. Write --devices {wanted}, "
+                    "for example"
+                )
+            if axis != WHOLE and along.count(axis) > 1:
+                raise ValueError(f"{pattern} cannot be split along {axis} twice")
+    found = []
+    for path, name, shape in leaves:
+        along = next((along for pattern, along in rules if _fits(pattern, name)), ())
+        along = along if set(along) - {WHOLE} else ()
+        found.append(LaidOut(name, shape, along, _part(name, shape, along, axes), path))
+    return axes, found
 
 
-def shared_out(examples: Any, over: Mesh | None) -> Any:
-    """The examples of a batch, each on one device: inside a compiled function."""
-    if over is None:
-        return examples
-    apart = NamedSharding(over, PartitionSpec(BATCH))
-    return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, apart), examples)
+def _shown(axes: Mapping[str, int]) -> str:
+    return ",".join(f"{name}={size}" for name, size in axes.items())
 
 
-def together(arrays: Any, over: Mesh | None) -> Any:
-    """The arrays as they are without a mesh, for whoever goes on with them."""
-    if over is None:
-        return arrays
-    return jax.tree.map(lambda array: jax.numpy.asarray(numpy.asarray(array)), arrays)
+def _part(
+    name: str, shape: tuple[int, ...], along: Sequence[str], axes: Mapping[str, int]
+) -> tuple[int, ...]:
+    """The shape of what one device has of a weight."""
+    is_ = f"has shape [{','.join(map(str, shape))}]" if shape else "is a number"
+    if len(along) > len(shape):
+        raise ValueError(
+            f"{name} {is_}, which has no axis {len(along)} to split: leave it whole by "
+            f"'{name}={WHOLE}', before the pattern"
+        )
+    for size, axis in zip(shape, along, strict=False):
+        if axis != WHOLE and size % axes[axis]:
+            raise ValueError(
+                f"{name} {is_}: {size} cannot be shared equally among the {axes[axis]} devices "
+                f"of {axis}"
+            )
+    shares = [1 if axis == WHOLE else axes[axis] for axis in along]
+    return (*(size // n for size, n in zip(shape, shares, strict=False)), *shape[len(along) :])
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a weight has a path like this, or stands below it."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def _placed(array: Any, where: NamedSharding) -> Any:
+    """An array of this process, which the others have too, on its devices."""
+    if where.is_fully_addressable:
+        return jax.device_put(array, where)
+    if _is_key(array):
+        return jax.random.wrap_key_data(_placed(jax.random.key_data(array), where))
+    whole = numpy.asarray(array)
+    return jax.make_array_from_callback(whole.shape, where, lambda part: whole[part])
+
+
+def _copied(array: Any, where: NamedSharding) -> Any:
+    """An array whose parts are on the devices of several processes, in another place."""
+    return jax.jit(lambda same: same, out_shardings=where)(array)
+
+
+def _is_key(array: Any) -> bool:
+    dtype = getattr(array, "dtype", None)
+    return dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)

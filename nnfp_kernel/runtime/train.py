@@ -29,12 +29,12 @@ import jax
 import jax.numpy as jnp
 import numpy
 import optax
-from jax.sharding import Mesh
 
 from ..language.diagnostics import NnfpError
-from . import checkpoints, chunks, columns, methods
+from . import checkpoints, chunks, columns, methods, processes
 from . import devices as machines
 from .checkpoints import Position
+from .devices import Devices, Layout, Shard
 from .events import (
     Batch,
     Compiled,
@@ -110,7 +110,8 @@ def train(
     checkpoint: str | Path | None = None,
     every: float = 60.0,
     resume: bool = False,
-    devices: int = 1,
+    devices: Devices | None = None,
+    shard: Shard = (),
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -146,8 +147,11 @@ def train(
     One that stopped is not written over: that is an error, as is a checkpoint of a
     training with another seed, batch, data, optimiser or rate. More steps are no matter.
 
-    On several `devices` each has its share of every batch, and all have the weights; the
-    weights that come of it are those of one device, to rounding.
+    On several `devices`, so many or a mesh of them such as "batch=2,model=4", each has its
+    share of every batch, and all have the weights, but for those whose paths `shard` splits:
+    "attention.*=model" along their first axis, "net.W=_,model" along the second. The weights
+    that come of it are those of one device, to rounding. Where JAX has several processes all of
+    their devices take part, and process 0 alone writes checkpoints.
 
     KeyboardInterrupt, inside or thrown in at a yield, ends it with what is kept so far.
     Raises ValueError for arguments that make no sense, before the first event.
@@ -206,10 +210,12 @@ def train(
     scheduled = methods.rates(optimizer, rate, schedule, warmup, steps)
     rates = methods.Rates(scheduled, chunks.CHUNK_STEPS)
     way = chunks.Way(method, scheduled is not None, ema)
-    mesh = machines.mesh(devices, size)
-    if mesh is not None and isinstance(given, Stream):
+    if devices is None:
+        devices = jax.device_count() if processes.several() else 1
+    layout = machines.layout(devices, shard, weights, size)
+    if layout is not None and isinstance(given, Stream):
         raise ValueError("a stream is trained on with one device")
-    if mesh is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
+    if layout is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
         raise ValueError("examples that come as lists are trained on with one device")
     folder = None if checkpoint is None else Path(checkpoint)
     asked = {
@@ -236,7 +242,7 @@ def train(
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
         objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
-        keep, folder, every, asked, mesh,
+        keep, folder, every, asked, layout,
     )  # fmt: skip
     start = plan.start(jax.tree.map(columns.array, weights))
     if folder is not None and resume:
@@ -244,7 +250,12 @@ def train(
     if isinstance(given, Stream):
         with contextlib.suppress(Ended):  # the loop tells it
             given.skip(start.taken)
-    start = replace(start, state=machines.everywhere(start.state, mesh))
+    if processes.several():
+        held = [_fingerprint(each) for each in (given, aside, jax.tree.leaves(weights))]
+        plan = replace(plan, told=repr((asked, steps, start.taken, devices, shard, held)))
+    if layout is not None:
+        plan = replace(plan, data=layout.everywhere(learned), held_out=layout.everywhere(aside))
+        start = replace(start, state=layout.placed(start.state))
     return _Training(plan, start).events()
 
 
@@ -293,7 +304,8 @@ class _Plan:
     folder: Path | None  # of checkpoints
     every: float  # seconds between them
     asked: checkpoints.Asked
-    mesh: Mesh | None  # of several devices
+    layout: Layout | None  # on several devices
+    told: str = ""  # to other processes, which must be told the same
 
     @cached_property
     def key(self) -> Key:
@@ -327,10 +339,18 @@ class _Plan:
         """The length of an epoch's order."""
         return columns.slots(columns.ordered(self.data), self.batch)
 
+    def on_devices(self, array: Any) -> Any:
+        """An array where the training is."""
+        return array if self.layout is None else self.layout.everywhere(array)
+
+    def together(self, arrays: Any) -> Any:
+        """Arrays of the training for whoever goes on with them."""
+        return arrays if self.layout is None else self.layout.together(arrays)
+
     def chunk(self, weights: Weights, key: Key) -> chunks.Chunk:
         """The function that takes steps."""
         gradient = self.objective.value_and_grad
-        return chunks.chunk(gradient, self.way, self.batch, weights, self.data, key, self.mesh)
+        return chunks.chunk(gradient, self.way, self.batch, weights, self.data, key, self.layout)
 
     def epochs_at(self, step: int) -> float:
         """Passes over the examples; the last batch may reach over the end of the last."""
@@ -344,7 +364,7 @@ class _Plan:
         """The mean loss and metric of the held-out or of the training examples."""
         data = self.held_out if on == "validation" else self.data
         losses, metrics = self.objective.losses, self.objective.metric
-        key = jax.random.fold_in(self.key, 2)
+        key = self.on_devices(jax.random.fold_in(self.key, 2))
         number = columns.count(data)
         at_once = min(number, MEASURED_AT_ONCE)
         sums = numpy.zeros(2)
@@ -360,7 +380,9 @@ class _Plan:
                 sums[0] += float(jnp.sum(losses(weights, examples, key)))
                 sums[1] += float(jnp.sum(metrics(weights, examples, key))) if metrics else 0
             return float(sums[0] / number), float(sums[1] / number)
-        run = chunks.measure(losses, metrics)
+        shares = 1 if self.layout is None else self.layout.shares
+        at_once = math.ceil(at_once / shares) * shares
+        run = chunks.measure(losses, metrics, self.layout)
         for start in range(0, number, at_once):
             place = numpy.arange(start, start + at_once)
             mask = place < number
@@ -375,7 +397,7 @@ class _Training:
 
     def __init__(self, plan: _Plan, start: Position) -> None:
         self.plan, self.at = plan, start
-        self.key = plan.key
+        self.key = plan.on_devices(plan.key)
         self.begun = time.perf_counter()
         self.first = start.taken  # steps that were taken by the training it goes on from
         self.running = 0.0  # seconds in chunks, compiling apart
@@ -388,13 +410,15 @@ class _Training:
 
     def events(self) -> Generator[Event, None, None]:
         try:
-            yield from self._events()
+            with processes.interrupts() as self.stop:
+                yield from self._events()
         finally:
             if isinstance(self.plan.data, Stream):
                 self.plan.data.close()
 
     def _events(self) -> Generator[Event, None, None]:
         plan = self.plan
+        processes.require_alike("other data, options or weights", plan.told)
         try:
             yield plan.started(self.at)
             yield from self._steps((yield from self._compile()))
@@ -411,7 +435,7 @@ class _Training:
             with contextlib.suppress(KeyboardInterrupt):  # then what was measured decides
                 yield self._measure()
         if plan.keep is not None:
-            plan.keep(machines.together(self.at.kept[0], plan.mesh))
+            plan.keep(plan.together(self.at.kept[0]))
         if plan.folder is not None:
             done = ("finished", "until", "patience", "exhausted")
             yield self._save(place, self.reason in done)
@@ -433,13 +457,15 @@ class _Training:
         plan, untouched = self.plan, self.at.state.weights
         yield from self._epochs()  # of a training that stopped right at an end
         while self.at.taken < plan.steps and self.reason == "finished":
+            if processes.anyone(self.stop.wanted):
+                raise KeyboardInterrupt
             at = self.at
             stream = isinstance(plan.data, Stream)
             most = chunks.STREAM_STEPS if stream else chunks.CHUNK_STEPS
             limit = min(plan.steps - at.taken, most)
             if plan.measures or plan.until:
                 limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
-            now = min(run.count, limit)
+            (now,) = processes.agreed(min(run.count, limit))  # which is a matter of time
             rates = plan.rates.following(at.taken)
             clock = time.perf_counter()
             after, losses, done, failed = run(at.state, plan.data, self.key, at.taken, now, rates)
@@ -463,7 +489,8 @@ class _Training:
             yield self._progress(losses, float(rates[now - 1]) if plan.way.scaled else None)
             yield from self._warnings(untouched, losses, now)
             yield from self._epochs()
-            if plan.folder is not None and time.perf_counter() - self.saved >= plan.every:
+            due = time.perf_counter() - self.saved >= plan.every
+            if plan.folder is not None and processes.agreed(due)[0]:
                 yield self._save(self.at, False)
 
     def _epochs(self) -> Generator[Event, None, None]:
@@ -529,7 +556,7 @@ class _Training:
         """What a person should look at, each said once."""
         taken = self.at.taken - self.first
         if taken - now < LOOKED_AT <= taken:
-            still = _unmoved(untouched, self.at.state.weights)
+            still = _unmoved(*self.plan.together((untouched, self.at.state.weights)))
             if still:
                 yield Warned(self.at.taken, "unmoved", still)
         if self.first == 0 and taken == now:
@@ -563,8 +590,11 @@ class _Training:
         """The position on disk. A disk that refuses ends no training: it is told."""
         assert self.plan.folder is not None
         place, problem = self.plan.folder / checkpoints.NAME, ""
+        state, best = self.plan.together((position.state, position.best and position.best[1]))
+        whole = replace(position, state=state, best=position.best and (position.best[0], best))
         try:
-            checkpoints.write(self.plan.folder, position, self.plan.asked, ended)
+            if processes.first():
+                checkpoints.write(self.plan.folder, whole, self.plan.asked, ended)
         except OSError as error:
             problem = reason(error)
         self.saved = time.perf_counter()
@@ -580,7 +610,7 @@ class _Training:
             epoch=plan.epochs_at(step),
             seconds=time.perf_counter() - self.begun,
             examples_per_second=new * plan.batch / self.running if self.running else 0.0,
-            weights=machines.together(kept, plan.mesh),
+            weights=plan.together(kept),
             kept_step=kept_step,
             kept_epoch=plan.epochs_at(kept_step),
             kept_by="validation" if at.best else "last",
@@ -631,6 +661,7 @@ def _failure(plan: _Plan, state: chunks.State, key: Key, step: int, loss: float)
     else:
         batch = columns.taken(plan.data, _places(plan, state, key))
     drawn = chunks.step_key(key, step)
+    weights, batch, drawn = plan.together((state.weights, batch, drawn))
     blame = plan.objective.blame
-    cause = blame(state.weights, batch, drawn) if blame is not None else ""
-    return Failure(step + 1, loss, state.weights, batch, drawn, cause)
+    cause = blame(weights, batch, drawn) if blame is not None else ""
+    return Failure(step + 1, loss, weights, batch, drawn, cause)

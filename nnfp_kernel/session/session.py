@@ -277,7 +277,8 @@ class Session:
         with the examples along their leading axis, or Python lists of examples that may
         differ in length; an example of several arrays is a tuple. Or an iterable gives them
         batch after batch, as such arrays: then say how many `steps`. `valid` is the share of
-        them held out, or other such data. `options` are those of `runtime.train.train`.
+        them held out, or other such data. `options` are those of `runtime.train.train`, such as
+        `devices="batch=2,model=4", shard={"attention.*": "model"}`.
         """
         from ..runtime import train as loop
         from ..runtime.objective import examples_of, stream_of

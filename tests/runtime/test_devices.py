@@ -2,62 +2,90 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from typing import Any
 
+import numpy
 import pytest
 
-from nnfp_kernel.runtime.devices import described, mesh
+from nnfp_kernel.runtime.devices import axes_of, described, laid_out, layout, rules_of
 
 PROGRAM = """
-import numpy
+import json, tempfile
+import jax, numpy
 import nnfp_kernel as nnfp
+from nnfp_kernel.runtime.events import Epoch
 
 SOURCE = '''
 net : R[6] ~> R[3]
 net = dense[16] >> tanh >> dense[3]
 seen : R[8,8] ~> R[3]
 seen = window[3,3] (flatten >> dense[4] >> tanh) >> flatten >> dense[3]
+total : [R] ~> R
+total xs = ?a * sum xs
 '''
 rng = numpy.random.default_rng(0)
 X, P, y = rng.normal(size=(96, 6)), rng.normal(size=(96, 8, 8)), rng.integers(0, 3, 96)
+session = nnfp.Session(precision=64, seed=1)
+session.run(SOURCE)
+numbers = lambda tree: numpy.concatenate([numpy.ravel(leaf) for leaf in jax.tree.leaves(tree)])
 
 
-def trained(name, data, devices):
-    session = nnfp.Session(precision=64, seed=1)
-    session.run(SOURCE)
-    *_, last = session.train(name, (data, y), loss="crossEntropy", epochs=3, batch=24, valid=0.25,
-                             devices=devices)
-    arrays = []
-    def gather(found):
-        for value in found.values():
-            gather(value) if isinstance(value, dict) else arrays.append(numpy.ravel(value))
-    gather(last.weights)
-    answer = numpy.ravel(session[name].batch(data))  # the kept weights serve as any others
-    return numpy.concatenate([*arrays, answer, [last.measured.loss]])
+def trained(name, data, stop=0, **options):
+    session.reset_weights()
+    course = session.train(name, (data, y), loss="crossEntropy", epochs=3, batch=24, valid=0.25,
+                           optimizer="adam", ema=0.9, **options)
+    for event in course:
+        if isinstance(event, Epoch) and event.epoch == stop:
+            split = {
+                str(tuple(leaf.sharding.spec))
+                for leaf in jax.tree.leaves(course.gi_frame.f_locals["self"].at.state)
+            }
+            event = course.throw(KeyboardInterrupt)
+            while type(event).__name__ != "Finished":
+                event = next(course)
+            return split
+    answer = session[name].batch(data)  # the kept weights serve as any others
+    return numbers((event.weights, answer, event.measured.loss))
 
 
-for name, data in (("net", X), ("seen", P)):
-    one = trained(name, data, 1)
-    for devices in (2, 8):
-        print(name, devices, numpy.abs(trained(name, data, devices) - one).max() / numpy.abs(one).max())
+found = {"far": {}}
+one = trained("net", X)
+TENSOR = dict(devices="batch=2,model=4", shard=["net.dense.*=model", "net.dense_2.W=_,model"])
+for case, options in {
+    "two": dict(devices=2), "tensors": TENSOR,
+    "weights": dict(devices=8, shard={"net.dense": "batch"}),
+}.items():
+    found["far"][case] = numpy.abs(trained("net", X, **options) - one).max() / numpy.abs(one).max()
+one = trained("seen", P)
+found["far"]["seen"] = numpy.abs(trained("seen", P, devices=2) - one).max() / numpy.abs(one).max()
 
-session = nnfp.Session()
-session.run(SOURCE + "total : [R] ~> R\\ntotal xs = ?a * sum xs")
-for name, data, batch in (("net", (X, y), 9), ("total", ([X[0], X[1, :2]],), 2)):
-    try:
-        session.train(name, data, loss="crossEntropy" if batch == 9 else None, batch=batch, devices=2)
-    except ValueError as told:
-        print(told)
+# Stopped on a mesh, it goes on to the same bits; on one device, to rounding.
+whole = trained("net", X, **TENSOR)
+with tempfile.TemporaryDirectory() as folder:
+    found["split"] = sorted(trained("net", X, 2, checkpoint=folder, **TENSOR))
+    again = trained("net", X, checkpoint=folder, resume=True, **TENSOR)
+    found["same bits"] = bool(numpy.array_equal(again, whole))
+with tempfile.TemporaryDirectory() as folder:
+    trained("net", X, 2, checkpoint=folder, **TENSOR)
+    again = trained("net", X, checkpoint=folder, resume=True)
+    found["far"]["on one"] = numpy.abs(again - whole).max() / numpy.abs(whole).max()
+try:
+    session.train("total", ([X[0], X[1, :2]],), batch=2, devices=2)
+except ValueError as told:
+    found["lists"] = str(told)
+print(json.dumps(found))
 """
 
 
-@pytest.mark.slow
-def test_several_devices_learn_what_one_learns() -> None:
+def on_eight(program: str) -> Any:
+    """What a program prints, as JSON, where there are eight devices."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
     found = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
@@ -65,18 +93,63 @@ def test_several_devices_learn_what_one_learns() -> None:
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    *lines, unequal, listed = found.stdout.splitlines()
-    rows = [line.split() for line in lines]
-    assert [row[:2] for row in rows] == [["net", "2"], ["net", "8"], ["seen", "2"], ["seen", "8"]]
-    assert max(float(row[2]) for row in rows) < 1e-10
-    assert unequal == ("a batch of 9 cannot be shared equally among 2 devices: take 8, for example")
-    assert listed == "examples that come as lists are trained on with one device"
+    return json.loads(found.stdout)
 
 
-def test_what_cannot_be_shared_out_is_told() -> None:
-    there = len(described())
-    with pytest.raises(ValueError, match=f"not {there + 1}"):
-        mesh(there + 1, 8 * (there + 1))
-    with pytest.raises(ValueError, match="at least one device, not 0"):
-        mesh(0, 8)
-    assert mesh(1, 7) is None
+@pytest.mark.slow
+def test_several_devices_learn_what_one_learns() -> None:
+    found = on_eight(PROGRAM)
+    assert found["far"].keys() == {"two", "tensors", "weights", "seen", "on one"}
+    assert max(found["far"].values()) < 1e-10
+    assert found["same bits"]
+    # of a state on the mesh: what is whole, and what is split along the first or second axis
+    assert found["split"] == ["('model',)", "()", "(None, 'model')"]
+    assert found["lists"] == "examples that come as lists are trained on with one device"
+
+
+WEIGHTS = {"net": {"W": numpy.zeros((4, 6)), "b": numpy.zeros(4), "s": numpy.zeros(())}}
+
+
+@pytest.mark.parametrize(
+    ("devices", "shard", "told"),
+    [
+        (0, (), "a training runs on at least one device, not 0"),
+        ("batch=0,model=1", (), "an axis has at least one device, and batch has 0"),
+        ("two", (), "axes with a number each, such as batch=2,model=4; not 'two'"),
+        ("batch=1,batch=1", (), "an axis stands twice"),
+        ("batch=1,model=99", (), "not 99"),
+        (1, "net.W", "such as 'attention.*=model'; not 'net.W'"),
+        (1, "nett=batch", "no weight is called nett; there are: net.W, net.b, net.s"),
+        (1, "net.W=model", "the mesh has no axis model: it is batch=1. Write --devices batch=1,model=2"),
+        (1, "net.W=batch,batch", "cannot be split along batch twice"),
+        (1, "net=batch", "net.s is a number, which has no axis 1 to split: leave it whole by 'net.s=_'"),
+        (1, "net.b=_,batch", r"net.b has shape \[4\], which has no axis 2"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_laid_out_is_told(devices: Any, shard: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        layout(devices, shard, WEIGHTS, 8)
+
+
+def test_what_does_not_divide_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jax.device_count", lambda: 8)
+    with pytest.raises(
+        ValueError, match="a batch of 9 cannot be shared equally among 2 devices: take 8"
+    ):
+        layout(2, (), WEIGHTS, 9)
+    with pytest.raises(
+        ValueError, match=r"net.W has shape \[4,6\]: 6 cannot be shared equally among the 4"
+    ):
+        layout("batch=2,model=4", "net.W=_,model", WEIGHTS, 8)
+    axes, found = laid_out(
+        "batch=2,model=2", ["net.s=_", "net.W=batch,model", "net=model"], WEIGHTS
+    )
+    assert axes == {"batch": 2, "model": 2}
+    assert {each.name: each.part for each in found} == {"net.W": (2, 3), "net.b": (2,), "net.s": ()}
+
+
+def test_one_device_needs_no_layout() -> None:
+    assert layout(1, (), WEIGHTS, 7) is None
+    assert len(described()) == 1
+    assert axes_of(" batch = 2, model=4 ") == {"batch": 2, "model": 4}
+    assert rules_of({"a=b": "x, y"}) == (("a=b", ("x", "y")),)
