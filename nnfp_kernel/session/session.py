@@ -52,13 +52,13 @@ from ..views.terms import derivative_text
 from . import completion, construct, inspection, promises, touched
 from .completion import Completions
 from .inspection import Inspection
+from .objectives import Objectives
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
 from .replaced import Replaced
 from .standing import Kept, Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
     from ..runtime.events import Event
-    from ..runtime.train import Objective
     from ..views.functor import Machine
 
 Array = Any
@@ -101,7 +101,7 @@ class Session:
         self._nested: tuple[Standing, int, dict[str, Any]] | None = None
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._executables = Executables()
-        self._objectives: dict[Any, tuple[Program, Objective, Function]] = {}
+        self._objectives = Objectives(self.function, lambda path: self._weight(path).value)
         checked = inference.infer((), BUILTINS, library=library())
         self._standing = Standing((), checked, {}, self._program(checked, {}, {}))
 
@@ -284,7 +284,7 @@ class Session:
         from ..runtime.objective import examples_of, stream_of
         from ..runtime.stream import is_stream
 
-        objective, function = self._objective(name, loss, metric)
+        objective, function = self._objectives.of(self.program, name, loss, metric)
         present = {weight.path: self._weight(weight.path) for weight in function.reached}
         nested = unflatten_paths({path: kept.value for path, kept in present.items()})
         if is_stream(data):
@@ -308,29 +308,6 @@ class Session:
             keep=keep,
             **options,
         )
-
-    def _objective(
-        self, name: str, loss: str | None, metric: str | None
-    ) -> tuple[Objective, Function]:
-        """The objective of a training, the same object while the program stays the same:
-        what was compiled for it serves again."""
-        known = self._objectives.get((name, loss, metric))
-        if known is not None and known[0] is self.program:
-            return known[1], known[2]
-        from ..runtime.objective import objective_of
-
-        def of_example(measure: str) -> Function:
-            if loss is None:
-                return self.function(measure)
-            return self.function(f"\\(x, y) -> ({measure}) (({name}) x) y")
-
-        function = of_example(name if loss is None else loss)
-        measured = None if metric is None else of_example(metric)
-        if measured is not None and measured.type.rpartition("> ")[2] == "Bool":
-            measured = self.function(f"({measured.name}) >> toReal")
-        objective = objective_of(function, measured)
-        self._objectives[name, loss, metric] = self.program, objective, function
-        return objective, function
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -676,10 +653,12 @@ class Session:
             import jax
 
             self._prepare_jax()
-            value = first_value(
-                weight, jax.random.key(self.seed), self.program.declarations,
-                DTYPES[self.program.precision]["R"],
-            )  # fmt: skip
+            # A number also where a function that holds this weight constant is being traced.
+            with jax.ensure_compile_time_eval():
+                value = first_value(
+                    weight, jax.random.key(self.seed), self.program.declarations,
+                    DTYPES[self.program.precision]["R"],
+                )  # fmt: skip
             kept = self._kept[path] = Kept(type, weight.initialiser, value)
         return kept
 
