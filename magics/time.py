@@ -1,17 +1,18 @@
-"""`%nnfp time NAME [X] [--cost]`: what a definition costs, counted or measured."""
+"""`%nnfp time NAME [X] [--cost] [--memory SIZE]`: what a definition costs, counted or measured."""
 
 from __future__ import annotations
 
 from . import present
-from .verb import Arguments, Verb, View
+from .verb import Arguments, Verb, View, memory_size
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp time NAME [X,…] [--cost]"
+USAGE = "%nnfp time NAME [X,…] [--cost] [--memory SIZE]"
 ARGUMENTS = Arguments("time", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("data", nargs="?", default="")
 ARGUMENTS.add_argument("--cost", action="store_true")
+ARGUMENTS.add_argument("--memory")
 
 
 def run(workspace: Workspace, text: str) -> View:
@@ -20,6 +21,8 @@ def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     session = workspace.session
     function = present.function(session, definition(workspace, given.name, VERB))
+    if given.memory:
+        function = function.within(memory_size("--memory", given.memory))
     names = given.data.replace(",", " ").split()
     inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
     cost = function.cost(*inputs)
@@ -48,8 +51,9 @@ VERB = Verb(
 X are inputs, names looked up in the program, then in Python; without them numbers are
 made up, in the sizes of the type, or small ones where it leaves them open.
 
---cost   count operations and bytes of the value and of its adjoint, in all and by
-         expression; nothing is compiled or run
+--cost         count operations and bytes of the value and of its adjoint, in all and by
+               expression; nothing is compiled or run
+--memory SIZE  as if the device had no more than that: 2GB, 500MB
 
 For every loop it is told what was decided: whether the adjoint keeps what it needs of each
 step, or has it made again in segments; which products of matrices are made for all steps

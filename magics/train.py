@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from .verb import Arguments, Verb, View
+from .verb import Arguments, Verb, View, memory_size
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ USAGE = """%nnfp train NAME --data X,y,…
     [--optimizer NAME] [--rate RATE] [--schedule NAME] [--warmup N] [--clip NORM]
     [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
     [--checkpoint DIR [--every TIME] [--resume]]
-    [--devices N or batch=N,AXIS=N] [--shard PATTERN=AXIS]…"""
+    [--devices N or batch=N,AXIS=N] [--shard PATTERN=AXIS]…
+    [--memory SIZE]"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -47,6 +48,7 @@ ARGUMENTS.add_argument("--every", default="60s")
 ARGUMENTS.add_argument("--resume", action="store_true")
 ARGUMENTS.add_argument("--devices")
 ARGUMENTS.add_argument("--shard", action="append", default=[])
+ARGUMENTS.add_argument("--memory")
 
 
 def run(workspace: Workspace, text: str) -> View | None:
@@ -82,6 +84,7 @@ def run(workspace: Workspace, text: str) -> View | None:
             resume=given.resume,
             devices=given.devices,
             shard=given.shard,
+            memory=given.memory and memory_size("--memory", given.memory),
         )
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
@@ -97,8 +100,10 @@ def run(workspace: Workspace, text: str) -> View | None:
             if course.finished is None:
                 live.update(View(course.line(), course.to_html()))
 
-        follow(training, show)
+        end = follow(training, show)
         live.update(View(course.summary(), course.to_html()), last=True)
+    if end.reason == "memory" and end.error is not None:
+        raise end.error
     return None
 
 
@@ -227,6 +232,9 @@ read ahead by a thread, and may be larger than memory. Then say how many --steps
                whole on every device: 'attention.*=model' by their first axis,
                'net.dense.W=_,model' by their second, 'net.dense.b=_' not at all. The first
                that fits holds; %nnfp devices NAME shows what comes of it
+--memory SIZE  the bytes it may take, 2GB or 500MB, where that is less than there are: loops
+               then keep less for their derivative and make it again. What it will take is
+               counted before it starts, and told where that is more than what is free
 
 Interrupt the cell to stop, or press Stop: the best weights so far are kept.""",
     arguments=ARGUMENTS,

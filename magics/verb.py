@@ -118,3 +118,22 @@ CELL = Arguments("%%nnfp", "%%nnfp [-i NAME,…] [-o NAME,…] [-q]")
 CELL.add_argument("-i", "--input", action="append", default=[])
 CELL.add_argument("-o", "--output", action="append", default=[])
 CELL.add_argument("-q", "--quiet", action="store_true")
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?", re.IGNORECASE)
+
+
+def memory_size(flag: str, text: str) -> int:
+    """Bytes as a person writes them.
+
+    >>> memory_size("--memory", "2GB"), memory_size("--memory", "1.5 MiB")
+    (2000000000, 1572864)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    size = 0
+    if found is not None:
+        power = " kmgt".index(found[2].lower() or " ")
+        size = int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+    if not size:
+        raise UsageError(f"{flag} {text!r}: write a size, for example 2GB or 500MB")
+    return size

@@ -68,6 +68,15 @@ def some(data: Batch, indices: Any) -> Batch:
     return data.only(indices) if isinstance(data, Buckets) else taken(data, indices)
 
 
+def arrays(data: Batch) -> list[Any]:
+    """The arrays that are on the device for it, all the time."""
+    if isinstance(data, Stream):
+        return []
+    if isinstance(data, Buckets):
+        return [array for own in data.arrays for array in own]
+    return [column for column in data if not listed(column)]
+
+
 def count(data: Batch) -> int:
     """How many there are; 0 of a stream, of which nobody knows."""
     if isinstance(data, Stream):

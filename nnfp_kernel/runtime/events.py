@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import numpy
 
+from .memory import Estimate
+
 Weights = Any  # nested dicts of arrays
 Batch = Any  # arrays that share their leading axis, the examples; lists; Rows of a bucket
 Key = Any
@@ -84,12 +86,15 @@ class Warned:
 
     unmoved   these weights have not changed at all: their gradient is zero
     grows     the loss has become `factor` times what it was at the start
+    memory    it may take more memory, by `estimate`, than the bytes that are free
     """
 
     step: int
-    what: Literal["unmoved", "grows"]
+    what: Literal["unmoved", "grows", "memory"]
     paths: tuple[str, ...] = ()
     factor: float = 1.0
+    estimate: Estimate | None = None
+    free: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Saved:
 Reason = Literal[
     "finished", "until", "patience", "interrupted", "diverged",
     "exhausted", "data",  # a stream ended before the steps did; or it raised an exception
+    "memory",  # there was not enough
 ]  # fmt: skip
 
 
@@ -140,7 +146,7 @@ class Finished:
     measured: Measured | None  # of the kept weights, if they were measured
     failure: Failure | None = None
     waited: int = 0  # validations without improvement, before it ended
-    error: BaseException | None = None  # what a stream raised
+    error: BaseException | None = None  # what a stream raised; for `memory` an NnfpError
 
 
 Event = Started | Compiled | Progress | Epoch | Measured | Warned | Saved | Finished

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy
 
-from ..graph.counts import peak
+from ..graph.counts import bytes_of, peak
 from ..graph.forest import NoForest, Unordered
 from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import optimise
@@ -191,7 +191,18 @@ class Call:
     def gradient(self) -> Callable[..., Any]:
         """inputs -> the scalar answer (its mean over a batch) ++ the numbers of problems,
         where there can be any ++ gradients of the weights made of real numbers."""
-        return self._compiled(self.gradient_graph)
+        return self._lowered(self.gradient_as_run)
+
+    @cached_property
+    def gradient_as_run(self) -> Graph:
+        return optimise(self.traced.program.primitives, self.gradient_graph)
+
+    @cached_property
+    def live(self) -> int:
+        """The bytes alive at most while the gradient is made, beside the weights, counted."""
+        precision, graph = self.traced.program.precision, self.gradient_as_run
+        weights = sum(bytes_of(graph.inputs[k].type, precision) for k in self.traced.weight_wires)
+        return peak(graph, precision) - weights
 
     @cached_property
     def gradient_graph(self) -> Graph:
@@ -238,8 +249,10 @@ class Call:
         return Fast.of(self)
 
     def _compiled(self, graph: Graph) -> Callable[..., Any]:
+        return self._lowered(optimise(self.traced.program.primitives, graph))
+
+    def _lowered(self, graph: Graph) -> Callable[..., Any]:
         program = self.traced.program
-        graph = optimise(program.primitives, graph)
         compiled = self.traced.compiled.function(lower(graph, program.precision))
         return told(graph, compiled, program.precision)
 
@@ -565,6 +578,15 @@ class Function:
             )))  # fmt: skip
         return self._value_and_grad(call, weights, inputs, key, count)
 
+    def live(self, *inputs: Any) -> int | None:
+        """The bytes alive at most while the mean of an objective over a batch is
+        differentiated in its weights, beside these: counted. None for what is run one by
+        one."""
+        try:
+            return self._prepared_batch(inputs, True)[0].live
+        except NoForest:
+            return None
+
     def _value_and_grad(
         self,
         call: Call,
@@ -638,6 +660,12 @@ class Function:
             return network
         write = self.write
         return replace(network, written=lambda adjoint: write(self, adjoint, inputs))
+
+    def within(self, memory: int | None) -> Function:
+        """The same function, whose gradient may take so many bytes: where the device has
+        more, as if it had not. None: those that the device has."""
+        program = replace(self.program, memory=memory)
+        return replace(self, program=program, _calls={}, _fitting=set(), _known={})
 
     def cost(self, *inputs: Any) -> Cost:
         """How many operations and bytes the value and its adjoint take, and the memory

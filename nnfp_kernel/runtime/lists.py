@@ -472,6 +472,12 @@ def rows_value_and_grad(
     return value, function.weight_gradients(call, weights, supply)
 
 
+def live(function: Function, form: Form, capacity: int, rows: int, structures: Structures) -> int:
+    """The bytes alive at most while an objective is differentiated at so many packed
+    examples, beside its weights: counted."""
+    return function.call_with_room(form.types, capacity, rows, True, structures).live
+
+
 def rows_values(
     function: Function, weights: NestedWeights, form: Form, key: Array,
     capacity: int, structures: Structures, arrays: Sequence[Array],

@@ -42,6 +42,7 @@ from ..graph.graph import (
 )
 from ..graph.interpret import interpret
 from .fixpoint import iterate, solve
+from .memory import exhausted, is_exhausted
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -95,7 +96,8 @@ class Compiled:
     number: int = 0
 
     def function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, compiled by JAX on first use and for each new form of its arrays."""
+        """The function, compiled by JAX on first use and for each new form of its arrays. It
+        raises NnfpError where memory is exhausted."""
         import jax
 
         from . import persistent
@@ -107,7 +109,16 @@ class Compiled:
             return function(*arrays)
 
         compiled: Callable[..., Any] = jax.jit(counted)
-        return compiled
+
+        def run(*arrays: Array) -> Any:
+            try:
+                return compiled(*arrays)
+            except jax.errors.JaxRuntimeError as error:
+                if not is_exhausted(error):
+                    raise
+                raise exhausted(error) from None
+
+        return run
 
 
 Dtypes = dict[str, "numpy.dtype[Any]"]

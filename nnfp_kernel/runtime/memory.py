@@ -1,5 +1,5 @@
-"""How much memory there is: what a device has, what is free of it, and the plan by which
-loops are kept within it (linear/planning.py).
+"""How much memory there is: what a device has, what is free of it, the plan by which loops
+are kept within it (linear/planning.py), and what a training will take of it.
 
 A processor's is what the machine has, or the container that this runs in may use; that of
 an accelerator is what JAX says. None where nobody knows.
@@ -9,13 +9,109 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.source import Span
+from ..language.syntax import NOWHERE
 from ..linear.planning import PER_BYTE, Plan
 
 if TYPE_CHECKING:
     from .program import Program
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The bytes that a training takes, counted before it starts.
+
+    state   weights, their average and the optimiser's numbers; there twice, before a chunk of
+            steps and after it
+    data    the examples on the device
+    live    what is alive at most while the value and the gradient of a batch are made
+    """
+
+    state: int
+    data: int
+    live: int
+
+    @property
+    def least(self) -> int:
+        """What is there whatever XLA spares."""
+        return 2 * self.state + self.data
+
+    @property
+    def total(self) -> int:
+        return self.least + self.live
+
+    def __str__(self) -> str:
+        return (
+            f"some {said(self.total)}: {said(2 * self.state)} of weights and the optimiser's "
+            f"numbers, {said(self.data)} of data, {said(self.live)} while a gradient is made"
+        )
+
+
+def said(bytes: int) -> str:
+    """Bytes as people say them.
+
+    >>> said(12), said(3_400_000), said(81_000_000_000)
+    ('12 B', '3.4 MB', '81 GB')
+    """
+    number, unit = float(bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 999.5 or unit == "TB":
+            break
+        number /= 1000
+    return f"{number:.3g} {unit}"
+
+
+_OUT = (
+    "A smaller batch takes less: --batch. So does a bound, --memory 2GB or Session(memory=…):",
+    "under it long loops keep less for their derivative.",
+)
+
+
+def too_little(estimate: Estimate, there: int, place: Span | None) -> NnfpError:
+    """A training that cannot fit, told before it starts."""
+    return NnfpError(
+        Diagnostic(
+            "too-little-memory",
+            f"this training does not fit into memory: there are {said(there)}",
+            Label(place or NOWHERE, f"takes {estimate}"),
+            (),
+            ("Fewer examples or weights take less: data larger than",
+             "memory come as an iterable of batches, and %nnfp devices lists other devices."),
+        )
+    )  # fmt: skip
+
+
+class Exhausted(NnfpError):
+    """Memory was exhausted while something ran."""
+
+
+def exhausted(error: BaseException, place: Span | None = None, kept: str = "") -> Exhausted:
+    """What JAX raised because memory was exhausted, for people; `kept` is what is not lost."""
+    if isinstance(error, Exhausted):
+        what = error.diagnostics[0].title
+    else:
+        first = str(error).splitlines()[0].partition(": ")[2].rstrip(".")
+        what = f"there was not enough memory ({first[:1].lower()}{first[1:]})"
+    return Exhausted(
+        Diagnostic(
+            "memory-exhausted",
+            what,
+            Label(place or NOWHERE, "is what was trained"),
+            (),
+            (*_OUT, kept) if kept else _OUT,
+        )
+    )
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether JAX raised that memory is exhausted."""
+    return "RESOURCE_EXHAUSTED" in str(error)
+
 
 _MEMINFO = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")

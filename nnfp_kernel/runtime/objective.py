@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
+
+import numpy
 
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
@@ -13,7 +16,7 @@ from .events import Batch, Key, Weights
 from .examples import Buckets, Rows
 from .exchange import Misfit, match, paths_of, unflatten_paths
 from .function import Function
-from .stream import Stream
+from .stream import Ended, Stream
 from .train import Objective
 from .watch import finite
 
@@ -63,7 +66,20 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
             found = function.first_not_finite(weights, _example(batch), key=key, train=True)
         return "" if found is None else str(found)
 
-    return Objective(value_and_grad, _values(function), metric and _values(metric), blame)
+    def live(weights: Weights, data: Batch, size: int) -> int | None:
+        if isinstance(data, Buckets):
+            return lists.live(function, data.form, data.capacities[-1], size, data.structures[-1])
+        if isinstance(data, Stream):
+            with suppress(Ended):
+                return function.live(_example(data.at(0)))
+            return None
+        if any(map(columns.listed, data)):
+            return None  # each example is run by itself, or in buckets of its own
+        like = [numpy.zeros((size, *column.shape[1:]), column.dtype) for column in data]
+        return function.live(_example(like))
+
+    values = _values(function), metric and _values(metric)
+    return Objective(value_and_grad, *values, blame, live, function.definition.span)
 
 
 def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:

@@ -31,8 +31,10 @@ import numpy
 import optax
 
 from ..language.diagnostics import NnfpError
+from ..language.source import Span
 from . import checkpoints, chunks, columns, methods, processes
 from . import devices as machines
+from . import memory as memories
 from .checkpoints import Position
 from .devices import Devices, Layout, Shard
 from .events import (
@@ -74,6 +76,9 @@ class Objective:
     metric           one number per example, to be read by people; its mean is shown
     blame            where a value that is not finite came from, in words, for the batch
                      on which it did
+    live             the bytes alive at most in `value_and_grad`, beside the weights, counted
+                     for batches of so many of these examples; None where nobody knows
+    place            where it is written
 
     Keep the object to train again: its functions are compiled once.
     """
@@ -82,6 +87,8 @@ class Objective:
     losses: Callable[[Weights, Batch, Key], Any]
     metric: Callable[[Weights, Batch, Key], Any] | None = None
     blame: Callable[[Weights, Batch, Key], str] | None = None
+    live: Callable[[Weights, Batch, int], int | None] | None = None
+    place: Span | None = None
 
 
 # --- how it is trained ---
@@ -112,6 +119,7 @@ def train(
     resume: bool = False,
     devices: Devices | None = None,
     shard: Shard = (),
+    memory: int | None = None,
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -152,6 +160,10 @@ def train(
     "attention.*=model" along their first axis, "net.W=_,model" along the second. The weights
     that come of it are those of one device, to rounding. Where JAX has several processes all of
     their devices take part, and process 0 alone writes checkpoints.
+
+    It may take so many bytes of `memory`, or those that are free. What it will take is
+    counted before it starts: a warning where that is more, NnfpError where it cannot fit.
+    Memory that is exhausted ends it with what is kept so far, and then raises NnfpError.
 
     KeyboardInterrupt, inside or thrown in at a yield, ends it with what is kept so far.
     Raises ValueError for arguments that make no sense, before the first event.
@@ -242,7 +254,7 @@ def train(
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
         objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
-        keep, folder, every, asked, layout,
+        keep, folder, every, asked, layout, memory,
     )  # fmt: skip
     start = plan.start(jax.tree.map(columns.array, weights))
     if folder is not None and resume:
@@ -305,6 +317,7 @@ class _Plan:
     every: float  # seconds between them
     asked: checkpoints.Asked
     layout: Layout | None  # on several devices
+    memory: int | None  # bytes it may take; None: what is free
     told: str = ""  # to other processes, which must be told the same
 
     @cached_property
@@ -333,6 +346,17 @@ class _Plan:
             optimizer=self.optimizer,
             resumed=at.taken,
         )
+
+    def estimate(self, at: Position) -> memories.Estimate | None:
+        """The memory it will take; None where nobody knows what a gradient takes."""
+        count, weights = self.objective.live, at.state.weights
+        each = self.batch // (self.layout.shares if self.layout else 1)
+        live = None if count is None else count(weights, self.data, each)
+        if live is None:
+            return None
+        state = at.state.weights, at.state.memory, at.state.average
+        data = columns.arrays(self.data), columns.arrays(self.held_out)
+        return memories.Estimate(_bytes(state), _bytes(data), live)
 
     @property
     def examples(self) -> int:
@@ -421,6 +445,7 @@ class _Training:
         processes.require_alike("other data, options or weights", plan.told)
         try:
             yield plan.started(self.at)
+            yield from self._memory()
             yield from self._steps((yield from self._compile()))
             if plan.measures and self.reason == "finished" and not self._measured_here():
                 yield self._measure()
@@ -428,6 +453,12 @@ class _Training:
             self.reason = "interrupted"
         except Ended as end:
             self.reason, self.error = "data" if end.error else "exhausted", end.error
+        except (jax.errors.JaxRuntimeError, memories.Exhausted) as error:
+            if not (isinstance(error, memories.Exhausted) or memories.is_exhausted(error)):
+                raise
+            self.reason = "memory"
+            kept = f"The weights of step {self.at.kept[1]:,} are kept."
+            self.error = memories.exhausted(error, plan.objective.place, kept)
 
         place = self.at  # to go on from: what is measured because it ends early is apart
         early = self.reason in ("interrupted", "exhausted", "data")
@@ -440,6 +471,24 @@ class _Training:
             done = ("finished", "until", "patience", "exhausted")
             yield self._save(place, self.reason in done)
         yield self._finished()
+        if self.reason == "memory" and self.error is not None:
+            raise self.error
+
+    def _memory(self) -> Generator[Event, None, None]:
+        """What is to be said of the memory that it will take."""
+        plan = self.plan
+        estimate = plan.estimate(self.at)
+        there, free = plan.memory, plan.memory
+        if there is None:
+            there, free = memories.total(), memories.free()
+            if free is not None and estimate is not None:
+                free += estimate.state + estimate.data  # these are there already
+        if estimate is None or there is None:
+            return
+        if estimate.least > there:
+            raise memories.too_little(estimate, there, plan.objective.place)
+        if free is not None and estimate.total > free:
+            yield Warned(0, "memory", estimate=estimate, free=free)
 
     def _compile(self) -> Generator[Event, None, chunks.Chunk]:
         plan, at, clock = self.plan, self.at, time.perf_counter()
@@ -619,6 +668,18 @@ class _Training:
             waited=at.waited,
             error=self.error,
         )
+
+
+def _bytes(tree: Any) -> int:
+    """The bytes of its arrays on one device."""
+
+    def own(leaf: Any) -> int:
+        lies = getattr(leaf, "sharding", None)
+        return (
+            math.prod(lies.shard_shape(leaf.shape)) * leaf.dtype.itemsize if lies else leaf.nbytes
+        )
+
+    return sum(map(own, jax.tree.leaves(tree)))
 
 
 def _unmoved(before: Weights, after: Weights) -> tuple[str, ...]:

@@ -44,18 +44,26 @@ class Objectives:
         self, read: Callable[[str], Function], present: Callable[[WeightPath], Any]
     ) -> None:
         self.read, self.present = read, present
-        self._known: dict[tuple[str, str | None, str | None], Known] = {}
+        self._known: dict[tuple[str, str | None, str | None, int | None], Known] = {}
 
     def of(
-        self, program: Program, name: str, loss: str | None, metric: str | None
+        self,
+        program: Program,
+        name: str,
+        loss: str | None,
+        metric: str | None,
+        memory: int | None,
     ) -> tuple[Objective, Function]:
-        """The objective, and the function of an example that it is the mean of."""
-        known = self._known.get((name, loss, metric))
+        """The objective, and the function of an example that it is the mean of; its gradient
+        may take so many bytes of `memory`."""
+        known = self._known.get((name, loss, metric, memory))
         if known is not None and known.program is program and self._stands(known, program):
             return known.objective, known.function
         from ..runtime.objective import objective_of
 
         function, measured = self._functions(name, loss, metric)
+        if memory != program.memory:
+            function = function.within(memory)
         objective = objective_of(function, measured)
         functions = (function,) if measured is None else (function, measured)
         words = tuple(map(_words, functions))
@@ -66,9 +74,9 @@ class Objectives:
             and _declares_the_same(known.program, program)
             and self._stands(known, program)
         ):  # its places may have moved, and what is compiled tells none
-            objective = replace(known.objective, blame=objective.blame)
+            objective = replace(known.objective, blame=objective.blame, place=objective.place)
         constants = tuple(self._constants(program, reads))
-        self._known[name, loss, metric] = Known(
+        self._known[name, loss, metric, memory] = Known(
             program, words, reads, constants, objective, function
         )
         return objective, function

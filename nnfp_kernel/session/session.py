@@ -258,6 +258,7 @@ class Session:
         metric: str | None = None,
         valid: float | Sequence[Any] = 0.0,
         seed: int | None = None,
+        memory: int | None = None,
         **options: Any,
     ) -> Generator[Event, None, None]:
         """Train what `name` is by the events of `runtime.train`; the kept weights become
@@ -277,14 +278,17 @@ class Session:
         with the examples along their leading axis, or Python lists of examples that may
         differ in length; an example of several arrays is a tuple. Or an iterable gives them
         batch after batch, as such arrays: then say how many `steps`. `valid` is the share of
-        them held out, or other such data. `options` are those of `runtime.train.train`, such as
-        `devices="batch=2,model=4", shard={"attention.*": "model"}`.
+        them held out, or other such data. `memory` are the bytes it may take, the session's if
+        not given: where it is short, long loops keep less for their derivative. `options` are
+        those of `runtime.train.train`, such as `devices="batch=2,model=4",
+        shard={"attention.*": "model"}`.
         """
         from ..runtime import train as loop
         from ..runtime.objective import examples_of, stream_of
         from ..runtime.stream import is_stream
 
-        objective, function = self._objectives.of(self.program, name, loss, metric)
+        memory = self.memory if memory is None else memory
+        objective, function = self._objectives.of(self.program, name, loss, metric, memory)
         present = {weight.path: self._weight(weight.path) for weight in function.reached}
         nested = unflatten_paths({path: kept.value for path, kept in present.items()})
         if is_stream(data):
@@ -306,6 +310,7 @@ class Session:
             valid=held_out,
             seed=self.seed if seed is None else seed,
             keep=keep,
+            memory=memory,
             **options,
         )
 

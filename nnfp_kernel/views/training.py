@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..language.palette import picture
 from ..runtime import events
+from ..runtime.memory import said
 from ..runtime.stream import STRETCH, raised
 from .style import escape, page
 
@@ -153,6 +154,7 @@ class Course:
             "exhausted": f"finished: the data ended after {ran}.",
             "data": f"stopped: the data raised {raised(end.error) if end.error else ''} after "
             f"{ran}.",
+            "memory": f"stopped: there was not enough memory, after {ran}.",
             "diverged": f"stopped: a value turned NaN or infinite in step {end.step:,}.{where}",
         }[end.reason]
         return f"{how} {self.kept()}"
@@ -287,11 +289,17 @@ def _warning(event: events.Warned) -> str:
             f"The loss is {short(event.factor)} times what it was at the start: "
             "a lower --rate may help."
         )
+    if event.what == "memory":
+        return (
+            f"It may take more memory than the {said(event.free)} that are free: "
+            f"{event.estimate}. A smaller --batch takes less; so does a bound, --memory "
+            f"{said(event.free).replace(' ', '')}, under which long loops keep less."
+        )
     paths = [*event.paths[:3], *([f"{len(event.paths) - 3} more"] if event.paths[3:] else [])]
-    said = " and ".join([", ".join(paths[:-1]), paths[-1]] if paths[1:] else paths)
+    named = " and ".join([", ".join(paths[:-1]), paths[-1]] if paths[1:] else paths)
     does = "do" if paths[1:] else "does"
     return (
-        f"After {event.step:,} steps {said} {does} not move: the gradient is zero. A relu that "
+        f"After {event.step:,} steps {named} {does} not move: the gradient is zero. A relu that "
         "is never active, or a loss that does not depend on it, would do that."
     )
 
