@@ -675,9 +675,8 @@ def _bytes(tree: Any) -> int:
 
     def own(leaf: Any) -> int:
         lies = getattr(leaf, "sharding", None)
-        return (
-            math.prod(lies.shard_shape(leaf.shape)) * leaf.dtype.itemsize if lies else leaf.nbytes
-        )
+        shape = lies.shard_shape(leaf.shape) if lies else leaf.shape
+        return math.prod(shape) * int(leaf.dtype.itemsize)
 
     return sum(map(own, jax.tree.leaves(tree)))
 
