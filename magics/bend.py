@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
 from . import present
 from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp bend NAME X,… [--colour Y] [--scale one|own] [--level L]"
+if TYPE_CHECKING:
+    from nnfp_kernel.widgets.bend import Bend
+
+USAGE = "%nnfp bend NAME X,… [--colour Y] [--level L] [--scale one|own] [--save FILE]"
 ARGUMENTS = Arguments("bend", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("data")
 ARGUMENTS.add_argument("--colour")
 ARGUMENTS.add_argument("--scale", choices=("one", "own"))
 ARGUMENTS.add_argument("--level", type=float)
+ARGUMENTS.add_argument("--save")
 
 
 def run(workspace: Workspace, text: str) -> View:
@@ -23,21 +31,27 @@ def run(workspace: Workspace, text: str) -> View:
     inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
     colour = given.colour and workspace.data(given.colour, f"--colour {given.colour}")
 
-    from nnfp_kernel.language.palette import picture
     from nnfp_kernel.views.scene import scene
-    from nnfp_kernel.views.scene.text import table
-    from nnfp_kernel.views.style import escape, page
-    from nnfp_kernel.views.table import grid_to_text
-    from nnfp_kernel.widgets import figures
+    from nnfp_kernel.widgets import pictures
 
     shown = scene(function, *inputs, colour=colour, level=given.level)
-    svg = figures.to_svg(figures.bend(shown, scale=given.scale))
-    rows = grid_to_text(table(shown))
-    title = f"{shown.name} : {shown.type}"
-    told = f"{title}\n{rows}"
-    drawn = picture(figures.themed(svg), f"<pre>{escape(told)}</pre>")
-    head = f'<div class="code" style="margin-bottom:8px">{escape(title)}</div>'
-    return View(told, page(f"{head}\n{drawn}"), shown, svg=svg)
+    if given.save or workspace.host.widgets:
+        from nnfp_kernel.widgets.bend import Bend
+
+        widget = Bend(shown, scale=given.scale)
+        if not given.save:
+            return View(widget.text, value=shown, widget=widget)
+        return _saved(widget, given.save)
+    forms = pictures.bend(shown, given.scale)
+    return View(forms["text/plain"], forms["text/html"], shown, svg=forms["image/svg+xml"])
+
+
+def _saved(widget: Bend, path: str) -> View:
+    try:
+        size = widget.save(path)
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"--save {path}: {problem}") from None
+    return View(f"{path}, {size / 2**20:.2f} MiB: a page that needs no kernel", value=widget.data)
 
 
 VERB = Verb(
@@ -57,8 +71,16 @@ the first axis: points, images, or sequences of one length.
 
 --colour Y   a class or a number for each example; of classes of points in the plane the
              boundary between the answers is drawn, too
---scale      one for all panels, or each its own; else one where that can be read
 --level L    where a single output changes its answer: 0, after `sigmoid` 0.5
+--scale      of the picture on paper: one for all panels, or each its own; else one where
+             that can be read
+--save FILE  a page of HTML that shows the same without a kernel
+
+In a notebook it is a widget. Drag the scrubber, or press space to play; its keys are the
+arrows, Page Up and Page Down, Home and End. Point at a point to read its values, click it to
+trace it through all stages, drag over points to see them alone. In 3-D drag to turn (with
+Shift to choose points); in a tour drag the ends of the axes. Where no widgets run, and in
+what is saved, it is a picture of all stages.
 
 Of more than two dimensions the principal axes are seen.""",
     arguments=ARGUMENTS,

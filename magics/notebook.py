@@ -33,16 +33,19 @@ class NotebookHost:
         self._shell = shell
         self._settings = settings
 
+    @property
+    def widgets(self) -> bool:
+        # A notebook that is executed has nobody to press a button, or to ask.
+        kernel = getattr(self._shell, "kernel", None)
+        return bool(kernel and kernel.get_parent().get("content", {}).get("allow_stdin"))
+
     def show(self, view: View) -> None:
         display(view)
 
     def live(self) -> Live:
-        kernel = getattr(self._shell, "kernel", None)
-        if kernel is None:
+        if getattr(self._shell, "kernel", None) is None:
             return Printed(sys.stdout)
-        # A notebook that is executed has nobody to press a button, or to ask.
-        asked = kernel.get_parent().get("content", {})
-        return Replaced(self._settings.updates, button=bool(asked.get("allow_stdin")))
+        return Replaced(self._settings.updates, button=self.widgets)
 
 
 SHORT = 0.5  # seconds: what is over by then needs no button

@@ -16,6 +16,8 @@ LINES_PER_SECOND = 1  # where a line cannot be written over
 class TerminalHost:
     """Prints texts."""
 
+    widgets = False
+
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 

@@ -12,7 +12,7 @@ import argparse
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,18 +44,24 @@ NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Something to see: its text, HTML, LaTeX and SVG, and the Python value behind it."""
+    """Something to see: its text, HTML, LaTeX and SVG, and the Python value behind it.
+
+    Where there is a `widget`, front ends that run widgets show it in their place.
+    """
 
     text: str
     html: str = ""
     value: Any = field(default=None, repr=False)
     latex: str = ""
     svg: str = field(default="", repr=False)
+    widget: Any = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        if self.widget is not None:
+            return self.widget._repr_mimebundle_()
         forms = {"text/html": self.html, "text/latex": self.latex, "image/svg+xml": self.svg}
         return {"text/plain": self.text} | {kind: form for kind, form in forms.items() if form}
 

@@ -32,6 +32,10 @@ class Live(Protocol):
 class Host(Protocol):
     """Where outputs go."""
 
+    @property
+    def widgets(self) -> bool:
+        """Whether a person may be there, with a front end that runs widgets."""
+
     def show(self, view: View) -> None: ...
 
     def live(self) -> Live: ...

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from .language.diagnostics import Diagnostic, NnfpError
 
 if TYPE_CHECKING:
+    from . import widgets
     from .runtime.data import tree
     from .session import Function, Session
 
 __version__ = "0.1.0"
-__all__ = ["Diagnostic", "Function", "NnfpError", "Session", "__version__", "tree"]
+__all__ = ["Diagnostic", "Function", "NnfpError", "Session", "__version__", "tree", "widgets"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,6 +32,10 @@ def __getattr__(name: str) -> Any:
         from .runtime.data import tree
 
         return tree
+    if name == "widgets":
+        from importlib import import_module
+
+        return import_module(".widgets", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

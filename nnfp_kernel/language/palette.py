@@ -99,6 +99,15 @@ def sheet(scope: str, rules: str, body: str, dark: bool = True) -> str:
     return f"<style>{_themed(scope, names, dark)}{style}</style>"
 
 
+def colours(scope: str) -> str:
+    """All the colours, light and dark, for what is in elements of class `scope`.
+
+    >>> colours("nnfp-bend").startswith(".nnfp-bend{--nn-paper:var(--jp-layout-color0,#ffffff);")
+    True
+    """
+    return _themed(scope, tuple(_TOKENS), dark=True)
+
+
 def styled(name: str, rules: str, body: str) -> str:
     """HTML with its style, as a `<div>` of class `name`.
 

@@ -7,13 +7,15 @@
     stage.py   a stage with points in it
     run.py     the stages on many points at once
     scene.py   a function's stages with data in them
+    packed.py  the scene as JSON and a buffer, for widgets and pages
 
 Stages are read off the traced graph, so they are there however the function is written;
 the labels are the text that the graph's nodes and weights come from. What draws a scene is
 in `widgets`.
 """
 
+from .packed import packed
 from .scene import Scene, scene
 from .stage import Stage
 
-__all__ = ["Scene", "Stage", "scene"]
+__all__ = ["Scene", "Stage", "packed", "scene"]

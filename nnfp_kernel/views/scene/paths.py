@@ -131,7 +131,7 @@ class Affine:
         return left @ right.T, (right * values) @ right.T
 
     @cached_property
-    def _turns(self) -> tuple[Array, list[tuple[int, int, float]]]:
+    def turns(self) -> tuple[Array, list[tuple[int, int, float]]]:
         """Q as rotations of planes: an orthonormal basis, and (axis, axis, angle) in it."""
         from scipy.linalg import schur
 
@@ -153,7 +153,7 @@ class Affine:
     def linear(self, t: float) -> Array:
         """A(t), a square matrix of the path's dimension."""
         stretch = (1 - t) * numpy.eye(self.dimension) + t * self.polar[1]
-        basis, turns = self._turns
+        basis, turns = self.turns
         turned = numpy.eye(self.dimension)
         for i, j, angle in turns:
             cosine, sine = numpy.cos(t * angle), numpy.sin(t * angle)
@@ -188,7 +188,7 @@ class Blocks:
     parts: tuple[tuple[tuple[Path, Array, Array], ...] | Array, ...] = field(repr=False)
 
     @cached_property
-    def _sizes(self) -> list[int]:
+    def sizes(self) -> list[int]:
         return [
             max(path.dimension for path, _, _ in part) if isinstance(part, tuple) else part.shape[1]
             for part in self.parts
@@ -196,7 +196,7 @@ class Blocks:
 
     @property
     def dimension(self) -> int:
-        return sum(self._sizes)
+        return sum(self.sizes)
 
     @property
     def start(self) -> tuple[int, ...]:
@@ -209,7 +209,7 @@ class Blocks:
     def _places(self, first: bool) -> tuple[int, ...]:
         found: list[int] = []
         offset = 0
-        for part, size in zip(self.parts, self._sizes, strict=True):
+        for part, size in zip(self.parts, self.sizes, strict=True):
             if isinstance(part, tuple):
                 path = part[0 if first else -1][0]
                 own = path.start if first else path.end
@@ -221,7 +221,7 @@ class Blocks:
 
     def at(self, t: float, before: Array, after: Array) -> Array:
         columns = []
-        for part, size in zip(self.parts, self._sizes, strict=True):
+        for part, size in zip(self.parts, self.sizes, strict=True):
             if isinstance(part, tuple):
                 path, first, last, own = along(part, t)
                 moved = moved_on(path, own, first, last)

@@ -6,6 +6,7 @@ import numpy
 
 from ..table import Grid
 from .scene import Scene
+from .stage import Stage
 
 KINDS = {
     "affine": "turns, stretches and shifts",
@@ -23,6 +24,35 @@ def spread(scene: Scene, state: int) -> float:
     """How far the points of a state are from their mean: the root of the mean square."""
     points = scene.points(scene.states[state])
     return float(numpy.sqrt(((points - points.mean(0)) ** 2).sum(1).mean()))
+
+
+def said(stage: Stage) -> str:
+    """What is true of a stage's path, in a sentence.
+
+    >>> from nnfp_kernel import Session
+    >>> from nnfp_kernel.views.scene import scene
+    >>> session = Session(precision=64)
+    >>> _ = session.run("half : R[2] -> R[2]\\nhalf x = tanh x")
+    >>> said(scene(session["half"], numpy.eye(2)).stages[0])
+    'The path is injective: tanh is monotone.'
+    """
+    match stage.kind:
+        case "affine" | "shift" if stage.homotopy:
+            return "It turns and stretches; nothing collapses on the way."
+        case "pointwise" if stage.injective:
+            return f"The path is injective: {stage.label} is monotone."
+        case "softmax" if stage.injective:
+            return "The path is injective: it is the gradient of a convex function."
+        case "pointwise":
+            return "Entry by entry; points may meet."
+        case "residual":
+            return "What is added grows from nothing."
+        case "parallel" if stage.homotopy:
+            return "Each block goes its own way."
+        case "fold":
+            return "From position to position."
+        case _:
+            return "Straight lines, not a homotopy: points may pass through each other."
 
 
 def table(scene: Scene) -> Grid:

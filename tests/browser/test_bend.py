@@ -1,0 +1,301 @@
+"""The manifold view in a browser: what is drawn is what the function computes, and hands,
+keys, a lost context and hostile names do to it what they should."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from browser.cells import cell, run
+
+import nnfp_kernel as nnfp
+from nnfp_kernel.views.scene import Scene, packed, scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROGRAM = """
+net : R[2] ~> R[2]
+net = dense[3] >> tanh >> dense[2] >> softmax
+
+flat : R[2] ~> R[1]
+flat = dense[2] >> tanh >> dense[1]
+
+beside : (R[2], R[3]) ~> (R[2], R[1])
+beside = (dense[2] >> tanh) *** dense[1]
+
+cell : (R[3], R[2]) ~> R[3]
+cell (h, x) = tanh (?W @ h + ?U @ x + ?b)
+
+encode : R[2][4] ~> R[3]
+encode xs = fold cell zero xs
+
+wide : R[12] ~> R[2]
+wide = dense[20] >> tanh >> dense[2]
+"""
+N = 50
+HOSTILE = "<img src=x onerror=document.title='caught'>"
+ROOT = "document.getElementById('widget').bend"
+
+
+def data(*shape: int) -> Any:
+    return numpy.random.default_rng(len(shape)).normal(size=(N, *shape))
+
+
+INPUTS: dict[str, Any] = {
+    "net": data(2), "flat": data(2), "beside": (data(2), data(3)),
+    "encode": data(4, 2), "wide": data(12),
+}  # fmt: skip
+KIND = data(2)[:, 0] > 0
+
+
+@pytest.fixture(scope="module")
+def session() -> nnfp.Session:
+    made = nnfp.Session(precision=64, seed=3)
+    made.run(PROGRAM)
+    return made
+
+
+@pytest.fixture(scope="module")
+def scenes(session: nnfp.Session) -> Callable[[str], Scene]:
+    return cache(lambda name: scene(session[name], INPUTS[name], colour=KIND))
+
+
+@pytest.fixture
+def opened(scenes: Callable[[str], Scene], browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Opens a saved page from disk: the page, which knows all requests that it made."""
+    pages: list[Any] = []
+
+    def open_(
+        name: str = "net", dark: bool = False, motion: bool = True, colour: Any = KIND,
+        painter: str | None = None, **more: Any,
+    ) -> Any:  # fmt: skip
+        bend = nnfp.widgets.Bend(replace(scenes(name), colour=colour), **more)
+        bend.options = {**bend.options, "painter": painter}
+        bend.save(tmp_path / "bend.html")
+        page = browser.new_page(
+            viewport={"width": 860, "height": 800}, color_scheme="dark" if dark else "light",
+            reduced_motion="no-preference" if motion else "reduce", bypass_csp=True,
+        )  # fmt: skip
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto((tmp_path / "bend.html").as_uri())
+        page.wait_for_function(f"{ROOT}?.camera")
+        pages.append(page)
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+def bend(page: Any, expression: str) -> Any:
+    """Something of the widget, after the frame that is asked for now."""
+    return page.evaluate(
+        f"() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {{"
+        f" const bend = {ROOT}; let v = {expression};"
+        f" done(ArrayBuffer.isView(v) ? Array.from(v) : v); }})))"
+    )
+
+
+def drawn(page: Any) -> Any:
+    """Where the points of data are drawn, along the axes of the plane."""
+    return numpy.array(bend(page, "bend.xyz")).reshape(-1, 3)[:N, :2]
+
+
+def near(found: Any, wanted: Any) -> bool:
+    """To 1e-5 of the extent."""
+    return bool(numpy.abs(found - wanted).max() <= 1e-5 * max(float(numpy.ptp(wanted)), 1e-9))
+
+
+def test_every_path_is_the_scenes(scenes: Callable[[str], Scene], opened: Any) -> None:
+    """In JavaScript as in Python: at the ends, and on the way."""
+    page = opened()
+    for name in INPUTS:
+        made = scenes(name)
+        header, numbers = packed(made)
+        json.dumps(header, allow_nan=False)
+        page.evaluate(
+            f"([header, text]) => {{ const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));"
+            f" window.made = new ({ROOT}.scene.constructor)(header, bytes.buffer); }}",
+            [header, base64.b64encode(numbers).decode()],
+        )
+        for k, stage in enumerate(made.stages):
+            reduced = header["stages"][k]["camera"] is None
+            times = (1,) if reduced else (1e-9, 0.37, 0.8, 1)
+            places = ", ".join(f"Array.from(made.coordinates({k} + {t}))" for t in times)
+            for t, found in zip(times, page.evaluate(f"[{places}]"), strict=True):
+                found = numpy.array(found).reshape(len(stage.before), -1)
+                wanted = made.seen(k + 1) if reduced else stage.at(t)
+                assert near(found[:, : wanted.shape[1]], wanted), (name, stage.label, t)
+            # What is seen is that along the scene's own axes.
+            rows = "[[1], [0, 1], [0, 0, 1]]"
+            seen = page.evaluate(f"Array.from(made.project({k} + 1, {rows}))")
+            axes = made.seen(k + 1)
+            assert near(numpy.array(seen).reshape(-1, 3)[:, : axes.shape[1]], axes), (name, k)
+
+
+def test_a_page_from_disk_is_moved_by_hand_and_asks_for_nothing(
+    session: nnfp.Session, opened: Any
+) -> None:
+    page = opened("flat")
+    X = INPUTS["flat"]
+    assert near(drawn(page), X)
+    # Drag the scrubber to its end: there are the function's answers.
+    hand = page.locator(".hand").bounding_box()
+    track = page.locator(".track input").bounding_box()
+    page.mouse.move(hand["x"] + 8, hand["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] / 2, hand["y"] + 8, steps=4)
+    assert 1 < bend(page, "bend.position") < 2
+    page.mouse.move(track["x"] + track["width"], hand["y"] + 8, steps=4)
+    page.mouse.up()
+    assert bend(page, "bend.position") == 3
+    answer = numpy.asarray(session["flat"].batch(X))
+    assert near(drawn(page)[:, :1], answer)
+    assert "Stage 3 of 3, dense[1]." in page.locator(".caption").inner_text()
+    # Hover: the point's values, exactly as the function has them.
+    x, y = page.evaluate(f"{ROOT}.at(7)")
+    box = page.locator("canvas.picture").bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    point = bend(page, "bend.point")
+    told = page.locator(".readout").inner_text().replace("−", "-")
+    assert f"{answer[point, 0]:.3g}".rstrip("0") in told, (told, answer[point])
+    assert page.locator(".head input").input_value() == str(point)
+    # Brush: what is in the box, shown alone in every stage.
+    bend(page, "bend.go(0)")
+    places = numpy.array([page.evaluate(f"{ROOT}.at({k})") for k in range(N)])
+    low, high = numpy.quantile(places, 0.25, axis=0), numpy.quantile(places, 0.75, axis=0)
+    page.mouse.move(box["x"] + low[0], box["y"] + low[1])
+    page.mouse.down()
+    page.mouse.move(box["x"] + high[0], box["y"] + high[1], steps=3)
+    page.mouse.up()
+    inside = ((places >= low) & (places <= high)).all(1)
+    brushed = numpy.array(bend(page, "bend.brushed"), bool)
+    assert 0 < brushed.sum() < N
+    assert (brushed != inside).sum() <= 2  # the mouse stands on whole pixels
+    assert page.locator(".links").inner_text().startswith(f"{brushed.sum()} of {N} points")
+    assert [url for url in page.asked if not url.startswith("file:")] == []
+    assert len(page.asked) == 1
+
+
+def test_keys_alone_do_it_all(opened: Any) -> None:
+    page = opened()
+    page.keyboard.press("Tab")  # to the picture
+    page.keyboard.press("End")
+    assert bend(page, "bend.position") == 4
+    page.locator(".track input").focus()
+    for key, at in [
+        ("Home", 0),
+        ("PageUp", 1),
+        ("ArrowRight", 1.05),
+        ("PageUp", 2),
+        ("PageDown", 1),
+    ]:
+        page.keyboard.press(key)
+        assert bend(page, "bend.position") == at, key
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{ROOT}.position === 4")
+    page.keyboard.press("PageDown")
+    # 3-D: a turn is a rotation, by keys as by hand.
+    page.get_by_role("button", name="3-D").focus()
+    page.keyboard.press("Enter")
+    before = numpy.array(bend(page, "bend.xyz")).reshape(-1, 3)
+    page.locator("canvas.picture").focus()
+    page.keyboard.press("ArrowLeft")
+    after = numpy.array(bend(page, "bend.xyz")).reshape(-1, 3)
+    assert numpy.abs(after - before).max() > 1e-3
+    assert numpy.allclose(
+        numpy.linalg.norm(after, axis=1), numpy.linalg.norm(before, axis=1), atol=1e-5
+    )
+    box = page.locator("canvas.picture").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 120, steps=3)
+    page.mouse.up()
+    turned = numpy.array(bend(page, "bend.xyz")).reshape(-1, 3)
+    assert numpy.abs(turned - after).max() > 1e-2
+    # A class is brushed, a point chosen, the table opened.
+    page.get_by_role("button", name="True").focus()
+    page.keyboard.press("Enter")
+    assert bend(page, "bend.brushed.reduce((a, b) => a + b)") == int(KIND.sum())
+    page.keyboard.press("Escape")
+    assert bend(page, "bend.brushed") is None
+    page.locator(".head input").fill("12")
+    page.get_by_role("button", name="data table").press("Enter")
+    assert page.locator(".data thead th").all_inner_texts()[-1] == "point 12"
+    assert page.locator(".data tbody tr").count() == 5
+
+
+def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:
+    """Pictures of the two painters differ by a small share of their pixels' lightness."""
+    pixels = "bend.canvas.getContext('2d').getImageData(0, 0, bend.canvas.width, bend.canvas.height).data"
+    # The mean difference to the picture of the card, and whether there is one.
+    apart = (
+        f"{pixels}.reduce((sum, v, k) => sum + Math.abs(v - byCard[k]), 0) / byCard.length / 255"
+    )
+    page = opened("flat", painter="webgl", height=200)
+    assert bend(page, "bend.painter.live")
+    assert bend(page, f"(window.byCard = {pixels}).filter(v => v < 100).length") > 1000
+    bend(
+        page,
+        "(window.lost = bend.painter.card.gl.getExtension('WEBGL_lose_context')).loseContext()",
+    )
+    page.wait_for_function(f"!{ROOT}.painter.live")
+    assert 0 < bend(page, apart) < 0.006
+    bend(page, "lost.restoreContext()")
+    page.wait_for_function(f"{ROOT}.painter.live")
+    assert bend(page, apart) == 0
+
+
+def test_names_are_text_and_what_moves_jumps_where_motion_is_not_wanted(opened: Any) -> None:
+    kinds = numpy.where(KIND, HOSTILE, "b")
+    page = opened(
+        "flat", colour=kinds, motion=False, dark=True, captions={1: HOSTILE},
+        bookmarks={HOSTILE: 1.5}, locked=("brush", "view"),
+    )  # fmt: skip
+    page.get_by_role("button", name="play").click()
+    assert bend(page, "bend.position") == 1  # at once
+    assert page.locator(".prose").inner_text() == HOSTILE
+    page.get_by_role("button", name="pause").click()
+    page.locator(".bookmarks button").click()
+    assert bend(page, "bend.position") == 1.5
+    assert page.locator(".legend button").first.inner_text().startswith(HOSTILE)
+    assert page.locator("img").count() == 0
+    assert page.title() == "flat"
+    # Dark paper, and what is locked cannot be done.
+    assert bend(page, "bend.canvas.getContext('2d').getImageData(2, 2, 1, 1).data[0]") < 40
+    assert page.locator(".legend button").first.is_disabled()
+    assert page.get_by_role("group", name="view").count() == 0
+
+
+@pytest.mark.parametrize("application", ["lab", "notebook"])
+def test_in_a_notebook_it_is_a_widget_that_python_can_read(
+    open_notebook: Any, application: str
+) -> None:
+    program = "net : R[2] ~> R[1]\nnet = dense[3] >> tanh >> dense[1]"
+    make = "%%python\nimport numpy, nnfp_kernel as nnfp\nX = numpy.eye(2)[numpy.arange(40) % 2]\n"
+    make += "s = get_ipython().magics.workspace.session\nb = nnfp.widgets.Bend(s['net'], X); b"
+    read = "%%python\nb.position, b.brushed"
+    page = open_notebook(
+        application, "nnfp", [program, make, "%nnfp bend net X", read], dark=application == "lab"
+    )
+    for k in range(3):
+        run(page, k)
+    widgets = page.locator(".nnfp-bend")
+    widgets.nth(1).locator("canvas.picture").wait_for()
+    # Two over the same data move together, and Python hears of it.
+    slider = widgets.nth(1).locator(".track input")
+    slider.focus()
+    page.keyboard.press("PageUp")
+    widgets.nth(0).scroll_into_view_if_needed()
+    widgets.nth(0).locator(".caption", has_text="Stage 1 of 3, dense[3].").wait_for()
+    run(page, 3)
+    assert "(1.0, [])" in cell(page, 3).inner_text()

@@ -1,0 +1,153 @@
+"""`Bend`: the manifold view as a widget, a page, a picture and a text.
+
+    Bend(function, X, colour=y)                 in a notebook
+    Bend(function, X, colour=y).save("x.html")  a page that needs no kernel
+
+All forms are drawn from one scene (views/scene).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import anywidget
+import traitlets
+
+from nnfp_kernel.language.palette import colours
+from nnfp_kernel.runtime.function import Function
+from nnfp_kernel.views.scene import Scene, packed, scene
+
+from . import figures, pictures
+from .modules import STATIC, joined
+from .page import BUDGET, fitting, page
+
+CONTROLS = ("scrub", "play", "view", "layers", "brush")
+CSS = colours("nnfp-bend") + "\n" + (STATIC / "bend.css").read_text(encoding="utf-8")
+
+
+class Bend(anywidget.AnyWidget):
+    """Data, a grid and the decision boundary, moving through a function's stages.
+
+    >>> import numpy
+    >>> import nnfp_kernel as nnfp
+    >>> session = nnfp.Session()
+    >>> _ = session.run("net : R[2] ~> R[1]\\nnet = dense[2] >> tanh >> dense[1]")
+    >>> X = numpy.random.default_rng(0).normal(size=(50, 2))
+    >>> bend = nnfp.widgets.Bend(session["net"], X, colour=X[:, 0] > 0)
+    >>> print(bend.text.splitlines()[0])
+    net : R[2] ~> R[1]
+
+    `inputs`, `colour` and what else there is are as for `scene`; or a Scene is shown that is
+    there already. A hand's work can be read and set: `position`, stage + t; `traced`, the
+    point whose values are shown; `brushed`, the points that are shown alone.
+
+    For authors of a course:
+
+    bookmarks   {name: position}, a button for each: {"stage 3, t = 0.5": 2.5}
+    captions    {stage: text}, from 0 for the input: shown while one is there
+    locked      of scrub, play, view, layers, brush, what the reader's hand cannot do
+    height      of the picture, in pixels
+
+    Raises NnfpError for what cannot be shown, and ValueError for a bookmark that is nowhere.
+    """
+
+    _esm = joined("bend")
+    _css = CSS
+
+    scene = traitlets.Dict().tag(sync=True)
+    numbers = traitlets.Bytes().tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True)
+    traced = traitlets.Int(0).tag(sync=True)
+    brushed = traitlets.List(traitlets.Int()).tag(sync=True)
+    options = traitlets.Dict().tag(sync=True)
+    saves = traitlets.Bool(True).tag(sync=True)
+
+    def __init__(
+        self,
+        shown: Function | Scene,
+        *inputs: Any,
+        colour: Any = None,
+        level: float | None = None,
+        lines: int | None = None,
+        samples: int | None = None,
+        scale: Literal["one", "own"] | None = None,
+        bookmarks: Mapping[str, float] | None = None,
+        captions: Mapping[int, str] | None = None,
+        locked: Sequence[str] = (),
+        height: int | None = None,
+    ) -> None:
+        if isinstance(shown, Scene):
+            made = shown
+        else:
+            grid = {"lines": lines, "samples": samples}
+            given = {name: value for name, value in grid.items() if value is not None}
+            made = scene(shown, *inputs, colour=colour, level=level, **given)
+        self.data = made
+        self._scale = scale
+        header, numbers = packed(made)
+        super().__init__(
+            scene=header, numbers=numbers,
+            options=_options(made, bookmarks or {}, captions or {}, locked, height),
+        )  # fmt: skip
+        self.on_msg(self._asked)
+
+    @property
+    def text(self) -> str:
+        """The scene in words and numbers."""
+        return pictures.told(self.data)
+
+    def figure(self) -> Any:
+        """The picture for paper, of matplotlib: every stage beside the other."""
+        return figures.bend(self.data, scale=self._scale)
+
+    def html(self) -> str:
+        """The page that `save` writes."""
+        state = {name: self.trait_values()[name] for name in ("scene", "position", "traced")}
+        state |= {"options": dict(self.options), "saves": False}
+        return page(self.data.name, "bend", CSS, state, {"numbers": self.numbers}, self.text)
+
+    def save(self, path: str | Path, budget: int = BUDGET) -> int:
+        """Write a page that needs no kernel and no network; gives its bytes.
+
+        Raises ValueError where it would be larger than `budget` bytes, and says what to reduce.
+        """
+        count, stages = self.data.count, len(self.data.stages)
+        advice = f"These are {count:,} points in {stages + 1} places: take fewer, `X[::4]`"
+        advice += (
+            f", or fewer lines of the grid than {self.data.lines}." if self.data.lines else "."
+        )
+        return Path(path).write_bytes(fitting(self.html(), budget, advice))
+
+    def _repr_mimebundle_(self, **given: Any) -> Any:
+        """The widget where widgets run; elsewhere the picture, or the text."""
+        forms = pictures.bend(self.data, self._scale)
+        widget, metadata = super()._repr_mimebundle_(**given) or ({}, {})
+        return {**widget, **forms}, metadata
+
+    def _asked(self, _widget: object, said: object, _buffers: object) -> None:
+        if said == "page":
+            self.send({"page": self.html(), "name": f"{self.data.name}.html"})
+
+
+def _options(
+    made: Scene, bookmarks: Mapping[str, float], captions: Mapping[int, str],
+    locked: Sequence[str], height: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    last = len(made.stages)
+    for name, position in bookmarks.items():
+        if not 0 <= position <= last:
+            raise ValueError(f"the bookmark {name!r} is at {position}: there is 0 to {last}")
+    for place in captions:
+        if place not in range(last + 1):
+            raise ValueError(f"a caption for stage {place}: there is 0, the input, to {last}")
+    for each in locked:
+        if each not in CONTROLS:
+            raise ValueError(f"{each!r} cannot be locked: there is {', '.join(CONTROLS)}")
+    return {
+        "bookmarks": [{"name": name, "position": at} for name, at in bookmarks.items()],
+        "captions": {str(place): text for place, text in captions.items()},
+        "locked": list(locked),
+        "height": height,
+    }

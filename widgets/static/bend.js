@@ -1,0 +1,608 @@
+// `bend`: points, a grid and the decision boundary, moving through the stages of a program.
+//
+// The model holds `scene` and `numbers` (views/scene/packed.py), the `position`, the point
+// that is `traced`, the points that are `brushed`, and the `options` of an author. The same
+// module draws a widget and a page without a kernel.
+
+import { Axis } from "./axis.js";
+import { coloursOf, make, onTheme, told } from "./dom.js";
+import { link } from "./link.js";
+import { Over } from "./over.js";
+import { CIVIDIS, CanvasPainter, SHAPES, outline } from "./paint.js";
+import { Scene, identity } from "./scene.js";
+import { table } from "./table.js";
+import { MOST, Trace, mark } from "./trace.js";
+import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
+import { GlPainter } from "./webgl.js";
+
+const STAGE_MS = 600;
+const EASE_MS = 120; // of the camera, between two stages
+const HIT = 14; // pixels from a point that still mean it
+const TILTED = turnedBy(identity(3), -0.55, 0.42);
+
+class Bend {
+  constructor(model, el) {
+    this.model = model;
+    this.el = el;
+    this.options = model.get("options") ?? {};
+    this.colours = null;
+    this.mode = "2-D";
+    this.turn = TILTED;
+    this.show = { points: true, grid: true, boundary: true };
+    this.brushed = null;
+    this.hovered = -1;
+    this.playing = false;
+    this.ends = [];
+    el.classList.add("nnfp-bend");
+    // Notebooks have keys of their own, which those of a widget must not be.
+    el.addEventListener("keydown", (event) => event.stopPropagation());
+    el.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.build();
+    this.ends.push(onTheme(() => this.recolour()));
+    const again = () => this.build();
+    const goes = () => this.go(model.get("position"), { told: true });
+    model.on("change:scene", again);
+    model.on("change:position", goes);
+    this.ends.push(() => model.off("change:scene", again), () => model.off("change:position", goes));
+    const sized = new ResizeObserver(() => this.resize());
+    sized.observe(this.canvas.parentElement);
+    this.ends.push(() => sized.disconnect());
+    el.bend = this; // for pages that drive it, and for tests that read it
+  }
+
+  allows(name) {
+    return !(this.options.locked ?? []).includes(name);
+  }
+
+  // --- what there is ------------------------------------------------------------------------
+
+  build() {
+    const { model } = this;
+    const bytes = model.get("numbers");
+    const start = bytes.byteOffset ?? 0;
+    this.scene = new Scene(
+      model.get("scene"),
+      (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength)
+    );
+    this.views = new Views(this.scene);
+    this.xyz = new Float32Array(3 * this.scene.total);
+    if (!this.views.modes.includes(this.mode)) this.mode = "2-D";
+    this.frame = orthonormal(identity(this.views.size).slice(0, 2));
+    this.pinned = Math.min(model.get("traced") ?? 0, this.scene.count - 1);
+    this.position = Math.min(Math.max(model.get("position") ?? 0, 0), this.scene.stages.length);
+    this.unlink?.();
+    this.unlink = link(this.scene.id, this);
+    this.place();
+    this.recolour();
+  }
+
+  place() {
+    const { scene, options } = this;
+    this.canvas = make("canvas", {
+      class: "picture", tabindex: 0, role: "img",
+      "aria-label": `${scene.name}: ${scene.count} points and how they move`,
+    });
+    this.over = new Over(this);
+    const picture = make("div", { class: "frame" }, this.canvas, this.over.element);
+    if (options.height) picture.style.height = `${options.height}px`;
+    this.painter = null;
+    this.axis = new Axis(scene, (to) => this.handed(to), !this.allows("scrub"));
+    this.trace = new Trace(scene);
+    this.readout = make("div", { class: "readout" });
+    this.caption = make("div", { class: "caption", "aria-live": "polite" });
+    this.prose = make("div", { class: "prose" });
+    this.table = make("div", { class: "data", hidden: true });
+    const side = make("div", { class: "side" },
+      this.controls(), this.checks(),
+      make("div", { class: "head" },
+        make("label", {}, "point ", this.picker()), this.valueMarks()),
+      this.trace.element, this.readout, this.legend());
+    this.el.replaceChildren(
+      make("div", { class: "top" }, picture, side), this.prose, this.bookmarks() ?? "",
+      this.axis.element, this.foot(), this.table
+    );
+    this.hands();
+  }
+
+  button(text, onclick, more = {}) {
+    return make("button", { type: "button", onclick, ...more }, text);
+  }
+
+  controls() {
+    const row = make("div", { class: "controls" });
+    const { modes } = this.views;
+    if (modes.length > 1 && this.allows("view")) {
+      this.modes = modes.map((mode) =>
+        this.button(mode, () => this.look(mode), { "aria-pressed": mode === this.mode }));
+      row.append(make("div", { class: "group", role: "group", "aria-label": "view" }, ...this.modes));
+    }
+    if (this.allows("play")) {
+      this.player = this.button("play", () => this.play(!this.playing));
+      row.append(make("div", { class: "group" },
+        this.button("◀", () => this.step(-1), { "aria-label": "stage before" }), this.player,
+        this.button("▶", () => this.step(1), { "aria-label": "next stage" })));
+    }
+    return row;
+  }
+
+  checks() {
+    const { scene } = this;
+    const there = { points: true, grid: scene.lines > 0, boundary: scene.total > scene.gridEnd };
+    const boxes = Object.keys(there).filter((name) => there[name]).map((name) => {
+      const box = make("input", {
+        type: "checkbox", checked: this.show[name],
+        onchange: () => { this.show[name] = box.checked; this.redraw(true); },
+      });
+      return make("label", {}, box, name);
+    });
+    Object.keys(there).forEach((name) => (this.show[name] &&= there[name]));
+    const shown = boxes.length > 1 && this.allows("layers");
+    return make("div", { class: "checks" }, ...(shown ? boxes : []));
+  }
+
+  picker() {
+    this.number = make("input", {
+      type: "number", min: 0, max: this.scene.count - 1, step: 1, "aria-label": "the point that is traced",
+      oninput: () => {
+        const chosen = Number(this.number.value);
+        if (Number.isInteger(chosen) && chosen >= 0 && chosen < this.scene.count) this.pin(chosen);
+      },
+    });
+    return this.number;
+  }
+
+  valueMarks() {
+    const most = Math.min(MOST, Math.max(...this.scene.states.map(({ array }) => array.shape[1])));
+    const marks = Array.from({ length: most }, (_, k) =>
+      make("span", {}, make("svg", { width: 11, height: 11, class: "key" }, mark(k, 5.5, 5.5)), `! ${k}`));
+    return make("span", { class: "marks" }, ...marks);
+  }
+
+  legend() {
+    const { colour } = this.scene;
+    const row = make("div", { class: "legend" });
+    if (colour?.classes) {
+      this.classes = colour.classes.map((name, k) => {
+        const sign = make("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", class: "key" },
+          make("path", { d: shapeOf(SHAPES[k % SHAPES.length]), style: `fill:var(--rep${(k % 6) + 1})` }));
+        const each = make("button", {
+          type: "button", "aria-pressed": false, title: "show these alone",
+          onclick: () => this.brushClass(k), disabled: !this.allows("brush"),
+        });
+        each.append(sign, make("span", { class: "what" }, name),
+          make("span", { class: "count" }, colour.counts[k].toLocaleString("en")));
+        return each;
+      });
+      row.append(...this.classes);
+    } else if (colour) {
+      row.append(make("span", {}, told(colour.low)), make("i", { class: "scale", style: `background:linear-gradient(90deg,${CIVIDIS})` }), make("span", {}, told(colour.high)));
+    }
+    return row;
+  }
+
+  bookmarks() {
+    const { bookmarks = [] } = this.options;
+    if (!bookmarks.length) return null;
+    return make("div", { class: "bookmarks" }, ...bookmarks.map(({ name, position }) =>
+      this.button(name, () => this.glide(position))));
+  }
+
+  foot() {
+    const { scene } = this;
+    const toggle = this.button("data table", () => {
+      this.table.hidden = !this.table.hidden;
+      toggle.setAttribute("aria-expanded", !this.table.hidden);
+      this.tell();
+    }, { class: "link", "aria-expanded": false });
+    const save = this.model.get("saves")
+      ? this.button("save page", () => this.model.send("page"), { class: "link" }) : null;
+    const many = `${scene.count.toLocaleString("en")} ${scene.count === 1 ? "point" : "points"}`;
+    this.many = make("span", {}, many);
+    return make("div", { class: "foot" }, this.caption, make("span", { class: "links" }, this.many, toggle, save));
+  }
+
+  // --- where one is -------------------------------------------------------------------------
+
+  /** A hand has moved the scrubber. */
+  handed(to) {
+    this.play(false);
+    this.go(to);
+  }
+
+  /** Go to a position; `told`: somebody else has moved, and knows. */
+  go(to, { told: known = false } = {}) {
+    const position = Math.min(Math.max(to, 0), this.scene.stages.length);
+    if (position === this.position) return;
+    this.position = position;
+    this.redraw();
+    if (known) return;
+    this.share?.({ position });
+    this.save({ position });
+  }
+
+  step(by) {
+    const to = by > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
+    this.glide(Math.min(Math.max(to, 0), this.scene.stages.length));
+  }
+
+  play(on) {
+    if (this.playing === on) return;
+    const end = this.scene.stages.length;
+    if (!on) {
+      this.playing = false;
+      this.goal = null;
+    } else {
+      if (this.position >= end) this.go(0);
+      this.glide(end);
+    }
+    if (this.player) this.player.textContent = this.playing ? "pause" : "play";
+  }
+
+  /** Move to a position, 600 ms a stage; where motion is not wanted, jump. */
+  glide(goal) {
+    this.goal = goal;
+    this.playing = true;
+    this.last = null;
+    if (this.player) this.player.textContent = "pause";
+    if (this.still.matches) this.hop();
+    else this.ask();
+  }
+
+  /** Without motion: from tick to tick, and each is looked at. */
+  hop() {
+    clearTimeout(this.hopping);
+    if (!this.playing) return;
+    const way = Math.sign(this.goal - this.position);
+    const next = way > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
+    this.go(way > 0 ? Math.min(next, this.goal) : Math.max(next, this.goal));
+    if (this.position === this.goal) this.play(false);
+    else this.hopping = setTimeout(() => this.hop(), 1.5 * STAGE_MS);
+  }
+
+  save(changed) {
+    for (const [name, value] of Object.entries(changed)) this.model.set(name, value);
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.model.save_changes(), 150);
+  }
+
+  // --- what is looked at ----------------------------------------------------------------------
+
+  look(mode) {
+    this.mode = mode;
+    this.modes?.forEach((each) => each.setAttribute("aria-pressed", each.textContent === mode));
+    this.eased = null;
+    this.redraw();
+  }
+
+  pin(point) {
+    this.pinned = point;
+    this.redraw();
+    this.share?.({ traced: point });
+    this.save({ traced: point });
+  }
+
+  brushClass(k) {
+    const { colour, count } = this.scene;
+    const on = this.classes[k].getAttribute("aria-pressed") !== "true";
+    this.brush(on ? Uint8Array.from({ length: count }, (_, i) => colour.array.data[i] === k) : null, k);
+  }
+
+  /** Show some points alone, in every stage and in every widget over the same data. */
+  brush(chosen, kind = -1, known = false) {
+    this.brushed = chosen?.some(Boolean) ? chosen : null;
+    this.classes?.forEach((each, k) => each.setAttribute("aria-pressed", !!this.brushed && k === kind));
+    const total = this.scene.count.toLocaleString("en");
+    const some = this.brushed?.reduce((sum, on) => sum + on, 0);
+    this.many.textContent = this.brushed ? `${some.toLocaleString("en")} of ${total} points` : `${total} points`;
+    this.redraw(true);
+    if (known) return;
+    this.share?.({ brushed: this.brushed, kind });
+    this.save({ brushed: this.indices() });
+  }
+
+  indices() {
+    return this.brushed ? [...this.brushed.keys()].filter((i) => this.brushed[i]) : [];
+  }
+
+  /** What another widget of the same scene has done: the model is told, the others know. */
+  linked({ position, traced, brushed, kind }) {
+    if (position !== undefined && position <= this.scene.stages.length) {
+      this.go(position, { told: true });
+      this.save({ position });
+    }
+    if (traced !== undefined) {
+      this.pinned = traced;
+      this.redraw();
+      this.save({ traced });
+    }
+    if (brushed !== undefined) {
+      this.brush(brushed, kind, true);
+      this.save({ brushed: this.indices() });
+    }
+  }
+
+  // --- hands ----------------------------------------------------------------------------------
+
+  hands() {
+    const { canvas } = this;
+    const place = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    let held = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      const [x, y] = place(event);
+      const axis = this.mode === "tour" ? this.over.handle(x, y) : -1;
+      const turns = this.mode !== "2-D" && !event.shiftKey && this.allows("view");
+      held = { x, y, from: [x, y], moved: false, axis, does: axis >= 0 ? "axis" : turns ? "turn" : "brush" };
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const [x, y] = place(event);
+      if (!held) return this.hover(this.nearest(x, y));
+      held.moved ||= Math.hypot(x - held.from[0], y - held.from[1]) > 3;
+      if (!held.moved) return;
+      if (held.does === "turn") this.rotate((x - held.x) / 160, (y - held.y) / 160);
+      else if (held.does === "axis") this.draw(held.axis, x, y);
+      else if (this.allows("brush")) {
+        this.over.box(held.from, [x, y]);
+        this.brush(this.within(held.from, [x, y]));
+      }
+      [held.x, held.y] = [x, y];
+    });
+    const released = (event) => {
+      if (held && !held.moved) {
+        const found = this.nearest(...place(event));
+        if (found >= 0) this.pin(found);
+        else if (this.brushed) this.brush(null);
+      }
+      held = null;
+      this.over.box(null);
+    };
+    canvas.addEventListener("pointerup", released);
+    canvas.addEventListener("pointercancel", () => (held = null));
+    canvas.addEventListener("pointerleave", () => this.hover(-1));
+    this.el.onkeydown = (event) => {
+      const typing = event.target.matches("input[type=number]");
+      if (event.key === " " && !event.target.matches("button, input[type=checkbox]") && !typing) {
+        event.preventDefault();
+        if (this.allows("play")) this.play(!this.playing);
+      } else if (event.key === "Escape") {
+        this.play(false);
+        this.brush(null);
+      } else if (event.target === canvas && event.key.startsWith("Arrow")) {
+        const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+        event.preventDefault();
+        if (this.mode === "2-D") this.axis.key(event, (to) => this.handed(to));
+        else if (this.allows("view")) this.rotate(0.08 * dx, 0.08 * dy);
+      } else if (event.target === canvas) this.axis.key(event, (to) => this.handed(to));
+    };
+  }
+
+  rotate(dx, dy) {
+    if (this.mode === "3-D") this.turn = orthonormal(turnedBy(this.turn, dx, -dy));
+    else this.frame = toured(this.frame, 2 * dx + 2 * dy);
+    this.redraw();
+  }
+
+  draw(axis, x, y) {
+    const { clientWidth, clientHeight } = this.canvas;
+    const long = this.over.long();
+    this.frame = dragged(this.frame, axis, (x - clientWidth / 2) / long, (clientHeight / 2 - y) / long);
+    this.redraw();
+  }
+
+  /** Where a point is on the canvas, in pixels of the page. */
+  at(point) {
+    const { camera, ratio, canvas, xyz } = this;
+    return [
+      ((xyz[3 * point] - camera.x) * camera.scale + canvas.width / 2) / ratio,
+      ((camera.y - xyz[3 * point + 1]) * camera.scale + canvas.height / 2) / ratio,
+    ];
+  }
+
+  nearest(x, y) {
+    let [found, least] = [-1, HIT * HIT];
+    for (let i = 0; i < this.scene.count; i++) {
+      const [u, v] = this.at(i);
+      const far = (u - x) ** 2 + (v - y) ** 2;
+      if (far < least) [found, least] = [i, far];
+    }
+    return found;
+  }
+
+  within([a, b], [c, d]) {
+    const [left, right, top, bottom] = [Math.min(a, c), Math.max(a, c), Math.min(b, d), Math.max(b, d)];
+    return Uint8Array.from({ length: this.scene.count }, (_, i) => {
+      const [x, y] = this.at(i);
+      return x >= left && x <= right && y >= top && y <= bottom;
+    });
+  }
+
+  hover(point) {
+    if (point === this.hovered) return;
+    this.hovered = point;
+    this.canvas.style.cursor = point >= 0 ? "pointer" : "";
+    this.redraw();
+  }
+
+  // --- drawing --------------------------------------------------------------------------------
+
+  recolour() {
+    // What does not stand in the page yet has no colours: then the first size brings them.
+    this.colours = this.el.isConnected ? coloursOf(this.el) : null;
+    this.resize();
+    this.redraw(true);
+  }
+
+  resize() {
+    const { canvas } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (!width || !height) return;
+    this.colours ??= coloursOf(this.el);
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+    }
+    this.ratio = ratio;
+    this.redraw(true);
+  }
+
+  /** Draw in the next frame; `all`: the small pictures, too. */
+  redraw(all = false) {
+    this.stale ||= all;
+    this.ask();
+  }
+
+  ask() {
+    this.asked ??= requestAnimationFrame((now) => {
+      this.asked = null;
+      this.tick(now);
+    });
+  }
+
+  tick(now) {
+    if (!this.canvas.isConnected || !this.colours || !this.ratio) return;
+    const passed = this.last == null ? 0 : Math.min(now - this.last, 100);
+    this.last = now;
+    const rows = this.views.rows(this.mode, this.turn, this.frame);
+    const moving = this.playing && !this.still.matches;
+    // One thing moves at a time: first the camera, then the points.
+    const waits = this.focus(rows, moving, passed);
+    if (moving && !waits) this.advance(passed);
+    this.paint(rows);
+    this.tell();
+    if ((this.playing && !this.still.matches) || waits) this.ask();
+    else this.last = null;
+  }
+
+  advance(passed) {
+    const way = Math.sign(this.goal - this.position);
+    const tick = way > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
+    const next = this.position + (way * passed) / STAGE_MS;
+    // A tick is never jumped over: there the camera may have to move.
+    const stop = way > 0 ? Math.min(tick, this.goal) : Math.max(tick, this.goal);
+    this.go(way > 0 ? Math.min(next, stop) : Math.max(next, stop));
+    if (this.position === this.goal) this.play(false);
+  }
+
+  /** The camera of this stage; true while it is on its way there. */
+  focus(rows, moving, passed) {
+    const { canvas, mode } = this;
+    // At a tick, on the way on, it is already the next stage that is looked at.
+    const ahead = moving && Number.isInteger(this.position) && this.goal > this.position ? 1e-6 : 0;
+    const wanted = this.views.camera(mode, this.position + ahead, rows);
+    const size = 0.5 * Math.min(canvas.width, canvas.height);
+    const before = this.camera;
+    const key = `${mode} ${this.views.together[mode] ? "" : this.scene.place(this.position + ahead)[0]}`;
+    if (!before || this.still.matches || this.looking === undefined || this.looking === key || !moving) {
+      this.looking = key;
+      this.easing = null;
+      this.camera = { ...wanted, scale: size / wanted.reach };
+      return false;
+    }
+    this.easing = (this.easing ?? { from: before, done: 0 });
+    this.easing.done = Math.min(this.easing.done + Math.max(passed, 8) / EASE_MS, 1);
+    const { from, done } = this.easing;
+    const part = (name) => from[name] + done * (wanted[name] - from[name]);
+    const reach = from.reach ** (1 - done) * wanted.reach ** done;
+    this.camera = { x: part("x"), y: part("y"), z: part("z"), reach, scale: size / reach };
+    if (done >= 1) this.looking = key;
+    return done < 1;
+  }
+
+  paint(rows) {
+    const { scene, xyz, camera, colours, show, brushed, ratio } = this;
+    scene.project(this.position, rows, xyz);
+    const picture = { scene, xyz, camera, colours, show, brushed, ratio, depth: this.mode === "3-D" };
+    this.painter ??= GlPainter.fit(this.canvas, this.options.painter, () => this.redraw()) ?? new CanvasPainter(this.canvas);
+    this.painter.paint(picture);
+    this.axis.move(this.position);
+    this.over.draw(rows);
+    if (this.stale) {
+      this.stale = false;
+      this.axis.paint(this.views, colours, show, brushed);
+    }
+  }
+
+  /** The colour of a point, for marks of it. */
+  colourOf(point) {
+    const { colour } = this.scene;
+    return colour?.classes ? `var(--rep${(colour.array.data[point] % 6) + 1})` : "var(--nn-ink2)";
+  }
+
+  // --- in words -------------------------------------------------------------------------------
+
+  get point() {
+    return this.hovered >= 0 ? this.hovered : this.pinned;
+  }
+
+  tell() {
+    const { scene, position, point } = this;
+    const [place, t] = scene.place(position);
+    if (this.shown !== point) {
+      this.shown = point;
+      this.trace.show(point, this.colourOf(point));
+      if (document.activeElement !== this.number) this.number.value = point;
+    }
+    this.trace.move(position);
+    this.said(this.readout, this.values(point));
+    const stage = scene.stages[place];
+    const whole = Number.isInteger(position);
+    const where = position === 0
+      ? `The input, ${scene.states[0].label} : ${scene.states[0].type}.`
+      : `Stage ${place + 1} of ${scene.stages.length}, ${stage.label}${whole ? "" : `, t = ${t.toFixed(2)}`}.`;
+    // Read aloud when a stage is reached, not at every step on the way.
+    this.caption.setAttribute("aria-live", whole ? "polite" : "off");
+    this.said(this.caption, position === 0 ? where : `${where} ${stage.says}`);
+    const { captions = {} } = this.options;
+    this.said(this.prose, captions[position === 0 ? 0 : place + 1] ?? "");
+    if (!this.table.hidden) table(this.table, scene, point);
+  }
+
+  said(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  /** What a point is: its class or quantity, and its values here. */
+  values(point) {
+    const { scene, position } = this;
+    const { colour } = scene;
+    const kind = !colour ? "" : colour.classes
+      ? colour.classes[colour.array.data[point]] : told(colour.array.data[point]);
+    const found = scene.at(point, position);
+    const shown = Array.from(found.slice(0, MOST), told).join(", ");
+    const more = found.length > MOST ? ", …" : "";
+    return `${kind ? `${kind}  ` : ""}(${shown}${more})`;
+  }
+
+  close() {
+    this.playing = false;
+    clearTimeout(this.hopping);
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.unlink?.();
+    this.painter?.close?.();
+    this.ends.forEach((end) => end());
+  }
+}
+
+/** The outline of a shape as the path of an SVG. */
+function shapeOf(shape) {
+  let d = "";
+  const round = (value) => Math.round(100 * value) / 100;
+  outline({
+    beginPath() {}, closePath() { d += "Z"; },
+    moveTo(x, y) { d += `M${round(x)} ${round(y)}`; },
+    lineTo(x, y) { d += `L${round(x)} ${round(y)}`; },
+    arc(x, y, r) { d += `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0`; },
+  }, shape, 0, 0, 4.2);
+  return d;
+}
+
+function render({ model, el }) {
+  const bend = new Bend(model, el);
+  return () => bend.close();
+}
+
+export default { render };

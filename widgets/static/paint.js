@@ -1,0 +1,257 @@
+// Pictures of points, a grid and a boundary on a canvas, by the processor.
+//
+//   const painter = new CanvasPainter(canvas)
+//   painter.paint(picture)
+//
+// A picture has `xyz` (x, y, depth of every point), `scene`, `camera` {x, y, scale}, `colours`
+// (of the page), `show` {points, grid, boundary}, `brushed` (Uint8Array, or null), `depth`
+// (whether far points are paler), and `ratio` (pixels of the screen in one of the page).
+// Points are stamped into the pixels: with twenty thousand that is faster without a graphics
+// card than any call for each of them.
+
+const PHASES = 4; // stamps lie between pixels, too: else points would tremble as they move
+const BUCKETS = 32; // of depth
+const FOG = 0.4; // how much paler the farthest points are
+const SHAPES = ["circle", "diamond", "triangle", "square", "down", "pentagon", "star", "cross"];
+// cividis, which the colour-blind and those who print in grey read alike.
+const CIVIDIS = [
+  "#00224e", "#083370", "#35456c", "#4f576c", "#666970", "#7d7c78",
+  "#948e77", "#aea371", "#c8b866", "#e5cf52", "#fee838",
+];
+
+/** The colour at a share of a list of them, "#rrggbb" each, as [r, g, b]. */
+function between(list, share) {
+  const place = Math.min(Math.max(share, 0), 1) * (list.length - 1);
+  const low = Math.min(Math.floor(place), list.length - 2);
+  const [a, b] = [rgb(list[low]), rgb(list[low + 1])];
+  return a.map((value, k) => Math.round(value + (place - low) * (b[k] - value)));
+}
+
+/** "#rrggbb" or "rgb(…)" as three numbers. */
+function rgb(colour) {
+  if (colour.startsWith("#")) {
+    const short = colour.length < 7;
+    return [0, 1, 2].map((k) =>
+      parseInt(short ? colour[k + 1].repeat(2) : colour.slice(2 * k + 1, 2 * k + 3), 16)
+    );
+  }
+  return colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+
+/** The outline of a shape about a place, as a path of a canvas. */
+function outline(context, shape, x, y, radius) {
+  context.beginPath();
+  const corners = (angles, reach = () => 1) =>
+    angles.forEach((angle, k) => {
+      const [i, j] = [x + radius * reach(k) * Math.sin(angle), y - radius * reach(k) * Math.cos(angle)];
+      if (k) context.lineTo(i, j);
+      else context.moveTo(i, j);
+    });
+  const around = (count, from = 0) =>
+    Array.from({ length: count }, (_, k) => from + (2 * Math.PI * k) / count);
+  if (shape === "circle") context.arc(x, y, radius, 0, 2 * Math.PI);
+  else if (shape === "diamond") corners(around(4), () => 1.2);
+  else if (shape === "triangle") corners(around(3), () => 1.3);
+  else if (shape === "square") corners(around(4, Math.PI / 4), () => 1.25);
+  else if (shape === "down") corners(around(3, Math.PI), () => 1.3);
+  else if (shape === "pentagon") corners(around(5), () => 1.15);
+  else if (shape === "star") corners(around(10), (k) => (k % 2 ? 0.55 : 1.4));
+  else corners(around(12, Math.PI / 12), (k) => (k % 3 === 2 ? 0.5 : 1.3));
+  context.closePath();
+}
+
+/** How large points are, in pixels of the page. */
+function radius(count) {
+  return Math.min(Math.max(78 / Math.sqrt(Math.max(count, 1)), 1.25), 4);
+}
+
+/** The colours of a scene's points: the index of each point, and what each index looks like. */
+function palette(scene, colours) {
+  const { colour } = scene;
+  if (!colour) return { index: () => 0, list: [rgb(colours.ink2)], shapes: ["circle"] };
+  if (colour.classes) {
+    const list = colour.classes.map((_, k) => rgb(colours.representations[k % 6]));
+    const shapes = colour.classes.map((_, k) => SHAPES[k % SHAPES.length]);
+    return { index: (i) => colour.array.data[i], list, shapes };
+  }
+  const steps = 32;
+  const reach = colour.high - colour.low || 1;
+  return {
+    index: (i) => {
+      const share = (colour.array.data[i] - colour.low) / reach;
+      return share >= 0 ? Math.min(Math.floor(share * steps), steps - 1) : 0;
+    },
+    list: Array.from({ length: steps }, (_, k) => between(CIVIDIS, k / (steps - 1))),
+    shapes: Array(steps).fill("circle"),
+  };
+}
+
+/** How much of each pixel a shape covers, and its paper ring with it, at every phase. */
+function stamps(shape, size, ring) {
+  const reach = Math.ceil(size * 1.4 + ring) + 1;
+  const width = 2 * reach + 1;
+  const canvas = new OffscreenCanvas(width, width);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const cover = (x, y, draw) => {
+    context.clearRect(0, 0, width, width);
+    outline(context, shape, x, y, size);
+    draw();
+    const pixels = context.getImageData(0, 0, width, width).data;
+    return Float32Array.from({ length: width * width }, (_, k) => pixels[4 * k + 3] / 255);
+  };
+  const made = [];
+  for (let v = 0; v < PHASES; v++) {
+    for (let u = 0; u < PHASES; u++) {
+      const [x, y] = [reach + (u + 0.5) / PHASES, reach + (v + 0.5) / PHASES];
+      const fill = cover(x, y, () => context.fill());
+      const whole = cover(x, y, () => {
+        context.fill();
+        context.lineWidth = 2 * ring;
+        context.lineJoin = "round";
+        if (ring) context.stroke();
+      });
+      // Only what is covered is kept: its place, and the shares of colour and of paper.
+      const kept = [...whole.keys()].filter((k) => whole[k] > 0.01);
+      made.push({
+        dx: Int16Array.from(kept, (k) => (k % width) - reach),
+        dy: Int16Array.from(kept, (k) => Math.floor(k / width) - reach),
+        fill: Float32Array.from(kept, (k) => fill[k]),
+        whole: Float32Array.from(kept, (k) => whole[k]),
+      });
+    }
+  }
+  return made;
+}
+
+class CanvasPainter {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
+    this.known = new Map();
+  }
+
+  paint(picture) {
+    const { context, canvas } = this;
+    const { colours, show, ratio } = picture;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = colours.paper;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    if (show.grid) this.grid(picture, ratio);
+    if (show.points) this.points(picture);
+    if (show.boundary) this.boundary(picture, ratio);
+  }
+
+  grid({ scene, xyz, camera, colours, thin = 0.8 }, ratio) {
+    const { context, canvas } = this;
+    const { x, y, scale } = camera;
+    context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
+    context.beginPath();
+    let i = 3 * scene.count;
+    for (let line = 0; line < scene.lines; line++) {
+      let pen = false;
+      for (let k = 0; k < scene.samples; k++, i += 3) {
+        const [u, v] = [(xyz[i] - x) * scale, (y - xyz[i + 1]) * scale];
+        if (!(Math.abs(u) < 1e5 && Math.abs(v) < 1e5)) pen = false;
+        else if (pen) context.lineTo(u, v);
+        else context.moveTo(u, v), (pen = true);
+      }
+    }
+    context.globalAlpha = 0.5;
+    context.lineWidth = thin * ratio;
+    context.lineJoin = "bevel";
+    context.strokeStyle = colours.ink3;
+    context.stroke();
+    context.globalAlpha = 1;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
+  boundary({ scene, xyz, camera, colours, thin = 1 }, ratio) {
+    const { context, canvas } = this;
+    const { x, y, scale } = camera;
+    context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
+    context.beginPath();
+    for (let i = 3 * scene.gridEnd; i + 5 < xyz.length; i += 6) {
+      const ends = [0, 3].map((k) => [(xyz[i + k] - x) * scale, (y - xyz[i + k + 1]) * scale]);
+      if (!ends.flat().every((value) => Math.abs(value) < 1e5)) continue;
+      context.moveTo(...ends[0]);
+      context.lineTo(...ends[1]);
+    }
+    context.lineCap = "round";
+    for (const [colour, width] of [[colours.paper, 5], [colours.ink, 1.7]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width * thin * ratio;
+      context.stroke();
+    }
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
+  /** Indices of the points, those that are brushed and near last. */
+  order({ scene, xyz, brushed, depth, camera }) {
+    const { count } = scene;
+    if (!brushed && !depth) return null;
+    const bucket = new Uint8Array(count);
+    const sizes = new Uint32Array(2 * BUCKETS + 1);
+    for (let i = 0; i < count; i++) {
+      const near = depth ? 0.5 + (xyz[3 * i + 2] - camera.z) / (2 * camera.reach) : 0;
+      const place = Math.min(Math.max(Math.floor(near * BUCKETS), 0), BUCKETS - 1);
+      bucket[i] = place + (brushed && brushed[i] ? BUCKETS : 0);
+      sizes[bucket[i] + 1]++;
+    }
+    for (let k = 0; k < 2 * BUCKETS; k++) sizes[k + 1] += sizes[k];
+    const order = new Uint32Array(count);
+    for (let i = 0; i < count; i++) order[sizes[bucket[i]]++] = i;
+    return { order, bucket };
+  }
+
+  points(picture) {
+    const { scene, xyz, camera, colours, brushed, depth, ratio, size = radius(scene.count) } = picture;
+    const { canvas, context } = this;
+    const { width, height } = canvas;
+    const { index, list, shapes } = palette(scene, colours);
+    const ring = size > 1.6 ? 0.7 * ratio : 0;
+    const paper = rgb(colours.paper);
+    const image = context.getImageData(0, 0, width, height);
+    const pixels = image.data;
+    const sorted = this.order(picture);
+    const step = picture.every ?? 1;
+    for (let n = 0; n < scene.count; n += step) {
+      const i = sorted ? sorted.order[n] : n;
+      const u = (xyz[3 * i] - camera.x) * camera.scale + width / 2;
+      const v = (camera.y - xyz[3 * i + 1]) * camera.scale + height / 2;
+      if (!(u > 0 && v > 0 && u < width && v < height)) continue;
+      const [column, row] = [Math.floor(u), Math.floor(v)];
+      const which = index(i);
+      const phase = Math.floor((u - column) * PHASES) + PHASES * Math.floor((v - row) * PHASES);
+      const stamp = this.stamp(shapes[which], size * ratio, ring)[phase];
+      const pale = brushed && !brushed[i];
+      const near = depth ? (sorted.bucket[i] % BUCKETS) / (BUCKETS - 1) : 1;
+      const strength = (pale ? 0.16 : 1) * (1 - FOG * (1 - near));
+      const [red, green, blue] = list[which];
+      const { dx, dy, fill, whole } = stamp;
+      for (let k = 0; k < dx.length; k++) {
+        const [c, r] = [column + dx[k], row + dy[k]];
+        if (c < 0 || r < 0 || c >= width || r >= height) continue;
+        const at = 4 * (r * width + c);
+        // The ring first, in paper, then the shape: of both the share that is covered.
+        const own = fill[k] * strength;
+        const rim = pale ? 0 : whole[k] - fill[k] + fill[k] * (1 - strength);
+        const rest = 1 - own - rim;
+        pixels[at] = pixels[at] * rest + red * own + paper[0] * rim;
+        pixels[at + 1] = pixels[at + 1] * rest + green * own + paper[1] * rim;
+        pixels[at + 2] = pixels[at + 2] * rest + blue * own + paper[2] * rim;
+      }
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  stamp(shape, size, ring) {
+    const name = `${shape} ${size.toFixed(2)} ${ring}`;
+    if (!this.known.has(name)) {
+      if (this.known.size > 64) this.known.clear();
+      this.known.set(name, stamps(shape, size, ring));
+    }
+    return this.known.get(name);
+  }
+}
+
+export { CIVIDIS, CanvasPainter, FOG, SHAPES, outline, palette, radius, rgb };
