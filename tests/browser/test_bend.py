@@ -171,7 +171,7 @@ def test_a_page_from_disk_is_moved_by_hand_and_asks_for_nothing(
     assert page.locator(".head input").input_value() == str(point)
     # Brush: what is in the box, shown alone in every stage.
     bend(page, "bend.go(0)")
-    places = numpy.array([page.evaluate(f"{ROOT}.at({k})") for k in range(N)])
+    places = numpy.array(bend(page, f"[...Array({N}).keys()].map(k => bend.at(k))"))
     low, high = numpy.quantile(places, 0.25, axis=0), numpy.quantile(places, 0.75, axis=0)
     page.mouse.move(box["x"] + low[0], box["y"] + low[1])
     page.mouse.down()
@@ -299,3 +299,6 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     widgets.nth(0).locator(".caption", has_text="Stage 1 of 3, dense[3].").wait_for()
     run(page, 3)
     assert "(1.0, [])" in cell(page, 3).inner_text()
+    with page.expect_download() as kept:
+        widgets.nth(0).get_by_role("button", name="save page").click()
+    assert "<title>net</title>" in Path(kept.value.path()).read_text()

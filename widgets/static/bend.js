@@ -44,7 +44,12 @@ class Bend {
     const goes = () => this.go(model.get("position"), { told: true });
     model.on("change:scene", again);
     model.on("change:position", goes);
-    this.ends.push(() => model.off("change:scene", again), () => model.off("change:position", goes));
+    model.on("msg:custom", keep);
+    this.ends.push(() => {
+      model.off("change:scene", again);
+      model.off("change:position", goes);
+      model.off("msg:custom", keep);
+    });
     const sized = new ResizeObserver(() => this.resize());
     sized.observe(this.canvas.parentElement);
     this.ends.push(() => sized.disconnect());
@@ -585,6 +590,13 @@ class Bend {
     this.painter?.close?.();
     this.ends.forEach((end) => end());
   }
+}
+
+/** Keep the page that Python has made, as a file of the reader's. */
+function keep({ page, name }) {
+  const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
 /** The outline of a shape as the path of an SVG. */
