@@ -675,8 +675,9 @@ def _bytes(tree: Any) -> int:
 
     def own(leaf: Any) -> int:
         lies = getattr(leaf, "sharding", None)
-        shape = lies.shard_shape(leaf.shape) if lies else leaf.shape
-        return math.prod(shape) * int(leaf.dtype.itemsize)
+        shape: tuple[int, ...] = lies.shard_shape(leaf.shape) if lies else leaf.shape
+        size: int = leaf.dtype.itemsize
+        return math.prod(shape) * size
 
     return sum(map(own, jax.tree.leaves(tree)))
 
