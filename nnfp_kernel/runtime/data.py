@@ -31,13 +31,16 @@ class DataValue:
     >>> DataValue("Node", (DataValue("Leaf", (1,)), DataValue("Leaf", (2,))))
     (Node (Leaf 1) (Leaf 2))
 
-    Two are equal where their constructors and all their numbers are.
+    Two are equal where their constructors and all their numbers are. It is a value: the
+    arrays and lists in its fields are its own, what is written to those that it was made of
+    does not change it, and its arrays cannot be written to.
     """
 
     constructor: str
     fields: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", tuple(map(_own, self.fields)))
         if not _known_to_jax:
             register_with_jax()
 
@@ -65,6 +68,18 @@ class DataValue:
         return True
 
     __hash__ = None  # type: ignore[assignment]  # its fields are arrays
+
+
+def _own(field: Any) -> Any:
+    """A field as nobody else can change it."""
+    if isinstance(field, numpy.ndarray):
+        if field.flags.writeable:
+            field = field.copy()
+            field.flags.writeable = False
+    elif isinstance(field, tuple | list):
+        own = map(_own, field)
+        return tuple(own) if isinstance(field, tuple) else list(own)
+    return field
 
 
 def _is_sequence(value: Any) -> bool:

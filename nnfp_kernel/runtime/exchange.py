@@ -125,6 +125,49 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, children))
 
 
+Form = Any  # hashable: shapes, kinds of numbers, tuples of them; None for what has none
+NUMBERS = (bool, int, float, complex, numpy.generic)
+_INT = 1 << 31  # whole numbers beyond are looked at one by one
+
+
+def form_of(value: Any) -> Form:
+    """What a check of plain arrays looks at: their shapes, their kinds of numbers, how they are
+    put together in tuples. None for what must be looked at entry by entry: a list may be a
+    batch, a data value has constructors.
+
+    >>> form_of((numpy.zeros(3), 2.0))
+    (((3,), dtype('float64')), <class 'float'>)
+    """
+    if type(value) is numpy.ndarray:
+        return value.shape, value.dtype
+    if type(value) is tuple:
+        forms = tuple(map(form_of, value))
+        return None if None in forms else forms
+    if type(value) in NUMBERS:
+        return None if type(value) is int and not -_INT <= value < _INT else type(value)
+    import jax
+
+    if isinstance(value, jax.Array | numpy.generic):
+        return value.shape, value.dtype
+    return None
+
+
+def looked_at(type: t.Type, reps: Mapping[str, Any]) -> bool:
+    """Whether a value of the type is more than arrays whose forms tell all: an index has a
+    range, a data value has constructors."""
+    match type:
+        case t.Scalar() | t.TypeVariable():
+            return False
+        case t.Array(element=element):
+            return looked_at(element, reps)
+        case t.Product(items=items):
+            return any(looked_at(item, reps) for item in items)
+        case t.Named(name=name) if name in reps:
+            return looked_at(reps[name].carrier, reps)
+        case _:
+            return True
+
+
 def match(
     expected: t.Type,
     value: Any,
@@ -287,31 +330,35 @@ class _Matching:
         return t.Array(found, number)
 
     def _data(self, expected: t.Named, value: Any, where: str) -> t.Type:
-        constructors = self.declarations.constructors(expected)
-        nested = {
-            name: [field != expected and t.mentions(field, expected) for field in fields]
-            for name, fields in constructors.items()
+        constructors = {
+            name: [
+                (f"{name}.{k}", field, field == expected, t.mentions(field, expected))
+                for k, field in enumerate(fields, 1)
+            ]
+            for name, fields in self.declarations.constructors(expected).items()
         }
         # A field's own length, of `[R]`, is that of each value alone.
         outer = set(t.free_variables(expected)[1])
+        matched: set[tuple[str, Form]] = set()  # payload of this form was looked at
         pending: list[tuple[Any, _Place]] = [(value, (None, where))]
         while pending:  # a chain of thousands of nodes is as deep
             node, place = pending.pop()
             if not isinstance(node, DataValue) or node.constructor not in constructors:
                 raise Misfit(describe(node), f"a {t.show(expected)}", _path(place))
-            name, declared = node.constructor, constructors[node.constructor]
+            declared = constructors[node.constructor]
             if len(declared) != len(node.fields):
-                wrong = f"{name} with {len(node.fields)} fields"
+                wrong = f"{node.constructor} with {len(node.fields)} fields"
                 raise Misfit(wrong, f"{len(declared)}", _path(place))
             children: list[tuple[Any, _Place]] = []
-            for k, (field, part) in enumerate(zip(declared, node.fields, strict=True), 1):
-                step = f"{name}.{k}"
-                if field == expected:
+            for (step, field, child, inside), part in zip(declared, node.fields, strict=True):
+                if child:
                     children.append((part, (place, step)))
-                elif nested[name][k - 1]:
+                elif inside:
                     children += self._inside(field, expected, part, place, step, outer)
-                else:
+                elif (form := (step, form_of(part))) not in matched:
                     self._field(field, part, (place, step), outer)
+                    if form[1] is not None and not looked_at(field, self.declarations.reps):
+                        matched.add(form)
             pending.extend(reversed(children))
         found = t.substitute(expected, self.types, self.sizes)
         return t.substitute(found, dict.fromkeys(t.free_variables(found)[0], t.R), {})
@@ -865,6 +912,6 @@ def _has_product(type: t.Type, declarations: Declarations) -> bool:
 
 __all__ = [
     "DataValue", "Misfit", "NotConcrete", "Packed", "as_array", "common_type", "describe",
-    "flatten", "is_concrete", "lookup", "match", "one_key", "part_of", "paths_of", "rebuild",
-    "tags_of", "type_of", "unflatten_paths", "with_tags",
+    "flatten", "form_of", "is_concrete", "looked_at", "lookup", "match", "one_key", "part_of",
+    "paths_of", "rebuild", "tags_of", "type_of", "unflatten_paths", "with_tags",
 ]  # fmt: skip

@@ -1,11 +1,7 @@
 """Calls like earlier ones: inputs of a form that was checked once are not checked again.
 
-The form of inputs is what a check of plain arrays looks at: their shapes, their kinds of
-numbers, how they are put together. What must be looked at entry by entry has none: an index
-has a range, a list may be a batch, a data value has constructors.
-
-    form_of((x, 2.0), …)      (((3,), float64), float), or None
-    Fast.of(call)             how a call's inputs and weights become arrays at once, or None
+form_of(inputs)     what a check of plain arrays looks at, or None       (exchange.py)
+Fast.of(call)       how a call's inputs and weights become arrays at once, or None
 """
 
 from __future__ import annotations
@@ -16,35 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ..language import types as t
-from .exchange import lookup
+from .exchange import NUMBERS, looked_at, lookup
 from .lower import DTYPES
 
 if TYPE_CHECKING:
     from .function import Call
 
 Array = Any
-Form = Any  # hashable: shapes, kinds of numbers, tuples of them; None for what has none
-_NUMBERS = (bool, int, float, complex, numpy.generic)
-_INT = 1 << 31  # whole numbers beyond are looked at one by one
-
-
-def form_of(inputs: Sequence[Any]) -> Form:
-    """The form of plain inputs; None where one of them is not plain."""
-    forms = tuple(map(_form, inputs))
-    return None if None in forms else forms
-
-
-def _form(value: Any) -> Form:
-    import jax
-
-    if type(value) is numpy.ndarray or isinstance(value, jax.Array | numpy.generic):
-        return value.shape, value.dtype
-    if type(value) is tuple:
-        return form_of(value)
-    if type(value) in _NUMBERS and (type(value) is not int or -_INT <= value < _INT):
-        return type(value)
-    return None
 
 
 @dataclass(frozen=True)
@@ -70,7 +44,7 @@ class Fast:
         if (
             any(array.kind == "Key" for array in own)
             or any(structure is not None for structure in call.structures)
-            or any(_looked_at(type, declarations.reps) for type in call.types)
+            or any(looked_at(type, declarations.reps) for type in call.types)
             or any(weight.count != 1 for weight in traced.weights)
         ):
             return None
@@ -109,7 +83,7 @@ def _array(value: Any, dtype: numpy.dtype[Any]) -> Array | None:
     None for what is neither array nor number."""
     import jax
 
-    if type(value) is numpy.ndarray or isinstance(value, _NUMBERS):
+    if type(value) is numpy.ndarray or isinstance(value, NUMBERS):
         return numpy.asarray(value, dtype)
     if not isinstance(value, jax.Array):
         return None
@@ -124,18 +98,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
         else:
             yield item
-
-
-def _looked_at(type: t.Type, reps: Mapping[str, Any]) -> bool:
-    """Whether a value of the type is more than arrays whose shapes tell all."""
-    match type:
-        case t.Scalar():
-            return False
-        case t.Array(element=element):
-            return _looked_at(element, reps)
-        case t.Product(items=items):
-            return any(_looked_at(item, reps) for item in items)
-        case t.Named(name=name) if name in reps:
-            return _looked_at(reps[name].carrier, reps)
-        case _:
-            return True

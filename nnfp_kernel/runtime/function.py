@@ -40,6 +40,7 @@ from .exchange import (
     Misfit,
     NotConcrete,
     flatten,
+    form_of,
     in_example,
     lookup,
     match,
@@ -57,7 +58,7 @@ from .forest import (
     packed_like,
     planted,
 )
-from .forms import Fast, form_of
+from .forms import Fast
 from .lower import DTYPES, lower
 from .program import (
     Program,
@@ -755,7 +756,7 @@ class Function:
     def _prepared(self, inputs: Sequence[Any], train: bool) -> tuple[Call, tuple[Any, ...]]:
         """The call for one example, and its inputs, their trees packed where they run as
         a forest."""
-        form = form_of(inputs)
+        form = form_of(tuple(inputs))
         known = self._known.get((form, train, False))
         if known is not None:
             return known[0], tuple(inputs)
@@ -780,7 +781,7 @@ class Function:
     ) -> tuple[Call, tuple[Any, ...], int]:
         """The same for a batch, with the number of examples. Raises NoForest for trees
         that must be taken one by one."""
-        form = form_of(inputs)
+        form = form_of(tuple(inputs))
         known = self._known.get((form, train, True))
         if known is not None:
             return known[0], tuple(inputs), known[1]

@@ -373,7 +373,13 @@ def numbers(precision: Precision) -> Callable[[Any, str], Array]:
 
     register_with_jax()
     dtypes = DTYPES[precision]
-    return lambda value, kind: jnp.asarray(value, dtypes[kind])
+
+    def number(value: Any, kind: str) -> Array:
+        if isinstance(value, numpy.ndarray):  # else JAX converts it, by a computation
+            value = numpy.asarray(value, dtypes[kind])
+        return jnp.asarray(value, dtypes[kind])
+
+    return number
 
 
 def placed(

@@ -12,7 +12,7 @@ from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..runtime import misfits
 from ..runtime.data import DataValue, nested
-from ..runtime.exchange import Misfit, describe, match
+from ..runtime.exchange import Form, Misfit, describe, form_of, looked_at, match
 from ..runtime.program import Program
 
 
@@ -21,7 +21,7 @@ def constructor(program: Program, name: str) -> Callable[..., DataValue]:
     for data in reversed(list(program.data.values())):
         for own, fields in data.constructors:
             if own == name:
-                return partial(_construct, program, data, name, fields)
+                return partial(_construct, program, data, name, fields, set())
     known = [one for data in program.data.values() for one, _ in data.constructors]
     raise misfits.unknown("constructor", name, known)
 
@@ -59,9 +59,11 @@ def _construct(
     data: p.DataDeclaration,
     name: str,
     fields: tuple[t.Type, ...],
+    matched: set[tuple[int, Form]],
     *values: Any,
 ) -> DataValue:
-    """A data value from Python, its fields checked; trees in them were, when made."""
+    """A data value from Python, its fields checked; trees in them were, when made. What has
+    the form of one that `matched` needs no second look."""
     if len(values) != len(fields):
         title = f"{name} takes {len(fields)} fields, {len(values)} were given"
         raise _field_misfit(data, "wrong-number-of-fields", title)
@@ -71,12 +73,16 @@ def _construct(
             inside, items = type.element, list(value)
         try:
             if isinstance(inside, t.Named) and inside.name in program.data:
-                own = program.declarations.constructors(inside)
+                own = [constructor for constructor, _ in program.data[inside.name].constructors]
                 for item in items:
                     if not isinstance(item, DataValue) or item.constructor not in own:
                         raise Misfit(describe(item), f"a {t.show(inside)}", place)
             elif not isinstance(value, DataValue):
-                match(type, value, program.declarations, place)
+                form = k, form_of(value)
+                if form not in matched:
+                    match(type, value, program.declarations, place)
+                    if form[1] is not None and not looked_at(type, program.declarations.reps):
+                        matched.add(form)
         except Misfit as misfit:
             raise _field_misfit(data, "field-misfit", str(misfit)) from None
     return DataValue(name, tuple(values))

@@ -11,7 +11,7 @@ import pytest
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.runtime import function as runtime
-from nnfp_kernel.runtime.forms import form_of
+from nnfp_kernel.runtime.exchange import form_of
 
 PROGRAM = """
 data Sign = Plus | Minus

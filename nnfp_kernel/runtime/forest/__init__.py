@@ -3,10 +3,9 @@
     a tree  ->  Flat  ->  Plan  ->  kinds, schedule, payload     (graph/forest)
            flat.py   plan.py       packing.py; and back: unpacking.py
 
-What a tree is by itself, its nodes in breadth-first order, is found once and kept with
-the tree, which is why a tree's shape may not change afterwards (its arrays may: they are
-read at each packing). A batch is then a matter of whole arrays: nodes are sorted by
-their height and kind, each such level is cut into chunks.
+What a tree is by itself, its nodes in breadth-first order and their payload, is found once
+and kept with the tree, which is a value: nothing in it changes. A batch is then a matter of
+whole arrays: nodes are sorted by their height and kind, each such level is cut into chunks.
 
     flat.py        one tree as arrays
     plan.py        where each node of many trees stands in their forest

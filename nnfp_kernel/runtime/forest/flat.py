@@ -1,7 +1,6 @@
 """One tree as arrays: its nodes in breadth-first order, and what they hold beside children.
 
-Found once for a tree, and kept with it: a tree's shape may not change afterwards. Its
-arrays may, which is why a column remembers them and not what they held.
+Found once for a tree, and kept with it: a tree is a value, whose arrays are its own.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy
 
-from ...graph.forest import Constructors
+from ...graph.forest import Constructors, Part
 from ...graph.graph import ArrayType
 from ...graph.values import Declarations, known
 from ...language import types as t
 from ...language.sizes import constant
 from ..data import DataValue
-from ..exchange import flatten, is_concrete
+from ..exchange import as_array, flatten, is_concrete
 
 Array = Any
 Indices = numpy.ndarray
@@ -30,18 +29,16 @@ Indices = numpy.ndarray
 class Flat:
     """A tree as arrays, a parent before its children.
 
-    A node is known by its place. It is in the slot `offset + per * room` of its parent,
-    where `room` is what the parent's sequences are given. `payload` has for each
-    constructor what its nodes hold beside children, in the order of the nodes.
+    A node is known by its place. `table` has a column for each node, and in its rows: the
+    place of the constructor in the declaration; the place of the parent, -1 of the root's;
+    `offset` and `per`, for it is in the slot `offset + per * room` of its parent, where
+    `room` is what the parent's sequences are given; the height, 0 without children; the
+    length of the longest of its sequences. `payload` has for each constructor what its nodes
+    hold beside children, in the order of the nodes.
     """
 
     nodes: tuple[DataValue, ...]
-    kind: Indices  # place of the constructor in the declaration
-    parent: Indices  # -1: the root
-    offset: Indices
-    per: Indices
-    height: Indices  # 0: no children
-    longest: Indices  # of its sequences
+    table: Indices
     payload: tuple[Payload, ...]
     constructors: Constructors
 
@@ -49,12 +46,20 @@ class Flat:
     def type(self) -> t.Named:
         return self.constructors.type
 
-    @cached_property
-    def table(self) -> Indices:
-        """What is known of each node, one row for each: kind, parent, offset, per, height,
-        longest. Many trees are put together by one concatenation."""
-        rows = (self.kind, self.parent, self.offset, self.per, self.height, self.longest)
-        return numpy.stack(rows)
+    @property
+    def kind(self) -> Indices:
+        kind: Indices = self.table[0]
+        return kind
+
+    @property
+    def parent(self) -> Indices:
+        parent: Indices = self.table[1]
+        return parent
+
+    @property
+    def columns(self) -> list[Array]:
+        """All arrays of its payload."""
+        return [column for own in self.payload for column in own.columns]
 
     @classmethod
     def of(
@@ -66,18 +71,21 @@ class Flat:
     ) -> Flat:
         """The tree's own arrays, found once for each type it is used at, its `key`."""
         kept = tree.__dict__.setdefault("_flat", {})
-        if key not in kept:
-            kept[key] = cls._made(tree, constructors, declarations)
-        found: Flat = kept[key]
+        found: Flat | None = kept.get(key)
+        if found is None:
+            found = cls._made(tree, constructors, declarations)
+            if all(map(is_concrete, found.columns)):  # else they are those of a trace
+                kept[key] = found
         return found
 
     @classmethod
     def _made(cls, tree: DataValue, constructors: Constructors, declarations: Declarations) -> Flat:
-        number = {name: k for k, name in enumerate(constructors.fields)}
-        takers = {name: _Taker(constructors, name) for name in number}
-        nodes, parent, offset, per = [tree], [-1], [0], [0]
+        takers = {name: _Taker(constructors, name, k) for k, name in enumerate(constructors.fields)}
+        nodes, kind, parent, offset, per = [tree], [], [-1], [0], [0]
         for place, node in enumerate(nodes):  # which grows meanwhile
-            for child, where, each in takers[node.constructor].take(node.fields):
+            taker = takers[node.constructor]
+            kind.append(taker.number)
+            for child, where, each in taker.take(node.fields):
                 nodes.append(child)
                 parent.append(place)
                 offset.append(where)
@@ -87,19 +95,12 @@ class Flat:
             above = parent[place]
             if height[above] <= height[place]:
                 height[above] = height[place] + 1
-        integers = numpy.int32
-        kind = numpy.array([number[node.constructor] for node in nodes], integers)
         payload = tuple(taker.payload(declarations) for taker in takers.values())
-        longest = numpy.zeros(len(nodes), integers)
+        table = numpy.array([kind, parent, offset, per, height, [0] * len(nodes)], numpy.int32)
         for k, own in enumerate(payload):
             if own.lengths.shape[1]:
-                longest[kind == k] = own.lengths.max(1)
-        return cls(
-            tuple(nodes), kind,
-            numpy.array(parent, integers), numpy.array(offset, integers),
-            numpy.array(per, integers), numpy.array(height, integers), longest, payload,
-            constructors,
-        )  # fmt: skip
+                table[5, table[0] == k] = own.lengths.max(1)
+        return cls(tuple(nodes), table, payload, constructors)
 
     @cached_property
     def order(self) -> Indices:
@@ -137,13 +138,7 @@ class Flat:
 
     def same_shape(self, other: Flat) -> bool:
         """Whether two trees have the same nodes and children, in sequences as many."""
-        return all(
-            map(
-                numpy.array_equal,
-                (self.kind, self.parent, self.offset, self.longest),
-                (other.kind, other.parent, other.offset, other.longest),
-            )
-        ) and all(
+        return numpy.array_equal(self.table, other.table) and all(
             numpy.array_equal(own.lengths, theirs.lengths)
             for own, theirs in zip(self.payload, other.payload, strict=True)
         )
@@ -151,28 +146,12 @@ class Flat:
     def with_lengths_of(self, other: Flat) -> Flat:
         """A tangent of `other`, in which () may stand for a sequence of what cannot move.
         Raises ValueError where the two differ in shape."""
-        if not (
-            numpy.array_equal(self.kind, other.kind)
-            and numpy.array_equal(self.parent, other.parent)
-            and numpy.array_equal(self.offset, other.offset)
-        ):
+        if not numpy.array_equal(self.table[:-1], other.table[:-1]):
             raise ValueError("trees of different shapes")
-        payload = []
-        for own, theirs in zip(self.payload, other.payload, strict=True):
-            if len(own.columns) != len(theirs.columns):  # of other payload
-                if not numpy.array_equal(own.lengths, theirs.lengths):
-                    raise ValueError("sequences of different lengths")
-                payload.append(own)
-                continue
-            columns = []
-            for mine, like in zip(own.columns, theirs.columns, strict=True):
-                if mine.runs and [*map(len, mine.arrays)] != [*map(len, like.arrays)]:
-                    if mine.moves or any(map(len, mine.arrays)):
-                        raise ValueError("sequences of different lengths")
-                    mine = like
-                columns.append(mine)
-            payload.append(Payload(theirs.lengths, tuple(columns)))
-        return replace(self, longest=other.longest, payload=tuple(payload))
+        pairs = zip(self.payload, other.payload, strict=True)
+        payload = tuple(own.with_lengths_of(theirs) for own, theirs in pairs)
+        table = numpy.concatenate([self.table[:-1], other.table[-1:]])
+        return replace(self, table=table, payload=payload)
 
 
 def _in_order(
@@ -213,21 +192,51 @@ def _in_order(
         before += count
 
 
+Layout = tuple[tuple[Part, ArrayType], ...]  # the arrays of payload, each with its part
+
+
+def payload_of(constructors: Constructors, name: str, declarations: Declarations) -> Layout:
+    """What the payload of a constructor's nodes is laid out as."""
+    return tuple(
+        (part, array)
+        for part in constructors.parts(name)
+        if part.type != constructors.type
+        for array in declarations.layout(part.type)
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Payload:
     """What the nodes of a constructor in one tree hold beside children: the length of each
-    sequence, a column for each array of a part by itself, and one for each array of a
-    part in a sequence, over the elements of all nodes."""
+    sequence, and a column for each array of the layout: an entry for each node, or for
+    each element of the sequence that it is in, of all nodes."""
 
+    layout: Layout
     lengths: Indices  # [nodes, sequences]
-    columns: tuple[Column, ...]
+    columns: tuple[Array, ...]
+
+    def with_lengths_of(self, other: Payload) -> Payload:
+        """As `Flat.with_lengths_of`."""
+        if numpy.array_equal(self.lengths, other.lengths):
+            return self
+        columns = []
+        for (part, array), own, theirs in zip(
+            self.layout, self.columns, other.columns, strict=True
+        ):
+            k = part.sequence
+            if k is not None and not numpy.array_equal(self.lengths[:, k], other.lengths[:, k]):
+                if array.differentiable or self.lengths[:, k].any():
+                    raise ValueError("sequences of different lengths")
+                own = theirs
+            columns.append(own)
+        return replace(other, columns=tuple(columns))
 
 
 class _Taker:
     """Takes the nodes of one constructor apart: their children, and what is beside them."""
 
-    def __init__(self, constructors: Constructors, name: str) -> None:
-        self.constructors, self.fields = constructors, constructors.fields[name]
+    def __init__(self, constructors: Constructors, name: str, number: int) -> None:
+        self.constructors, self.name, self.number = constructors, name, number
         self.full = constructors.sequences(name)  # of each sequence, whether children are in it
         self.parts = [part for part in constructors.parts(name) if part.type != constructors.type]
         # The values of each part by itself; in each sequence, those of each part of its
@@ -241,18 +250,29 @@ class _Taker:
         self.first = constructors.children(name)
         each = [constructors.children(name, k) for k in range(len(self.full))]
         self.per = [sum(each[:k]) for k in range(len(each))]
-        self.whole = [constructors.whole(field) for field in self.fields]
+        self.fields = constructors.fields[name]
+        # Where every field is one part, the values of each that is no child: most trees are
+        # like that, and are taken apart in a quarter of the time.
+        self.direct: list[list[Any] | None] | None = None
+        if all(map(constructors.whole, self.fields)):
+            own = iter(self.alone)
+            self.direct = [None if f == constructors.type else next(own) for f in self.fields]
 
     def take(self, fields: Sequence[Any]) -> list[tuple[DataValue, int, int]]:
         """The children, each with `offset` and `per` (see Flat); the rest is kept."""
         children: list[tuple[DataValue, int, int]] = []
         lengths: list[int] = []
+        if self.direct is not None:
+            for values, value in zip(self.direct, fields, strict=True):
+                if values is None:
+                    children.append((value, len(children), 0))
+                else:
+                    values.append(value)
+            self.lengths.append(lengths)
+            return children
         parts, slots = iter(self.alone), itertools.count()
-        for type, whole, value in zip(self.fields, self.whole, fields, strict=True):
-            if whole and type != self.constructors.type:
-                next(parts).append(value)
-            else:
-                self._take(type, value, parts, slots, 0, children, lengths)
+        for type, value in zip(self.fields, fields, strict=True):
+            self._take(type, value, parts, slots, 0, children, lengths)
         self.lengths.append(lengths)
         return children
 
@@ -292,21 +312,24 @@ class _Taker:
                     self._take(element, one, parts, slots, per, children, lengths)
 
     def payload(self, declarations: Declarations) -> Payload:
-        """What all nodes taken hold beside children."""
+        """What all nodes taken hold beside children. Raises ValueError for sequences that
+        differ in length from others of their elements."""
         lengths = numpy.array(self.lengths, numpy.int32).reshape(len(self.lengths), len(self.full))
         alone, inside = iter(self.alone), [iter(values) for values in self.inside]
-        columns: list[Column] = []
+        columns: list[Array] = []
         for part in self.parts:
             values = next(alone if part.sequence is None else inside[part.sequence])
-            types = [part.type] * len(values)
-            runs = part.sequence is not None and not self.full[part.sequence]
-            if runs:  # each value is all elements of a sequence
-                types = [t.Array(part.type, constant(int(n))) for n in lengths[:, part.sequence]]
-            pairs = zip(values, types, strict=True)
-            rows = [list(laid_out(value, type, declarations)) for value, type in pairs]
-            for k, array in enumerate(declarations.layout(part.type)):
-                columns.append(Column.of([row[k] for row in rows], array, runs=runs))
-        return Payload(lengths, tuple(columns))
+            if not values or part.sequence is None or self.full[part.sequence]:
+                columns += _columns(values, part.type, declarations)
+                continue
+            runs = [  # each value is all elements of a sequence
+                _columns([value], t.Array(part.type, constant(int(n))), declarations)
+                for value, n in zip(values, lengths[:, part.sequence], strict=True)
+            ]
+            columns += [concatenated([a[0] for a in own]) for own in zip(*runs, strict=True)]
+        return Payload(
+            payload_of(self.constructors, self.name, declarations), lengths, tuple(columns)
+        )
 
 
 def _count(value: Any, element: t.Type) -> int:
@@ -316,46 +339,43 @@ def _count(value: Any, element: t.Type) -> int:
     return len(value)
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One array of a part, of all nodes of a constructor: stacked where that is for good,
-    else the arrays themselves, which their owner may still write to. They are one for
-    each node, or in `runs` of as many as there are elements."""
+def _columns(values: Sequence[Any], type: t.Type, declarations: Declarations) -> list[Array]:
+    """The arrays of a type, each with an axis for these values of it in front."""
+    layout = declarations.layout(type)
+    if not values:
+        return [numpy.zeros((0, *array.shape)) for array in layout]
+    if _plain(type):
+        (array,) = layout
+        return [_stack([_moving(value, array) for value in values], array.shape)]
+    rows = [list(laid_out(value, type, declarations)) for value in values]
+    return [_stack([row[k] for row in rows], array.shape) for k, array in enumerate(layout)]
 
-    arrays: tuple[Array, ...]
-    shape: tuple[int, ...]  # of each
-    stack: Array | None
-    plain: bool = True  # whether all are NumPy's own
-    dtype: numpy.dtype[Any] | None = None  # of all, if it is one
-    runs: bool = False
-    moves: bool = True  # whether it is of real numbers
 
-    @classmethod
-    def of(cls, arrays: Sequence[Array], type: ArrayType, *, runs: bool = False) -> Column:
-        shape = type.shape
-        lasting = not any(isinstance(array, numpy.ndarray) for array in arrays)
-        if not runs and lasting and all(map(is_concrete, arrays)):
-            own = numpy.stack(arrays) if arrays else numpy.zeros((0, *shape))
-            return cls((), shape, own.reshape(len(arrays), *shape))
-        plain = all(isinstance(array, numpy.ndarray) for array in arrays)
-        dtypes = {array.dtype for array in arrays} if plain else set()
-        dtype = dtypes.pop() if len(dtypes) == 1 else None
-        return cls(tuple(arrays), shape, None, plain, dtype, runs, type.differentiable)
+def _plain(type: t.Type) -> bool:
+    """Whether its values are arrays of numbers."""
+    while isinstance(type, t.Array):
+        type = type.element
+    return isinstance(type, t.Scalar | t.Fin)
 
-    def __len__(self) -> int:
-        return len(self.arrays) if self.stack is None else len(self.stack)
 
-    def stacked(self) -> Array:
-        if self.stack is not None:
-            return self.stack
-        if self.plain:
-            return _end_to_end(self.arrays, self.dtype).reshape(-1, *self.shape)
+def _moving(value: Any, array: ArrayType) -> Array:
+    """An array of numbers; of the tangent of what cannot move, (), zeros."""
+    if isinstance(value, tuple) and not value:
+        return numpy.zeros(array.shape)
+    return as_array(value)
+
+
+def _stack(arrays: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """Arrays of one shape on top of each other. Raises ValueError for any other."""
+    if all(map(is_concrete, arrays)):
+        made = numpy.array(list(map(numpy.asarray, arrays)))
+    else:
         import jax.numpy
 
-        own = [jax.numpy.asarray(array) for array in self.arrays]
-        if self.runs:
-            return jax.numpy.concatenate([array.reshape(-1, *self.shape) for array in own])
-        return jax.numpy.stack(own)
+        made = jax.numpy.stack(list(map(jax.numpy.asarray, arrays)))
+    if made.shape != (len(arrays), *shape):
+        raise ValueError(f"{made.shape[1:]} where {shape} is expected")
+    return made
 
 
 def laid_out(value: Any, type: t.Type, declarations: Declarations) -> Iterator[Array]:
@@ -385,6 +405,7 @@ def laid_out(value: Any, type: t.Type, declarations: Declarations) -> Iterator[A
 
 
 def concatenated(arrays: Sequence[Array]) -> Array:
+    """One array after the other, of NumPy where they are."""
     if all(isinstance(array, numpy.ndarray) for array in arrays):
         return numpy.concatenate(arrays)
     import jax.numpy
@@ -392,28 +413,19 @@ def concatenated(arrays: Sequence[Array]) -> Array:
     return jax.numpy.concatenate(arrays)
 
 
-def stacked(columns: Sequence[Column]) -> Array | None:
-    """The rows of all columns; None where there are none."""
-    if all(c.stack is None and c.plain for c in columns):
-        arrays = [array for column in columns for array in column.arrays]  # all at once
-        dtypes = {column.dtype for column in columns if column.arrays}
-        dtype = dtypes.pop() if len(dtypes) == 1 else None
-        return _end_to_end(arrays, dtype).reshape(-1, *columns[0].shape) if arrays else None
-    parts = [column.stacked() for column in columns if column]
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else concatenated(parts)
+def rows_at(index: Indices, columns: Sequence[Array]) -> Array:
+    """The rows at these places of all columns, one after the other.
 
-
-def _end_to_end(arrays: Sequence[numpy.ndarray], dtype: numpy.dtype[Any] | None) -> numpy.ndarray:
-    """The entries of many small arrays, of one dtype if that is known.
-
-    >>> _end_to_end([numpy.ones(2), numpy.zeros(1)], numpy.dtype(float))
-    array([1., 1., 0.])
+    >>> rows_at(numpy.array([0, 1, 2, 0]), [numpy.array([5, 6]), numpy.array([7])]).tolist()
+    [5, 6, 7, 5]
     """
-    if dtype is not None:
-        try:  # as bytes: thousands of arrays in a quarter of the time
-            return numpy.frombuffer(b"".join(cast(Sequence[bytes], arrays)), dtype)
-        except (TypeError, ValueError):  # not in one piece, none, or of no dtype of Python
-            pass
-    return numpy.concatenate([array.reshape(-1) for array in arrays])
+    total = sum(map(len, columns))
+    arrays = all(isinstance(column, numpy.ndarray) for column in columns)
+    if not arrays or not numpy.array_equal(index[:total], numpy.arange(total)):
+        return concatenated(columns).take(index, 0)
+    # In order already: what takes time here is memory that is touched for the first time.
+    dtype = numpy.result_type(*{column.dtype for column in columns})
+    rows = numpy.empty((len(index), *columns[0].shape[1:]), dtype)
+    numpy.concatenate(columns, out=rows[:total])
+    rows[total:] = rows[index[total:]]
+    return rows

@@ -38,8 +38,7 @@ def order_of(plan: Plan, shape: ForestShape) -> list[Indices]:
             here &= plan.inner[node] & (plan.which[node] == plan.names.index(piece.name))
             row = plan.place[node]
             if piece.sequence:  # in the lanes of the node, slot by slot
-                step, within = numpy.divmod(row, plan.width)
-                row = step * plan.width + within * plan.lanes[node]
+                row = plan.step[node] * plan.width + plan.lane[node]
         places = numpy.where(here, piece.start + row * piece.each + element, places)
     length = numpy.bincount(tree, minlength=shape.trees)
     first = numpy.cumsum(length) - length
@@ -59,7 +58,7 @@ def _items(plan: Plan, made: Sequence[Piece]) -> tuple[Indices, Indices, Indices
     for piece in made:
         payload[names.index(piece.name) * parts + piece.part] = True
     orders = [flat.order for flat in plan.flats]
-    sizes = [len(flat.kind) for flat in plan.flats]
+    sizes = [len(flat.nodes) for flat in plan.flats]
     starts = numpy.cumsum([0, *sizes])[:-1]
     tree = numpy.repeat(numpy.arange(len(orders)), list(map(len, orders)))
     whole = numpy.concatenate(orders).astype(int) if orders else numpy.zeros((0, 3), int)

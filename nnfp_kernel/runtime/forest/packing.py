@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from ...graph.forest import ForestShape, Kind
-from .flat import Column, stacked
+from .flat import payload_of, rows_at
 from .order import order_of
 from .plan import Plan
 
@@ -44,12 +44,13 @@ def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
         found += own[kind.constructor].at(source, (count,), elements, kind.room, kind)
     steps = (shape.length, shape.width)
     for name in plan.constructors.inner:
-        payload = own[name]
+        payload, full = own[name], plan.constructors.sequences(name)
+        if not payload.parts and not full:
+            continue
         here = plan.inner & (plan.which == plan.names.index(name))
         source = numpy.zeros(shape.length * shape.width, int)
         source[plan.place[here]] = payload.number[here]
         source = source[filled]
-        full = plan.constructors.sequences(name)
         slots = _elements(source, owners, shape.reads) if full else None
         found += payload.at(source, steps, slots, shape.reads, Kind(name))
     return found
@@ -74,7 +75,7 @@ def _owners(plan: Plan, shape: ForestShape) -> tuple[Indices, Indices, Indices]:
         place = numpy.arange(shape.length * shape.width)
         return place, numpy.zeros_like(place), numpy.ones_like(place)
     by_step = numpy.ones(shape.length, int)
-    by_step[plan.place[plan.inner] // shape.width] = plan.lanes[plan.inner]
+    by_step[plan.step[plan.inner]] = plan.lanes[plan.inner]
     by_step[plan.length :] = by_step[:1]  # the first chunk stands there again
     step, lane = numpy.divmod(numpy.arange(shape.length * shape.width), shape.width)
     lanes = by_step[step]
@@ -98,8 +99,7 @@ def _schedule(
     below = numpy.flatnonzero(plan.parent >= 0)
     above = plan.parent[below]
     lane, block = numpy.divmod(plan.slot[below], slots)
-    lane += plan.place[above] % width * plan.lanes[above]
-    slot = (plan.place[above] // width * slots + block) * width + lane
+    slot = (plan.step[above] * slots + block) * width + plan.lane[above] + lane
     reads = numpy.zeros(slots * size, int)  # what nobody needs reads a leaf
     reads[slot] = row[below]
     by_lane = reads.reshape(shape.length, slots, width).swapaxes(1, 2).reshape(size, slots)
@@ -135,20 +135,11 @@ class Joined:
         here = plan.which == k
         self.number = numpy.zeros(len(here), int)  # of each node of the plan, among them
         self.number[here] = numpy.arange(int(here.sum()))
-        self.parts = [  # an array of which, for each column
-            (part, array)
-            for part in plan.constructors.parts(self.name)
-            if part.type != plan.constructors.type
-            for array in plan.declarations.layout(part.type)
-        ]
+        self.parts = payload_of(plan.constructors, self.name, plan.declarations)
         self.payload = [flat.payload[k] for flat in plan.flats]
         count = len(plan.constructors.sequences(self.name))
         lengths = [one.lengths for one in self.payload]
         self.lengths = numpy.concatenate(lengths) if lengths else numpy.zeros((0, count), int)
-
-    @property
-    def columns(self) -> list[list[Column]]:
-        return [[one.columns[j] for one in self.payload] for j in range(len(self.parts))]
 
     @cached_property
     def starts(self) -> Indices:
@@ -170,7 +161,7 @@ class Joined:
         for k, children in enumerate(full):
             if not (kind.leaf and children):
                 yield self._rows(self.lengths[:, k], source).reshape(axes)
-        for (part, array), columns in zip(self.parts, self.columns, strict=True):
+        for k, (part, array) in enumerate(self.parts):
             if self.constructors.missing(kind, part):
                 continue
             index, room = source, axes
@@ -181,12 +172,13 @@ class Joined:
                 if len(self.lengths):
                     short = which >= self.lengths[nodes, part.sequence]
                     index = self.starts[nodes, part.sequence] + numpy.where(short, 0, which)
-            rows = stacked(columns)
-            if rows is None or not len(rows):
+            columns = [column for one in self.payload if len(column := one.columns[k])]
+            if not columns:
                 yield numpy.zeros((*room, *array.shape))
-            else:
-                # A sequence without elements borrows one of its neighbour's.
-                yield rows[numpy.minimum(index, len(rows) - 1)].reshape(*room, *array.shape)
+                continue
+            # A sequence without elements borrows one of its neighbour's.
+            index = numpy.minimum(index, sum(map(len, columns)) - 1)
+            yield rows_at(index, columns).reshape(*room, *array.shape)
 
     @staticmethod
     def _rows(rows: Indices, source: Indices) -> Indices:

@@ -51,7 +51,7 @@ class Plan:
     ) -> None:
         self.constructors, self.flats, self.declarations = constructors, flats, declarations
         self.names = names = list(constructors.fields)
-        sizes = [len(flat.kind) for flat in flats]
+        sizes = [len(flat.nodes) for flat in flats]
         starts = numpy.repeat(numpy.cumsum([0, *sizes])[:-1], sizes)
         tables = [flat.table for flat in flats]
         table = numpy.concatenate(tables, 1) if tables else numpy.zeros((6, 0), numpy.int32)
@@ -100,10 +100,14 @@ class Plan:
         within = numpy.arange(len(order)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
         most = numpy.repeat(most, counts)
         step = numpy.repeat(numpy.cumsum(chunks) - chunks, counts) + within // most
+        within %= most
         self.length = int(chunks.sum())
-        # Of a node with children, its place among the nodes of all chunks.
-        self.place = numpy.zeros(len(which), int)
-        self.place[order] = step * self.width + within % most
+        # Of a node with children, its place among the nodes of all chunks; its chunk, and the
+        # first of its lanes there.
+        self.place, self.step, self.lane = numpy.zeros((3, len(which)), int)
+        self.place[order] = step * self.width + within
+        self.step[order] = step
+        self.lane[order] = within * self.lanes[order]
 
     def _rooms(self, longest: Indices) -> Indices:
         """Of each node, which of ROOMS its sequences are given: the first where its kind

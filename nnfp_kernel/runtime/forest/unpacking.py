@@ -102,12 +102,12 @@ class _Rows:
             else:
                 here = plan.inner[self.nodes]
                 place, room = plan.place, self.shape.reads
-            rows = place[self.nodes[here]]
+            nodes = self.nodes[here]
+            rows = place[nodes]
             if part.sequence is None:
                 room = 1
             elif not kind.leaf:  # a node's lanes, and their slots, lie in a row
-                lanes = plan.lanes[self.nodes[here]]
-                rows = rows // width * width + rows % width * lanes
+                rows = plan.step[nodes] * width + plan.lane[nodes]
             where[here] = before + rows * room
             flat.append(piece.reshape(-1, *array.shape))
             before += len(flat[-1])
