@@ -27,13 +27,14 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
 # `NNFP_FULL_XLA=1` leaves them out, as `make soak` does, and the fixture `full_xla` for processes
 # that a test starts. A flag that a jaxlib does not know ends the process, so only versions that
 # were tried are given them.
-GIVEN_XLA = os.environ.get("XLA_FLAGS", "")
 QUICK_XLA = (
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_use_fusion_emitters=false",  # LLVM at once, without MLIR before it
     "--xla_cpu_parallel_codegen_split_count=1",
 )
+# The workers of xdist are started with what is set here.
+GIVEN_XLA = " ".join(f for f in os.environ.get("XLA_FLAGS", "").split() if f not in QUICK_XLA)
 if not os.environ.get("NNFP_FULL_XLA") and version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = " ".join((*QUICK_XLA, GIVEN_XLA))
 
