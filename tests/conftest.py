@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "0"
+os.environ["NNFP_CACHE"] = "off"
 
 # A test compiles much and runs it once, so XLA is asked to compile plainly: in 0.4 of the time,
 # for programs that run more slowly and round as well. These flags mean the same program to us;

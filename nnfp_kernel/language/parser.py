@@ -14,17 +14,15 @@ operators are grouped by the table `FIXITIES`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
 import lark
 
-from . import layout, mistakes
+from . import automaton, layout, mistakes
 from . import syntax as s
+from .automaton import Automaton
 from .collector import uncollected
 from .diagnostics import Diagnostic, NnfpError
 from .layout import RawItem, Token
@@ -288,41 +286,32 @@ def _document(
 # --- the automaton ------------------------------------------------------------------------
 
 
-class _NoLexer(lark.lexer.Lexer):  # type: ignore[misc]
-    """The layout pass makes the tokens; lark only reads them."""
-
-    def __init__(self, configuration: object) -> None:
-        pass
-
-    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[lark.Token]:
-        return iter(())
+_begun: Automaton | None = None
 
 
-@lru_cache(maxsize=1)
-def _automaton() -> tuple[lark.Lark, dict[str, str]]:
-    """The automaton, built once, and what it calls each kind of token."""
-    grammar = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
-    automaton = lark.Lark(
-        grammar,
-        parser="lalr",
-        lexer=_NoLexer,
-        strict=True,
-        start=["item", "expression", "type"],
-        keep_all_tokens=True,  # so that every node knows its first and last token
-        maybe_placeholders=False,
-        transformer=_Builder(),
-    )
-    names = {
-        terminal.pattern.value: terminal.name
-        for terminal in automaton.terminals
-        if terminal.pattern is not None
-    }
-    return automaton, names
+def _automaton() -> Automaton:
+    """The automaton, made once a process."""
+    global _begun
+    if _begun is None:
+        _begun = automaton.built(_Builder())
+    return _begun
+
+
+def tables() -> automaton.Tables:
+    """The automaton as data, for a later process to begin with."""
+    return automaton.tables(_automaton())
+
+
+def begin_with(tables: automaton.Tables) -> None:
+    """Read with the automaton that an earlier process built; nothing where there is one."""
+    global _begun
+    if _begun is None:
+        _begun = automaton.put_together(tables, _Builder())
 
 
 def _read(raw: RawItem, tokens: list[Token], goal: str) -> Any:
-    automaton, names = _automaton()
-    state = automaton.parse_interactive(start=goal)
+    begun = _automaton()
+    names, state = begun.names, begun.reader.parse_interactive(start=goal)
     feed = state.feed_token
     at = 0
     try:
@@ -344,8 +333,8 @@ def _accepted(tokens: list[Token], goal: str) -> set[str]:
     They are read again: on its way to an error the automaton has already closed what
     the wrong token could not go on with.
     """
-    automaton, names = _automaton()
-    state = automaton.parse_interactive(start=goal)
+    begun = _automaton()
+    names, state = begun.names, begun.reader.parse_interactive(start=goal)
     state.parser_state.parse_conf = copy(state.parser_state.parse_conf)
     state.parser_state.parse_conf.callbacks = {}  # no tree is wanted
     for token in tokens:

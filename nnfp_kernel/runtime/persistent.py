@@ -127,13 +127,24 @@ def _leave() -> None:
     _now.folder = None
 
 
+def private(name: str) -> Path | None:
+    """A folder of ours beside what JAX keeps; None where nothing is to be kept, or can be."""
+    text, megabytes = _now.asked or asked()
+    return None if text == OFF or not megabytes else _private(text, name)
+
+
 def _made(text: str) -> Path | None:
-    """The folder for this machine's kind; None where there can be none, or where it is
-    somebody else's: what is read from it is run."""
+    """The folder for what is compiled on this machine's kind."""
+    return _private(text, "compiled", _kind())
+
+
+def _private(text: str, *names: str) -> Path | None:
+    """A folder in the one asked for; None where there can be none, or where it is somebody
+    else's: what is read from it is run."""
     from platformdirs import user_cache_path
 
     base = Path(text).expanduser() if text else user_cache_path("nnfp", appauthor=False)
-    place = base / "compiled" / _kind()
+    place = base.joinpath(*names)
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = place.stat()
