@@ -8,6 +8,7 @@
 #   make soak    random programs by the thousand, new ones each time; then the long
 #                trainings of the course, anew, whose weights its chapters load
 #   make bench   the benchmarks, side by side with their peers
+#   make bench-gpu   those of a GPU, where one is at hand, into benchmarks/RESULTS.md
 #   make editor  the highlighter for JupyterLab, from its source (the one thing that needs Node)
 #
 # PYTHON=…  the interpreter to build the environment from (3.11 or newer)
@@ -20,6 +21,7 @@ EXTRAS ?= course,test
 WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.nnfp-installed
+ASKED := $(JAX_PLATFORMS)
 export JAX_PLATFORMS ?= cpu
 
 # The first interpreter that really is 3.11 or newer and can make an environment.
@@ -27,7 +29,7 @@ FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 p
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done
 
-.PHONY: demo lab test check lint soak bench editor install clean
+.PHONY: demo lab test check lint soak bench bench-gpu editor install clean
 .DEFAULT_GOAL := demo
 
 install: $(STAMP)
@@ -68,7 +70,11 @@ soak: $(STAMP)
 	@$(BIN)/python demo_notebooks/soak.py
 
 bench: $(STAMP)
-	@for benchmark in $(filter-out $(addprefix benchmarks/,measuring.py environment.py peers.py),$(wildcard benchmarks/*.py)) benchmarks/gradbench/compare.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+	@for benchmark in $(filter-out $(addprefix benchmarks/,measuring.py environment.py peers.py gpu.py),$(wildcard benchmarks/*.py)) benchmarks/gradbench/compare.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+# On whatever device JAX finds, unless JAX_PLATFORMS was asked for.
+bench-gpu: $(STAMP)
+	@JAX_PLATFORMS=$(ASKED) $(BIN)/python benchmarks/gpu.py
 
 # The builder is JupyterLab's own; what it makes is committed, so that users need no Node.
 EDITOR := magics/editor

@@ -1,4 +1,4 @@
-"""What the benchmarks measure with: CPU seconds, in turns, and quartiles.
+"""What the benchmarks measure with: seconds, in turns, and quartiles.
 
 On a shared machine two programs are compared by running them one after the other, many times,
 in an order that turns about, so that neither leaves the caches cold for the other; what is
@@ -44,7 +44,9 @@ def in_turns(
 ) -> list[list[Seconds]]:
     """The times of each, round by round, in an order that turns about. In a round each is
     called as often as takes so many seconds."""
-    repeats = [max(1, int(at_least / max(cpu_seconds(run, 3), 1e-7))) for run in runs]
+    by = clock().lower()
+    warm = [getattr(seconds(run, 3), by) for run in runs]
+    repeats = [max(1, int(at_least / max(one, 1e-7))) for one in warm]
     taken: list[list[Seconds]] = [[] for _ in runs]
     for k in range(rounds):
         order = list(zip(runs, repeats, taken, strict=True))
@@ -53,11 +55,17 @@ def in_turns(
     return taken
 
 
+def clock() -> str:
+    """What a comparison counts: CPU time, or wall time where another device does the work."""
+    return "CPU" if jax.default_backend() == "cpu" else "wall"
+
+
 def alternating(
     runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02
 ) -> list[list[float]]:
-    """CPU seconds of each, of all threads, in turns."""
-    return [[one.cpu for one in times] for times in in_turns(runs, rounds, at_least)]
+    """The seconds of each by that clock, in turns."""
+    by = clock().lower()
+    return [[getattr(one, by) for one in times] for times in in_turns(runs, rounds, at_least)]
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -222,6 +222,9 @@ def flax_loop(task: Task) -> Run:
 # --- PyTorch --------------------------------------------------------------------------------------
 
 
+DEVICE = "cuda" if jax.default_backend() != "cpu" and torch.cuda.is_available() else "cpu"
+
+
 def at_its_best(run: Callable[[], Any]) -> int:
     """Let PyTorch have as many threads as suit it here: one where others need the cores, for
     its threads wait for each other by turning round. Gives their number."""
@@ -240,11 +243,11 @@ def torch_loop(task: Task) -> Run:
     parts: list[torch.nn.Module] = []
     for W, _ in task.layers:
         parts += [torch.nn.Linear(W.shape[1], W.shape[0]), between()]
-    model = torch.nn.Sequential(*parts[:-1])
+    model = torch.nn.Sequential(*parts[:-1]).to(DEVICE)
     x, y = torch.tensor(task.x), torch.tensor(task.y)
     dataset = torch.utils.data.TensorDataset(x, y.long() if task.classes else y)
     first = [torch.tensor(array) for layer in task.layers for array in layer]
-    unseen = None if task.unseen is None else tuple(map(torch.tensor, task.unseen))
+    unseen = task.unseen and [torch.tensor(array).to(DEVICE) for array in task.unseen]
 
     def squared_error(out: Any, y: Any) -> Any:
         return ((out - y) ** 2).sum(-1).mean()
@@ -262,6 +265,7 @@ def torch_loop(task: Task) -> Run:
             loader = torch.utils.data.DataLoader(dataset, task.batch, sampler=order.tolist())
             model.train()
             for x, y in loader:
+                x, y = x.to(DEVICE), y.to(DEVICE)
                 loss = loss_fn(model(x), y)
                 loss.backward()
                 optimizer.step()
@@ -290,7 +294,8 @@ def torch_lstm(weights: Any, xs: numpy.ndarray, y: numpy.ndarray) -> Callable[[]
             getattr(model, f"{name}_l0").copy_(torch.tensor(weights[value]))
         model.bias_hh_l0.zero_()
     model.bias_hh_l0.requires_grad_(False)
-    inputs_, goal = torch.tensor(xs), torch.tensor(y)
+    model = model.to(DEVICE)
+    inputs_, goal = torch.tensor(xs).to(DEVICE), torch.tensor(y).to(DEVICE)
 
     def run() -> Any:
         for parameter in model.parameters():
@@ -299,6 +304,6 @@ def torch_lstm(weights: Any, xs: numpy.ndarray, y: numpy.ndarray) -> Callable[[]
         loss = ((h[0] - goal) ** 2).sum(-1).mean()
         loss.backward()
         found = {"W": model.weight_ih_l0, "U": model.weight_hh_l0, "b": model.bias_ih_l0}
-        return loss.item(), {name: one.grad.numpy() for name, one in found.items()}
+        return loss.item(), {name: one.grad.cpu().numpy() for name, one in found.items()}
 
     return run

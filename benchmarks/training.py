@@ -263,6 +263,7 @@ def main() -> None:
     parser.add_argument("--only", default="tiny,digits,lstm")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_compilation_cache", False)
+    jax.config.update("jax_default_matmul_precision", "highest")  # as PyTorch has it
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(
         f"jax {jax.__version__} ({jax.default_backend()}), torch {torch.__version__}"
