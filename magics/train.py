@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Generator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from .verb import Arguments, Verb, View, memory_size
-from .workspace import Workspace
+from .workspace import Host, Workspace
 
 if TYPE_CHECKING:
-    from nnfp_kernel.runtime.events import Epoch, Event, Measured
+    from nnfp_kernel.runtime.events import Epoch, Event, Finished, Measured
+    from nnfp_kernel.views.training import Course
+
+    Training = Generator[Event, None, None]
 
 USAGE = """%nnfp train NAME --data X,y,…
     [--loss L] [--metric F] [--valid SHARE or X,y] [--epochs N | --steps N] [--batch N]
@@ -52,6 +55,15 @@ ARGUMENTS.add_argument("--memory")
 
 
 def run(workspace: Workspace, text: str) -> View | None:
+    _, training, course = begin(workspace, text)
+    last = watch(workspace.host, training, course)
+    if last.reason == "memory" and last.error is not None:
+        raise last.error
+    return None
+
+
+def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
+    """What is trained, its training before the first event, and its course."""
     given = ARGUMENTS.read(text)
     session = workspace.session
     valid = _valid(workspace, given.valid)
@@ -89,22 +101,25 @@ def run(workspace: Workspace, text: str) -> View | None:
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
 
-    from nnfp_kernel.runtime.events import follow
     from nnfp_kernel.views.training import Course
 
-    course = Course(given.metric or "metric")
-    with closing(workspace.host.live()) as live:
+    return given.name, training, Course(given.metric or "metric")
+
+
+def watch(host: Host, training: Training, course: Course) -> Finished:
+    """Follow a training to its end, and show how it goes."""
+    from nnfp_kernel.runtime.events import follow
+
+    with closing(host.live()) as live:
 
         def show(event: Event) -> None:
             course.add(event)
             if course.finished is None:
                 live.update(View(course.line(), course.to_html()))
 
-        end = follow(training, show)
+        last = follow(training, show)
         live.update(View(course.summary(), course.to_html()), last=True)
-    if end.reason == "memory" and end.error is not None:
-        raise end.error
-    return None
+    return last
 
 
 def _data(workspace: Workspace, names: str, asked: str) -> Any:

@@ -1,4 +1,5 @@
-"""`nnfp run FILE`, `nnfp check FILE`, `nnfp install`: nnfp outside a notebook."""
+"""`nnfp run FILE`, `nnfp check FILE`, `nnfp train FILE NAME …`, `nnfp install`: nnfp outside a
+notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from . import NnfpError, __version__
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script `nnfp`; the number is the exit status."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.run is not _train:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = rest
     status: int = given.run(given)
     return status
 
@@ -31,6 +36,26 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.set_defaults(run=_check)
 
+    train = verbs.add_parser(
+        "train",
+        help="train a definition of a program and write its weights",
+        usage="nnfp train FILE NAME --data X,y [--from FILE]… [--save FILE] [--precision 32|64]\n"
+        "    [--coordinator HOST:PORT --processes N --process-id I] [the flags of %%nnfp train]",
+        add_help=False, allow_abbrev=False,
+    )  # fmt: skip
+    train.add_argument("-h", "--help", action=_Help, nargs=0, help="this, and those flags")
+    train.add_argument("file", type=Path, metavar="FILE", help="the program")
+    train.add_argument(
+        "--from", dest="bring", action="append", default=[], metavar="FILE",
+        help=".npz, .npy or .py, whose names --data, --valid and --optimizer may use",
+    )  # fmt: skip
+    train.add_argument("--save", type=Path, help="where the weights go (FILE.safetensors)")
+    train.add_argument("--precision", type=int, choices=(32, 64), default=32)
+    train.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
+    train.add_argument("--processes", type=int, help="how many train together")
+    train.add_argument("--process-id", type=int, help="which of them this is, from 0")
+    train.set_defaults(run=_train)
+
     install = verbs.add_parser("install", help="tell Jupyter of the kernel nnfp")
     place = install.add_mutually_exclusive_group()
     place.add_argument("--user", action="store_true", help="for this user (the default)")
@@ -39,6 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     install.add_argument("--quiet", action="store_true")
     install.set_defaults(run=_install)
     return parser
+
+
+class _Help(argparse.Action):
+    """The help of `nnfp train`, and that of `%nnfp train`, whose flags it takes."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .magics.train import VERB
+
+        parser.print_help()
+        print(f"\n{VERB.usage}\n\n{VERB.details}")
+        parser.exit()
 
 
 def _read(file: Path) -> str | None:
@@ -89,6 +125,17 @@ def _check(given: argparse.Namespace) -> int:
         return 1
     print(f"{given.file}: no mistakes found")
     return 0
+
+
+def _train(given: argparse.Namespace) -> int:
+    from .magics.train_file import train_file
+
+    several = (given.coordinator, given.processes, given.process_id)
+    if None in several and any(each is not None for each in several):
+        print("nnfp: --coordinator, --processes and --process-id belong together", file=sys.stderr)
+        return 2
+    program = _read(given.file)
+    return 2 if program is None else train_file(given, given.rest, program)
 
 
 def _install(given: argparse.Namespace) -> int:

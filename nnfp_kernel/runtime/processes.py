@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import numpy
 
-HEARD_FROM = 30  # seconds without a sign of life, after which a process counts as dead
+HEARD_FROM = 60  # seconds without a sign of life, after which a process counts as dead
 
 
 def connect(coordinator: str, processes: int, number: int) -> None:

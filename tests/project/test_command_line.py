@@ -1,4 +1,4 @@
-"""`nnfp run`, `nnfp check`, `nnfp install`."""
+"""`nnfp run`, `nnfp check`, `nnfp train`, `nnfp install`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
+from safetensors.numpy import load_file
 
 from nnfp_kernel.__main__ import main
 
@@ -113,3 +115,64 @@ def test_the_module_is_the_console_script(file: Path) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.endswith("no mistakes found\n")
+
+
+DATA = """\
+import numpy
+X = numpy.random.default_rng(0).normal(size=(40, 3))
+y = X[:, :2]
+"""
+
+
+def test_train_writes_the_weights_it_finds(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data.py").write_text(DATA)
+    asked = ["train", str(file), "net", "--from", str(tmp_path / "data.py"), "--data", "X,y"]
+    asked += ["--loss", "squaredError", "--steps", "3"]
+    assert main(asked) == 0
+    out = capsys.readouterr().out
+    assert "finished" in out
+    assert out.endswith(f"The weights of net are in {tmp_path / 'net.safetensors'}.\n")
+    stored = load_file(tmp_path / "net.safetensors")
+    assert stored["net.dense.W"].shape == (4, 3)
+    assert main([*asked, "--rate", "1e38", "--save", str(tmp_path / "far.safetensors")]) == 1
+    assert "stopped" in capsys.readouterr().out
+    assert (tmp_path / "far.safetensors").exists()  # the last good ones
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "told"),
+    [
+        (["--from", "nowhere.npz"], 1, "there is no such file"),
+        (["--from", "net.nnfp"], 1, "data are brought by .npy, .npz and .py files"),
+        (["--from", "bad.npz"], 1, "--from bad.npz: "),
+        (["--from", "bad.py"], 1, "ZeroDivisionError"),
+        (["--fro", "x"], 1, "there is no --fro"),
+        ([], 1, "has a X"),
+        (["--from", "X.npy", "--save", "no/where.safetensors"], 1, "is no folder to write to"),
+        (["--from", "X.npy"], 1, "is no objective"),
+        (["--coordinator", "a:1"], 2, "belong together"),
+        (["--coordinator", "a", "--processes", "2", "--process-id", "0"], 1, "HOST:PORT"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(
+    flags: list[str], status: int, told: str, file: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(file.parent)
+    Path("bad.npz").write_text("no archive")
+    Path("bad.py").write_text("1 / 0\n")
+    numpy.save("X.npy", numpy.zeros((4, 3)))
+    assert main(["train", "net.nnfp", "net", "--data", "X", *flags]) == status
+    assert told.lower() in capsys.readouterr().err.lower()
+    assert not list(Path().glob("*.safetensors"))
+
+
+def test_the_help_of_train_tells_all_its_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert "--coordinator" in out
+    assert "--optimizer" in out
