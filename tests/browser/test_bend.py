@@ -97,11 +97,13 @@ def opened(scenes: Callable[[str], Scene], browser: Any, tmp_path: Path) -> Iter
 
 
 def bend(page: Any, expression: str) -> Any:
-    """Something of the widget, after the frame that is asked for now."""
+    """Something of the widget, in the first frame after which nothing moves."""
     return page.evaluate(
-        f"() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {{"
-        f" const bend = {ROOT}; let v = {expression};"
-        f" done(ArrayBuffer.isView(v) ? Array.from(v) : v); }})))"
+        f"() => new Promise(done => {{ const bend = {ROOT};"
+        f" const next = () => requestAnimationFrame(() => {{"
+        f"   if (bend.asked || bend.easing) return next();"
+        f"   const v = {expression}; done(ArrayBuffer.isView(v) ? Array.from(v) : v); }});"
+        f" requestAnimationFrame(next); }})"
     )
 
 

@@ -74,6 +74,7 @@ class Axis {
     this.done.style.right = `calc(100% - ${at})`;
     this.ticks.forEach((tick, k) => tick.classList.toggle("reached", k <= position + 1e-9));
     const moving = !Number.isInteger(position);
+    this.cursor.hidden = !moving;
     this.labels.forEach((label, k) => label.classList.toggle("now", k === place && position > 0));
     this.time.textContent = moving ? `t = ${t.toFixed(2)}` : "";
     const state = this.scene.states[Math.round(position)];
@@ -90,7 +91,7 @@ class Axis {
       canvas.width = canvas.height = Math.max(Math.round(width * ratio), 1);
       canvas.style.width = canvas.style.height = `${width}px`;
       const xyz = scene.project(k, identity(3));
-      const { low, high } = views.boxes([k])[0];
+      const { low, high } = views.states[k];
       const half = Math.max(high[0] - low[0], high[1] - low[1], 1e-9) / 2;
       const camera = {
         x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2, z: 0, reach: half,

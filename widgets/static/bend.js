@@ -276,7 +276,6 @@ class Bend {
   look(mode) {
     this.mode = mode;
     this.modes?.forEach((each) => each.setAttribute("aria-pressed", each.textContent === mode));
-    this.eased = null;
     this.redraw();
   }
 
@@ -356,6 +355,15 @@ class Bend {
       }
       [held.x, held.y] = [x, y];
     });
+    // While a hand holds the scrubber the camera follows stages alone: no tick stops it.
+    const { range } = this.axis;
+    range.addEventListener("pointerdown", () => (this.held = true));
+    for (const end of ["pointerup", "pointercancel", "change"]) {
+      range.addEventListener(end, () => {
+        this.held = false;
+        this.redraw();
+      });
+    }
     const released = (event) => {
       if (held && !held.moved) {
         const found = this.nearest(...place(event));
@@ -492,29 +500,30 @@ class Bend {
     if (this.position === this.goal) this.play(false);
   }
 
-  /** The camera of this stage; true while it is on its way there. */
+  /** The camera of this stage, or of the value that one rests at; true while it is on its
+   * way there. */
   focus(rows, moving, passed) {
-    const { canvas, mode } = this;
+    const { canvas, mode, position } = this;
+    const rests = Number.isInteger(position) && !moving && !this.held;
     // At a tick, on the way on, it is already the next stage that is looked at.
-    const ahead = moving && Number.isInteger(this.position) && this.goal > this.position ? 1e-6 : 0;
-    const wanted = this.views.camera(mode, this.position + ahead, rows);
+    const ahead = moving && this.goal > position ? 1e-6 : 0;
+    const wanted = this.views.camera(mode, position + ahead, rows, rests);
     const size = 0.5 * Math.min(canvas.width, canvas.height);
-    const before = this.camera;
-    const key = `${mode} ${this.views.together[mode] ? "" : this.scene.place(this.position + ahead)[0]}`;
-    if (!before || this.still.matches || this.looking === undefined || this.looking === key || !moving) {
-      this.looking = key;
-      this.easing = null;
+    const arrive = () => {
+      [this.looking, this.easing] = [wanted.key, null];
       this.camera = { ...wanted, scale: size / wanted.reach };
       return false;
-    }
-    this.easing = (this.easing ?? { from: before, done: 0 });
-    this.easing.done = Math.min(this.easing.done + Math.max(passed, 8) / EASE_MS, 1);
-    const { from, done } = this.easing;
+    };
+    const other = this.looking?.split(" ")[0] !== mode;
+    if (!this.camera || this.still.matches || other || this.looking === wanted.key) return arrive();
+    if (this.easing?.to !== wanted.key) this.easing = { from: this.camera, to: wanted.key, done: 0 };
+    const { from } = this.easing;
+    const done = (this.easing.done += Math.max(passed, 8) / EASE_MS);
+    if (done >= 1) return arrive();
     const part = (name) => from[name] + done * (wanted[name] - from[name]);
     const reach = from.reach ** (1 - done) * wanted.reach ** done;
     this.camera = { x: part("x"), y: part("y"), z: part("z"), reach, scale: size / reach };
-    if (done >= 1) this.looking = key;
-    return done < 1;
+    return true;
   }
 
   paint(rows) {

@@ -83,8 +83,9 @@ class Over {
       circle.setAttribute("cx", u);
       circle.setAttribute("cy", v);
       circle.setAttribute("visibility", tour ? "visible" : "hidden");
-      text.setAttribute("x", u + (u - x) * (tour ? 0.02 : 0.3) + (tour ? 8 : 0));
-      text.setAttribute("y", v + (v - y) * (tour ? 0.02 : 0.3) + 3.5);
+      const out = tour ? 12 / (Math.hypot(u - x, v - y) || 1) : 0.3;
+      text.setAttribute("x", u + (u - x) * out);
+      text.setAttribute("y", v + (v - y) * out + 3.5);
       text.textContent = String(k);
     });
   }

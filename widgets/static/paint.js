@@ -86,8 +86,12 @@ function palette(scene, colours) {
   };
 }
 
+const stamped = new Map();
+
 /** How much of each pixel a shape covers, and its paper ring with it, at every phase. */
 function stamps(shape, size, ring) {
+  const name = `${shape} ${size.toFixed(2)} ${ring}`;
+  if (stamped.has(name)) return stamped.get(name);
   const reach = Math.ceil(size * 1.4 + ring) + 1;
   const width = 2 * reach + 1;
   const canvas = new OffscreenCanvas(width, width);
@@ -110,24 +114,37 @@ function stamps(shape, size, ring) {
         context.lineJoin = "round";
         if (ring) context.stroke();
       });
-      // Only what is covered is kept: its place, and the shares of colour and of paper.
+      // Only what is covered is kept: its place, and the shares of shape and of both.
       const kept = [...whole.keys()].filter((k) => whole[k] > 0.01);
-      made.push({
-        dx: Int16Array.from(kept, (k) => (k % width) - reach),
-        dy: Int16Array.from(kept, (k) => Math.floor(k / width) - reach),
-        fill: Float32Array.from(kept, (k) => fill[k]),
-        whole: Float32Array.from(kept, (k) => whole[k]),
-      });
+      made.push(kept.map((k) => [(k % width) - reach, Math.floor(k / width) - reach, fill[k], whole[k]]));
     }
   }
+  if (stamped.size > 64) stamped.clear();
+  stamped.set(name, made);
   return made;
+}
+
+/** A stamp in an ink: to each pixel, of 256 parts, what is left, and what is added. */
+function inked(stamp, width, colour, paper, pale, near) {
+  const strength = (pale ? 0.16 : 1) * (1 - FOG * (1 - near));
+  const made = { places: new Int32Array(stamp.length), rest: new Int32Array(stamp.length) };
+  const [red, green, blue] = [0, 1, 2].map(() => new Int32Array(stamp.length));
+  stamp.forEach(([dx, dy, fill, whole], k) => {
+    // The ring first, in paper, then the shape: of both the share that is covered.
+    const own = fill * strength;
+    const rim = pale ? 0 : whole - own;
+    made.places[k] = 4 * (dy * width + dx);
+    made.rest[k] = Math.floor(256 * Math.max(1 - own - rim, 0));
+    [red, green, blue].forEach((ink, c) => (ink[k] = Math.floor(colour[c] * own + paper[c] * rim)));
+  });
+  return { ...made, red, green, blue };
 }
 
 class CanvasPainter {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
-    this.known = new Map();
+    this.inks = [];
   }
 
   paint(picture) {
@@ -209,48 +226,42 @@ class CanvasPainter {
     const { width, height } = canvas;
     const { index, list, shapes } = palette(scene, colours);
     const ring = size > 1.6 ? 0.7 * ratio : 0;
-    const paper = rgb(colours.paper);
+    this.ready(`${size} ${ratio} ${width} ${colours.paper} ${list.join(" ")}`);
     const image = context.getImageData(0, 0, width, height);
-    const pixels = image.data;
+    const pixels = new Uint8Array(image.data.buffer);
     const sorted = this.order(picture);
+    const edge = Math.ceil(size * ratio * 1.4 + ring) + 1;
     const step = picture.every ?? 1;
     for (let n = 0; n < scene.count; n += step) {
       const i = sorted ? sorted.order[n] : n;
       const u = (xyz[3 * i] - camera.x) * camera.scale + width / 2;
       const v = (camera.y - xyz[3 * i + 1]) * camera.scale + height / 2;
-      if (!(u > 0 && v > 0 && u < width && v < height)) continue;
-      const [column, row] = [Math.floor(u), Math.floor(v)];
+      if (!(u >= edge && v >= edge && u < width - edge && v < height - edge)) continue;
+      const [column, row] = [u | 0, v | 0];
+      const phase = (((u - column) * PHASES) | 0) + PHASES * (((v - row) * PHASES) | 0);
       const which = index(i);
-      const phase = Math.floor((u - column) * PHASES) + PHASES * Math.floor((v - row) * PHASES);
-      const stamp = this.stamp(shapes[which], size * ratio, ring)[phase];
-      const pale = brushed && !brushed[i];
-      const near = depth ? (sorted.bucket[i] % BUCKETS) / (BUCKETS - 1) : 1;
-      const strength = (pale ? 0.16 : 1) * (1 - FOG * (1 - near));
-      const [red, green, blue] = list[which];
-      const { dx, dy, fill, whole } = stamp;
-      for (let k = 0; k < dx.length; k++) {
-        const [c, r] = [column + dx[k], row + dy[k]];
-        if (c < 0 || r < 0 || c >= width || r >= height) continue;
-        const at = 4 * (r * width + c);
-        // The ring first, in paper, then the shape: of both the share that is covered.
-        const own = fill[k] * strength;
-        const rim = pale ? 0 : whole[k] - fill[k] + fill[k] * (1 - strength);
-        const rest = 1 - own - rim;
-        pixels[at] = pixels[at] * rest + red * own + paper[0] * rim;
-        pixels[at + 1] = pixels[at + 1] * rest + green * own + paper[1] * rim;
-        pixels[at + 2] = pixels[at + 2] * rest + blue * own + paper[2] * rim;
+      const pale = brushed && !brushed[i] ? 1 : 0;
+      const bucket = depth ? sorted.bucket[i] % BUCKETS : BUCKETS - 1;
+      const key = (which * 2 + pale) * BUCKETS + bucket;
+      const made = (this.inks[key] ??= stamps(shapes[which], size * ratio, ring).map((stamp) =>
+        inked(stamp, width, list[which], rgb(colours.paper), pale, bucket / (BUCKETS - 1))));
+      const { places, rest, red, green, blue } = made[phase];
+      const from = 4 * (row * width + column);
+      for (let k = 0; k < places.length; k++) {
+        const at = from + places[k];
+        pixels[at] = ((pixels[at] * rest[k]) >> 8) + red[k];
+        pixels[at + 1] = ((pixels[at + 1] * rest[k]) >> 8) + green[k];
+        pixels[at + 2] = ((pixels[at + 2] * rest[k]) >> 8) + blue[k];
       }
     }
     context.putImageData(image, 0, 0);
   }
 
-  stamp(shape, size, ring) {
-    const name = `${shape} ${size.toFixed(2)} ${ring}`;
-    if (!this.known.has(name)) {
-      if (this.known.size > 64) this.known.clear();
-      this.known.set(name, stamps(shape, size, ring));
-    }
-    return this.known.get(name);
+  /** Stamps in their inks, which are made when first used, are for one look alone. */
+  ready(look) {
+    if (this.look === look) return;
+    this.look = look;
+    this.inks = [];
   }
 }
 

@@ -2,7 +2,7 @@
 //
 //   const views = new Views(scene)
 //   views.rows(mode, turn, frame)        the three axes of the picture: right, up, depth
-//   views.camera(mode, position, rows)   its middle and reach, the same all through a stage
+//   views.camera(mode, position, rows, rests)  its middle and reach, one all through a stage
 
 import { identity, multiply } from "./scene.js";
 
@@ -75,10 +75,11 @@ class Views {
     // Whether anything leaves the plane, and space, on its way.
     this.deep = Math.max(...this.boxes(ends.flat()).map((box) => box.depth));
     this.stages = ends.map((places) => this.boxes(places).reduce(joined));
+    this.states = this.boxes(scene.states.map((_, k) => k));
     const whole = this.stages.reduce(joined);
     this.together = {};
     for (const mode of ["2-D", "3-D", "tour"]) {
-      const least = Math.min(...this.stages.map((box) => reach(box, mode)));
+      const least = Math.min(...this.states.map((box) => reach(box, mode)));
       if (reach(whole, mode) <= NEAR * least) this.together[mode] = whole;
     }
   }
@@ -111,12 +112,16 @@ class Views {
     return mode === "3-D" ? turn : [...frame, frame[0].map(() => 0)];
   }
 
-  /** Where the camera stands during the stage of a position. */
-  camera(mode, position, rows) {
-    const box = this.together[mode] ?? this.stages[this.scene.place(position)[0]];
+  /** Where the camera stands during the stage of a position; or, where it `rests` on a
+   * tick, for the value there. */
+  camera(mode, position, rows, rests) {
+    const [stage] = this.scene.place(position);
+    const own = rests ? this.states[Math.round(position)] : this.stages[stage];
+    const box = this.together[mode] ?? own;
+    const key = this.together[mode] ? "" : rests ? `at ${position}` : String(stage);
     const middle = box.low.map((value, k) => (value + box.high[k]) / 2);
     const [x, y, z] = rows.map((row) => row.reduce((sum, v, k) => sum + v * (middle[k] ?? 0), 0));
-    return { x, y, z, reach: reach(box, mode) * AROUND };
+    return { x, y, z, reach: reach(box, mode) * AROUND, key: `${mode} ${key}` };
   }
 }
 
