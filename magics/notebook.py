@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import (
@@ -62,13 +63,13 @@ class Replaced:
         self._rate = rate
         self._button = button
         self._handle: Any = None
-        self._view: View | None = None
+        self._view: Callable[[], View] | None = None
         self._widget: Training | None = None
         self._shown = False  # whether the output is the widget
         self._told = 0.0
         self._begun = time.monotonic()
 
-    def update(self, view: View, *, last: bool = False) -> None:
+    def update(self, view: Callable[[], View], *, last: bool = False) -> None:
         """Show a view, unless the one before is too fresh; KeyboardInterrupt if the button
         was pressed."""
         self._view = view
@@ -88,11 +89,12 @@ class Replaced:
 
                 self._widget = Training()
             return
-        self._widget.html = view.html
+        shown = view()
+        self._widget.html = shown.html
         if not self._shown:
             self._shown = True
             widget, _ = self._widget._repr_mimebundle_()
-            self._handle.update({**widget, **view._repr_mimebundle_()}, raw=True)
+            self._handle.update({**widget, **shown._repr_mimebundle_()}, raw=True)
 
     def close(self) -> None:
         """Leave HTML in the widget's place."""
@@ -103,10 +105,11 @@ class Replaced:
 
     def _as_html(self) -> None:
         self._shown = False
+        assert self._view is not None
         if self._handle is None:
-            self._handle = display(self._view, display_id=True)
+            self._handle = display(self._view(), display_id=True)
         else:
-            self._handle.update(self._view)
+            self._handle.update(self._view())
 
 
 @magics_class

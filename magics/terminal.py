@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from .verb import View
@@ -37,16 +38,17 @@ class Printed:
         self._told = 0.0
         self._width = 0
 
-    def update(self, view: View, *, last: bool = False) -> None:
+    def update(self, view: Callable[[], View], *, last: bool = False) -> None:
         now = time.monotonic()
         rate = UPDATES_PER_SECOND if self._terminal else LINES_PER_SECOND
         if not last and now - self._told < 1 / rate:
             return
         self._told = now
+        text = view().text
         if not self._terminal:
-            print(view.text, file=self._stream, flush=True)
+            print(text, file=self._stream, flush=True)
             return
-        first, newline, rest = view.text.partition("\n")
+        first, newline, rest = text.partition("\n")
         end = f"{newline}{rest}\n" if last else ""
         print("\r" + first.ljust(self._width), end=end, file=self._stream, flush=True)
         self._width = 0 if last else len(first)

@@ -55,7 +55,10 @@ ARGUMENTS.add_argument("--memory")
 
 
 def run(workspace: Workspace, text: str) -> View | None:
-    _, training, course = begin(workspace, text)
+    try:
+        _, training, course = begin(workspace, text)
+    except KeyboardInterrupt:
+        return View("interrupted before it began. The weights are as they were.")
     last = watch(workspace.host, training, course)
     if last.reason == "memory" and last.error is not None:
         raise last.error
@@ -115,10 +118,10 @@ def watch(host: Host, training: Training, course: Course) -> Finished:
         def show(event: Event) -> None:
             course.add(event)
             if course.finished is None:
-                live.update(View(course.line(), course.to_html()))
+                live.update(lambda: View(course.line(), course.to_html()))
 
         last = follow(training, show)
-        live.update(View(course.summary(), course.to_html()), last=True)
+        live.update(lambda: View(course.summary(), course.to_html()), last=True)
     return last
 
 

@@ -5,7 +5,7 @@ The same for a notebook, a terminal and `nnfp run`; the three differ in their `H
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Live(Protocol):
-    """An output that is replaced as things go on. An update may be a KeyboardInterrupt:
-    a person has pressed its stop button."""
+    """An output that is replaced as things go on. A view is made only where it is shown. An
+    update may be a KeyboardInterrupt: a person has pressed its stop button."""
 
-    def update(self, view: View, *, last: bool = False) -> None: ...
+    def update(self, view: Callable[[], View], *, last: bool = False) -> None: ...
 
     def close(self) -> None: ...
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +57,8 @@ from .examples import Buckets
 from .files import reason
 from .methods import Schedule
 from .stream import Ended, Stream, is_stream, raised
+
+T = TypeVar("T")
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
 MEASURED_AT_ONCE = 512  # examples in one call, when a loss is only measured
@@ -465,11 +467,13 @@ class _Training:
         if early and plan.measures and not self._measured_here():
             with contextlib.suppress(KeyboardInterrupt):  # then what was measured decides
                 yield self._measure()
-        if plan.keep is not None:
-            plan.keep(plan.together(self.at.kept[0]))
+        keep = plan.keep
+        if keep is not None:
+            _though_struck(lambda: keep(plan.together(self.at.kept[0])))
         if plan.folder is not None:
-            done = ("finished", "until", "patience", "exhausted")
-            yield self._save(place, self.reason in done)
+            done = self.reason in ("finished", "until", "patience", "exhausted")
+            with contextlib.suppress(KeyboardInterrupt):  # it is over
+                yield _though_struck(lambda: self._save(place, done))
         yield self._finished()
         if self.reason == "memory" and self.error is not None:
             raise self.error
@@ -680,6 +684,15 @@ def _bytes(tree: Any) -> int:
         return math.prod(shape) * size
 
     return sum(map(own, jax.tree.leaves(tree)))
+
+
+def _though_struck(do: Callable[[], T]) -> T:
+    """What is done at the end, although an interrupt strikes: once more from the start. A
+    second one is meant."""
+    try:
+        return do()
+    except KeyboardInterrupt:
+        return do()
 
 
 def _unmoved(before: Weights, after: Weights) -> tuple[str, ...]:

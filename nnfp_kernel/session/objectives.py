@@ -140,5 +140,5 @@ def _reads(function: Function) -> Iterator[Any]:
 
 def _declares_the_same(one: Program, other: Program) -> bool:
     """Whether names that are no definitions mean the same in both."""
-    parts = ("precision", "reps", "data", "builtins", "primitives")
+    parts = ("precision", "memory", "reps", "data", "builtins", "primitives")
     return all(getattr(one, part) == getattr(other, part) for part in parts)

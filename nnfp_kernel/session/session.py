@@ -299,8 +299,8 @@ class Session:
         held_out = valid if share else examples_of(function, nested, cast("Sequence[Any]", valid))
 
         def keep(found: Mapping[str, Any]) -> None:
-            for path, value in paths_of(found):
-                self._kept[path] = replace(present[path], value=value)
+            kept = {path: replace(present[path], value=value) for path, value in paths_of(found)}
+            self._kept.update(kept)  # at once: an interrupt finds none or all of them
             self._changes += 1
 
         return loop.train(

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime import chunks, methods
+from nnfp_kernel.runtime import checkpoints, chunks, methods
 from nnfp_kernel.runtime import train as module
 from nnfp_kernel.runtime.events import (
     Compiled,
@@ -24,6 +25,7 @@ from nnfp_kernel.runtime.events import (
     Finished,
     Measured,
     Progress,
+    Saved,
     Started,
     follow,
 )
@@ -385,6 +387,43 @@ def test_an_interrupt_in_what_follows_the_events_ends_cleanly_too(kind: type) ->
     assert last.step < 50 * 2
     if kind is Measured:
         assert last.kept_by == "validation"
+
+
+@pytest.mark.parametrize("at", ["keep", "write", "show"])
+def test_an_interrupt_while_all_is_put_away_loses_nothing(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, data = problem()
+    struck: list[str] = []
+    kept: list[Any] = []
+
+    def strike(where: str) -> None:
+        if where == at and not struck:
+            struck.append(where)
+            raise KeyboardInterrupt
+
+    def keep(found: Any) -> None:
+        strike("keep")
+        kept.append(found)
+
+    def write(*given: Any) -> Path:
+        strike("write")
+        return really(*given)
+
+    def show(event: Event) -> None:
+        if isinstance(event, Saved):
+            strike("show")
+
+    really = checkpoints.write
+    monkeypatch.setattr(checkpoints, "write", write)
+    training = train(
+        linear_regression(), weights, data, steps=20, keep=keep, checkpoint=tmp_path, every=1e9
+    )
+    last = follow(training, show)
+    assert struck
+    assert (last.reason, last.step) == ("finished", 20)
+    assert same(kept[-1], last.weights)
+    assert checkpoints.unfinished(tmp_path) is None
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def first_loss(session: Session, **asked: Any) -> float:
 
 
 def value_and_grad(session: Session, name: str = "goal") -> Any:
-    return session._objectives.of(session.program, name, None, None)[0].value_and_grad
+    return session._objectives.of(session.program, name, None, None, None)[0].value_and_grad
 
 
 def test_what_does_not_concern_it_compiles_nothing_again() -> None:
