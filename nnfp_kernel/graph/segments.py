@@ -16,10 +16,10 @@ automatic differentiation".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from .graph import Builder, Graph, Loop, Wire
+from .graph import Builder, Call, Graph, Loop, Node, Wire
 from .primitive import Primitive
 
 
@@ -103,3 +103,32 @@ def _segment(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Grap
         for k, wire in enumerate(loop.body.inputs)
     ]
     return builder.finish(builder.add(replace(loop, length=size), inputs))
+
+
+def where_it_lies(
+    builder: Builder, child: Builder, sequence: Wire, number: Callable[[], Wire]
+) -> Wire | None:
+    """The block of one segment, made in `child` of a sequence of blocks whose axis was moved
+    to the front for it (as of a batch, whose examples stand in front): read where it lies,
+    and moved by itself, so that the whole need not be there a second time. None for any other
+    sequence. `number` gives the number of the segment, in `child`."""
+    cut = _made_by(builder, sequence, "reshape")
+    moved = cut and _made_by(builder, cut.inputs[0], "transpose")
+    if moved is None or not isinstance(moved.operation, Call):
+        return None
+    (whole,) = moved.inputs
+    permutation = tuple(moved.operation.parameters["permutation"])
+    axis, shape = permutation[0], whole.type.shape
+    blocks = sequence.type.shape[:2]
+    if axis == 0 or math.prod(blocks) != shape[axis]:
+        return None
+    apart = builder.emit("reshape", whole, shape=(*shape[:axis], *blocks, *shape[axis + 1 :]))
+    block = child.emit("gather", apart, number(), axis=axis)
+    return child.emit("transpose", block, permutation=permutation)
+
+
+def _made_by(builder: Builder, wire: Wire, name: str) -> Node | None:
+    node = builder.producer(wire) if builder.owns(wire) else None
+    if node is None or not isinstance(node.operation, Call):
+        return None
+    return node if node.operation.primitive.name == name else None

@@ -34,6 +34,7 @@ from .graph import (
     subgraphs_together,
 )
 from .laws import Fired, Primitives, Simplifier
+from .segments import where_it_lies
 
 Flags: TypeAlias = Sequence[bool]
 Place: TypeAlias = dict[Wire, Wire]
@@ -366,12 +367,24 @@ class Rebuild:
             initial.append(operand)
             place[wire] = child.input(operand.type, wire.name, wire.representation)
         sequences: dict[Wire, Wire] = {}
+
+        def number() -> Wire:
+            steps = builder.emit("iota", size=loop.length)
+            if steps not in sequences:
+                sequences[steps] = child.input(steps.type.element())
+            return sequences[steps]
+
         for k in range(last, len(operands)):
             wire, operand = body.inputs[k], operands[k]
             if wire not in self.alive:
                 continue
             if flags[k]:
                 operand = exchange(builder, operand)
+            elif loop.segments and self.resolve:
+                block = where_it_lies(builder, child, operand, number)
+                if block is not None:
+                    place[wire] = block
+                    continue
             if (element := _unchanging(builder, child, operand)) is None:
                 if operand not in sequences:
                     type = operand.type.element()

@@ -23,12 +23,13 @@ from ..graph.graph import ArrayType, Loop
 from ..graph.segments import steps_of_a_segment
 from ..language.source import Span
 
-# Measured on two cores with RNN and LSTM cells, 16 to 512 wide: from some 16 MB kept, making
+# Measured on two cores with RNN and LSTM cells, 64 to 512 wide: from some 16 MB kept, making
 # again is quicker; below, what is kept stays in a cache and making again costs up to a fifth.
 LARGE = 16 << 20
-# Operations that take as long as a byte takes to memory and back, on a processor; on an
+# The operations for each byte written or read up to which making again is quicker, on a
+# processor: at 20 it took 0.6 of the time, at 36 0.9, at 74 1.1 (benchmarks/memory.py). On an
 # accelerator a loop waits for its steps, not for memory, and segments are for memory alone.
-PER_BYTE = 16.0
+PER_BYTE = 48.0
 
 Reason = Literal["little", "no less", "quicker", "memory", "dearer"]
 

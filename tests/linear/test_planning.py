@@ -16,7 +16,7 @@ from soak import examples
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.graph.counts import peak
-from nnfp_kernel.graph.graph import ArrayType, Builder, Graph, Loop
+from nnfp_kernel.graph.graph import ArrayType, Builder, Call, Graph, Loop
 from nnfp_kernel.graph.rewrite import optimise
 from nnfp_kernel.graph.segments import segmented, steps_of_a_segment
 from nnfp_kernel.linear.differentiate import gradient_graph
@@ -112,6 +112,9 @@ model xs = sum (flatten (scan cell ?start (reverse xs)))
   + sum (stack[12] layer (fold cell zero xs))
   + sum (fold (\\(s, x) -> inner (s + sum x, xs)) zero xs)
 
+folded : R[3][n] ~> R
+folded xs = sum (fold cell zero xs)
+
 ragged : [R[3]] ~> R
 ragged xs = sum (square (fold (\\(h, x) -> dropout 0.2 (cell (h, x))) zero xs))
 """
@@ -143,7 +146,8 @@ def test_where_memory_is_short_loops_hold_less_and_give_the_same(
     found, expected = (gradients(session, "model", xs) for session in reversed(sessions))
     for one, other in zip(found, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11)
-    plain, short = (s["model"].call_for(xs[0]).gradient_graph for s in sessions)
+    calls = [session["model"].call_for(xs[0]) for session in sessions]
+    plain, short = (call.gradient_graph for call in calls)
     assert (segments(plain), segments(short) > 8) == (0, True)
     assert peak(short, 64) < 0.5 * peak(plain, 64)
 
@@ -157,6 +161,21 @@ def test_draws_and_padding_are_made_again_as_they_were(sessions: list[nnfp.Sessi
     )
     for one, other in zip(found, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11)
+
+
+def test_segments_of_a_batch_are_read_where_they_lie(sessions: list[nnfp.Session]) -> None:
+    def moved(session: nnfp.Session) -> int:
+        """The largest array of the whole that changes the order of its axes."""
+        call, *_ = session["folded"]._prepared_batch([numpy.zeros((2, 60, 3))], False)
+        nodes = [n for n in call.gradient_as_run.nodes if isinstance(n.operation, Call)]
+        names = [n.operation.primitive.name for n in nodes]
+        sizes = [n.outputs[0].type.size for n in nodes]
+        return max(
+            (s for s, name in zip(sizes, names, strict=True) if name == "transpose"), default=0
+        )
+
+    plain, short = map(moved, sessions)
+    assert (plain, short < plain) == (2 * 60 * 3, True)
 
 
 # --- decisions -------------------------------------------------------------------------------
