@@ -17,6 +17,7 @@ import traitlets
 
 from nnfp_kernel.language.palette import colours
 from nnfp_kernel.runtime.function import Function
+from nnfp_kernel.views.geometry.lens import circles_over
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 from . import figures, pictures
@@ -86,7 +87,9 @@ class Bend(anywidget.AnyWidget):
             made = scene(shown, *inputs, colour=colour, level=level, **given)
         self.data = made
         self._scale = scale
-        header, numbers = packed(made)
+        plane = made.lines > 0 and made.states[0].shape[1] == 2
+        circles = circles_over(made.points(made.states[0]))[1] if plane else None
+        header, numbers = packed(made, circles)
         super().__init__(
             scene=header, numbers=numbers,
             options=_options(made, bookmarks or {}, captions or {}, locked, height),

@@ -16,6 +16,7 @@ import pytest
 from browser.cells import cell, run
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.views.geometry.lens import circles_over
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -64,7 +65,7 @@ def session() -> nnfp.Session:
 
 @pytest.fixture(scope="module")
 def scenes(session: nnfp.Session) -> Callable[[str], Scene]:
-    return cache(lambda name: scene(session[name], INPUTS[name], colour=KIND))
+    return cache(lambda name: scene(session[name], INPUTS[name], colour=KIND, lines=4, samples=11))
 
 
 @pytest.fixture
@@ -122,25 +123,30 @@ def test_every_path_is_the_scenes(scenes: Callable[[str], Scene], opened: Any) -
     page = opened()
     for name in INPUTS:
         made = scenes(name)
-        header, numbers = packed(made)
+        points = made.points(made.states[0])
+        circles = (
+            circles_over(points, 2)[1] if made.lines else numpy.zeros((0, 33, points.shape[1]))
+        )
+        carried = made.carrying(circles.reshape(-1, points.shape[1]))
+        header, numbers = packed(made, circles)
         json.dumps(header, allow_nan=False)
         page.evaluate(
             f"([header, text]) => {{ const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));"
             f" window.made = new ({ROOT}.scene.constructor)(header, bytes.buffer); }}",
             [header, base64.b64encode(numbers).decode()],
         )
-        for k, stage in enumerate(made.stages):
+        for k, stage in enumerate(carried):
             reduced = header["stages"][k]["camera"] is None
             times = (1,) if reduced else (1e-9, 0.37, 0.8, 1)
             places = ", ".join(f"Array.from(made.coordinates({k} + {t}))" for t in times)
             for t, found in zip(times, page.evaluate(f"[{places}]"), strict=True):
                 found = numpy.array(found).reshape(len(stage.before), -1)
-                wanted = made.seen(k + 1) if reduced else stage.at(t)
+                wanted = stage.after @ made.frames[k + 1] if reduced else stage.at(t)
                 assert near(found[:, : wanted.shape[1]], wanted), (name, stage.label, t)
             # What is seen is that along the scene's own axes.
             rows = "[[1], [0, 1], [0, 0, 1]]"
             seen = page.evaluate(f"Array.from(made.project({k} + 1, {rows}))")
-            axes = made.seen(k + 1)
+            axes = stage.after @ made.frames[k + 1]
             assert near(numpy.array(seen).reshape(-1, 3)[:, : axes.shape[1]], axes), (name, k)
 
 

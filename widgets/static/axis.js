@@ -37,7 +37,7 @@ class Axis {
       make("span", { class: "join", style: `left:${share(k + 1)}` }, ">>")
     );
     this.element = make(
-      "div", { class: "axis", style: `--columns:${this.count + 1}` },
+      "div", { class: this.count > 7 ? "axis many" : "axis", style: `--columns:${this.count + 1}` },
       make("div", { class: "words" },
         make("span", { class: "label first", style: `left:${share(0)}` }, scene.states[0].label),
         ...this.labels, ...joins),

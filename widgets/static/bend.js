@@ -28,7 +28,7 @@ class Bend {
     this.colours = null;
     this.mode = "2-D";
     this.turn = TILTED;
-    this.show = { points: true, grid: true, boundary: true };
+    this.show = { points: true, grid: true, boundary: true, ellipses: true };
     this.brushed = null;
     this.hovered = -1;
     this.playing = false;
@@ -133,13 +133,17 @@ class Bend {
 
   checks() {
     const { scene } = this;
-    const there = { points: true, grid: scene.lines > 0, boundary: scene.total > scene.gridEnd };
+    const there = {
+      points: true, grid: scene.lines > 0, boundary: scene.boundaryEnd > scene.gridEnd,
+      ellipses: scene.circles[0] > 0,
+    };
+    const words = { ellipses: "Tissot ellipses" };
     const boxes = Object.keys(there).filter((name) => there[name]).map((name) => {
       const box = make("input", {
         type: "checkbox", checked: this.show[name],
         onchange: () => { this.show[name] = box.checked; this.redraw(true); },
       });
-      return make("label", {}, box, name);
+      return make("label", {}, box, words[name] ?? name);
     });
     Object.keys(there).forEach((name) => (this.show[name] &&= there[name]));
     const shown = boxes.length > 1 && this.allows("layers");
@@ -159,8 +163,9 @@ class Bend {
 
   valueMarks() {
     const most = Math.min(MOST, Math.max(...this.scene.states.map(({ array }) => array.shape[1])));
+    const whole = this.scene.states.every(({ axes }) => axes);
     const marks = Array.from({ length: most }, (_, k) =>
-      make("span", {}, make("svg", { width: 11, height: 11, class: "key" }, mark(k, 5.5, 5.5)), `! ${k}`));
+      make("span", {}, make("svg", { width: 11, height: 11, class: "key" }, mark(k, 5.5, 5.5)), whole ? `! ${k}` : String(k)));
     return make("span", { class: "marks" }, ...marks);
   }
 
@@ -536,7 +541,7 @@ class Bend {
     this.over.draw(rows);
     if (this.stale) {
       this.stale = false;
-      this.axis.paint(this.views, colours, show, brushed);
+      this.axis.paint(this.views, colours, { ...show, ellipses: false }, brushed);
     }
   }
 
@@ -569,7 +574,9 @@ class Bend {
       : `Stage ${place + 1} of ${scene.stages.length}, ${stage.label}${whole ? "" : `, t = ${t.toFixed(2)}`}.`;
     // Read aloud when a stage is reached, not at every step on the way.
     this.caption.setAttribute("aria-live", whole ? "polite" : "off");
-    this.said(this.caption, position === 0 ? where : `${where} ${stage.says}`);
+    const state = scene.states[Math.round(position)];
+    const kept = state.axes ? "" : ` Of ${state.size} dimensions the ${state.array.shape[1]} principal ones are kept.`;
+    this.said(this.caption, (position === 0 ? where : `${where} ${stage.says}`) + kept);
     const { captions = {} } = this.options;
     this.said(this.prose, captions[position === 0 ? 0 : place + 1] ?? "");
     if (!this.table.hidden) table(this.table, scene, point);

@@ -4,7 +4,7 @@
 //   painter.paint(picture)
 //
 // A picture has `xyz` (x, y, depth of every point), `scene`, `camera` {x, y, scale}, `colours`
-// (of the page), `show` {points, grid, boundary}, `brushed` (Uint8Array, or null), `depth`
+// (of the page), `show` {points, grid, boundary, ellipses}, `brushed` (Uint8Array, or null), `depth`
 // (whether far points are paler), and `ratio` (pixels of the screen in one of the page).
 // Points are stamped into the pixels: with twenty thousand that is faster without a graphics
 // card than any call for each of them.
@@ -153,6 +153,7 @@ class CanvasPainter {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = colours.paper;
     context.fillRect(0, 0, canvas.width, canvas.height);
+    if (show.ellipses) this.ellipses(picture);
     if (show.grid) this.grid(picture, ratio);
     if (show.points) this.points(picture);
     if (show.boundary) this.boundary(picture, ratio);
@@ -182,12 +183,36 @@ class CanvasPainter {
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
+  /** Small circles of the input, where they are now. */
+  ellipses({ scene, xyz, camera, colours, ratio }) {
+    const { context, canvas } = this;
+    const { x, y, scale } = camera;
+    const [count, samples] = scene.circles;
+    context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
+    context.beginPath();
+    for (let circle = 0, i = 3 * scene.boundaryEnd; circle < count; circle++) {
+      const places = [];
+      for (let k = 0; k < samples; k++, i += 3) places.push([(xyz[i] - x) * scale, (y - xyz[i + 1]) * scale]);
+      if (!places.flat().every((value) => Math.abs(value) < 1e5)) continue;
+      places.forEach(([u, v], k) => (k ? context.lineTo(u, v) : context.moveTo(u, v)));
+      context.closePath();
+    }
+    context.fillStyle = context.strokeStyle = colours.ink;
+    context.globalAlpha = 0.07;
+    context.fill();
+    context.globalAlpha = 0.4;
+    context.lineWidth = 0.8 * ratio;
+    context.stroke();
+    context.globalAlpha = 1;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
   boundary({ scene, xyz, camera, colours, thin = 1 }, ratio) {
     const { context, canvas } = this;
     const { x, y, scale } = camera;
     context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
     context.beginPath();
-    for (let i = 3 * scene.gridEnd; i + 5 < xyz.length; i += 6) {
+    for (let i = 3 * scene.gridEnd; i < 3 * scene.boundaryEnd; i += 6) {
       const ends = [0, 3].map((k) => [(xyz[i + k] - x) * scale, (y - xyz[i + k + 1]) * scale]);
       if (!ends.flat().every((value) => Math.abs(value) < 1e5)) continue;
       context.moveTo(...ends[0]);

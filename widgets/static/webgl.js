@@ -184,6 +184,7 @@ class GlPainter {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = picture.colours.paper;
     context.fillRect(0, 0, canvas.width, canvas.height);
+    if (picture.show.ellipses) this.processor.ellipses(picture);
     context.drawImage(card.canvas, 0, 0);
     // The first frame compiles; the second one is what frames take.
     if (this.timed++ === 1) {
@@ -237,7 +238,7 @@ class GlPainter {
   boundary(picture) {
     const { gl } = card;
     const { scene, colours } = picture;
-    const runs = [[scene.gridEnd, (scene.total - scene.gridEnd) / 2]];
+    const runs = [[scene.gridEnd, (scene.boundaryEnd - scene.gridEnd) / 2]];
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.segments(picture, inked(colours.paper, 1), 5, runs, 24);
     this.segments(picture, inked(colours.ink, 1), 1.7, runs, 24);

@@ -69,11 +69,9 @@ def lens(scene: Scene, across: int = ACROSS, cells: int = CELLS) -> Lens:
             )
         )
     low, high = box(data)
-    step = float((high - low).max()) / across
-    counts = [max(round(float(side) / step), 1) for side in high - low]
-    centres = _lattice(low, high, counts)
+    centres, circles = circles_over(data, across)
+    counts = _counts(low, high, across)
     jets = Jets(scene)
-    circles = ellipses(centres, numpy.eye(2), 0.36 * step, 33)
     carried = scene.run.states(circles.reshape(-1, 2))
     stretches = [singular_values(own) for own in jets.jacobians(centres)]
     fine = [max(round(cells * count / max(counts)), 1) for count in counts]
@@ -88,6 +86,24 @@ def lens(scene: Scene, across: int = ACROSS, cells: int = CELLS) -> Lens:
         tuple(state.reshape(*corners.shape[:2], -1) for state in sheet),
         tuple(log_volume(own).reshape(corners.shape[:2]) for own in volumes),
     )
+
+
+def circles_over(points: Array, across: int = ACROSS) -> tuple[Array, Array]:
+    """Small circles over the box of points [N, 2]: their centres [M, 2], and [M, samples, 2].
+
+    >>> [array.shape for array in circles_over(numpy.array([[0.0, 0.0], [2.0, 1.0]]), 4)]
+    [(8, 2), (8, 33, 2)]
+    """
+    low, high = box(points)
+    centres = _lattice(low, high, _counts(low, high, across))
+    radius = 0.36 * float((high - low).max()) / across
+    return centres, ellipses(centres, numpy.eye(2), radius, 33)
+
+
+def _counts(low: Array, high: Array, across: int) -> list[int]:
+    """How many cells a box has along its sides, `across` along the longer one."""
+    step = float((high - low).max()) / across
+    return [max(round(float(side) / step), 1) for side in high - low]
 
 
 def _lattice(low: Array, high: Array, counts: list[int]) -> Array:

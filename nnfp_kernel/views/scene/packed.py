@@ -1,10 +1,10 @@
 """A scene as JSON and one buffer of numbers: what a widget and a page draw.
 
-    header, numbers = packed(scene)
+    header, numbers = packed(scene, circles)
 
 The header is JSON; every array in it is {"offset", "shape", "type"}, a place in the buffer
 of little-endian numbers: "f32", or "u8" for classes. Points [M, d] are the data, then the
-grid, then the ends of the boundary, as in `Scene`.
+grid, then the ends of the boundary, as in `Scene`, then circles [K, samples, 2] of the input.
 
 Where points are at t of a stage is said by its `motion`, a sum of terms A(t) x of the
 stage's arrays x, which is the path of paths.py:
@@ -43,8 +43,8 @@ AXES = 8  # dimensions that are kept
 MOST = 12  # of the space of a path, in which an exact one is drawn
 
 
-def packed(scene: Scene) -> tuple[Json, bytes]:
-    """The scene as JSON and a buffer.
+def packed(scene: Scene, circles: Array | None = None) -> tuple[Json, bytes]:
+    """The scene as JSON and a buffer; small circles of a plane are carried along if given.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -57,13 +57,17 @@ def packed(scene: Scene) -> tuple[Json, bytes]:
     'straight'
     """
     buffer = _Buffer()
-    bases = [_basis(scene, k) for k in range(len(scene.states))]
-    kept = [_kept(state, basis) for state, basis in zip(scene.states, bases, strict=True)]
+    carried = scene.stages
+    if circles is not None:
+        carried = scene.carrying(circles.reshape(-1, circles.shape[2]))
+    values = [carried[0].before, *(stage.after for stage in carried)]
+    bases = [_basis(scene, k) for k in range(len(values))]
+    kept = [_kept(state, basis) for state, basis in zip(values, bases, strict=True)]
     states = [
         {
             "label": scene.labels[k],
             "type": scene.types[k],
-            "size": scene.states[k].shape[1],
+            "size": values[k].shape[1],
             "spread": spread(scene, k),
             "axes": _numbers(bases[k].T) if _exact(bases[k]) else None,
             "array": buffer.add(kept[k]),
@@ -79,7 +83,7 @@ def packed(scene: Scene) -> tuple[Json, bytes]:
             "says": said(stage),
             **_moved(stage, kept[k : k + 2], bases[k : k + 2], buffer),
         }
-        for k, stage in enumerate(scene.stages)
+        for k, stage in enumerate(carried)
     ]
     header = {
         "name": scene.name,
@@ -87,6 +91,7 @@ def packed(scene: Scene) -> tuple[Json, bytes]:
         "count": scene.count,
         "lines": scene.lines,
         "samples": scene.samples,
+        "circles": [0, 0] if circles is None else list(circles.shape[:2]),
         "states": states,
         "stages": stages,
         "colour": _colour(scene, buffer),

@@ -78,6 +78,12 @@ class Scene:
     def types(self) -> tuple[str, ...]:
         return (self.input_type, *(stage.type for stage in self.stages))
 
+    def carrying(self, more: Array) -> tuple[Stage, ...]:
+        """The stages with more points of the input [K, n] behind those that are there."""
+        together = numpy.concatenate([self.states[0], more])
+        values = self.run.values(shaped(together, self.run.sources))
+        return tuple(self.run.stage(part, values) for part in self.run.parts.parts)
+
     def trace(self, point: int) -> tuple[Array, ...]:
         """One point of the data, in the input and after each stage."""
         return tuple(state[point] for state in self.states)
