@@ -158,7 +158,7 @@ def _trimmed(text: str) -> str:
 # The built-in names by subject: the modules of `nnfp_kernel/primitives` that enter them.
 SUBJECTS = {
     "Combinators": ("combinators", "machines", "whiles"),
-    "Trees": ("trees",),
+    "Trees": ("trees", "payload"),
     "Arithmetic and elementwise functions": ("tracing", "elementwise", "complex_numbers"),
     "Comparison and choice": ("comparison",),
     "Products of arrays": ("contraction",),

@@ -697,7 +697,7 @@ class Context:
 
     def linear_arithmetic(self, operation: str, *operands: Value) -> Value:
         """`+ - * /` and negation where an operand is a linear map, which knows how."""
-        linear = next(value for value in operands if hasattr(value, "linear_map"))
+        linear = next(value for value in operands if hasattr(value, "arithmetic"))
         return linear.arithmetic(operation, *operands)
 
 

@@ -19,7 +19,7 @@ from ..language import types as t
 from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from .context import Context, Further
-from .forest import Forest, NoForest, Question, Subtree, Unknown, reduce_forest
+from .forest import Forest, NoForest, Question, Subtree, Undecided, Unknown, reduce_forest
 from .graph import Builder, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .scope import (
@@ -365,7 +365,9 @@ class Tracer(Context):
                         "reduces them.",
                     )
                 return self._test(pattern, root)
-            case p.MatchConstructor() if isinstance(value, Forest | Subtree | Unknown):
+            case p.MatchConstructor() if isinstance(value, Unknown):
+                raise Undecided(value.plant)
+            case p.MatchConstructor() if isinstance(value, Forest | Subtree):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:

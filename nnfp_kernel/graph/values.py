@@ -407,7 +407,7 @@ def leaves(value: Value) -> list[Wire]:
 
 def spread(value: Value) -> list[Wire]:
     """The wires of a value of any shape that is known node by node, trees among it, without
-    those that are lengths."""
+    those that are lengths or say which constructor it has."""
     match value:
         case tuple():
             return [wire for part in value for wire in spread(part)]
@@ -417,6 +417,8 @@ def spread(value: Value) -> list[Wire]:
             return spread(items)
         case Variant(constructor=str(name), fields=fields):
             return spread(fields[name])
+        case Variant(fields=fields):
+            return spread(tuple(fields.values()))
         case Wire():
             return [value]
         case Held():
@@ -436,6 +438,9 @@ def refilled(value: Value, change: Callable[[Wire], Wire]) -> Value:
             return Items(type, refilled(items, change))
         case Variant(type=type, constructor=str(name), fields=fields):
             return Variant(type, name, {name: refilled(fields[name], change)})
+        case Variant(type=type, fields=fields, tag=tag):
+            made = {name: refilled(parts, change) for name, parts in fields.items()}
+            return Variant(type, None, made, tag)
         case Wire():
             return change(value)
         case Held():
@@ -455,6 +460,8 @@ def same_shape(one: Value, other: Value) -> bool:
             return same_shape(left, right)
         case Variant(constructor=str(left)), Variant(constructor=str(right)):
             return left == right and same_shape(one.fields[left], other.fields[right])
+        case Variant(constructor=None), Variant(constructor=None):
+            return same_shape(tuple(one.fields.values()), tuple(other.fields.values()))
         case Wire(), Wire():
             return one.type == other.type
         case Held(), Held():

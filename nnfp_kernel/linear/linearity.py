@@ -164,6 +164,11 @@ def _is_zero(graph: Graph, wire: Wire) -> bool:
             return not value.any()
         case Node(operation=Loop(shared=shared, length=0), inputs=inputs, outputs=outputs):
             return _is_zero(graph, inputs[shared + outputs.index(wire)])
+        case Node(operation=Map(body=body), outputs=outputs):
+            return _is_zero(body, body.outputs[outputs.index(wire)])
+        case Node(operation=Choose(branches=branches), outputs=outputs):
+            place = outputs.index(wire)
+            return all(_is_zero(branch, branch.outputs[place]) for branch in branches)
         case Node(operation=Call(primitive=primitive), inputs=inputs):
             opens = primitive.open_positions or range(len(inputs))
             zeros = [_is_zero(graph, inputs[k]) for k in opens]

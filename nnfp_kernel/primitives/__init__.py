@@ -25,6 +25,7 @@ from . import (
     matrix,
     matrix_functions,
     movement,
+    payload,
     random,
     reduction,
     tree_maps,
@@ -38,7 +39,6 @@ __all__ = [
     "BUILTINS", "PRIMITIVES",
     "combinators", "comparison", "complex_numbers", "contraction", "eigenvalues",
     "elementwise", "factorisations", "fourier", "indexing", "jets", "linear_maps", "linear_names",
-    "machines", "matrix", "matrix_functions", "movement", "random", "reduction", "tree_maps",
-    "trees", "whiles",
-    "windows",
+    "machines", "matrix", "matrix_functions", "movement", "payload", "random", "reduction",
+    "tree_maps", "trees", "whiles", "windows",
 ]  # fmt: skip

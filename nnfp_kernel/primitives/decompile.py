@@ -245,6 +245,8 @@ class _Writer:
         return self._unzipped(node.outputs, tree, True)
 
     def loop(self, loop: Loop, operands: list[Term | None], node: Node) -> Terms:
+        if not loop.carried and not loop.counted:
+            return self.map(Map(loop.body, loop.shared, loop.length), operands, node)
         first, last = loop.shared, loop.shared + loop.carried
         shared, initial, along, rounds = loop.operands(operands)
         given = list(zip(loop.body.inputs[:first], shared, strict=True))

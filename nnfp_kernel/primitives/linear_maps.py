@@ -14,7 +14,7 @@ from ..graph.graph import Builder, Graph, Wire
 from ..graph.rewrite import vectorise
 from ..graph.scope import Occurrence
 from ..graph.sequences import resized, settled, unfilled
-from ..graph.values import Sequence, Value, holds_sequence, refilled, same_shape, spread
+from ..graph.values import Sequence, Value, holds_sequence, map_leaves, refilled, same_shape, spread
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.source import Span
@@ -73,12 +73,17 @@ class LinearValue:
 
     def _shapeless(self, *others: LinearValue) -> bool:
         """Whether there are trees in a space whose shape is not known before the map is
-        applied: it can be applied and composed, and is not made."""
+        applied, or sequences whose length is not: it can be applied, composed, paired and
+        added, and is not made."""
         return any(
             isinstance(each, Promised) and each.source is None
-            and (each.has_data(each.domain) or each.has_data(each.codomain))
+            and (each.is_open(each.domain) or each.is_open(each.codomain))
             for each in (self, *others)
         )  # fmt: skip
+
+    def is_open(self, type: t.Type) -> bool:
+        declarations = self.context.declarations
+        return declarations.has_data(type) or declarations.is_open(type)
 
     def has_data(self, type: t.Type) -> bool:
         return self.context.declarations.has_data(type)
@@ -107,6 +112,11 @@ class LinearValue:
             )
 
     def both(self, other: LinearValue) -> LinearValue:
+        if self._shapeless(other):
+            codomain = t.Product((self.codomain, other.codomain))
+            return Promised(
+                self.context, lambda u: (self(u), other(u)), self.domain, codomain, False
+            )
         self.without_trees()
         other.without_trees()
         pair = maps.Pair((self.linear_map, other.linear_map))
@@ -114,7 +124,7 @@ class LinearValue:
         return replace(self, linear_map=pair, codomain=codomain, self_adjoint=False)
 
     def beside(self, other: LinearValue) -> LinearValue:
-        if any(map(self.has_data, (self.domain, self.codomain, other.domain, other.codomain))):
+        if any(map(self.is_open, (self.domain, self.codomain, other.domain, other.codomain))):
             return Promised(
                 self.context, lambda pair: (self(pair[0]), other(pair[1])),
                 t.Product((self.domain, other.domain)),
@@ -130,6 +140,15 @@ class LinearValue:
         )
 
     def plus(self, other: LinearValue) -> LinearValue:
+        if self._shapeless(other) and not self.has_data(self.codomain):
+            context = self.context
+
+            def total(u: Value) -> Value:
+                return map_leaves(
+                    lambda one, two: context.builder.emit("add", one, two), self(u), other(u)
+                )
+
+            return Promised(context, total, self.domain, self.codomain, False)
         _same_space(self.context, (self.source, self.target), (other.source, other.target))
         both = self.self_adjoint and other.self_adjoint
         return replace(self, linear_map=self.linear_map + other.linear_map, self_adjoint=both)
@@ -240,10 +259,10 @@ class Promised(LinearValue):
         return LinearValue.beside(self, other)
 
     def both(self, other: LinearValue) -> LinearValue:
-        return self.forced().both(other)
+        return super().both(other) if self._shapeless(other) else self.forced().both(other)
 
     def plus(self, other: LinearValue) -> LinearValue:
-        return self.forced().plus(other)
+        return super().plus(other) if self._shapeless(other) else self.forced().plus(other)
 
     def scaled(self, factor: Wire) -> LinearValue:
         return self.forced().scaled(factor)
@@ -551,7 +570,7 @@ def _solve_within(
 
 builtin(
     Builtin(
-        "derivative", "(a -> b) -> a -> (a -o b) where smooth a, vector b", 2, _derivative,
+        "derivative", "(a -> b) -> a -> (a -o b) where smooth a, smooth b", 2, _derivative,
         doc="The derivative of a function at a point: a linear map from tangents to tangents. "
         "The tangent of a tree is a tree of the same shape.",
         latex=r"D\,{0}({1})",
@@ -568,7 +587,7 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "section", "(a -> b) -> (a -o b) where smooth a, vector b", 1, _section,
+        "section", "(a -> b) -> (a -o b) where smooth a, smooth b", 1, _section,
         doc="A function that is linear, as a linear map: a section `(w @)` of a bilinear map, "
         "for example. It is checked to be linear.",
         latex=r"{0}",

@@ -22,7 +22,8 @@ from typing import Any
 from ..graph.context import Context
 from ..graph.graph import Wire
 from ..graph.scope import Occurrence
-from ..graph.values import Value, map_leaves
+from ..graph.sequences import leading
+from ..graph.values import Extent, Value, leaves, map_leaves
 from ..language import types as t
 from .linear_maps import Promised
 from .table import Builtin, builtin
@@ -69,12 +70,26 @@ def _elements(type: t.Type) -> tuple[Any, t.Type]:
     return type.length.value, type.element
 
 
+def _along(context: Context, length: int | None, sequence: Value) -> tuple[Value, int | Extent]:
+    """A sequence and how long it is, where the type does not tell."""
+    if length is not None:
+        return sequence, length
+    if leading(sequence):
+        return context.together(sequence)
+    return sequence, leaves(sequence)[0].type.shape[0]
+
+
 def _map_l(context: Context, use: Occurrence, linear: Value) -> Value:
     type = use.result(1)
     assert isinstance(type, t.Linear)
     length, element = _elements(type.domain)
     result = _elements(type.codomain)[1]
-    return _linear(context, use, 1, lambda us: context.map(length, us, element, linear, result))
+
+    def each(us: Value) -> Value:
+        us, count = _along(context, length, us)
+        return context.map(count, us, element, linear, result)
+
+    return _linear(context, use, 1, each)
 
 
 def _each_l(context: Context, use: Occurrence, blocks: Value, sequence: Value) -> Value:
@@ -85,9 +100,8 @@ def _each_l(context: Context, use: Occurrence, blocks: Value, sequence: Value) -
     result = _elements(type.codomain)[1]
 
     def each(us: Value) -> Value:
-        return context.map(
-            length, (sequence, us), pair, lambda both: blocks(both[0])(both[1]), result
-        )
+        both, count = _along(context, length, (sequence, us))
+        return context.map(count, both, pair, lambda each: blocks(each[0])(each[1]), result)
 
     return _linear(context, use, 2, each)
 
@@ -105,8 +119,9 @@ def _recurrence(reverse: bool) -> Callable[..., Value]:
 
         def run(given: Value) -> Value:
             start, us = given
+            both, count = _along(context, length, (sequence, us))
             return context.loop(
-                length, start, state, (sequence, us), pair,
+                count, start, state, both, pair,
                 lambda s, both: steps(both[0])((s, both[1])), output, reverse=reverse,
             )  # fmt: skip
 

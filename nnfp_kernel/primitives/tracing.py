@@ -89,7 +89,7 @@ def lift(symbol: str, operation: str, **parameters: Any) -> Callable[..., Value]
     knows itself what the symbol means for it."""
 
     def trace(context: Context, occurrence: Occurrence, a: Value, b: Value) -> Value:
-        if any(hasattr(operand, "linear_map") for operand in (a, b)):
+        if any(hasattr(operand, "arithmetic") for operand in (a, b)):
             return context.linear_arithmetic(symbol, a, b)
         (a_type, b_type), _ = arguments(occurrence.type, 2)
         return lifted(context.builder, operation, a, b, axes(a_type), axes(b_type), **parameters)

@@ -1,4 +1,5 @@
-"""`treeRecurrence`: linear steps over a tree, the derivative of a catamorphism.
+"""`treeRecurrence`: linear steps over a tree, the derivative of a catamorphism. The one
+`With` more is that of an algebra that takes what moves from around it.
 
 A step is a function of a node's layer (graph/grown.py: the base functor, with results in
 place of the children) and gives the node's own result beside a linear map: from a layer of
@@ -34,7 +35,8 @@ class _Step:
 
 @dataclass(frozen=True)
 class _Recurrence:
-    """The types of one use: the tree, a layer of results and one of their tangents."""
+    """The types of one use: the tree, a layer of results and one of their tangents; and
+    whether the steps take what is the same for all besides."""
 
     context: Context
     whole: t.Named
@@ -42,6 +44,7 @@ class _Recurrence:
     tangent: t.Type
     layer: t.Named
     moving: t.Named
+    shared: bool
 
     def run(self, step: Value, node: Value) -> tuple[Value, _Step]:
         """The result at a node, and the steps below it."""
@@ -58,11 +61,14 @@ class _Recurrence:
         result, linear = step(self._layered(self.layer, node.constructor, fields))
         return result, _Step(node.constructor, linear, tuple(below))
 
-    def apply(self, step: _Step, node: Variant) -> Value:
-        """The linear steps on a tangent of the tree."""
+    def apply(self, step: _Step, around: Value, node: Variant) -> Value:
+        """The linear steps on a tangent of the tree, and of what is around it."""
         supply: Iterator[_Step] = iter(step.below)
-        fields = self._fields(node, self.tangent, lambda value: self.apply(next(supply), value))
-        return step.linear(self._layered(self.moving, step.constructor, fields))
+        fields = self._fields(
+            node, self.tangent, lambda value: self.apply(next(supply), around, value)
+        )
+        layer = self._layered(self.moving, step.constructor, fields)
+        return step.linear((around, layer) if self.shared else layer)
 
     def _fields(self, node: Variant, made: t.Type, child: Value) -> tuple[Value, ...]:
         declared = self.context.declarations.constructors(self.whole)[node.constructor or ""]
@@ -77,13 +83,33 @@ class _Recurrence:
 
 
 def _tree_recurrence(context: Context, use: Occurrence, step: Value, tree: Value) -> Value:
+    return _recurrence(context, use, step, tree, None)
+
+
+def _tree_recurrence_with(context: Context, use: Occurrence, step: Value, tree: Value) -> Value:
+    function = use.domains()[0]
+    assert isinstance(function, t.Function)
+    assert isinstance(function.codomain, t.Product)
+    linear = function.codomain.items[1]
+    assert isinstance(linear, t.Linear)
+    assert isinstance(linear.domain, t.Product)
+    return _recurrence(context, use, step, tree, linear.domain.items[0])
+
+
+def _recurrence(
+    context: Context, use: Occurrence, step: Value, tree: Value, around: t.Type | None
+) -> Value:
     function, whole = use.domains()
     assert isinstance(function, t.Function)
     assert isinstance(function.codomain, t.Product)
     result, linear = function.codomain.items
     assert isinstance(linear, t.Linear)
+    moving = linear.domain
+    if around is not None:
+        assert isinstance(moving, t.Product)
+        moving = moving.items[1]
     assert isinstance(function.domain, t.Named)
-    assert isinstance(linear.domain, t.Named)
+    assert isinstance(moving, t.Named)
     assert isinstance(whole, t.Named)
     if isinstance(tree, Forest):  # a linear map is no row of a forest
         raise NoForest(whole)
@@ -93,15 +119,23 @@ def _tree_recurrence(context: Context, use: Occurrence, step: Value, tree: Value
             "the shape of this tree is known only at run time",
             "`derivative` of a `cata` works on it all the same.",
         )
-    of = _Recurrence(context, whole, result, linear.codomain, function.domain, linear.domain)
+    shared = around is not None
+    of = _Recurrence(context, whole, result, linear.codomain, function.domain, moving, shared)
     value, steps = of.run(step, tree)
 
     def moved(tangent: Value) -> Value:
-        if not same_shape(tangent, tree):
+        beside, node = tangent if shared else ((), tangent)
+        if not same_shape(node, tree):
             context.fail("shapes-disagree", "the tangent of a tree has the shape of the tree")
-        return of.apply(steps, tangent)
+        return of.apply(steps, beside, node)
 
-    return value, Promised(context, moved, whole, linear.codomain, checked=False, source=tree)
+    if around is None:
+        return value, Promised(context, moved, whole, linear.codomain, checked=False, source=tree)
+    made = Promised(
+        context, moved, t.Product((around, whole)), linear.codomain, checked=False,
+        source=(context.zero(around), tree),
+    )  # fmt: skip
+    return value, made
 
 
 builtin(
@@ -120,5 +154,23 @@ builtin(
         "      { NodeF dl dr -> r * dl + l * dr; _ -> 0 })) }\n"
         "tree = Node (Leaf 2) (Leaf 3)\n"
         "snd (treeRecurrence step tree) (Node (Leaf 1) (Leaf 0))",
+    )
+)  # fmt: skip
+builtin(
+    Builtin(
+        "treeRecurrenceWith",
+        "(f -> (p, (e, g) -o s)) -> t -> (p, (e, t) -o s)"
+        " where f = layer t p, g = layer t s, vector e, vector s",
+        2, _tree_recurrence_with,
+        doc="`treeRecurrence` whose steps also take what is the same at every node: a pair of "
+        "that and a layer of tangents. Its adjoint sums over all nodes.",
+        example="data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
+        "step w layer = case layer of\n"
+        "  { LeafF x -> (w * x, section (\\(dw, d) -> case d of\n"
+        "      { LeafF dx -> dw * x + w * dx; _ -> 0 }))\n"
+        "  ; NodeF l r -> (l + r, section (\\(_, d) -> case d of\n"
+        "      { NodeF dl dr -> dl + dr; _ -> 0 })) }\n"
+        "tree = Node (Leaf 2) (Leaf 3)\n"
+        "adjoint (snd (treeRecurrenceWith (step 5) tree)) 1",
     )
 )  # fmt: skip

@@ -62,9 +62,9 @@ from .forms import Fast
 from .lower import DTYPES, lower
 from .program import (
     Program,
+    Structure,
     Traced,
     WeightInputs,
-    any_structure,
     numbers,
     shaped,
     smallest_structure,
@@ -544,7 +544,7 @@ class Function:
         if len(tangents) != len(inputs):
             raise misfits.number_of_tangents(self, len(inputs), len(tangents))
         for k, (type, tangent) in enumerate(zip(call.types, tangents, strict=True), 1):
-            if declarations.has_trees(type):
+            if declarations.one_by_one(type):
                 continue  # of the shape of the tree, which was looked at in packing
             if not any(array.differentiable for array in declarations.layout(type)):
                 continue
@@ -734,13 +734,11 @@ class Function:
                 error = problem
         raise error
 
-    def of_any_trees(self, types: Sequence[t.Type], room: int) -> Call:
-        """The function traced for inputs of these types, whose trees are any, for reading;
-        sequences in them stand there with so many elements. Raises NoForest where it does
-        more with trees than reduce them."""
-        declarations = self.program.declarations
-        structures = tuple(any_structure(type, declarations, room) for type in types)
-        return self._traced(tuple(types), structures, False, None)
+    def of_any_trees(self, types: Sequence[t.Type], structures: Sequence[Structure]) -> Call:
+        """The function traced for inputs of these types and structures, with trees that are
+        any (`any_structure`), for reading. Raises Undecided where it asks for the
+        constructor of one, NoForest where it does with a tree what cannot be said."""
+        return self._traced(tuple(types), tuple(structures), False, None)
 
     def at_sizes(self, sizes: Mapping[SizeVariable, int]) -> Call:
         """The function traced for inputs with these sizes in its type; open types are R.

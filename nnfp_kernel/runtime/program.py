@@ -23,7 +23,9 @@ from ..graph.forest import (
     ForestShape,
     Kind,
     NoForest,
+    Observation,
     Own,
+    Plant,
     Unknown,
 )
 from ..graph.graph import ArrayType, Builder, Graph, Wire
@@ -42,6 +44,7 @@ from ..graph.values import (
     Value,
     Variant,
     emptied,
+    leaves,
     lengths,
 )
 from ..graph.values import Sequence as Ragged
@@ -122,7 +125,9 @@ class Traced:
     answer: Answer
     program: Program
     problems: tuple[Diagnostic, ...] = ()
-    trees: tuple[Unknown, ...] = ()  # those arguments of which nothing is known, for reading
+    # For reading: the answer, and what is made of arguments of which nothing is known.
+    value: Value = None
+    observed: tuple[Observation, ...] = ()
     compiled: Compiled = field(default_factory=Compiled)
 
     @property
@@ -221,6 +226,7 @@ def trace_application(
     examples: list[Wire] = []  # those with an axis of examples in a batch
     given: dict[str, tuple[Value, list[Wire]]] = {}
     extents: dict[SizeVariable, Extent] = {}
+    observed: list[Observation] = []
     for name, (type, structure) in arguments.items():
         own: list[Wire] = []
 
@@ -234,7 +240,7 @@ def trace_application(
             return own[-1]
 
         if capacity is None:
-            given[name] = placed(type, structure, declarations, make), own
+            given[name] = placed(type, structure, declarations, make, observed), own
         else:
             given[name] = _with_room(type, structure, declarations, make, capacity, extents), own
     # Weights, weights held constant, and values brought in from Python by name.
@@ -262,6 +268,7 @@ def trace_application(
     values = _with_origins(values)
     tracer.forests = any(map(holds_forest, values.values()))
     environment = Environment(Scope(sources[0]))
+    value: Value = None
     try:
         if batch is None:
             value = tracer.evaluate(expression, environment)
@@ -298,17 +305,8 @@ def trace_application(
     problems = () if doubt.wire is None else doubt.problems
     return Traced(
         graph, counts, weights, present, externals, bool(keys), answer, program, problems,
-        trees=tuple(tree for value, _ in given.values() for tree in unknown_trees(value)),
+        value, tuple(observed),
     )  # fmt: skip
-
-
-def unknown_trees(value: Value) -> Iterator[Unknown]:
-    """The trees in an argument of which nothing is known."""
-    if isinstance(value, tuple):
-        for part in value:
-            yield from unknown_trees(part)
-    elif isinstance(value, Unknown):
-        yield value
 
 
 def _batched(
@@ -387,31 +385,34 @@ def placed(
     structure: Structure,
     declarations: Declarations,
     make: Callable[..., Wire],
+    observed: list[Observation],
 ) -> Value:
     """A value of `type` on new input wires; `structure` says which constructors it has."""
     match type:
         case _ if isinstance(structure, t.Array):  # the type, with lengths
-            return placed(structure, None, declarations, make)
+            return placed(structure, None, declarations, make, observed)
         case t.Product(items=items):
             parts = structure or (None,) * len(items)
             return tuple(
-                placed(item, part, declarations, make)
+                placed(item, part, declarations, make, observed)
                 for item, part in zip(items, parts, strict=True)
             )
         case t.Named() if isinstance(structure, AnyTree):
-            return Unknown(type, declarations, make, structure.room, type)
+            plant = Plant(type, declarations, make, structure.room, structure.path, observed)
+            return Unknown(type, plant)
         case t.Named() if isinstance(structure, ForestShape):
             new = partial(make, shared=structure.shared)
             return Forest.make(type, structure, declarations, new)
         case t.Array(element=element) if structure is not None:
             return Items(
-                element, tuple(placed(element, part, declarations, make) for part in structure)
+                element,
+                tuple(placed(element, part, declarations, make, observed) for part in structure),
             )
         case t.Named(name=name) if name in declarations.data and structure is not None:
             constructor, parts = structure
             fields = declarations.constructors(type)[constructor]
             values = tuple(
-                placed(field, part, declarations, make)
+                placed(field, part, declarations, make, observed)
                 for field, part in zip(fields, parts, strict=True)
             )
             return Variant(type, constructor, {constructor: values})
@@ -491,21 +492,64 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
             return None
 
 
-def any_structure(type: t.Type, declarations: Declarations, room: int) -> Structure:
+def any_structure(
+    type: t.Type, declarations: Declarations, room: int, path: tuple[int, ...] = ()
+) -> Structure:
     """The structure of values of `type` in which every tree is one of which nothing is
-    known: for reading. Raises NotFirstOrder for sequences of trees."""
+    known: for reading. `path` is where the value stands. Raises NotFirstOrder for sequences
+    of trees, of any length."""
     match type:
         case t.Product(items=items):
-            parts = tuple(any_structure(item, declarations, room) for item in items)
+            parts = tuple(
+                any_structure(item, declarations, room, (*path, k)) for k, item in enumerate(items)
+            )
             return parts if any(part is not None for part in parts) else None
-        case t.Named(name=name) if name in declarations.data and declarations.has_trees(type):
-            if not declarations.data[name].recursive:
+        case t.Named(name=name) if name in declarations.data:
+            return AnyTree(room, path)
+        case t.Array(element=element, length=length) if declarations.one_by_one(element):
+            if length.value is None:
                 raise NotFirstOrder(type)
-            return AnyTree(room)
+            return tuple(
+                any_structure(element, declarations, room, (*path, k)) for k in range(length.value)
+            )
+        case t.Array():
+            _, sizes = t.free_variables(type)
+            open_ends = dict.fromkeys(sizes, constant(room))
+            return t.substitute(type, {}, open_ends) if sizes else None
         case _:
-            if declarations.has_trees(type):
-                raise NotFirstOrder(type)
             return None
+
+
+def decided(
+    type: t.Type, structure: Structure, declarations: Declarations, path: tuple[int, ...]
+) -> list[Structure]:
+    """The structures that a value may have once it is known what the tree at `path` is: one
+    for each of its constructors."""
+    if isinstance(structure, AnyTree):
+        assert isinstance(type, t.Named)
+        return [
+            (name, tuple(
+                any_structure(field, declarations, structure.room, (*structure.path, k))
+                for k, field in enumerate(fields)
+            ))
+            for name, fields in declarations.constructors(type).items()
+        ]  # fmt: skip
+    k, *rest = path
+    match type, structure:
+        case t.Named(), (str(name), parts):
+            types = declarations.constructors(type)[name]
+            return [
+                (name, (*parts[:k], each, *parts[k + 1 :]))
+                for each in decided(types[k], parts[k], declarations, tuple(rest))
+            ]
+        case t.Product() | t.Array(), _:
+            inner = type.items[k] if isinstance(type, t.Product) else type.element
+            return [
+                (*structure[:k], each, *structure[k + 1 :])
+                for each in decided(inner, structure[k], declarations, tuple(rest))
+            ]
+        case _:
+            raise AssertionError(f"nothing stands at {path} of {t.show(type)}")
 
 
 def smallest_structure(
@@ -636,6 +680,10 @@ def _rebuilder(
     declarations = tracer.declarations
     if isinstance(value, Forest):
         return _forest_rebuilder(value, tracer, made)
+    if isinstance(value, Unknown):  # for reading: its payload, where that was changed
+        changed = () if value.shown is None else leaves(value.payload()[0])
+        made.extend((wire, False) for wire in changed)
+        return lambda arrays: None
     if isinstance(value, Variant) and value.constructor is not None:
         # The constructor is known, so only its own fields are there: trees come out too.
         fields = declarations.constructors(value.type)[value.constructor]

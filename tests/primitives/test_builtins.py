@@ -192,8 +192,6 @@ def test_products_are_added_leaf_by_leaf_and_scaled() -> None:
 
 def test_a_linear_map_in_arithmetic_is_left_to_the_tracer() -> None:
     class Map:
-        linear_map = True
-
         def arithmetic(self, operation: str, *operands: Any) -> Any:
             return operation, operands
 

@@ -180,3 +180,14 @@ def test_payload_of_the_wrong_shape_is_named_by_its_tree_and_path(session: Sessi
                 (nnfp.tree("(Rose 1 [])"), nnfp.tree("(Rose 1 [(Rose 2 [])])")),
             ]
         )
+
+
+def test_the_gradient_of_a_mapped_tree_counts_each_item_once(session: Session) -> None:
+    """Where a forest has room to spare an item stands again, and adds nothing."""
+    tree = nnfp.tree("(Rose 1 [(Rose 2 []), (Rose 4 [(Rose 3 [])])])")
+    cotangent = nnfp.tree("(Rose 5 [(Rose 1 []), (Rose 3 [(Rose 2 [])])])")
+    _, pullback = session["descended"].vjp({}, (tree, 2.0))
+    ((gradient, slope),) = pullback((cotangent, 3.0))[1:]
+    # w - c Σw, and 3 cᵏ of the state; Σ -w Σx, and 3 d/dc of (((1 c + 2) c + 4) c + 3)
+    assert items(gradient) == [7.0, -9.0, -13.0, -17.0]
+    assert float(slope) == -38

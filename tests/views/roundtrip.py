@@ -9,6 +9,7 @@ import numpy
 
 from nnfp_kernel import Session
 from nnfp_kernel.language import types as t
+from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views.terms import derivative_definition
 
@@ -30,6 +31,9 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
                     random_value(t.Array(item, length), session, rng) for item in element.items
                 ]
                 return tuple(columns)
+            if isinstance(element, t.Named) and element.name in session.program.data:
+                count = length.value or 2
+                return tuple(random_value(element, session, rng) for _ in range(count))
             if isinstance(element, t.Named):
                 carrier = session.program.reps[element.name].carrier
                 return random_value(t.Array(carrier, length), session, rng)
@@ -53,10 +57,25 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
     raise AssertionError(f"no random value of {t.show(type)}")
 
 
+def alike(value: Any) -> Any:
+    """Two trees of one type side by side have one shape: they may be zipped."""
+    if isinstance(value, list | tuple):
+        parts = [alike(part) for part in value]
+        trees = [k for k, part in enumerate(parts) if isinstance(part, DataValue)]
+        for k in trees[1:]:
+            parts[k] = jax.tree.map(lambda x: x * x, parts[trees[0]])
+        return type(value)(parts)
+    return value
+
+
 def random_tree(type: t.Named, session: Session, rng: numpy.random.Generator, depth: int) -> Any:
     """A random value of a data type, of so many levels at most."""
     constructors = session.program.declarations.constructors(type)
-    ends = [name for name, fields in constructors.items() if type not in fields]
+    ends = [
+        name
+        for name, fields in constructors.items()
+        if not any(t.mentions(field, type) for field in fields)
+    ]
     name = str(rng.choice(list(constructors) if depth > 1 else ends or list(constructors)))
     if depth == 3 and len(ends) < len(constructors):
         name = next(each for each in constructors if each not in ends)
@@ -104,6 +123,7 @@ def check(session: Session, function: Function, seed: int = 0) -> None:
     call = function.sample()
     rng = numpy.random.default_rng(seed)
     inputs = [random_value(type, session, rng) for type in call.types]
+    inputs = alike(inputs)
 
     def like(value: Any) -> Any:
         """A random tangent of a value, 0 where there are no real numbers."""

@@ -54,9 +54,9 @@ SOURCES = {
 }
 REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
-    "values of type Side",  # a choice among constructors, in test_combinators
-    "no real numbers to move",  # embed: from indices
-    "a conversion from Bool to Int",  # takeUntil
+    "no parameters",  # of a constant nothing moves
+    "an equation that is not written as one",  # the derivative of the derivative of a fixpoint
+    "values of type Weights",  # what is known by its paths only
 }
 
 

@@ -127,6 +127,38 @@ TREES = {
         "f = cata { End x -> sin x; Rose rs -> sum (map (\\(x, r) -> ?w * x * r) rs) }"
     ),
 }
+TREES |= {
+    "along the payload": "f : Tree R ~> R\nf t = foldData (\\(s, x) -> sin (s + ?w * x)) 0 t",
+    "zipped with another": (
+        "f : (Tree R, Tree R) -> R\n"
+        "f (t, u) = cata { Leaf (x, y) -> x * y; Node l r -> l + sin r } (zipTree (t, mapData exp u))"
+        " + reduce t + dotTree (t, u)"
+    ),
+    "with what moves around": (
+        "f : (Tree R, R[2]) -> R[2]\n"
+        "f (t, x) = cata { Leaf y -> sin x * y; Node l r -> l * r + x } t + x"
+    ),
+    "one result in another algebra": (
+        "f : (Tree R, Tree R) -> R\n"
+        "f (t, u) = let m = reduce t in cata { Leaf x -> x / m; Node l r -> l * r + m } u"
+    ),
+    "looked at": (
+        "f : Tree R -> R -> R\n"
+        "f t w = case t of { Leaf x -> x * x * w; Node l (Leaf x) -> reduce l * x; Node l _ -> sin w }"
+    ),
+    "a tree as an answer": ("f : (Tree R, R) -> Tree R\nf (t, c) = mapData (\\x -> sin (c * x)) t"),
+    "constructors around trees": "f : (Tree R, R) -> Tree R\nf (t, c) = Node t (Leaf (c * reduce t))",
+    "constructors known": "f : R -> Tree R\nf x = Node (Leaf (x * x)) (Node (Leaf 1) (Leaf (sin x)))",
+    "not looked at": "f : (Tree R, R) -> R\nf (t, x) = x * x",
+    "data": (
+        "data Maybe a = Nothing | Just a\nf : (Maybe R, R) -> Maybe R\n"
+        "f (m, x) = case m of { Nothing -> if x > 0 then Just x else Nothing; Just y -> Just (x * y) }"
+    ),
+    "an array of data": (
+        "data Side = Left R | Right R[2] Bool\nf : Side[3] -> Side[3]\n"
+        "f = map (\\s -> case s of { Left x -> Right [x, sin x] (x > 0); Right v _ -> Left (sum v) })"
+    ),
+}
 TREE = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
 reduce = cata { Leaf x -> x * x; Node l r -> sin l * r }
@@ -315,9 +347,9 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        ("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"
-         "f t = case t of { Leaf x -> x; Node l r -> 1 }", "a tree that is not only reduced"),
-        ("f : R -> Bool\nf x = x > 0", "no real numbers to move"),
+        (TREE + "f : Tree R -> R\nf = para (\\layer -> case layer of\n"
+         "  { LeafF x -> x; NodeF (a, x) (b, y) -> cata { Leaf z -> z * x; Node l r -> l + r } b })",
+         "a tree that is not only reduced"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_with_the_reason(program: str, reason: str) -> None:

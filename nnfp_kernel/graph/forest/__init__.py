@@ -46,12 +46,23 @@ from .shape import (
     payload_layout,
 )
 from .subtrees import Question, Subtree, reduce_with_trees
-from .unknown import AnyTree, Branch, Reduction, Unknown
+from .unknown import (
+    AnyTree,
+    Branch,
+    Contents,
+    Observation,
+    Plant,
+    Reduction,
+    Undecided,
+    Unknown,
+    field_type,
+)
 from .wires import HOLE, Forest, Own, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Constructors", "Forest", "ForestShape", "Kind", "NoForest",
-    "Own", "Part", "Piece", "Question", "Reduction", "Subtree", "Unknown", "Unordered",
-    "fold_payload", "forest_layout", "forestable", "mapped", "own_layout", "payload_layout",
-    "pieces", "reduce_forest", "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Kind",
+    "NoForest", "Observation", "Own", "Part", "Piece", "Plant", "Question", "Reduction", "Subtree",
+    "Undecided", "Unknown", "Unordered", "field_type", "fold_payload", "forest_layout",
+    "forestable", "mapped", "own_layout", "payload_layout", "pieces", "reduce_forest",
+    "reduce_with_trees",
 ]  # fmt: skip

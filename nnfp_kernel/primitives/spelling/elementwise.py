@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...language import syntax as s
 from .complex_numbers import COMPLEX, conjugated, mixed
 from .table import SPELLINGS, Call, Spelling, spelling
@@ -39,7 +41,17 @@ _COMPARISONS = {"eq": "==", "ne": "/=", "lt": "<", "le": "<=", "gt": ">", "ge": 
 
 @spelling("compare")
 def _compare(call: Call) -> Term:
+    one, other = call.operands
+    literal = any(isinstance(each.tree, s.Number) for each in call.operands)
+    if (one.below is None) != (other.below is None) and not literal:
+        # An index and a number of elements are of two types.
+        call = replace(call, operands=(_numbered(one), _numbered(other)))
     return _operator(_COMPARISONS[call.parameters["how"]])(call)
+
+
+def _numbered(index: Term) -> Term:
+    """An index, or some of them, as a real number."""
+    return replace(index, tree=apply("toReal", index.tree), below=None)
 
 
 def _logic(operator: str) -> Spelling:

@@ -1,0 +1,360 @@
+"""The derivative of a definition as a definition of the language, and its adjoint.
+
+    layerDerivative : R[8] -> (R[8] -o R[12])
+    layerDerivative x = let y = tanh (layer.W @ x + layer.b) in \\dx -> (1 - y * y) * (layer.W @ dx)
+
+Weights are held constant and named by their paths. What is shared is bound by `let`, so
+the text is as long as the program is; names are the program's. It is a syntax tree:
+`language/printer.py` shows it, and run in a cell it gives the same numbers.
+
+    writer.py    one derivative, of the function as it was traced
+    values.py    values as arrays, and arrays as values
+    shapes.py    arguments and answers: arrays, trees, and constructors of these
+    trees.py     what is made of trees, forwards and backwards; steps.py, a recurrence's step
+    general.py   two texts of different sizes as one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...graph.forest import AnyTree, NoForest, Undecided
+from ...graph.values import NotFirstOrder
+from ...language import syntax as s
+from ...language import types as t
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.parser import parse
+from ...language.printer import show
+from ...language.sizes import as_size, variable
+from ...language.source import Source
+from ...primitives.decompile import Unspeakable, names_of
+from ...runtime.function import Call, Function
+from ...runtime.program import Structure, any_structure, decided
+from .general import Differs, counted, merged, pruned
+from .values import Values
+from .writer import Writer, Written
+
+ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
+MOST_WORLDS = 32  # which constructors the trees of a function have
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A definition with its signature: a derivative, or the adjoint of one."""
+
+    signature: s.Signature
+    definition: s.Definition
+
+    @property
+    def program(self) -> s.Program:
+        return s.Program((self.signature, self.definition))
+
+    def __str__(self) -> str:
+        return show(self.program)
+
+
+def derivative_definition(
+    function: Function,
+    adjoint: bool = False,
+    inputs: Sequence[Any] = (),
+    name: str = "",
+    combined: bool = False,
+) -> Derivative:
+    """The derivative of a function, or its adjoint, as a definition.
+
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("f : R[3] -> R[3]\\nf x = x * x")
+    >>> print(derivative_definition(session["f"]))
+    fDerivative : R[3] -> (R[3] -o R[3])
+    fDerivative x = \\dx -> x * dx + x * dx
+
+    With `combined`, the linear map is an expression of combinators:
+
+    >>> print(derivative_definition(session["f"], combined=True))
+    fDerivative : R[3] -> (R[3] -o R[3])
+    fDerivative x = diag x + diag x
+
+    `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
+    language has no words for.
+    """
+    called = name or function.name + ("Adjoint" if adjoint else "Derivative")
+    asked = _Asked(function, adjoint, called, combined)
+    try:
+        if asked.of_trees:
+            return asked.for_any_tree(inputs)
+        if not inputs:
+            general = asked.in_general()
+            if general is not None:
+                return general
+        return asked.alone(function.call_for(*inputs))
+    except Unspeakable as problem:
+        raise NnfpError(
+            Diagnostic(
+                "derivative-not-printed",
+                f"the derivative of {function.name} cannot be written down yet",
+                Label(function.definition.span, f"it holds {problem}"),
+                (),
+                ("`derivative`, `jvp` and `vjp` compute with it all the same.",),
+            )
+        ) from None
+
+
+def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[Any] = ()) -> str:
+    """The derivative as a program, and the same in combinators of linear maps.
+
+    >>> from nnfp_kernel import Session
+    >>> session = Session()
+    >>> _ = session.run("f : R[3] -> R[3]\\nf x = tanh x")
+    >>> print(derivative_text(session["f"], adjoint=True))
+    fAdjoint : R[3] -> (R[3] -o R[3])
+    fAdjoint x = let y = tanh x in \\w -> (1 - y * y) * w
+    <BLANKLINE>
+    -- as linear maps
+    fAdjoint x = let y = tanh x in diag (1 - y * y)
+
+    What cannot be written in the language is listed map by map, and says so.
+    """
+    try:
+        program = derivative_definition(function, adjoint, inputs)
+        maps = derivative_definition(function, adjoint, inputs, combined=True)
+    except NnfpError as error:
+        (told, *_) = error.diagnostics
+        if told.code != "derivative-not-printed":
+            raise
+        network = function.call_for(*inputs).derivative
+        listed = (network.adjoint() if adjoint else network).listing()
+        return f"-- {told.title}: {told.primary.text}\n{listed}"
+    return f"{program}\n\n-- as linear maps\n{show(maps.definition)}"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which derivative is to be written, and what it is to be called."""
+
+    function: Function
+    adjoint: bool
+    name: str
+    combined: bool
+
+    @property
+    def domains(self) -> list[t.Type]:
+        return t.uncurried(self.function.definition.scheme.type)[0]
+
+    @property
+    def of_trees(self) -> bool:
+        """Whether data are among the arguments that are no arrays."""
+        declarations = self.function.program.declarations
+
+        def holds(type: t.Type) -> bool:
+            match type:
+                case t.Product(items=items):
+                    return any(map(holds, items))
+                case t.Named(name=name):
+                    return name in declarations.data
+                case t.Array(element=element):
+                    return declarations.one_by_one(element)
+                case _:
+                    return False
+
+        return any(map(holds, self.domains))
+
+    def writer(self, call: Call, sizes: Sequence[str] = ()) -> Writer:
+        return Writer(self.function, call, self.adjoint, self.name, sizes)
+
+    def alone(self, call: Call) -> Derivative:
+        return self.defined([self.writer(call).made(self.combined)])
+
+    def signature(self, domains: Sequence[t.Type], codomain: t.Type) -> s.Signature:
+        """`name : a -> (a -o b)`, or of the adjoint `a -> (b -o a)`."""
+        values = Values(self.function.program.declarations, names_of(()))
+        moving = tuple(map(values.tangent, domains))
+        source = moving[0] if len(moving) == 1 else t.Product(moving)
+        target = values.tangent(codomain)
+        ends = (target, source) if self.adjoint else (source, target)
+        texts = iter(t.show_together([*domains, *ends]))
+        written = [type_tree(next(texts)) for _ in domains]
+        signature: s.TypeTree = s.TypeArrow("-o", *(type_tree(text) for text in texts))
+        for domain in reversed(written):
+            signature = s.TypeArrow("->", domain, signature)
+        return s.Signature(self.name, None, signature)
+
+    def defined(self, worlds: Sequence[Written]) -> Derivative:
+        """One definition for all that the arguments may be."""
+        (first, *others) = worlds
+        signature = self.signature(first.domains, first.codomain)
+        if not others:
+            definition = s.Definition(self.name, None, first.patterns, first.body)
+            return Derivative(signature, definition)
+        names = names_of([
+            each.name
+            for world in worlds
+            for each in s.walk(s.Tuple((world.body,)))
+            if isinstance(each, s.Name | s.PatternName)
+        ] + [
+            each.name
+            for world in worlds
+            for pattern in world.patterns
+            for each in s.walk(pattern)
+            if isinstance(each, s.PatternName)
+        ])  # fmt: skip
+        parameters, looked = [], []
+        for k, pattern in enumerate(first.patterns):
+            if all(world.patterns[k] == pattern for world in others):
+                parameters.append(pattern)
+            else:
+                looked.append(k)
+                parameters.append(s.PatternName(names.fresh("x")))
+        seen = [parameters[k] for k in looked]
+        value = _tuple([s.Name(each.name) for each in seen if isinstance(each, s.PatternName)])
+        alternatives = tuple(
+            s.Alternative(
+                world.patterns[looked[0]]
+                if len(looked) == 1
+                else s.PatternTuple(tuple(world.patterns[k] for k in looked)),
+                world.body,
+            )
+            for world in worlds
+        )
+        body = s.Case(value, alternatives)
+        return Derivative(signature, s.Definition(self.name, None, tuple(parameters), body))
+
+    # --- sizes in general --------------------------------------------------------------------
+
+    def in_general(self) -> Derivative | None:
+        """The derivative for sizes in general: the text at two sets of sizes is the same, or
+        differs in what is a size at both. None where it is not so, or where no size is open."""
+        domains, codomain = t.uncurried(self.function.definition.scheme.type)
+        types, sizes = t.free_variables(t.Product(tuple(domains)))
+        if not sizes or not set(t.free_variables(codomain)[1]) <= set(sizes):
+            return None
+        # A length known only at run time is any length here; the tangent has the same.
+        fixed = {
+            size: variable(f"n{k}" if k > 1 else "n") if size.runtime else as_size(size)
+            for k, size in enumerate(sizes, 1)
+        }
+        reals = dict.fromkeys(types, t.R)
+        domains = [t.substitute(domain, reals, fixed) for domain in domains]
+        codomain = t.substitute(codomain, reals, fixed)
+        counted = [t.Fin(fixed[size]) for size in sizes]
+        texts = t.show_together([*counted, *domains, codomain])
+        words = [text[len("Fin[") : -1] for text in texts[: len(sizes)]]
+        primes = (5, 7, 11, 13, 17, 19, 23, 29)
+        if len(set(words)) < len(words) or len(sizes) > len(primes):
+            return None
+        made: list[s.Definition] = []
+        numbers = [dict(zip(words, (p + more for p in primes), strict=False)) for more in (0, 1)]
+        for known in numbers:
+            try:
+                call = self.function.at_sizes(dict(zip(sizes, known.values(), strict=True)))
+            except (NnfpError, NotFirstOrder):
+                return None
+            written = self.writer(call, words).made(self.combined)
+            made.append(self.defined([written]).definition)
+        try:
+            definition = merged(made[0], made[1], numbers[0], numbers[1])
+        except Differs:
+            return None
+        return Derivative(self.signature(domains, codomain), definition)
+
+    # --- trees of any shape ----------------------------------------------------------------------
+
+    def for_any_tree(self, inputs: Sequence[Any]) -> Derivative:
+        """The derivative for trees of any shape. Where there are sequences in a node, the text
+        is made for two numbers of their elements: what differs is that number."""
+        domains = self.domains
+        if inputs:
+            domains = list(self.function.call_for(*inputs).types)
+        types, sizes = t.free_variables(t.Product(tuple(domains)))
+        small = dict.fromkeys(sizes, as_size(3))
+        domains = [t.substitute(each, dict.fromkeys(types, t.R), small) for each in domains]
+        made, sequences = [], set[str]()
+        for room in ROOMS:
+            writers = [self.writer(call) for call in self.worlds(domains, room)]
+            made.append(self.defined([each.made(self.combined) for each in writers]))
+            sequences = {name for each in writers for name in each.sequences}
+        one, other = (each.definition for each in made)
+        if one == other:
+            return Derivative(made[0].signature, pruned(one, sequences))
+        names = names_of(
+            tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)
+        )
+        starts = [ROOMS[0] + 6 * k for k in range(MOST_WORLDS)]
+        words = [names.fresh("n") for _ in starts]
+        try:
+            definition = merged(
+                one, other,
+                dict(zip(words, starts, strict=True)),
+                {word: start + 1 for word, start in zip(words, starts, strict=True)},
+                known=False,
+            )  # fmt: skip
+        except Differs:
+            raise Unspeakable("a size that is a number of children") from None
+        for word in words:
+            definition = counted(definition, word, sequences)
+        return Derivative(made[0].signature, pruned(definition, sequences))
+
+    def worlds(self, domains: Sequence[t.Type], room: int) -> list[Call]:
+        """The function for all that its trees may be, as far as it asks."""
+        declarations = self.function.program.declarations
+        whole = t.Product(tuple(domains))
+        try:
+            structures = any_structure(whole, declarations, room)
+            return list(self._decided(whole, structures))
+        except NoForest:
+            raise Unspeakable("a tree that is not only reduced") from None
+        except NotFirstOrder as problem:
+            raise Unspeakable(f"values of type {t.show(problem.type)}") from None
+
+    def _decided(self, whole: t.Product, structures: Structure) -> list[Call]:
+        declarations = self.function.program.declarations
+        pending, found = [structures], []
+        while pending:
+            here = pending.pop(0)
+            try:
+                found.append(self._call(whole, here))
+            except NnfpError:
+                raise Unspeakable("a number of children that is not any") from None
+            except Undecided as asked:
+                pending[:0] = decided(whole, here, declarations, asked.path)
+            if len(found) + len(pending) > MOST_WORLDS:
+                raise Unspeakable("more than a few trees that are looked at")
+        return found
+
+    def _call(self, whole: t.Product, structures: Structure) -> Call:
+        structures = structures or (None,) * len(whole.items)
+        try:
+            return self.function.of_any_trees(whole.items, structures)
+        except NotFirstOrder:
+            # Data without trees may be a state or a branch, of which a tag tells what it is.
+            tagged = _tagged(structures, whole, self.function.program.declarations.has_trees)
+            if tagged == structures:
+                raise
+            return self.function.of_any_trees(whole.items, tagged)
+
+
+def _tagged(structure: Structure, type: t.Type, has_trees: Any) -> Structure:
+    """The structure in which data without trees are known by their tags."""
+    match type:
+        case t.Product(items=items) if structure is not None:
+            return tuple(_tagged(*each, has_trees) for each in zip(structure, items, strict=True))
+        case t.Named() if isinstance(structure, AnyTree) and not has_trees(type):
+            return None
+        case _:
+            return structure
+
+
+def _tuple(items: Sequence[s.Expression]) -> s.Expression:
+    return items[0] if len(items) == 1 else s.Tuple(tuple(items))
+
+
+def type_tree(text: str) -> s.TypeTree:
+    """A type as a tree."""
+    (item,) = parse(Source(f"x : {text}", "type")).program.items
+    assert isinstance(item, s.Signature)
+    return item.type
+
+
+__all__ = ["Derivative", "Mapping", "derivative_definition", "derivative_text"]

@@ -1,0 +1,183 @@
+"""Texts for sizes in general: made for two sets of sizes, they differ in what is a size.
+
+    f x = \\dx -> 1 / 5 * sum dx        f x = \\dx -> 1 / n * sum dx
+    f x = \\dx -> 1 / 6 * sum dx
+
+Where only a tree knows how many elements there are, the number is `toReal (length xs)`, and
+a size is left to be inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from ...language import syntax as s
+from ...primitives.decompile import Block, Unspeakable
+from ...primitives.spelling import apply, mentions
+
+
+class Differs(Exception):
+    """Two texts differ in more than sizes."""
+
+
+def merged(
+    one: Any, other: Any, first: Mapping[str, int], second: Mapping[str, int], known: bool = True
+) -> Any:
+    """A tree of two that differ in sizes only: with the names of these. Another size that is
+    not `known` before running is left to be inferred. Raises Differs."""
+    if isinstance(one, tuple):
+        if not isinstance(other, tuple) or len(one) != len(other):
+            raise Differs
+        return tuple(merged(*pair, first, second, known) for pair in zip(one, other, strict=True))
+    if not isinstance(one, s.Tree):
+        if one != other:
+            raise Differs
+        return one
+    if type(one) is not type(other):
+        raise Differs
+    if isinstance(one, s.SizeNumber | s.Number) and one != other:
+        pair = one.value, getattr(other, "value", None)
+        for word, value in first.items():
+            if pair == (value, second[word]):
+                return s.SizeName(word) if isinstance(one, s.SizeNumber) else s.Name(word)
+            if pair == (1 / value, 1 / second[word]):
+                return s.Binary("/", s.Number(1), s.Name(word))
+        if isinstance(one, s.SizeNumber) and not known:
+            return s.SizeWildcard()
+        raise Differs
+    if one == other:
+        return one
+    parts = {
+        each.name: merged(getattr(one, each.name), getattr(other, each.name), first, second, known)
+        for each in fields(one)
+        if each.compare
+    }
+    return replace(one, **parts)
+
+
+def counted(tree: Any, word: str, sequences: set[str]) -> Any:
+    """The tree in which `word` stands for how many elements a sequence has that only a tree
+    knows: said of the sequence, where that is bound. Raises Unspeakable where it may be one
+    of several."""
+    if isinstance(tree, tuple):
+        return tuple(counted(each, word, sequences) for each in tree)
+    if not isinstance(tree, s.Tree) or not _holds(tree, word):
+        return tree
+    if isinstance(tree, s.Alternative | s.Definition):
+        patterns = tree.parameters if isinstance(tree, s.Definition) else (tree.pattern,)
+        own = {name for pattern in patterns for name in _names(pattern)} & sequences
+        if own:
+            name = _the_one(own)
+            block = Block()
+            block.bind(s.PatternName(word), _length(name))
+            return replace(tree, body=block.around(_along(tree.body, word, name)))
+    if isinstance(tree, s.Let):
+        for k, binding in enumerate(tree.bindings):
+            assert isinstance(binding, s.Binding)
+            own = _names(binding.pattern) & sequences
+            if own and not _holds(binding.body, word):
+                name = _the_one(own)
+                number = s.Binding(s.PatternName(word), (), _length(name))
+                after = _along(tree.bindings[k + 1 :], word, name)
+                body = _along(tree.body, word, name)
+                numbers = (number,) if mentions(s.Let(after, body), word) else ()
+                return replace(
+                    tree, bindings=(*tree.bindings[: k + 1], *numbers, *after), body=body
+                )
+    inner = {
+        each.name: counted(getattr(tree, each.name), word, sequences)
+        for each in fields(tree)
+        if each.compare
+    }
+    return replace(tree, **inner)
+
+
+def _along(tree: Any, word: str, name: str) -> Any:
+    """The tree with what is made for so many elements made along the sequence."""
+    if isinstance(tree, tuple):
+        return tuple(_along(each, word, name) for each in tree)
+    if not isinstance(tree, s.Tree) or not _holds(tree, word):
+        return tree
+    size = (s.SizeName(word),)
+    sequence = s.Name(name)
+    match tree:
+        case s.Apply(function=s.Bracket(name="replicate", sizes=sizes), argument=each) if (
+            sizes == size
+        ):
+            repeated = s.Lambda((s.PatternWildcard(),), _along(each, word, name))
+            return apply("map", repeated, sequence)
+        case s.Bracket(name="replicate", sizes=sizes) if sizes == size:
+            one = f"{name}0"
+            repeated = s.Lambda((s.PatternWildcard(),), s.Name(one))
+            function = s.Lambda((s.PatternName(one),), apply("map", repeated, sequence))
+            return apply("section", function)
+        case s.Apply(
+            function=s.Apply(function=s.Name("map"), argument=s.Lambda() as function),
+            argument=s.Bracket(name="iota", sizes=sizes),
+        ) if sizes == size and function.parameters == (s.PatternWildcard(),):
+            return apply("map", _along(function, word, name), sequence)
+        case s.Bracket(name="iota", sizes=sizes) if sizes == size:
+            step = s.Lambda(
+                (s.PatternTuple((s.PatternName("k"), s.PatternWildcard())),),
+                s.Tuple((s.Binary("+", s.Name("k"), s.Number(1)), s.Name("k"))),
+            )
+            none = s.Ascription(s.Number(0), s.TypeName("Int"))
+            return apply("snd", apply("mapAccum", step, none, sequence))
+        case s.SizeName():
+            return s.SizeWildcard()
+    inner = {
+        each.name: _along(getattr(tree, each.name), word, name)
+        for each in fields(tree)
+        if each.compare
+    }
+    return replace(tree, **inner)
+
+
+def _holds(tree: s.Tree, word: str) -> bool:
+    return mentions(tree, word) or any(
+        isinstance(each, s.SizeName) and each.name == word for each in s.walk(tree)
+    )
+
+
+def _names(pattern: s.PatternTree) -> set[str]:
+    return {each.name for each in s.walk(pattern) if isinstance(each, s.PatternName)}
+
+
+def pruned(tree: Any, sequences: set[str]) -> Any:
+    """The tree without bindings of sequences that nothing refers to."""
+    if isinstance(tree, tuple):
+        return tuple(pruned(each, sequences) for each in tree)
+    if not isinstance(tree, s.Tree):
+        return tree
+    made = replace(tree, **{
+        each.name: pruned(getattr(tree, each.name), sequences)
+        for each in fields(tree)
+        if each.compare
+    })  # fmt: skip
+    if not isinstance(made, s.Let):
+        return made
+
+    def used(binding: s.Binding | s.LocalSignature) -> bool:
+        if isinstance(binding, s.LocalSignature):
+            return True
+        name = binding.pattern.name if isinstance(binding.pattern, s.PatternName) else ""
+        return name not in sequences or mentions(made, name)
+
+    kept = tuple(binding for binding in made.bindings if used(binding))
+    return replace(made, bindings=kept) if kept else made.body
+
+
+def _the_one(names: set[str]) -> str:
+    if len(names) > 1:
+        raise Unspeakable("a number of children of several sequences")
+    (name,) = names
+    return name
+
+
+def _length(name: str) -> s.Expression:
+    return apply("toReal", apply("length", s.Name(name)))
+
+
+__all__ = ["Differs", "counted", "merged", "pruned"]

@@ -1,0 +1,300 @@
+"""The derivative of what a definition makes of trees: `treeRecurrence`, and the payload.
+
+    let (y, dy) = treeRecurrence
+          (\\layer -> case layer of
+             { LeafF x -> let y = tanh (tree.E @ x)
+                          in (y, section (\\d -> case d of { LeafF dx -> …; _ -> zero }))
+             ; NodeF l r -> … })
+          t
+        xs = payload t
+
+A definition of trees is a function of arrays and of what it observes of the trees
+(graph/forest/unknown.py). Catamorphisms of one tree that are independent are one (the
+banana split law); one whose algebra takes what moves from around it is a
+`treeRecurrenceWith`. All observations, one after the other, take tangents of the arguments
+to those of the arrays; and backwards, cotangents of the arrays to those of the arguments.
+The rest of the derivative is that of a function of arrays.
+
+Source: Meijer, Fokkinga and Paterson 1991.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...graph.forest import Branch, Contents, Observation, Plant, Reduction, field_type
+from ...graph.graph import Builder, Wire
+from ...language import syntax as s
+from ...language import types as t
+from ...linear.maps import Primitives
+from ...primitives.decompile import Block, Term, Unspeakable, whole
+from ...primitives.spelling import apply
+from ..combinators import pair_pattern, pairs
+from .shapes import Key, key_of
+from .values import Values
+
+Exprs = dict[Wire, list[s.Expression]]
+
+
+@dataclass
+class Group:
+    """Observations of one tree that are made at once: `linear` is the name of the linear map
+    from what moves around it (`around`) and tangents of the tree."""
+
+    key: Key
+    observed: Reduction | Contents
+    around: tuple[Wire, ...] = ()
+    linear: str = ""
+
+
+@dataclass
+class Grove:
+    """All trees of a function, and what it makes of them; `names` are those of the trees."""
+
+    values: Values
+    primitives: Primitives
+    observed: Sequence[Observation]
+    active: set[Wire]  # inputs of the graph that move
+    names: dict[Key, str]
+    groups: list[Group] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for one in self.observed:
+            if one.tree.parts is not None and not one.tree.parts[1].bare:
+                raise Unspeakable("two trees as one that hold more than payload")
+        self.groups = list(self._grouped())
+
+    # --- what is made at once ----------------------------------------------------------------
+
+    def _grouped(self) -> Iterator[Group]:
+        """Reductions of a tree that need nothing of each other, together."""
+        depth: dict[Wire, int] = {}
+        levels: dict[tuple[Key, int], list[Reduction]] = {}
+        order: list[tuple[int, int, Key, Contents | None]] = []
+        for place, one in enumerate(self.observed):
+            key = key_of(one.tree)
+            if isinstance(one, Contents):
+                depth |= dict.fromkeys(one.wires, 0)
+                order.append((0, place, key, one))
+                continue
+            level = 1 + max((depth[wire] for wire in one.outside if wire in depth), default=-1)
+            depth |= dict.fromkeys(one.wires, level)
+            if (key, level) not in levels:
+                order.append((level, place, key, None))
+            levels.setdefault((key, level), []).append(one)
+        for level, _, key, contents in sorted(order, key=lambda each: each[:2]):
+            if contents is not None:
+                yield Group(key, contents)
+                continue
+            made = together(self.primitives, levels[key, level])
+            around = tuple(wire for wire in made.outside if wire in self.active)
+            yield Group(key, made, around)
+
+    def plain(self, key: Key) -> Group | None:
+        """The one group of a tree that nothing else is done with, if that is so."""
+        own = [group for group in self.groups if group.key == key]
+        if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
+            return None
+        zipped = (part for group in self.groups for part in _parts(group.key))
+        return None if key in zipped else own[0]
+
+    # --- the values --------------------------------------------------------------------------
+
+    def tree(self, key: Key) -> s.Expression:
+        """A tree, or two as one."""
+        if key in self.names:
+            return s.Name(self.names[key])
+        one, two = map(self.tree, _parts(key))
+        return apply("zipTree", s.Tuple((one, two)))
+
+    def bind_zipped(self, key: Key, block: Block) -> None:
+        """Two trees as one are made once."""
+        if key not in self.names:
+            for part in _parts(key):
+                self.bind_zipped(part, block)
+            made = self.tree(key)
+            self.names[key] = self.values.names.fresh("both")
+            block.bind(s.PatternName(self.names[key]), made)
+
+    # --- tangents ------------------------------------------------------------------------------
+
+    def forward(
+        self, trees: Mapping[Key, s.Expression], terms: dict[Wire, Term], block: Block
+    ) -> Callable[[Key], s.Expression]:
+        """Binds the tangents of what is observed, given those of trees and arrays; gives
+        that of any tree."""
+        known = dict(trees)
+
+        def tangent(key: Key) -> s.Expression:
+            if key not in known:
+                one, two = map(tangent, _parts(key))
+                name = self.values.names.fresh("dboth")
+                block.bind(s.PatternName(name), apply("zipTree", s.Tuple((one, two))))
+                known[key] = s.Name(name)
+            return known[key]
+
+        for group in self.groups:
+            wires = [wire for wire in group.observed.wires if wire in self.active]
+            if not wires:
+                continue
+            given = tangent(group.key)
+            result = group.observed.result
+            if isinstance(group.observed, Contents):
+                made, moving = apply("payload", given), result
+            else:
+                if group.around:
+                    around = pairs([whole(terms[wire]) for wire in group.around])
+                    given = s.Tuple((around, given))
+                made, moving = apply(group.linear, given), self.values.tangent(result)
+            unpacking = Block()
+            inside = isinstance(group.observed, Contents)
+            pattern, found = self.values.taken(
+                moving, None, iter(wires), "dxs" if inside else "dy", unpacking, inside
+            )
+            block.bind(pattern, made)
+            block.bindings += unpacking.bindings
+            terms |= found
+        return tangent
+
+    # --- cotangents ----------------------------------------------------------------------------
+
+    def backward(self, arrays: Exprs, trees: dict[Key, list[s.Expression]], block: Block) -> None:
+        """Adds to the cotangents of arrays and trees what comes through the observations."""
+        for group in reversed(self.groups):
+            wires = [wire for wire in group.observed.wires if wire in self.active]
+            if wires:
+                self._behind(group, wires, arrays, trees, block)
+        while zipped := [key for key in trees if _parts(key)]:
+            self._unzipped(max(zipped, key=_depth), trees, block)
+
+    def _behind(
+        self,
+        group: Group,
+        wires: Sequence[Wire],
+        arrays: Exprs,
+        trees: dict[Key, list[s.Expression]],
+        block: Block,
+    ) -> None:
+        cotangents = iter([total(arrays[wire]) for wire in wires])
+        result = group.observed.result
+        if isinstance(group.observed, Contents):
+            items = self.values.rebuilt(result, cotangents, True)
+            tree = self.tree(group.key)
+            back = apply("refill", tree)
+            if not group.observed.tree.bare:  # elsewhere in the tree is 0
+                back = apply("adjoint", apply("derivative", s.Name("payload"), tree))
+            trees.setdefault(group.key, []).append(s.Apply(back, items))
+            return
+        given = self.values.rebuilt(self.values.tangent(result), cotangents)
+        made = apply(apply("adjoint", s.Name(group.linear)), given)
+        if group.around:
+            names = [self.values.names.fresh("w") for _ in group.around]
+            below = self.values.names.fresh("wt")
+            around = pair_pattern(names)
+            block.bind(s.PatternTuple((around, s.PatternName(below))), made)
+            for wire, name in zip(group.around, names, strict=True):
+                arrays[wire].append(s.Name(name))
+            made = s.Name(below)
+        trees.setdefault(group.key, []).append(made)
+
+    def added(self, key: Key, trees: Sequence[s.Expression]) -> s.Expression:
+        """The sum of cotangents of one tree. Raises Unspeakable."""
+        made, *others = trees
+        if not others:
+            return made
+        plant = next((one.tree for one in self.observed if key_of(one.tree) == key), None)
+        if plant is None or not plant.bare or None in self.values.slots(plant.type.arguments[-1]):
+            raise Unspeakable("two cotangents of a tree that holds more than payload")
+        plus = s.OperatorFunction("+")
+        for other in others:
+            made = apply("zipTreeWith", plus, s.Tuple((made, other)))
+        return made
+
+    def _unzipped(self, key: Key, trees: dict[Key, list[s.Expression]], block: Block) -> None:
+        """Of the cotangent of two trees as one those of each."""
+        name = self.values.names.fresh("wboth")
+        block.bind(s.PatternName(name), self.added(key, trees.pop(key)))
+        for part, take in zip(_parts(key), ("fst", "snd"), strict=True):
+            made = apply("mapData", s.Name(take), s.Name(name))
+            trees.setdefault(part, []).append(made)
+
+
+def _parts(key: Key) -> tuple[Key, ...]:
+    return tuple(key[1:]) if key[:1] == ("both",) else ()  # type: ignore[arg-type]
+
+
+def _depth(key: Key) -> int:
+    return 1 + max(map(_depth, _parts(key)), default=0)
+
+
+def total(trees: Sequence[s.Expression]) -> s.Expression:
+    """The sum of cotangents."""
+    made = trees[0]
+    for other in trees[1:]:
+        made = s.Binary("+", made, other)
+    return made
+
+
+# --- several reductions of a tree as one ---------------------------------------------------------
+
+
+def together(primitives: Primitives, reductions: Sequence[Reduction]) -> Reduction:
+    """Reductions of one tree as one, with all their results."""
+    if len(reductions) == 1:
+        return reductions[0]
+    tree = reductions[0].tree
+    result = t.Product(tuple(one.result for one in reductions))
+    branches = {
+        name: _beside(primitives, reductions, tree, name, result) for name in reductions[0].branches
+    }
+    return Reduction(tree, result, branches, tuple(w for one in reductions for w in one.wires))
+
+
+def _beside(
+    primitives: Primitives,
+    reductions: Sequence[Reduction],
+    tree: Plant,
+    name: str,
+    result: t.Product,
+) -> Branch:
+    """The algebras of all reductions at one constructor, as one."""
+    parts = [one.branches[name] for one in reductions]
+    declared = tree.declarations.constructors(tree.type)[name]
+    outside = tuple(dict.fromkeys(wire for part in parts for wire in part.outside))
+    builder = Builder(primitives)
+    own = {wire: builder.input(wire.type, wire.name) for wire in outside}
+    fields = tuple(field_type(tree, each, result) for each in declared)
+    layouts = [tree.declarations.layout(each) for each in fields]
+    wires = [[builder.input(array) for array in layout] for layout in layouts]
+
+    def of(type: t.Type, supply: Iterator[Wire], k: int) -> list[Wire]:
+        """Of the arrays of a field those that the k-th reduction sees."""
+        if type == tree.type:
+            return [
+                wire
+                for place, item in enumerate(result.items)
+                for wire in [next(supply) for _ in tree.declarations.layout(item)]
+                if place == k
+            ]
+        match type:
+            case t.Product(items=items):
+                return [wire for item in items for wire in of(item, supply, k)]
+            case t.Array(element=element) if t.mentions(element, tree.type):
+                return of(element, supply, k)
+            case _:
+                layout = tree.declarations.layout(field_type(tree, type, t.R))
+                return [next(supply) for _ in layout]
+
+    outputs: list[Wire] = []
+    for k, part in enumerate(parts):
+        given = [own[wire] for wire in part.outside]
+        for type, arrays in zip(declared, wires, strict=True):
+            given += of(type, iter(arrays), k)
+        for mine, theirs in zip(given, part.body.inputs, strict=True):
+            mine.name = mine.name or theirs.name
+        outputs += builder.inline(part.body, given)
+    return Branch(builder.finish(outputs), outside, fields)
+
+
+__all__ = ["Group", "Grove", "together", "total"]
