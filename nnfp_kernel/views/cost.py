@@ -116,12 +116,22 @@ def loops(cost: Cost, definitions: Mapping[str, Span]) -> Grid | None:
                 why if fired else f"{said} would take {scaled(moved * cost.number, 'B')}",
             )
         )
+    rows = _said_once(rows)
     headings = ("definition", "loop", "steps", "decision", "plain", "so", "operations", "why")
     note = (
-        "Bytes: of the decision on segments what is kept for the adjoint, of the others what "
-        "all steps read and write for it. Operations: made again."
+        "Bytes: of segments and plain loops what is kept for the adjoint, of a pass what all its "
+        "steps read and write for the products. Operations: those that are made again."
     )
     return Grid(headings, tuple(rows), (2, 4, 5, 6), (note,)) if rows else None
+
+
+def _said_once(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The rows with the loop named in the first of those that are about it."""
+    before = [("", ""), *(row[:2] for row in rows)]
+    return [
+        ("", "", *row[2:]) if row[:2] == above else row
+        for row, above in zip(rows, before, strict=False)
+    ]
 
 
 def _arrays(count: int) -> str:

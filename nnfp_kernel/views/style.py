@@ -35,7 +35,7 @@ table.rows th{color:var(--nn-ink2);font:11.5px/17px var(--nn-ui)}
 table.rows tr:last-child td{border-bottom:0}
 table.rows td.name{font-weight:600;white-space:nowrap}
 table.rows td.more{color:var(--nn-ink2)}
-table.rows td.count,table.rows th.count{padding-right:28px;text-align:right;
+table.rows td.count,table.rows th.count{padding-right:28px;text-align:right;white-space:nowrap;
 font-family:var(--nn-ui);font-variant-numeric:tabular-nums}
 table.rows td.count:last-child,table.rows th.count:last-child{padding-right:0}
 table.rows td.borrowed{color:var(--nn-ink3)}

@@ -292,8 +292,8 @@ def _warning(event: events.Warned) -> str:
     if event.what == "memory":
         return (
             f"It may take more memory than the {said(event.free)} that are free: "
-            f"{event.estimate}. A smaller --batch takes less; so does a bound, --memory "
-            f"{said(event.free).replace(' ', '')}, under which long loops keep less."
+            f"{event.estimate}. A smaller --batch takes less; under a bound, --memory 2GB, "
+            "long loops keep less for their derivative."
         )
     paths = [*event.paths[:3], *([f"{len(event.paths) - 3} more"] if event.paths[3:] else [])]
     named = " and ".join([", ".join(paths[:-1]), paths[-1]] if paths[1:] else paths)

@@ -76,7 +76,7 @@ def test_a_warning_says_what_takes_it_and_the_way_out() -> None:
     assert course.notes["memory"] == (
         "It may take more memory than the 3 MB that are free: some 4 MB: 4 MB of weights and the "
         "optimiser's numbers, 500 B of data, 7 B while a gradient is made. A smaller --batch takes "
-        "less; so does a bound, --memory 3MB, under which long loops keep less."
+        "less; under a bound, --memory 2GB, long loops keep less for their derivative."
     )
 
 
