@@ -123,7 +123,7 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
     from nnfp_kernel.views.mathematics import mathematics
     from nnfp_kernel.views.structure import structure
     from nnfp_kernel.views.values.functions import of_function, of_linear_map
-    from nnfp_kernel.views.wiring import wiring
+    from nnfp_kernel.views.wiring import NotDrawn, wiring
 
     name = _on_a_line(text)
     try:
@@ -137,7 +137,7 @@ def _function(session: Session, type: str, text: str) -> Entry | Value:
             program = replace(program, definitions=made)
         drawn = of_function(wiring(program, text), value_to_latex(mathematics(program, text)))
         return Value(type, None, name, picture=drawn)
-    except (NnfpError, ValueError):
+    except (NnfpError, NotDrawn):
         return Entry(name, type)
 
 

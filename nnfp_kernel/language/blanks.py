@@ -2,8 +2,9 @@
 
 Names are ranked: locals, the innermost first; definitions of the session, the newest first;
 then the library, the least general first; in each, what takes more arguments than are wanted
-comes later. A name whose type fits after arguments are given, `f _`, comes after those that fit
-as they are; of the library there would be too many.
+comes later, and what gives a distribution last, for it is there to be drawn from. A name whose
+type fits after arguments are given, `f _`, comes after those that fit as they are; of the library
+there would be too many.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .sizes import SizeVariable
 from .solve import Clash, OpenArrow, Solver
 from .source import Span
 from .telling import plain, shown
-from .types import Function, Linear, Origin, Type, TypeVariable, show_scheme, substitute
+from .types import Function, Linear, Named, Origin, Type, TypeVariable, show_scheme, substitute
 
 LISTED = 12
 _ARGUMENTS = 3  # that may be missing
@@ -73,6 +74,8 @@ def what_fits(
             general = len(known.type.types) + len(known.type.sizes)
             beyond = max(0, _arguments(solver, known.type.type) - missing - takes)
             order = (2, beyond, general, place) if known.library else (1, beyond, -place)
+            if _is_distribution(solver, known.type.type) and not _is_distribution(solver, wanted):
+                order = (3, *order)
             said = show_scheme(as_scheme(solver, known.type), known.learns)
             found.append(((missing, *order), known.name + " _" * missing, said))
     found.sort()
@@ -95,6 +98,13 @@ def _arguments(solver: Solver, type_: Type) -> int:
     while isinstance(arrow := solver.resolve(type_), Function | Linear | OpenArrow):
         count, type_ = count + 1, arrow.codomain
     return count
+
+
+def _is_distribution(solver: Solver, type_: Type) -> bool:
+    """Whether it is one, or gives one in the end."""
+    while isinstance(arrow := solver.resolve(type_), Function | Linear | OpenArrow):
+        type_ = arrow.codomain
+    return isinstance(arrow, Named) and arrow.name == "Distribution"
 
 
 def _missing_of(solver: Solver, known: Known, wanted: Type, place: Origin) -> int | None:

@@ -230,6 +230,13 @@ def test_a_blank_in_what_is_generalised_is_open(program: str, names: list[str]) 
     assert "other" not in [name for name, _ in found.listed]
 
 
+def test_distributions_stand_behind_what_can_be_applied() -> None:
+    ((*names,),) = listed("h xs = map _ xs")
+    assert names[:2] == ["logSoftmax", "softmax"]
+    assert not {"normal", "bernoulli"} & set(names)
+    assert listed("f : R -> R\nf x = draw (_ x)") == [["normal", "bernoulli"]]
+
+
 @pytest.mark.parametrize(
     ("cell", "wanted"),
     [

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 NOTEBOOKS = Path(__file__).parents[2] / "demo_notebooks"
 CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -26,11 +30,69 @@ def runner(full_xla: None) -> ModuleType:
     return module
 
 
+Execute = Callable[[str], nbformat.NotebookNode]
+
+
+@pytest.fixture
+def execute(runner: ModuleType, caplog: pytest.LogCaptureFixture) -> Execute:
+    """Executes a chapter, and makes the page of it that `nbconvert` makes."""
+
+    def executed(name: str) -> nbformat.NotebookNode:
+        notebook = runner.execute(NOTEBOOKS / f"{name}.ipynb")
+        require_coloured(notebook, page(notebook, caplog))
+        return notebook
+
+    return executed
+
+
+def page(notebook: nbformat.NotebookNode, caplog: pytest.LogCaptureFixture) -> str:
+    """A notebook as HTML, with the options that everybody has. Nothing is to be warned of, but
+    that Matplotlib's pictures have no text: nbconvert takes none from a notebook."""
+    caplog.clear()
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+        warnings.simplefilter("error")
+        body: str = HTMLExporter().from_notebook_node(notebook)[0]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output.data for output in outputs if "data" in output]
+    pictures = sum("image/png" in data and "text/html" not in data for data in shown)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"Alternative text is missing on {pictures} image(s)."] * (pictures > 0)
+    return body
+
+
+def require_coloured(notebook: nbformat.NotebookNode, page: str) -> None:
+    """Programs are coloured as programs: their colon is no operator of Python's, their `?w` no
+    mistake; and what is Python is so as Python."""
+    shown = re.findall(r'<div class=" ?highlight hl-ipython3"><pre>(.*?)</pre>', page, re.DOTALL)
+    assert len(shown) == len([cell for cell in notebook.cells if cell.cell_type == "code"])
+    programs = [cell for cell in shown if cell.startswith('<span></span><span class="cp">%%nnfp')]
+    written = [cell for cell in notebook.cells if cell.source.startswith("%%nnfp")]
+    assert len(programs) == len(written) > 0
+    assert not [cell for cell in shown if 'class="err"' in cell]
+    assert any('<span class="vi">?' in cell for cell in programs) or not any(
+        re.search(r"\?\w", cell.source) for cell in written
+    )
+    assert any('<span class="kn">import' in cell for cell in shown)
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
-    for cell in nbformat.read(path, as_version=4).cells:
+def test_a_chapter_says_how_it_runs_and_is_kept_without_outputs(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    said = " ".join(notebook.cells[0].source.split())
+    assert "The cells are Python; those that begin with `%%nnfp` are programs." in said
+    assert notebook.cells[1].source.startswith("%load_ext nnfp_kernel")
+    for cell in notebook.cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
+    require_coloured(notebook, page(notebook, caplog))
+
+
+def test_every_chapter_is_executed() -> None:
+    executed = re.findall(r'execute\("(\w+)"\)', Path(__file__).read_text("utf-8"))
+    assert sorted(executed) == [path.stem for path in CHAPTERS]
 
 
 def refusals(notebook: nbformat.NotebookNode) -> list[str]:
@@ -51,9 +113,9 @@ def differences(told: str) -> list[float]:
 
 
 @pytest.mark.slow
-def test_layers_are_functions(runner: ModuleType) -> None:
+def test_layers_are_functions(runner: ModuleType, execute: Execute) -> None:
     started = time.perf_counter()
-    notebook = runner.execute(NOTEBOOKS / "01_layers_are_functions.ipynb")
+    notebook = execute("01_layers_are_functions")
     seconds = time.perf_counter() - started
 
     found = re.findall(r"([\d.]+)% of 360 unseen digits", runner.results(notebook))
@@ -76,8 +138,8 @@ def test_layers_are_functions(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_representations(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "03_representations.ipynb")
+def test_representations(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("03_representations")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -94,8 +156,8 @@ def test_representations(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_folds(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "04_folds.ipynb")
+def test_folds(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("04_folds")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -108,8 +170,8 @@ def test_folds(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_unfolds(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "05_unfolds.ipynb")
+def test_unfolds(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("05_unfolds")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -122,9 +184,9 @@ def test_unfolds(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_fold_then_unfold(runner: ModuleType) -> None:
+def test_fold_then_unfold(runner: ModuleType, execute: Execute) -> None:
     started = time.perf_counter()
-    notebook = runner.execute(NOTEBOOKS / "08_fold_then_unfold.ipynb")
+    notebook = execute("08_fold_then_unfold")
     seconds = time.perf_counter() - started
 
     found = re.findall(r"^(\w+): +([\d.]+)% of (\d+)", runner.results(notebook), re.MULTILINE)
@@ -142,8 +204,8 @@ def test_fold_then_unfold(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_window_maps(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "06_window_maps.ipynb")
+def test_window_maps(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("06_window_maps")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -159,8 +221,8 @@ def test_window_maps(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_trees(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "07_trees.ipynb")
+def test_trees(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("07_trees")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -179,8 +241,8 @@ def test_trees(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_algebras_and_machines(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "09_algebras_and_machines.ipynb")
+def test_algebras_and_machines(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("09_algebras_and_machines")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -197,8 +259,8 @@ def test_algebras_and_machines(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_four_ways(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "11_four_ways.ipynb")
+def test_four_ways(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("11_four_ways")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -214,8 +276,8 @@ def test_four_ways(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_frechet(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "12_frechet.ipynb")
+def test_frechet(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("12_frechet")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -227,8 +289,8 @@ def test_frechet(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_adjoints(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "13_adjoints.ipynb")
+def test_adjoints(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("13_adjoints")
     told = runner.results(notebook)
 
     exact = differences(told)
@@ -240,8 +302,8 @@ def test_adjoints(runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_matrix_functions(runner: ModuleType) -> None:
-    notebook = runner.execute(NOTEBOOKS / "16_matrix_functions.ipynb")
+def test_matrix_functions(runner: ModuleType, execute: Execute) -> None:
+    notebook = execute("16_matrix_functions")
     told = runner.results(notebook)
 
     exact = differences(told)

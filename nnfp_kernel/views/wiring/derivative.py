@@ -192,22 +192,19 @@ def _section(node: Node) -> Linear:
 
 
 def factor(program: Program, name: str) -> str | None:
-    """An elementwise function's derivative as a formula in its argument x and its value y,
-    as the table of primitives has it.
+    """The derivative of an elementwise function of one argument x as a formula in it and its
+    value y, as the table of primitives has it.
 
     >>> from nnfp_kernel import Session
     >>> factor(Session().program, "tanh")
     '1 - y²'
     """
     primitive = program.primitives[name]
-    if primitive.partials is None:
+    if primitive.partials is None or len(primitive.samples[0].types) > 1:
         return None
     builder = Builder(program.primitives)
     x, y = builder.input(ArrayType("R", (3,)), "x"), builder.input(ArrayType("R", (3,)), "y")
-    try:
-        (wire,) = primitive.partials(builder, [x], y)
-    except (ValueError, TypeError):
-        return None
+    (wire,) = primitive.partials(builder, [x], y)
     if wire is None:
         return None
     texts: dict[Any, tuple[str, int]] = {x: ("x", 9), y: ("y", 9)}
