@@ -18,6 +18,7 @@ from ..language import typed as p
 from ..language import types as t
 from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
+from ..language.source import Span
 from .context import Context, Further
 from .forest import Forest, NoForest, Question, Subtree, Undecided, Unknown, reduce_forest
 from .graph import Builder, Wire
@@ -167,16 +168,22 @@ class Tracer(Context):
         if record.arity == 0:
             with self.builder.at(node.span):
                 return self.call(record, occurrence)
-        return self._curried(record, occurrence, ())
+        return self._curried(record, occurrence, (), node.span)
 
     def _curried(
-        self, record: BuiltinRecord, occurrence: Occurrence, given: tuple[Value, ...]
+        self, record: BuiltinRecord, occurrence: Occurrence, given: tuple[Value, ...], span: Span
     ) -> Value:
+        """A built-in that waits for arguments; `span` is what is written of it so far. Where
+        it is called by others (`fold cell zero`, handed to `>>`) its nodes come from there."""
+
         def take(argument: Value) -> Value:
             arguments = (*given, argument)
+            here, named = self.builder.origin, record.name.isidentifier()
+            place = here if here is not None and here.contains(span, named) else span
             if len(arguments) < record.arity:
-                return self._curried(record, occurrence, arguments)
-            return self.call(record, occurrence, *arguments)
+                return self._curried(record, occurrence, arguments, place)
+            with self.builder.at(place):
+                return self.call(record, occurrence, *arguments)
 
         return take
 
@@ -426,7 +433,7 @@ class Tracer(Context):
 
     def _constructor(self, name: str, type: t.Type) -> Value:
         if name in self.declarations.reps:
-            return lambda value: value
+            return lambda value: self._entered(name, value)
         arity, result = 0, type
         while isinstance(result, t.Function):
             arity, result = arity + 1, result.codomain
@@ -438,6 +445,13 @@ class Tracer(Context):
             return lambda field: collect((*fields, field))
 
         return collect(())
+
+    def _entered(self, name: str, value: Value) -> Value:
+        """A value as a representation, which is its carrier: pictures know it by the wire."""
+        made = isinstance(value, Wire) and self.builder.owns(value)
+        if made and self.builder.producer(value) is not None and not value.representation:
+            value.representation = name
+        return value
 
     def _cata(
         self,

@@ -186,6 +186,8 @@ class Rebuild:
                 builder.uses[new] += self.uses[old] - passed
                 if old.name and not new.name:
                     new.name = old.name
+                if old.type == new.type:
+                    new.representation = new.representation or old.representation
         builder.origin = before
         return (
             [place.get(wire, wire) for wire in graph.outputs],

@@ -58,6 +58,19 @@ class Span:
         lines[0] = lines[0][self.column - 1 :]
         return "\n".join(lines)
 
+    def contains(self, other: Span, first: bool = False) -> bool:
+        """Whether another span is inside of this one, in the same source; if asked for, `first`.
+
+        >>> source = Source("fold cell 0", "cell 3")
+        >>> whole, cell = Span(source, 1, 1, 1, 12), Span(source, 1, 6, 1, 10)
+        >>> whole.contains(cell), whole.contains(cell, first=True)
+        (True, False)
+        """
+        begin, other_begin = (self.line, self.column), (other.line, other.column)
+        start = begin == other_begin if first else begin <= other_begin
+        end = (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        return self.source is other.source and start and end
+
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`, of the same source."""
         return Span(self.source, self.line, self.column, other.end_line, other.end_column)

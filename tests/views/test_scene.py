@@ -62,6 +62,9 @@ backwards xs = foldRight cell zero xs
 every : R[2][4] ~> R[3][4]
 every = map (dense[3] >> gelu)
 
+summary : [R[2]] ~> Thought
+summary = scan cell zero >> map (residual (dense[3] >> tanh)) >> mean >> Thought
+
 image : R[4,3] ~> R[2]
 image = flatten >> dense[2]
 
@@ -100,6 +103,7 @@ INPUTS: dict[str, Any] = {
     "net": data(2), "classify": data(2), "chance": data(2), "deep": data(2), "again": data(2),
     "more": data(2), "own": data(2), "beside": (data(2), data(3)), "both": data(2),
     "encode": data(5, 2), "backwards": data(5, 2), "every": data(4, 2), "image": data(4, 3),
+    "summary": data(5, 2),
     "turning": data(2) + 1j * data(2)[::-1], "normed": data(4), "product": data(2),
 }  # fmt: skip
 
@@ -282,6 +286,19 @@ def test_the_positions_of_a_fold_are_the_states_of_its_scan(
     assert numpy.allclose(other.at(0.2), session["states"].batch(INPUTS["encode"][:, ::-1])[:, 0])
 
 
+def test_the_positions_of_a_scan_are_shown_one_by_one(
+    session: nnfp.Session, scenes: dict[str, Scene]
+) -> None:
+    scan = scenes["summary"].stages[0]
+    states = numpy.asarray(session["states"].batch(INPUTS["summary"]))
+    assert scan.kind == "fold"
+    assert not scan.at(0).any()
+    for position in range(1, 6):
+        shown = scan.at(position / 5).reshape(N, 5, 3)
+        assert numpy.allclose(shown[:, :position], states[:, :position])
+        assert not shown[:, position:].any()
+
+
 def test_stages_of_a_composition_are_those_of_its_parts(session: nnfp.Session) -> None:
     session.run("first : R[2] ~> R[3]\nfirst = dense[3] >> tanh")
     session.run("second : R[3] ~> R[2]\nsecond = dense[2] >> relu")
@@ -305,6 +322,7 @@ LABELS = {
     "both": ["dup", "(dense[2] >> sigmoid) *** dense[3]"],
     "every": ["dense[3]", "gelu"],
     "encode": ["fold cell zero xs"],
+    "summary": ["scan cell zero", "residual (dense[3] >> tanh)", "mean"],
     "image": ["dense[2]"],
     "turning": ["?A @ z"],
     "normed": ["dense[4]", "standardize", "layerNorm", "relu"],
@@ -328,6 +346,7 @@ def test_layers_of_one_weight_are_stages_with_the_same_map(scenes: dict[str, Sce
 
 def test_a_representation_is_the_type_of_its_stage(scenes: dict[str, Scene]) -> None:
     assert scenes["classify"].types == ("R[2]", "R[4]", "R[4]", "R[3]")
+    assert scenes["own"].types[-1] == scenes["summary"].types[-1] == "Thought"
 
 
 # --- grid, boundary, view ----------------------------------------------------------------------

@@ -9,7 +9,7 @@ cuts is a part; its kind says by which homotopy it is shown:
     softmax     also logSoftmax: the gradient of a convex function, and less a constant
     residual    x ↦ x + f x
     parallel    blocks that do not touch each other
-    fold        states along a sequence
+    fold        states along a sequence: the last one, or all of them
     opaque      anything else
 
 Layers in a loop, `stack[4] f` and `iterate[4] f`, are laid out first: they are stages.
@@ -25,7 +25,7 @@ from ...graph.primitive import Primitive
 from ...graph.unrolled import unrolled
 from ...language.source import Span
 from ...linear.linearity import nonlinear_node
-from .names import Names
+from .names import Names, shortened
 
 MOST_LAYERS = 64
 # Not decreasing: with them (1 − t) x + t φ(x) is injective for t < 1.
@@ -240,7 +240,9 @@ class _Reader:
             targets = [w for w in dict.fromkeys(nodes[-1].inputs) if w not in self.constant]
         inner = [node for node in nodes if node not in rest]
         if rest and self.is_residual(rest[0], sources, targets):
-            return [self.part("residual", sources, nodes, sinks)]
+            return [
+                self.part("residual", sources, nodes, sinks, self.added(sources, inner, rest[0]))
+            ]
         branches = [self.leading(inner, target) for target in targets]
         together = [node for own in branches for node in own]
         if inner and len(targets) > 1 and len(together) == len(set(together)) == len(inner):
@@ -251,8 +253,8 @@ class _Reader:
             made = self.parallel(sources, fed)
             return made + (self.segment(targets, rest, sinks) if rest else [])
         if len(nodes) == 1 and isinstance(nodes[0].operation, Loop):
-            loop = nodes[0].operation
-            if list(nodes[0].outputs[: loop.carried]) == list(sinks):
+            loop, outputs = nodes[0].operation, list(nodes[0].outputs)
+            if list(sinks) in (outputs[: loop.carried], outputs[loop.carried :]):
                 return [self.part("fold", sources, nodes, sinks)]
         return [self.part("opaque", sources, nodes, sinks)]
 
@@ -294,6 +296,16 @@ class _Reader:
             and len(targets) == 2
             and sources[0] in targets
         )
+
+    def added(self, sources: Sequence[Wire], inner: Sequence[Node], last: Node) -> str:
+        """What a `residual` that the user has written is called: with the function it adds."""
+        if last.origin is None or self.names.library(last.origin) != "residual":
+            return ""
+        target = next(wire for wire in last.inputs if wire not in sources)
+        parts = _merged(self.split(sources, inner, [target]), self)
+        if any(part.span is None or part.span.source.name.startswith("std/") for part in parts):
+            return ""
+        return shortened(f"residual ({' >> '.join(part.label for part in parts)})")
 
     # --- blocks --------------------------------------------------------------------------------
 
@@ -370,6 +382,13 @@ def _merged(parts: Sequence[Part], reader: _Reader) -> list[Part]:
             if not any(map(reader.is_shift, before.nodes)):
                 made[-1] = reader.part("affine", before.sources, nodes, part.sinks, injective=True)
                 continue
+        if (
+            before is not None and part.kind == before.kind == "affine" and part.span is not None
+            and part.span == before.span and before.nodes
+        ):  # fmt: skip
+            nodes = (*before.nodes, *part.nodes)
+            made[-1] = reader.part("affine", before.sources, nodes, part.sinks, injective=True)
+            continue
         if before is not None and before.label == "logSoftmax" and part.label == "exp":
             nodes = (*before.nodes, *part.nodes)
             made[-1] = reader.part(

@@ -20,6 +20,7 @@ from .stage import Stage
 
 Array = Any
 FEW = 4  # operations
+LARGEST = 20_000_000  # numbers of a scan that is shown position by position
 WIDEST = 1_500  # dimensions in which a rotation is still taken apart: some seconds
 
 
@@ -163,6 +164,10 @@ class Run:
                         for block, (sources, _) in zip(blocks, part.blocks, strict=True)
                     )
                 )
+            case "fold" if _stacked(part) and len(after) * after.shape[1] * _length(part) > LARGEST:
+                return Straight(before.shape[1], after.shape[1])
+            case "fold" if _stacked(part):
+                return Positions(_one_by_one(part, after))
             case "fold":
                 return Positions(self._states(part, values))
             case _:
@@ -218,6 +223,34 @@ class Run:
         after = numpy.concatenate(rows, axis=2)
         whole: Array = numpy.concatenate([begun[None], after])
         return whole
+
+
+def _stacked(part: Part) -> bool:
+    """Whether a fold's part gives what is made at every position, and not the last state."""
+    (node,) = part.nodes[:1]
+    assert isinstance(node.operation, Loop)
+    return list(node.outputs[: node.operation.carried]) != list(part.sinks)
+
+
+def _length(part: Part) -> int:
+    assert isinstance(part.nodes[0].operation, Loop)
+    return part.nodes[0].operation.length
+
+
+def _one_by_one(part: Part, after: Array) -> Array:
+    """What all positions have, position by position, 0 where none was made yet:
+    [positions + 1, N, d]."""
+    loop = part.nodes[0].operation
+    assert isinstance(loop, Loop)
+    places = []
+    for wire in part.sinks:
+        own = numpy.repeat(numpy.arange(loop.length), wire.type.size // max(loop.length, 1))
+        places.append(numpy.tile(own, width(wire) // max(wire.type.size, 1)))
+    place = numpy.concatenate(places)
+    if loop.reverse:
+        place = loop.length - 1 - place
+    made: Array = numpy.stack([after * (place < k) for k in range(loop.length + 1)])
+    return made
 
 
 def _stepwise(stacked: Array, reverse: bool) -> Array:

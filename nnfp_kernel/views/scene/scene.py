@@ -13,13 +13,14 @@ from typing import Any
 import numpy
 
 from ...graph.graph import Graph
+from ...language import types as t
 from ...language.diagnostics import NnfpError
 from ...language.telling import plain
 from ...runtime.function import Function
 from .names import Names
 from .parts import Parts, parts_of
 from .plane import boundary, grid_lines
-from .run import Run, flattened, shaped, typed, width
+from .run import Run, flattened, shaped, width
 from .stage import Stage
 
 Array = Any
@@ -187,7 +188,7 @@ def scene(
         function.name,
         function.type,
         _input_name(function),
-        typed(parts.parts[0].sources),
+        _input_type(call.types),
         tuple(run.stage(part, values) for part in parts.parts),
         count,
         drawn,
@@ -289,6 +290,11 @@ def _input_name(function: Function) -> str:
     parameter = getattr(function.definition.body, "parameter", None)
     name = getattr(getattr(parameter, "argument", parameter), "name", None)
     return name if isinstance(name, str) else "x"
+
+
+def _input_type(types: Sequence[t.Type]) -> str:
+    names = [t.show(type) for type in types]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
 def classes_of(colour: Any) -> tuple[Any, ...]:
