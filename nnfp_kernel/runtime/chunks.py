@@ -142,6 +142,25 @@ def chunk(
     return _on_arrays(value_and_grad, way, batch, form, like, layout)
 
 
+def _nameless(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function compiled. JAX writes the names in what comes out into what it compiles: a
+    program whose weights are called otherwise would not be known on disk."""
+    forms: dict[Any, Any] = {}  # of what comes out, by that of what goes in
+
+    def leaves(*given: Any) -> list[Any]:
+        found: list[Any]
+        found, forms[jax.tree.structure(given)] = jax.tree.flatten(function(*given))
+        return found
+
+    compiled = jax.jit(leaves)
+
+    def run(*given: Any) -> Any:
+        found = compiled(*given)
+        return forms[jax.tree.structure(given)].unflatten(found)
+
+    return run
+
+
 @functools.lru_cache(maxsize=16)
 def _on_arrays(
     value_and_grad: Gradient,
@@ -221,9 +240,8 @@ def _of_arrays(
         )
 
     if looped:
-        compiled: Steps = jax.jit(run)
-        return compiled
-    compiled_one = jax.jit(one)
+        return _nameless(run)
+    compiled_one = _nameless(one)
 
     def stepwise(
         state: State, data: Batch, key: Key, first: Any, count: Any, rates: Any
@@ -328,8 +346,7 @@ def start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, ke
 
 @functools.lru_cache(maxsize=16)
 def _compiled_start(way: Way, of: int, batch: int) -> Callable[[Weights, Key], State]:
-    compiled: Callable[[Weights, Key], State] = jax.jit(functools.partial(_start, way, of, batch))
-    return compiled
+    return _nameless(functools.partial(_start, way, of, batch))
 
 
 def _start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, key: Key) -> State:

@@ -253,9 +253,11 @@ class Call:
         return self._lowered(optimise(self.traced.program.primitives, graph))
 
     def _lowered(self, graph: Graph) -> Callable[..., Any]:
-        program = self.traced.program
-        compiled = self.traced.compiled.function(lower(graph, program.precision))
-        return told(graph, compiled, program.precision)
+        program, precision = self.traced.program, self.traced.program.precision
+        compiled = program.executables.of(
+            graph, precision, lambda: self.traced.compiled.function(lower(graph, precision))
+        )
+        return told(graph, compiled, precision)
 
     @cached_property
     def derivative(self) -> Network:

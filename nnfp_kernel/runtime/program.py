@@ -66,6 +66,7 @@ from .exchange import (
     tags_of,
     with_tags,
 )
+from .executables import Executables
 from .forest import Planted
 from .lower import DTYPES, Compiled, Precision, lower
 
@@ -85,6 +86,7 @@ class Program:
     precision: Precision = 32
     externals: Mapping[str, Any] = field(default_factory=dict)  # values brought in by name
     memory: int | None = None  # bytes that what runs may take; None: those the device has
+    executables: Executables = field(default_factory=Executables)  # the session's
     _reached: dict[str, tuple[ReachedWeight, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -171,19 +173,15 @@ class Traced:
     @cached_property
     def run(self) -> Callable[..., tuple[Array, ...]]:
         """The same, compiled on first use; what has no solution is told."""
-        return self.telling(self.bare)
+        return told(self.optimised, self.bare, self.program.precision)
 
     @cached_property
     def bare(self) -> Callable[..., tuple[Array, ...]]:
-        """The same without telling anything: it knows no places of the program."""
-        return self.compiled.function(self.lowered)
-
-    def telling(
-        self, compiled: Callable[..., tuple[Array, ...]]
-    ) -> Callable[..., tuple[Array, ...]]:
-        """A compiled function of this graph, or of an equal one, that tells what has no
-        solution where this program says it."""
-        return told(self.optimised, compiled, self.program.precision)
+        """The same without telling anything: it knows no places of the program, so that it may
+        be that of an equal graph."""
+        return self.program.executables.of(
+            self.graph, self.program.precision, lambda: self.compiled.function(self.lowered)
+        )
 
     def external_arrays(self) -> list[Array]:
         """The arrays of the values brought in from Python."""

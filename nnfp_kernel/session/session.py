@@ -237,8 +237,7 @@ class Session:
         ]  # fmt: skip
         if traced.draws:
             arrays.append(self.next_key())
-        run = self._executables.of(traced)
-        return traced.answer.rebuild(iter(traced.checked(run(*arrays))))
+        return traced.answer.rebuild(iter(traced.checked(traced.run(*arrays))))
 
     def _weight_arrays(self, wanted: Sequence[Any]) -> list[Array]:
         import jax
@@ -749,7 +748,7 @@ class Session:
             {**PRIMITIVES, **IMPORTED} if imported else PRIMITIVES,
             64 if self.precision == 64 else 32,
             {name: value for name, (_, value) in externals.items()},
-            memory=self.memory,
+            memory=self.memory, executables=self._executables,
         )  # fmt: skip
 
     def _prepare_jax(self) -> None:

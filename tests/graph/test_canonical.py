@@ -60,6 +60,26 @@ def test_a_cell_that_is_run_again_compiles_nothing(monkeypatch: pytest.MonkeyPat
     assert len(made) == count + 1
 
 
+def test_a_function_that_is_called_otherwise_compiles_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+    function = Compiled.function
+    monkeypatch.setattr(Compiled, "function", lambda self, f: made.append(f) or function(self, f))
+    session = nnfp.Session(precision=64)
+    counts = []
+    for name in ("k", "j", "k"):
+        session.run(f"{name} : R ~> R\n{name} x = ?a * x ^ 2")
+        session.weights = {f"{name}.a": 3.0}
+        called = session[name]
+        assert called(2.0) == 12.0
+        value, gradient = called.value_and_grad(called.weights, 2.0)
+        assert (value, gradient[name]["a"]) == (12.0, 4.0)
+        counts.append(len(made))
+    assert counts[0] == counts[1] == counts[2]
+    assert session["k"].compilations + session["j"].compilations <= counts[0]
+
+
 def test_draws_are_drawn_anew() -> None:
     session = nnfp.Session(precision=64)
     cell = "(draw (normal 1) : R)"
