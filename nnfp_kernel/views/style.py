@@ -57,6 +57,7 @@ table.numbers td b{position:relative;font-weight:400}
 i.neg{background:var(--neg)}i.pos{background:var(--pos)}
 .bar{flex:1;height:3px;border-radius:2px;background:var(--nn-hair)}
 .bar i{display:block;height:100%;border-radius:2px;background:var(--nn-ink)}
+.at:hover path,.at:hover text{visibility:visible}
 .line{display:flex;align-items:center;gap:12px}
 .stats{display:flex;flex-wrap:wrap;gap:6px 30px;margin-top:8px}
 .stats div{line-height:16px;font-size:11px;color:var(--nn-ink2)}

@@ -17,6 +17,8 @@ from ..runtime.stream import STRETCH, raised
 from .style import escape, page
 
 POINTS = 240  # at most, of a drawn curve: longer ones are thinned
+READ = 60  # at most, of the places of a curve that can be read off
+Points = list[tuple[float, float]]
 
 
 @dataclass
@@ -115,6 +117,35 @@ class Course:
             said.append((f"{self.progress.examples_per_second:,.0f}", "examples/s"))
         return said
 
+    def curves(self) -> tuple[Points, Points, Points]:
+        """What is drawn: epoch and loss of steps, of epochs and of validation."""
+        held = [m for m in self.measured if m.on == "validation"]
+        return (
+            [(x, y) for x, y in self.steps if _drawable(y)],
+            [(float(e.epoch), e.loss) for e in self.epochs if _drawable(e.loss)],
+            [(m.epoch, m.loss) for m in held if _drawable(m.loss)],
+        )
+
+    @property
+    def unit(self) -> str:
+        """What an epoch is called: of a stream it is a stretch of steps."""
+        return "epoch" if self.started and self.started.examples else f"{STRETCH} steps"
+
+    def best(self) -> events.Measured | None:
+        """The least validation loss so far."""
+        held = [each for each in self.measured if each.on == "validation" and _drawable(each.loss)]
+        return min(held, key=lambda each: each.loss, default=None)
+
+    def _beside(self) -> list[tuple[str, str]]:
+        """What a picture has room for, while it goes on."""
+        best, said = self.best(), list[tuple[str, str]]()
+        if self.finished or not (self.started and self.compiled):
+            return said
+        if best is not None:
+            when = f"epoch {round(best.epoch)}" if self.by_epochs else f"step {best.step:,}"
+            said.append((short(best.loss), f"best, {when}"))
+        return [*said, (f"{self.started.weights:,}", "weights")]
+
     def line(self) -> str:
         """One line that says how far it is."""
         if self.finished:
@@ -210,7 +241,8 @@ class Course:
                 f"<span class='small'>{escape(left)}</span>"
             )
         stats = "".join(
-            f"<div><b>{escape(number)}</b>{escape(what)}</div>" for number, what in self.numbers()
+            f"<div><b>{escape(number)}</b>{escape(what)}</div>"
+            for number, what in [*self.numbers(), *self._beside()]
         )
         notes = "".join(
             f"<div class='small'>{escape(note)}</div>" for note in self.notes.values() if note
@@ -220,14 +252,11 @@ class Course:
 
     def _curve(self) -> str:
         """The loss of steps, of epochs and of validation, on one logarithmic scale."""
-        steps = [(x, y) for x, y in self.steps if _drawable(y)]
-        training = [(float(e.epoch), e.loss) for e in self.epochs if _drawable(e.loss)]
-        held = [m for m in self.measured if m.on == "validation" and _drawable(m.loss)]
-        validation = [(m.epoch, m.loss) for m in held]
+        steps, training, validation = self.curves()
         drawn = [*steps, *training, *validation]
         if len(drawn) < 2:
             return ""
-        width, height, left, top = 520.0, 150.0, 44.0, 10.0
+        width, height, left, top = 520.0, 150.0, 44.0, 20.0
         low, high = _decades([y for _, y in drawn])
         last = max(self.started.epochs if self.started else 1.0, max(x for x, _ in drawn))
         if self.finished:
@@ -237,7 +266,7 @@ class Course:
             share = (math.log10(y) - low) / (high - low)
             return left + x / last * width, top + (1 - share) * height
 
-        unit = "epoch" if self.started and self.started.examples else f"{STRETCH} steps"
+        unit = self.unit
         parts = []
         for exponent in range(low, high + 1):
             _, y = place(0, 10.0**exponent)
@@ -259,27 +288,56 @@ class Course:
             parts.append(_path([place(*p) for p in training], 'stroke-width="1.2"', "--nn-ink2"))
         if len(validation) > 1:
             parts.append(_path([place(*p) for p in validation], 'stroke-width="2"'))
-        labels = [("training", training)] if len(training) > 1 else []
-        labels += [("validation", validation)] if len(validation) > 1 else []
+        named = (("training", training), ("validation", validation))
+        labels = [(name, points) for name, points in named if len(points) > 1]
         heights = _apart([place(*points[-1])[1] for _, points in labels], 14.0)
         for (name, points), y in zip(labels, heights, strict=True):
             x, _ = place(*points[-1])
-            weight = "600" if name == "validation" else "400"
-            parts.append(
-                f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" font-weight="{weight}">{name}</text>'
-            )
-        best = min(held, key=lambda m: m.loss, default=None)
+            bold = ' font-weight="600" fill="var(--nn-ink)"' if name == "validation" else ""
+            parts.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}"{bold}>{name}</text>')
+        best = self.best()
         if best is not None:
             x, y = place(best.epoch, best.loss)
+            said = "best, kept" if self.finished else "best"
+            late = labels and x > place(labels[0][1][-1][0], 1.0)[0] - 30
+            anchor, beside = ("end", x - 4) if late else ("middle", x)
+            under = y + 17 if y + 17 < bottom - 3 else y - 9
+            parts.append(
+                f'<text x="{beside:.1f}" y="{under:.1f}" text-anchor="{anchor}">{said}</text>'
+            )
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="var(--nn-paper)" '
                 'stroke="var(--nn-ink)" stroke-width="1.6"/>'
             )
+        read = [(place(x, 1.0)[0], said) for x, said in self._read_off()]
+        wide = (read[-1][0] - read[0][0]) / (len(read) - 1) if len(read) > 1 else 8.0
+        parts += [_band(x, wide, said, (left, top, width, height)) for x, said in read]
         return (
             f'<svg role="img" aria-label="{escape(self.line())}" width="{left + width + 90:.0f}" '
             f'height="{bottom + 24:.0f}" style="font:10.5px var(--nn-ui);fill:var(--nn-ink3)">'
             f"{''.join(parts)}</svg>"
         )
+
+    def _read_off(self) -> list[tuple[float, str]]:
+        """What the curve says at some of its places, in epochs: at the ends of epochs, or, of
+        a training that has no two, at steps."""
+        held = {round(m.epoch): m for m in self.measured if m.on == "validation"}
+        if len(self.epochs) > 1:
+            found = []
+            for each in self.epochs[:: -(-len(self.epochs) // READ)]:
+                said = f"epoch {each.epoch:,} · training {short(each.loss)}"
+                at = held.get(each.epoch)
+                if at is not None:
+                    said += f" · validation {short(at.loss)}"
+                    if at.metric is not None:
+                        said += f" · {self.metric_name} {short(at.metric)}"
+                found.append((float(each.epoch), said))
+            return found
+        if self.progress is None:
+            return []
+        per_epoch = self.progress.epoch / self.progress.step
+        thinned = self.steps[:: -(-len(self.steps) // READ) or 1]
+        return [(x, f"step {round(x / per_epoch):,} · loss {short(loss)}") for x, loss in thinned]
 
 
 def _warning(event: events.Warned) -> str:
@@ -301,6 +359,19 @@ def _warning(event: events.Warned) -> str:
     return (
         f"After {event.step:,} steps {named} {does} not move: the gradient is zero. A relu that "
         "is never active, or a loss that does not depend on it, would do that."
+    )
+
+
+def _band(x: float, wide: float, said: str, frame: tuple[float, float, float, float]) -> str:
+    """A place of the curve under a pointer: a line through it, and above what it says. Hidden
+    by attributes, for not every reader of a notebook keeps its style."""
+    left, top, width, height = frame
+    return (
+        f'<g class="at"><rect x="{x - wide / 2:.1f}" y="{top}" width="{wide:.1f}" '
+        f'height="{height}" fill="none" pointer-events="all"/>'
+        f'<path d="M{x:.1f} {top}v{height}" stroke="var(--nn-ink3)" visibility="hidden"/>'
+        f'<text x="{left + width}" y="{top - 8}" text-anchor="end" visibility="hidden">'
+        f"{escape(said)}</text></g>"
     )
 
 

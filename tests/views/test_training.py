@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import numpy
@@ -18,6 +19,7 @@ from nnfp_kernel.runtime.events import (
     Started,
 )
 from nnfp_kernel.views.training import POINTS, Course, clock
+from nnfp_kernel.widgets import figures
 
 STARTED = Started(90, 10, 10, 27, 3.0, 609, "adam")
 
@@ -110,6 +112,37 @@ def test_the_curve_names_its_lines_and_marks_the_best() -> None:
     assert shown.count("<circle") == 1
 
 
+def test_the_curve_can_be_read_off_under_a_pointer() -> None:
+    """Hidden by attributes: where a reader drops the style, nothing lies over the curve."""
+    shown = course(*WHOLE, finished()).to_html()
+    read = re.findall(r'visibility="hidden">([^<]*)<', shown)
+    assert read[1] == "epoch 2 · training 0.0098 · validation 0.004 · accuracy 0.98"
+    assert len(read) == 3
+    assert re.search(r"\.at:hover text\{visibility:visible\}", shown)
+    assert not re.search(r'<rect(?![^>]*fill="none")', shown)
+    few = course(STARTED, Compiled(1.0), progress(9)).to_html()
+    assert re.findall(r'visibility="hidden">([^<]*)<', few)[2] == "step 3 · loss 0.00195"
+
+
+def test_while_it_goes_on_the_best_is_told_beside_the_last() -> None:
+    going, ended = course(*WHOLE).to_html(), course(*WHOLE, finished()).to_html()
+    assert "<b>0.004</b>best, epoch 2<" in going
+    assert "weights</div>" in going
+    assert ">best<" in going
+    assert ">best, kept<" in ended
+    assert "best, epoch" not in ended
+
+
+def test_a_figure_for_paper_says_the_same() -> None:
+    figure = figures.training((*WHOLE, finished()), "accuracy")
+    lines = [line.get_xydata().tolist() for line in figure.axes[0].lines]
+    assert [[1.0, 0.4], [2.0, 0.004], [3.0, 0.0058]] in lines
+    assert [[2.0, 0.004]] in lines
+    assert "best, kept" in [text.get_text() for text in figure.axes[0].texts]
+    assert "The weights of epoch 2 are kept" in figure.texts[0].get_text()
+    figure.savefig(io.BytesIO(), format="pdf")
+
+
 def test_a_long_training_is_thinned_and_an_odd_loss_left_out() -> None:
     made = course(Started(10, 0, 1, 10**6, 1e5, 3, "sgd"), Compiled(0.0))
     for step in range(1000, 200_000, 1000):
@@ -119,7 +152,7 @@ def test_a_long_training_is_thinned_and_an_odd_loss_left_out() -> None:
         made.add(Progress(step, 10**6, step / 10, losses, None, 1.0, 1.0, 1.0))
     assert POINTS / 2 < len(made.steps) <= 2 * POINTS
     shown = made.to_html()
-    assert len(shown) < 20_000
+    assert len(shown) < 40_000
     assert not [path for path in re.findall(r'd="([^"]*)"', shown) if "n" in path]
 
 

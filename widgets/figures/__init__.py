@@ -5,6 +5,7 @@
     regions(found, scene)        where a network is linear, in the input and in every layer
     strip(found)                 every stage with what is measured of it below
     alignment(one, other)        which stages look alike, of one function or of two
+    training(events)             the loss of a training, and how it ended
 
 They are drawn in the house style on light paper, and saved by matplotlib's own `savefig`
 as PDF, SVG or PNG. All panels have one scale, or say below which one is theirs.
@@ -16,5 +17,6 @@ from .regions import regions
 from .strip import strip
 from .svg import themed, to_svg
 from .tissot import tissot
+from .training import training
 
-__all__ = ["alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg"]
+__all__ = ["alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg", "training"]
