@@ -8,6 +8,7 @@ All forms are drawn from one scene (views/scene).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,8 @@ import traitlets
 from nnfp_kernel.language.palette import colours
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views.geometry.lens import circles_over
+from nnfp_kernel.views.geometry.strip import strip
+from nnfp_kernel.views.geometry.text import measures as measures_of
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 from . import figures, pictures
@@ -25,6 +28,7 @@ from .modules import STATIC, joined
 from .page import BUDGET, fitting, page
 
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
+HELD = ("scene", "position", "traced", "measures")  # by a page, too
 CSS = colours("nnfp-bend") + "\n" + (STATIC / "bend.css").read_text(encoding="utf-8")
 
 
@@ -44,6 +48,9 @@ class Bend(anywidget.AnyWidget):
     there already. A hand's work can be read and set: `position`, stage + t; `traced`, the
     point whose values are shown; `brushed`, the points that are shown alone.
 
+    Without `measures` the rows below the stages are left out: intrinsic dimension, alignment
+    with the input, and what flat cuts part of the classes.
+
     For authors of a course:
 
     bookmarks   {name: position}, a button for each: {"stage 3, t = 0.5": 2.5}
@@ -62,6 +69,7 @@ class Bend(anywidget.AnyWidget):
     position = traitlets.Float(0.0).tag(sync=True)
     traced = traitlets.Int(0).tag(sync=True)
     brushed = traitlets.List(traitlets.Int()).tag(sync=True)
+    measures = traitlets.List(traitlets.Dict()).tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
     saves = traitlets.Bool(True).tag(sync=True)
 
@@ -74,6 +82,7 @@ class Bend(anywidget.AnyWidget):
         lines: int | None = None,
         samples: int | None = None,
         scale: Literal["one", "own"] | None = None,
+        measures: bool = True,
         bookmarks: Mapping[str, float] | None = None,
         captions: Mapping[int, str] | None = None,
         locked: Sequence[str] = (),
@@ -91,7 +100,7 @@ class Bend(anywidget.AnyWidget):
         circles = circles_over(made.points(made.states[0]))[1] if plane else None
         header, numbers = packed(made, circles)
         super().__init__(
-            scene=header, numbers=numbers,
+            scene=header, numbers=numbers, measures=_measures(made) if measures else [],
             options=_options(made, bookmarks or {}, captions or {}, locked, height),
         )  # fmt: skip
         self.on_msg(self._asked)
@@ -107,7 +116,7 @@ class Bend(anywidget.AnyWidget):
 
     def html(self) -> str:
         """The page that `save` writes."""
-        state = {name: self.trait_values()[name] for name in ("scene", "position", "traced")}
+        state = {name: self.trait_values()[name] for name in HELD}
         state |= {"options": dict(self.options), "saves": False}
         return page(self.data.name, "bend", CSS, state, {"numbers": self.numbers}, self.text)
 
@@ -118,9 +127,7 @@ class Bend(anywidget.AnyWidget):
         """
         count, stages = self.data.count, len(self.data.stages)
         advice = f"These are {count:,} points in {stages + 1} places: take fewer, `X[::4]`"
-        advice += (
-            f", or fewer lines of the grid than {self.data.lines}." if self.data.lines else "."
-        )
+        advice += ", or a grid of fewer `lines` and `samples`." if self.data.lines else "."
         return Path(path).write_bytes(fitting(self.html(), budget, advice))
 
     def _repr_mimebundle_(self, **given: Any) -> Any:
@@ -132,6 +139,20 @@ class Bend(anywidget.AnyWidget):
     def _asked(self, _widget: object, said: object, _buffers: object) -> None:
         if said == "page":
             self.send({"page": self.html(), "name": f"{self.data.name}.html"})
+
+
+def _measures(made: Scene) -> list[dict[str, Any]]:
+    """What is measured of every state: the share of the largest value, and the words for it."""
+    found = strip(made)
+    of = f" · of {found.count:,} points" if found.count < made.count else ""
+    rows = []
+    for name, values, told in measures_of(found):
+        most = max((value for value in values if math.isfinite(value)), default=1.0) or 1.0
+        shares = [value / most if math.isfinite(value) else None for value in values]
+        rows.append(
+            {"name": name + of, "shares": shares, "told": [told(value) for value in values]}
+        )
+    return rows
 
 
 def _options(

@@ -9,7 +9,7 @@ import numpy
 
 from nnfp_kernel.language.palette import HAIR, INK, INK2, INK3, PAPER
 from nnfp_kernel.views.geometry.strip import Strip
-from nnfp_kernel.views.geometry.text import measured, number, percent
+from nnfp_kernel.views.geometry.text import measured, measures
 
 from . import panels
 
@@ -48,8 +48,8 @@ def strip(found: Strip) -> Figure:
     columns = panels.even(count, COLUMNS)
     blocks = [range(k, min(k + columns, count)) for k in range(0, count, columns)]
     cell = min(panels.WIDTH / columns, 1.7)
-    measures = _measures(found)
-    block = HEAD + cell + TYPES + ROW * len(measures) + (BARS if found.bars else 0) + 0.12
+    measured_here = measures(found)
+    block = HEAD + cell + TYPES + ROW * len(measured_here) + (BARS if found.bars else 0) + 0.12
     width, high = cell * columns, block * len(blocks) + 0.22
     with panels.settings():
         made = Figure(figsize=(width, high), facecolor=PAPER)
@@ -64,7 +64,7 @@ def strip(found: Strip) -> Figure:
                 _column(made, sheet, found, k, states[k], (column * cell, top), cell)
             centres = [(column + 0.5) * cell for column in range(len(own))]
             below = top - HEAD - cell - TYPES
-            for name, values, told in measures:
+            for name, values, told in measured_here:
                 part = [values[k] for k in own]
                 _line(sheet, name, part, told, centres, below, width, _reach(values))
                 below -= ROW
@@ -73,20 +73,6 @@ def strip(found: Strip) -> Figure:
                 for x, k in zip(centres, own, strict=True):
                     _barcode(made, sheet, found, k, x, below, cell)
         sheet.text(width / 2, 0.06, measured(found), size=6.3, color=INK2, ha="center", va="bottom")
-    return made
-
-
-Measure = tuple[str, Sequence[float], Callable[[float], str]]
-
-
-def _measures(found: Strip) -> list[Measure]:
-    """Name, values of all stages, and how one is told."""
-    made: list[Measure] = [
-        ("intrinsic dimension, TwoNN", found.dimension, lambda value: number(value, 1)),
-        ("linear CKA with the input", found.aligned, lambda value: number(value, 2)),
-    ]
-    if found.separable:
-        made.append(("linearly separable", found.separable, percent))
     return made
 
 

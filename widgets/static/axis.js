@@ -9,8 +9,9 @@ const SMALL = 76; // a small picture, at most
 const FEW = 500; // points in it
 
 class Axis {
-  /** `moved(position)` is called when a hand moves it; `locked`: it cannot. */
-  constructor(scene, moved, locked) {
+  /** `moved(position)` is called when a hand moves it; `locked`: it cannot. `measures` are
+   * rows of numbers, one for each tick. */
+  constructor(scene, moved, locked, measures = []) {
     this.scene = scene;
     this.count = scene.stages.length;
     const share = (k) => `${(100 * (k + 0.5)) / (this.count + 1)}%`;
@@ -31,7 +32,7 @@ class Axis {
     this.cursor = make("i", { class: "cursor" });
     this.small = scene.states.map((state) => make("canvas", { "aria-hidden": "true", title: state.type }));
     const columns = scene.states.map((state, k) =>
-      make("div", { class: "column" }, this.small[k], make("span", { class: "type", title: state.type }, state.type))
+      make("div", { class: "column", onclick: () => locked || moved(k) }, this.small[k], make("span", { class: "type", title: state.type }, state.type))
     );
     const joins = scene.stages.slice(1).map((_, k) =>
       make("span", { class: "join", style: `left:${share(k + 1)}` }, ">>")
@@ -42,7 +43,8 @@ class Axis {
         make("span", { class: "label first", style: `left:${share(0)}` }, scene.states[0].label),
         ...this.labels, ...joins),
       make("div", { class: "track" }, this.line, this.done, ...this.ticks, this.hand, this.range),
-      this.time, this.cursor, make("div", { class: "columns" }, ...columns)
+      this.time, this.cursor, make("div", { class: "columns" }, ...columns),
+      ...measures.map((each) => measure(each, share))
     );
     this.share = share;
   }
@@ -104,6 +106,22 @@ class Axis {
       });
     });
   }
+}
+
+/** A row of numbers, one below each tick: dots whose height is their share of the largest. */
+function measure({ name, shares, told }, share) {
+  const drawn = make("svg", { class: "line", "aria-hidden": "true" });
+  const y = (k) => 22 - 18 * shares[k];
+  shares.forEach((value, k) => {
+    if (value === null || k === 0 || shares[k - 1] === null) return;
+    drawn.append(make("line", { x1: share(k - 1), x2: share(k), y1: y(k - 1), y2: y(k) }));
+  });
+  shares.forEach((value, k) => {
+    if (value !== null) drawn.append(make("circle", { cx: share(k), cy: y(k), r: 2.4 }));
+  });
+  return make("div", { class: "measure", role: "group", "aria-label": name },
+    make("span", { class: "name" }, name), drawn,
+    make("div", { class: "columns" }, ...told.map((text) => make("span", { class: "column" }, text))));
 }
 
 export { Axis };

@@ -92,7 +92,8 @@ class Bend {
     const picture = make("div", { class: "frame" }, this.canvas, this.over.element);
     if (options.height) picture.style.height = `${options.height}px`;
     this.painter = null;
-    this.axis = new Axis(scene, (to) => this.handed(to), !this.allows("scrub"));
+    this.axis = new Axis(
+      scene, (to) => this.handed(to), !this.allows("scrub"), this.model.get("measures"));
     this.trace = new Trace(scene);
     this.readout = make("div", { class: "readout" });
     this.caption = make("div", { class: "caption", "aria-live": "polite" });

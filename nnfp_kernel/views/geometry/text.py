@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from ..scene import Scene
 from ..table import Grid
@@ -48,6 +49,20 @@ def strip_table(strip: Strip) -> Grid:
 def percent(share: float) -> str:
     """A share; 100 % only where it is all of them."""
     return "100 %" if share == 1 else f"{min(100 * share, 99.9):.3g} %"
+
+
+Measure = tuple[str, Sequence[float], Callable[[float], str]]
+
+
+def measures(strip: Strip) -> list[Measure]:
+    """What is measured of every state: its name, the values, and how one is told."""
+    made: list[Measure] = [
+        ("intrinsic dimension, TwoNN", strip.dimension, lambda value: number(value, 1)),
+        ("linear CKA with the input", strip.aligned, lambda value: number(value, 2)),
+    ]
+    if strip.separable:
+        made.append(("linearly separable", strip.separable, percent))
+    return made
 
 
 def measured(strip: Strip) -> str:
