@@ -117,8 +117,12 @@ class Call:
         limit = memory.limit(program)
         if not plan.could_hold_less or limit is None:
             return graphs, plan
-        held = max(peak(graph, program.precision) for graph in graphs)
-        if held <= limit:
+        precision = program.precision
+        if max(peak(graph, precision) for graph in graphs) <= limit // 4:
+            return graphs, plan
+        # What the laws of loops make for all steps at once counts too.
+        run = (optimise(program.primitives, graph) for graph in graphs)
+        if max(peak(graph, precision) for graph in run) <= limit:
             return graphs, plan
         tight = replace(plan, tight=True, decisions=[])
         return make(tight), tight

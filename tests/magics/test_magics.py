@@ -162,6 +162,7 @@ def test_a_function_in_python_says_what_it_is(shell: InteractiveShell) -> None:
         ("%nnfp reset --precision 16", "invalid choice: 16"),
         ("%nnfp reset net --precision 64", "one for the whole session"),
         ("%nnfp time net --cots", "Do you mean --cost?"),
+        ("%nnfp time net --memory much", "write a size, for example 2GB or 500MB"),
         ("%nnfp time net nowhere", "neither the program nor Python has a nowhere"),
         ("%nnfp time", "required: name"),
         ("%nnfp help nothingness", "no built-in name nothingness"),
@@ -613,6 +614,20 @@ def test_time_counts_the_adjoint_before_anything_runs(
     assert re.match(r"adjoint +6\.", adjoint)  # the same again, and an outer product
     assert "which takes 1.50 times" in text
     assert re.search(r"layer +\?W @ x +4\.10 k +6\.14 k", text)
+
+
+def test_time_tells_what_was_decided_of_each_loop(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(shell, "%%nnfp -q\nlast : R[3][100] ~> R[4]\n"
+               "last = fold (\\(h, x) -> tanh (?W @ h + ?U @ x)) zero")  # fmt: skip
+    run(shell, "%nnfp time last --cost")
+    run(shell, "%nnfp time last --cost --memory 1kB")
+    plain, bound = capsys.readouterr().out.split("why\n")[1:]
+    first = plain.split("\n")[0]
+    assert re.search(r" 100 +plain +3\.20 kB +3\.20 kB +0 +little is kept", first)
+    first = bound.split("\n")[0]
+    assert re.search(r" 100 +segments of 10 +3\.20 kB +480 B +[\d.]+ k +the whole", first)
 
 
 def test_time_measures_the_value_and_its_gradient(
