@@ -134,7 +134,7 @@ def chunk(
     suits them. With a `layout` each device has its share of every batch, and of the weights
     that are split."""
     if isinstance(data, Stream):
-        return Chunk(_of_stream(value_and_grad, way))
+        return Chunk(_of_stream(value_and_grad, way, layout))
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return Chunk(_of_lists(value_and_grad, way, batch))
     leaves, form = jax.tree.flatten((weights, data, key))
@@ -287,21 +287,24 @@ def _of_lists(
 
 
 @functools.lru_cache(maxsize=16)
-def _of_stream(value_and_grad: Gradient, way: Way) -> Steps:
+def _of_stream(value_and_grad: Gradient, way: Way, layout: Layout | None) -> Steps:
     """The same for batches of a stream. It stops where the stream does, and raises Ended
     where that is before its first step."""
 
     def step(state: State, examples: Batch, key: Key, number: Any, rate: Any) -> Any:
         loss, gradient = value_and_grad(state.weights, examples, step_key(key, number))
-        return *_learned(way, 0, rate, state, loss, gradient, number), loss
+        state, finite = _learned(way, 0, rate, state, loss, gradient, number)
+        return (state if layout is None else layout.held(state)), finite, loss
 
-    compiled = jax.jit(step)
+    compiled = _nameless(step)
 
     def run(
         state: State, data: Stream, key: Key, first: int, count: int, rates: Any
     ) -> tuple[State, Any, Any, Any]:
         def after(state: State, done: int) -> Any:
             examples = data.at(first + done)
+            if layout is not None:
+                examples = layout.spread(examples)
             take = step if any(map(columns.listed, examples)) else compiled
             return take(state, examples, key, first + done, rates[done] if way.scaled else None)
 

@@ -160,6 +160,16 @@ class Layout:
         apart = self._at(PartitionSpec(BATCH if BATCH in self.mesh.shape else None))
         return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, apart), examples)
 
+    def spread(self, examples: Any) -> Any:
+        """The examples of a batch that comes from outside, each on its devices; on all of
+        them where they cannot be shared equally."""
+
+        def placed(array: Any) -> Any:
+            equal = BATCH in self.mesh.shape and not len(array) % self.shares
+            return _placed(array, self._at(PartitionSpec(BATCH if equal else None)))
+
+        return jax.tree.map(placed, examples)
+
     def together(self, arrays: Any) -> Any:
         """The arrays as they are without a mesh, for whoever goes on with them. Where there
         are several processes, all of them must ask."""

@@ -227,9 +227,8 @@ def train(
     if devices is None:
         devices = jax.device_count() if processes.several() else 1
     layout = machines.layout(devices, shard, weights, size)
-    if layout is not None and isinstance(given, Stream):
-        raise ValueError("a stream is trained on with one device")
-    if layout is not None and (isinstance(given, Buckets) or any(map(columns.listed, given))):
+    sample = given.at(0) if isinstance(given, Stream) else given
+    if layout is not None and (isinstance(given, Buckets) or any(map(columns.listed, sample))):
         raise ValueError("examples that come as lists are trained on with one device")
     folder = None if checkpoint is None else Path(checkpoint)
     asked = {
@@ -268,7 +267,8 @@ def train(
         held = [_fingerprint(each) for each in (given, aside, jax.tree.leaves(weights))]
         plan = replace(plan, told=repr((asked, steps, start.taken, devices, shard, held)))
     if layout is not None:
-        plan = replace(plan, data=layout.everywhere(learned), held_out=layout.everywhere(aside))
+        here = learned if isinstance(learned, Stream) else layout.everywhere(learned)
+        plan = replace(plan, data=here, held_out=layout.everywhere(aside))
         start = replace(start, state=layout.placed(start.state))
     return _Training(plan, start).events()
 

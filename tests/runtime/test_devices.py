@@ -73,6 +73,16 @@ with tempfile.TemporaryDirectory() as folder:
     trained("net", X, 2, checkpoint=folder, **TENSOR)
     again = trained("net", X, checkpoint=folder, resume=True)
     found["far"]["on one"] = numpy.abs(again - whole).max() / numpy.abs(whole).max()
+# Batches of a stream are shared out as they come; one that cannot be is on all devices.
+def streamed(**options):
+    session.reset_weights()
+    batches = ((X[k : k + size], y[k : k + size]) for k, size in [(0, 24), (24, 24), (48, 9), (72, 24)])
+    *_, event = session.train("net", batches, loss="crossEntropy", steps=4, **options)
+    return numbers(event.weights)
+
+
+one = streamed()
+found["far"]["stream"] = numpy.abs(streamed(**TENSOR) - one).max() / numpy.abs(one).max()
 try:
     session.train("total", ([X[0], X[1, :2]],), batch=2, devices=2)
 except ValueError as told:
@@ -99,7 +109,7 @@ def on_eight(program: str) -> Any:
 @pytest.mark.slow
 def test_several_devices_learn_what_one_learns() -> None:
     found = on_eight(PROGRAM)
-    assert found["far"].keys() == {"two", "tensors", "weights", "seen", "on one"}
+    assert found["far"].keys() == {"two", "tensors", "weights", "seen", "on one", "stream"}
     assert max(found["far"].values()) < 1e-10
     assert found["same bits"]
     # of a state on the mesh: what is whole, and what is split along the first or second axis

@@ -66,7 +66,9 @@ def test_widgets_over_the_same_data_have_one_name_and_others_have_others(
 def test_a_page_is_within_its_budget_or_says_what_to_reduce(shown: Any, tmp_path: Path) -> None:
     size = shown.save(tmp_path / "net.html")
     assert (tmp_path / "net.html").stat().st_size == size < 2**19
-    with pytest.raises(ValueError, match=r"60 points in 4 places: take fewer.*a grid of fewer `lines`"):
+    with pytest.raises(
+        ValueError, match=r"60 points in 4 places: take fewer.*a grid of fewer `lines`"
+    ):
         shown.save(tmp_path / "small.html", budget=1000)
     assert not (tmp_path / "small.html").exists()
 
