@@ -51,7 +51,7 @@ def test_under_a_bound_a_training_takes_less_and_what_it_takes_is_told(
     assert short is not None
     assert short < 0.5 * plain  # what is left is the batch itself, and its steps in front
 
-    tight = list(session.train("model", (X, Y), steps=2, batch=10, memory=150_000))
+    tight = list(session.train("model", (X, Y), steps=2, batch=10, memory=120_000))
     assert numpy.isfinite(losses(tight)).all()
     (warned,) = warnings(tight)
     estimate = warned.estimate
