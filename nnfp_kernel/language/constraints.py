@@ -144,8 +144,9 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 class Class(Constraint):
     """`vector a`, `elementwise a`, `real a`, `number a`, and of scalars `field a`.
 
-    `scaling` stands for what a scalar may multiply: numbers and vector spaces. `smooth` for
-    what a derivative is taken in: vector spaces, and data, whose tangents are trees.
+    `space` stands for what is added and scaled: vector spaces, and data that hold numbers,
+    since trees of one shape are one (decision 28); `scaling` for what a scalar may multiply:
+    that and numbers. `smooth` for what a derivative is taken in: vector spaces, and any data.
     """
 
     name: str
@@ -174,8 +175,13 @@ class Class(Constraint):
             return None
         if self.name == "smooth":
             return is_vector(solver, tail, with_data=True)
-        if self.name in ("vector", "scaling"):
-            return (self.name == "scaling" and tail == INT) or is_vector(solver, tail)
+        if self.name in ("space", "scaling"):
+            if tail == INT:
+                return self.name == "scaling"
+            answer = is_vector(solver, tail, with_data=True)
+            return answer and _moves(solver, tail, ())
+        if self.name == "vector":
+            return is_vector(solver, tail)
         if isinstance(tail, Fin):
             return "Fin" in _KINDS[self.name]
         return isinstance(tail, Scalar) and tail.name in _KINDS[self.name]
@@ -207,7 +213,7 @@ class Class(Constraint):
         return False
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
-        name = {"scaling": "vector", "smooth": "vector", "field": "number"}.get(
+        name = {"scaling": "vector", "space": "vector", "smooth": "vector", "field": "number"}.get(
             self.name, self.name
         )
         return f"{name} {show(self.type)}"
@@ -233,6 +239,25 @@ def is_vector(solver: Solver, type_: Type, *, with_data: bool = False) -> bool |
             return carrier is not None and is_vector(solver, carrier)
         case _:
             return False
+
+
+def _moves(solver: Solver, type_: Type, seen: tuple[str, ...]) -> bool | None:
+    """Whether something of type R or C is in every value of a vector space, or may be in one
+    of a data type."""
+    match solver.spine(type_)[1]:
+        case Named(name, arguments) if name in solver.contents and name not in seen:
+            parts = (*solver.contents[name], *arguments)
+            answers = [_moves(solver, part, (*seen, name)) for part in parts]
+            return True if True in answers else None if None in answers else False
+        case Named(name) if name in seen:
+            return False
+        case Product(items) if items and seen:
+            answers = [_moves(solver, item, seen) for item in items]
+            return True if True in answers else None if None in answers else False
+        case TypeVariable():
+            return False if seen else None
+        case part:
+            return is_vector(solver, part, with_data=True)
 
 
 @dataclass(kw_only=True, eq=False)

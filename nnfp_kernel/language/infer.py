@@ -199,6 +199,7 @@ class _Session:
         }
         for name, data in self.declarations.data.items():
             self.solver.parametric[name] = len(data.parameters)
+            self.solver.contents[name] = tuple(f for _, own in data.constructors for f in own)
             if data.base_of:
                 self.solver.bases[name] = data.base_of
         self.solver.weights_of = self._weights_of

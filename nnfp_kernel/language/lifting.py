@@ -179,7 +179,7 @@ class Lift(Constraint):
                 )
             else:
                 self.unify(solver, self.left, self.result)
-                name = {"+": "vector", "-": "vector", "&&": "boolean", "||": "boolean"}.get(
+                name = {"+": "space", "-": "space", "&&": "boolean", "||": "boolean"}.get(
                     self.operator, "number"
                 )
                 if self.operator not in ("lift", "min", "max"):
@@ -335,7 +335,7 @@ class Lift(Constraint):
         else:
             self.unify(solver, whole, self.result)
             if self.operator in ("+", "-"):
-                name = "number" if left_scalar else "vector"
+                name = "number" if left_scalar else "space"
             elif self.operator in ("&&", "||"):
                 name = "boolean"
             elif self.operator in ("min", "max", "lift"):
@@ -401,7 +401,7 @@ class Scale(OfScalar):
         scalar = solver.resolve(self.scalar)
         if scalar != C:
             self.unify(solver, self.scalar, R)
-        solver.add(Class(name="vector", type=tail, place=self.place, owner=self.owner))
+        solver.add(Class(name="space", type=tail, place=self.place, owner=self.owner))
         return True
 
     def text(self, show: Callable[[Type | Size], str]) -> str:

@@ -324,6 +324,7 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
     asks = place.role if place.role.startswith("`") else ""
     said = {
         "vector": ("not-a-vector-space", f"{text} is not a vector space", "a vector space"),
+        "space": ("not-a-vector-space", f"{text} is not a vector space", "a vector space"),
         "smooth": ("not-a-vector-space", f"{text} is not a vector space", "a vector space"),
         "scaling": ("not-a-vector-space", f"{text} cannot be scaled", "a vector space"),
         "elementwise": (
@@ -346,9 +347,9 @@ def not_of_class(solver: Solver, name: str, type_: Type, place: Origin | None) -
     of_trees = isinstance(resolved, Named) and resolved.name in solver.parametric
     if code == "not-a-vector-space" and of_trees:
         notes.append(
-            "Trees differ in shape, so they are not added as arrays are. Of two of one shape, "
-            "such as a tree and its gradient: `zipTreeWith (\\(x, y) -> x + y) (t, u)`; "
-            "`mapData (2 *) t` scales, and `dotTree (t, u)` is the inner product."
+            "A type of trees is a vector space for each shape, where they hold real or complex "
+            "numbers: `t + u`, `2 * t` and `dot t u` look at the shapes. The zero of the shape of "
+            "`t` is `0 * t`."
         )
     elif code == "not-a-vector-space":
         notes.append(

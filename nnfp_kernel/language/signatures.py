@@ -63,7 +63,7 @@ from .sizes import Size, SizeVariable
 from .types import BOOL, C, R, Type
 
 CLASSES = (
-    "vector", "smooth", "elementwise", "real", "number", "scaling", "field", "comparable",
+    "vector", "space", "smooth", "elementwise", "real", "number", "scaling", "field", "comparable",
     "boolean",
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
-from . import sequences
+from . import sequences, tree_vectors
 from .records import Fixed, batched, complex_, expect, real
 from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
@@ -510,7 +510,15 @@ def inner_product(context: Context, a: Value, b: Value) -> Value:
 
 
 def _dot(context: Context, _occurrence: Occurrence, a: Value, b: Value) -> Value:
+    if tree_vectors.of_trees(a):
+        return tree_vectors.inner(context, a, b)
     return inner_product(context, a, b)
+
+
+def _ragged_dot(context: Context, occurrence: Occurrence, a: Value, b: Value) -> Value:
+    if tree_vectors.of_trees(a):
+        return tree_vectors.inner(context, a, b)
+    return sequences.inner(context, occurrence, a, b)
 
 
 def _outer(context: Context, _occurrence: Occurrence, a: Value, b: Value) -> Value:
@@ -528,11 +536,11 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "dot", "a -> a -> R where vector a", 2, _dot,
+        "dot", "a -> a -> R where space a", 2, _dot,
         latex=r"\langle {0}, {1} \rangle", example="dot [1, 2] [3, 4]",
         doc="The inner product of two elements of one vector space, a real number: over C the "
             "real part of the sum of x conj y, which is the same in either order.",
-        ragged=sequences.inner,
+        ragged=_ragged_dot,
     )
 )  # fmt: skip
 builtin(

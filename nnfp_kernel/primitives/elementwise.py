@@ -17,7 +17,7 @@ from ..graph.primitive import Parameters, Primitive, Step
 from ..graph.sequences import filled_throughout
 from ..graph.values import Sequence as Ragged
 from ..graph.values import Value, map_leaves
-from . import sequences
+from . import sequences, tree_vectors
 from .records import (
     SHAPES,
     Entry,
@@ -569,7 +569,21 @@ def _power(context: Context, occurrence: Occurrence, x: Value, exponent: Value) 
 def _negative(context: Context, _occurrence: Occurrence, x: Value) -> Value:
     if hasattr(x, "linear_map"):
         return context.linear_arithmetic("negate", x)
+    if tree_vectors.of_trees(x):
+        return tree_vectors.negative(context, x)
     return along("negate")(context, _occurrence, x)
+
+
+def _on_trees(symbol: str, trace: Callable[..., Value]) -> Callable[..., Value]:
+    """An operator's trace, for trees of one shape too."""
+
+    def traced(context: Context, occurrence: Occurrence, a: Value, b: Value) -> Value:
+        if tree_vectors.of_trees(a) or tree_vectors.of_trees(b):
+            return tree_vectors.arithmetic(context, symbol, a, b)
+        made: Value = trace(context, occurrence, a, b)
+        return made
+
+    return traced
 
 
 for _symbol, _operation, _latex, _doc in (
@@ -586,9 +600,9 @@ for _symbol, _operation, _latex, _doc in (
     builtin(
         Builtin(
             _symbol, f"a -> b -> c where c = {_symbol if _symbol.isalpha() else 'lift'} a b", 2,
-            lift(_symbol, _operation),
-            latex=_latex, doc=_doc,
-            example=_use, ragged=sequences.lifted(_operation),
+            _on_trees(_symbol, lift(_symbol, _operation)),
+            latex=_latex, doc=_doc, example=_use,
+            ragged=_on_trees(_symbol, sequences.lifted(_operation)),
         )
     )  # fmt: skip
 builtin(

@@ -532,8 +532,6 @@ def test_the_tangent_of_a_type_is_written_down(tangents: nnfp.Session) -> None:
     assert tangents["typedMixed"](nnfp.tree("(Mixed 2 3 [4])")) == nnfp.tree("(Mixed 12 0 [0])")
     with pytest.raises(nnfp.NnfpError, match="a function has no tangent"):
         tangents.run("wrong : Tangent (R -> R) -> R\nwrong _ = 1")
-    with pytest.raises(nnfp.NnfpError, match="zipTreeWith"):
-        tangents.run("wrong : Tree R -> Tree R\nwrong t = t - typed t")
 
 
 def test_what_cannot_move_has_the_tangent_zero(tangents: nnfp.Session) -> None:

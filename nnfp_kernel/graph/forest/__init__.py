@@ -57,12 +57,12 @@ from .unknown import (
     Unknown,
     field_type,
 )
-from .wires import HOLE, Forest, Own, mapped
+from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
     "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Kind",
     "NoForest", "Observation", "Own", "Part", "Piece", "Plant", "Question", "Reduction", "Subtree",
-    "Undecided", "Unknown", "Unordered", "field_type", "fold_payload", "forest_layout",
+    "Undecided", "Unknown", "Unordered", "entrywise", "field_type", "fold_payload", "forest_layout",
     "forestable", "mapped", "own_layout", "payload_layout", "pieces", "reduce_forest",
     "reduce_with_trees",
 ]  # fmt: skip

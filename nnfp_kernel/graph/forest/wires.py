@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...language import types as t
 from ..graph import ArrayType, Builder, Elsewhere, Wire
@@ -24,6 +24,8 @@ from .shape import (
 if TYPE_CHECKING:
     from ..context import Context
     from ..scope import Keys
+
+T = TypeVar("T")
 
 Own = Callable[[Sequence[Wire]], Sequence[Wire]]
 
@@ -105,18 +107,38 @@ def mapped(
 ) -> Forest:
     """Trees of the shape of all `forests`, of type `made`: `change` on each piece of payload,
     of a type with HOLE in place of the last parameter. Raises NoForest."""
-    first = forests[0]
-    if first.place is not None:
-        if context.branching:
-            raise NoForest(made)
-        try:
-            with context.inside(*first.place):
-                payload = _changed(context, forests, made, change)
-        except Elsewhere:
-            raise NoForest(made) from None
-    else:
-        payload = _changed(context, forests, made, change)
-    return replace(first, type=made, payload=payload)
+    payload = _there(context, forests[0], lambda: _changed(context, forests, made, change))
+    return replace(forests[0], type=made, payload=payload)
+
+
+def entrywise(context: Context, forests: Sequence[Forest], change: Callable[..., Wire]) -> Forest:
+    """Trees of the shape of all `forests`: `change` on corresponding arrays that can move,
+    the first one's where they cannot. Raises NoForest."""
+
+    def payload() -> dict[Kind | str, tuple[Wire, ...]]:
+        return {
+            key: tuple(
+                change(*wires) if wires[0].type.differentiable else wires[0]
+                for wires in zip(*(forest.payload[key] for forest in forests), strict=True)
+            )
+            for key in forests[0].payload
+        }
+
+    return replace(forests[0], payload=_there(context, forests[0], payload))
+
+
+def _there(context: Context, forest: Forest, make: Callable[[], T]) -> T:
+    """What is made where the forest stands, which may be outside of here. Raises NoForest
+    where it needs something of here."""
+    if forest.place is None:
+        return make()
+    if context.branching:
+        raise NoForest(forest.type)
+    try:
+        with context.inside(*forest.place):
+            return make()
+    except Elsewhere:
+        raise NoForest(forest.type) from None
 
 
 def _changed(

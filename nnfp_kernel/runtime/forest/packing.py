@@ -17,8 +17,9 @@ Array = Any
 Indices = numpy.ndarray
 
 
-def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
-    """The arrays of `forest_layout`, in the room of `shape`."""
+def arrays_of(plan: Plan, shape: ForestShape, *, once: bool = False) -> list[Array]:
+    """The arrays of `forest_layout`, in the room of `shape`. What stands in the room left over
+    repeats payload that is there; payload that stands there `once`, a cotangent, is 0 then."""
     filled = _filled(plan, shape)
     owners = _owners(plan, shape)
     found: list[Array] = []
@@ -41,7 +42,9 @@ def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
         source[: len(nodes)] = number[nodes]
         source[len(nodes) :] = source[:1]
         elements = numpy.repeat(source, kind.room), numpy.tile(numpy.arange(kind.room), count)
-        found += own[kind.constructor].at(source, (count,), elements, kind.room, kind)
+        there = numpy.arange(count) < len(nodes)
+        real = (there, numpy.repeat(there, kind.room)) if once else None
+        found += own[kind.constructor].at(source, (count,), elements, kind.room, kind, real)
     steps = (shape.length, shape.width)
     for name in plan.constructors.inner:
         payload, full = own[name], plan.constructors.sequences(name)
@@ -52,7 +55,12 @@ def arrays_of(plan: Plan, shape: ForestShape) -> list[Array]:
         source[plan.place[here]] = payload.number[here]
         source = source[filled]
         slots = _elements(source, owners, shape.reads) if full else None
-        found += payload.at(source, steps, slots, shape.reads, Kind(name))
+        real = None
+        if once:
+            there = numpy.zeros(len(source), bool)
+            there[plan.place[here]] = True
+            real = there, numpy.repeat(there[owners[0]], shape.reads)
+        found += payload.at(source, steps, slots, shape.reads, Kind(name), real)
     return found
 
 
@@ -154,9 +162,11 @@ class Joined:
         elements: tuple[Indices, Indices] | None,
         slots: int,
         kind: Kind,
+        real: tuple[Indices, Indices] | None = None,
     ) -> Iterator[Array]:
         """The arrays of `own_layout`, of the nodes `source`; in sequences, with so many slots,
-        of `elements`: of which node, and which one, the first of it where there are fewer."""
+        of `elements`: of which node, and which one, the first of it where there are fewer.
+        0 where nothing is `real`, of the nodes and of the elements."""
         full = self.constructors.sequences(self.name)
         for k, children in enumerate(full):
             if not (kind.leaf and children):
@@ -165,6 +175,7 @@ class Joined:
             if self.constructors.missing(kind, part):
                 continue
             index, room = source, axes
+            there = None if real is None else real[0]
             if part.sequence is not None:
                 assert elements is not None
                 nodes, which = elements
@@ -172,13 +183,17 @@ class Joined:
                 if len(self.lengths):
                     short = which >= self.lengths[nodes, part.sequence]
                     index = self.starts[nodes, part.sequence] + numpy.where(short, 0, which)
+                    there = None if real is None else real[1] & ~short
             columns = [column for one in self.payload if len(column := one.columns[k])]
             if not columns:
                 yield numpy.zeros((*room, *array.shape))
                 continue
             # A sequence without elements borrows one of its neighbour's.
             index = numpy.minimum(index, sum(map(len, columns)) - 1)
-            yield rows_at(index, columns).reshape(*room, *array.shape)
+            rows = rows_at(index, columns)
+            if there is not None:
+                rows = rows * there.reshape(-1, *(1 for _ in array.shape))
+            yield rows.reshape(*room, *array.shape)
 
     @staticmethod
     def _rows(rows: Indices, source: Indices) -> Indices:

@@ -135,31 +135,11 @@ class PackedTrees(Packed):
         plan = self._plans[k if self.each else 0].of_type(type)
         one = replace(self, trees=(self.trees[k],), type=type, batch=False, each=False)
         one.__dict__.update(_plans=[plan], structure=replace(self.structure, shared=False))
-        moved = one.tangent(tree)
-        arrays = list(moved.arrays(number))
+        (moved,) = one.tangent(tree)._plans
         own = payload_layout(plan.constructors, self.structure, self.declarations).values()
-        payload = arrays[len(arrays) - sum(map(len, own)) :]
-        # Where no node stands an array repeats another, which would count twice.
-        there = self._there(type, k, payload)
-        return [
-            array if mask is None else array * mask.astype(array.dtype)
-            for array, mask in zip(payload, there, strict=True)
-        ]
-
-    def _there(self, type: t.Named, k: int, payload: Sequence[Array]) -> list[Array | None]:
-        """Which entries of the payload are those of a tree; None of an array without any."""
-        import jax
-
-        sizes = [0 if isinstance(array, tuple) else array.size for array in payload]
-        starts = numpy.cumsum([0, *sizes])
-        numbers = [
-            numpy.arange(start, start + size).reshape(array.shape) if size else array
-            for start, size, array in zip(starts, sizes, payload, strict=False)
-        ]
-        used = numpy.zeros(starts[-1], bool)
-        for leaf in jax.tree.leaves(self.planted(type, k, numbers)):
-            used[numpy.asarray(leaf, int)] = True
-        return [used[each] if size else None for each, size in zip(numbers, sizes, strict=True)]
+        kinds = [array.kind for arrays in own for array in arrays]
+        found = arrays_of(moved, self.structure, once=True)[-len(kinds) :] if kinds else []
+        return [number(array, kind) for array, kind in zip(found, kinds, strict=True)]
 
     def tangent(self, tree: Any) -> PackedTrees:
         """A tangent of the one tree: of its shape, with () in the place of what cannot move."""
