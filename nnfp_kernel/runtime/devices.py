@@ -11,9 +11,10 @@ fetches what a device lacks. The partition is JAX's own (`jax.sharding`); nothin
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -177,11 +178,12 @@ class Layout:
         def whole(array: Any) -> Any:
             if _is_key(array):
                 return jax.random.wrap_key_data(whole(jax.random.key_data(array)))
-            if not getattr(array, "is_fully_addressable", True):
-                array = _copied(array, self._at(PartitionSpec()))
             return jax.numpy.asarray(numpy.asarray(array))
 
-        return jax.tree.map(whole, arrays)
+        leaves, form = jax.tree.flatten(arrays)
+        if not all(getattr(leaf, "is_fully_addressable", True) for leaf in leaves):
+            leaves = _everywhere_by_xla(self._at(PartitionSpec()))(leaves)
+        return form.unflatten(map(whole, leaves))
 
     def _at(self, spec: PartitionSpec) -> NamedSharding:
         return NamedSharding(self.mesh, spec)
@@ -308,9 +310,11 @@ def _placed(array: Any, where: NamedSharding) -> Any:
     return jax.make_array_from_callback(whole.shape, where, lambda part: whole[part])
 
 
-def _copied(array: Any, where: NamedSharding) -> Any:
-    """An array whose parts are on the devices of several processes, in another place."""
-    return jax.jit(lambda same: same, out_shardings=where)(array)
+@functools.cache
+def _everywhere_by_xla(where: NamedSharding) -> Callable[[Any], Any]:
+    """What copies arrays, whose parts are on the devices of several processes, to all of them."""
+    copied: Callable[[Any], Any] = jax.jit(lambda same: same, out_shardings=where)
+    return copied
 
 
 def _is_key(array: Any) -> bool:
