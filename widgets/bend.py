@@ -147,11 +147,13 @@ def _measures(made: Scene) -> list[dict[str, Any]]:
     of = f" · of {found.count:,} points" if found.count < made.count else ""
     rows = []
     for name, values, told in measures_of(found):
-        most = max((value for value in values if math.isfinite(value)), default=1.0) or 1.0
+        known = [value for value in values if math.isfinite(value)]
+        if not known:  # of points too few to be measured
+            continue
+        most = max(known) or 1.0
         shares = [value / most if math.isfinite(value) else None for value in values]
-        rows.append(
-            {"name": name + of, "shares": shares, "told": [told(value) for value in values]}
-        )
+        words = [told(value) for value in values]
+        rows.append({"name": name + of, "shares": shares, "told": words})
     return rows
 
 

@@ -73,7 +73,8 @@ class Bend {
     this.views = new Views(this.scene);
     this.xyz = new Float32Array(3 * this.scene.total);
     if (!this.views.modes.includes(this.mode)) this.mode = "2-D";
-    this.frame = orthonormal(identity(this.views.size).slice(0, 2));
+    // A little turned, so that a hand finds every axis.
+    this.frame = toured(identity(this.views.size).slice(0, 2), 1.5);
     this.pinned = Math.min(model.get("traced") ?? 0, this.scene.count - 1);
     this.position = Math.min(Math.max(model.get("position") ?? 0, 0), this.scene.stages.length);
     this.unlink?.();

@@ -76,7 +76,7 @@ class Views {
     this.deep = Math.max(...this.boxes(ends.flat()).map((box) => box.depth));
     this.stages = ends.map((places) => this.boxes(places).reduce(joined));
     this.states = this.boxes(scene.states.map((_, k) => k));
-    const whole = this.stages.reduce(joined);
+    const whole = [...this.stages, ...this.states].reduce(joined);
     this.together = {};
     for (const mode of ["2-D", "3-D", "tour"]) {
       const least = Math.min(...this.states.map((box) => reach(box, mode)));
@@ -95,14 +95,16 @@ class Views {
       const width = all.length / scene.total;
       const [low, high] = [Array(size).fill(0), Array(size).fill(0)];
       let depth = Math.min(width, 2);
-      for (let k = 0; k < width; k++) {
-        const data = ends(all, width, k, 0, scene.count);
-        const rest = ends(all, width, k, scene.count, scene.total);
-        const far = FAR * Math.max(data[1] - data[0], 1e-9);
+      const spans = Array.from({ length: width }, (_, k) => [
+        ends(all, width, k, 0, scene.count), ends(all, width, k, scene.count, scene.total),
+      ]);
+      // Of a point alone, and of points in one place, the whole grid is seen.
+      const far = FAR * Math.max(...spans.map(([data]) => data[1] - data[0])) || Infinity;
+      spans.forEach(([data, rest], k) => {
         low[k] = Math.min(data[0], Math.max(rest[0], data[0] - far));
         high[k] = Math.max(data[1], Math.min(rest[1], data[1] + far));
         if (k >= 2 && high[k] - low[k] > 1e-6) depth = k + 1;
-      }
+      });
       return { low, high, depth };
     });
   }
@@ -133,9 +135,9 @@ const joined = (a, b) => ({
 
 function reach({ low, high }, mode) {
   const halves = high.map((value, k) => (value - low[k]) / 2);
-  if (mode === "2-D") return Math.max(halves[0], halves[1], 1e-9);
+  if (mode === "2-D") return Math.max(halves[0], halves[1]) || 1;
   // A ball about the middle: whichever way it is turned, all is in the picture.
-  return Math.max(0.86 * Math.hypot(...(mode === "3-D" ? halves.slice(0, 3) : halves)), 1e-9);
+  return Math.hypot(...(mode === "3-D" ? halves.slice(0, 3) : halves)) * 0.86 || 1;
 }
 
 /** The least and the largest finite value of a column. */

@@ -18,7 +18,8 @@ RIDGE = 1e-4
 
 
 def intrinsic_dimension(points: Array) -> float:
-    """The dimension of the manifold that points [N, d] lie near; NaN of fewer than five.
+    """The dimension of the manifold that points [N, d] lie near; NaN of fewer than
+    five, and of those at even distances, whose ratios tell nothing.
 
     >>> import numpy
     >>> angle = numpy.random.default_rng(0).uniform(0, 2 * numpy.pi, 500)
@@ -42,7 +43,7 @@ def intrinsic_dimension(points: Array) -> float:
     kept = max(int(count * KEPT), 3)
     x = numpy.log(ratios[:kept])
     y = -numpy.log1p(-numpy.arange(1, kept + 1) / count)
-    return float(x @ y / (x @ x)) if (x @ x) > 0 else float("nan")
+    return float(x @ y / (x @ x)) if x[-1] > 1e-9 else float("nan")
 
 
 def alignment(first: Array, other: Array) -> float:
