@@ -205,7 +205,15 @@ class Call:
     @cached_property
     def live(self) -> int:
         """The bytes alive at most while the gradient is made, beside the weights, counted."""
-        precision, graph = self.traced.program.precision, self.gradient_as_run
+        return self._live(self.gradient_as_run)
+
+    @cached_property
+    def weighted_live(self) -> int:
+        """The same while the weighted gradient is made."""
+        return self._live(self.weighted_as_run)
+
+    def _live(self, graph: Graph) -> int:
+        precision = self.traced.program.precision
         weights = sum(bytes_of(graph.inputs[k].type, precision) for k in self.traced.weight_wires)
         return peak(graph, precision) - weights
 
@@ -234,7 +242,12 @@ class Call:
         """inputs ++ the share of each example -> the sum of the answers, each times its
         share ++ the numbers of problems, where there can be any ++ gradients of the
         weights made of real numbers."""
-        return self._compiled(self._planned(self._weighted_by)[0][0])
+        return self._lowered(self.weighted_as_run)
+
+    @cached_property
+    def weighted_as_run(self) -> Graph:
+        graph = self._planned(self._weighted_by)[0][0]
+        return optimise(self.traced.program.primitives, graph)
 
     def _weighted_by(self, plan: Plan) -> tuple[Graph]:
         graph = self.traced.vectorised

@@ -475,7 +475,7 @@ def rows_value_and_grad(
 def live(function: Function, form: Form, capacity: int, rows: int, structures: Structures) -> int:
     """The bytes alive at most while an objective is differentiated at so many packed
     examples, beside its weights: counted."""
-    return function.call_with_room(form.types, capacity, rows, True, structures).live
+    return function.call_with_room(form.types, capacity, rows, True, structures).weighted_live
 
 
 def rows_values(

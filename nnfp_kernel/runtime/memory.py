@@ -80,8 +80,8 @@ def too_little(estimate: Estimate, there: int, place: Span | None) -> NnfpError:
             f"this training does not fit into memory: there are {said(there)}",
             Label(place or NOWHERE, f"takes {estimate}"),
             (),
-            ("Fewer examples or weights take less: data larger than",
-             "memory come as an iterable of batches, and %nnfp devices lists other devices."),
+            ("Fewer examples or weights take less. Data larger than memory come as an iterable of",
+             "batches; %nnfp devices lists other devices."),
         )
     )  # fmt: skip
 

@@ -352,10 +352,10 @@ class _Plan:
     def estimate(self, at: Position) -> memories.Estimate | None:
         """The memory it will take; None where nobody knows what a gradient takes."""
         count, weights = self.objective.live, at.state.weights
-        each = self.batch // (self.layout.shares if self.layout else 1)
-        live = None if count is None else count(weights, self.data, each)
+        live = None if count is None else count(weights, self.data, self.batch)
         if live is None:
             return None
+        live //= self.layout.shares if self.layout else 1
         state = at.state.weights, at.state.memory, at.state.average
         data = columns.arrays(self.data), columns.arrays(self.held_out)
         return memories.Estimate(_bytes(state), _bytes(data), live)
