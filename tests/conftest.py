@@ -54,19 +54,24 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-# Laws over all primitives, random graphs and programs, forests, trainings and the whole library
-# take minutes together: `make test` has them, `make check` not.
+# Laws over all primitives, random graphs and programs, forests, trainings, pictures of data and the
+# whole library compile for minutes together: `make test` has them, `make check` not. What is left
+# takes a minute on two cores (`pytest --durations=30` tells which file belongs here by now).
 LAWS = (
-    "graph/test_random_graphs.py", "graph/test_tree_loops.py",
+    "graph/test_laws.py", "graph/test_random_graphs.py", "graph/test_tree_loops.py",
     "linear/test_iteration.py", "linear/test_jets.py", "linear/test_laws.py", "linear/test_maps.py",
-    "linear/test_structure", "linear/test_taken.py", "magics/test_magics.py",
-    "primitives/test_builtins.py", "primitives/test_laws.py", "primitives/test_spelling.py",
-    "programs/", "project/test_gradbench.py", "runtime/test_checkpoints.py", "runtime/test_devices.py",
-    "runtime/test_fold_forest.py", "runtime/test_forest.py", "runtime/test_methods.py",
-    "runtime/test_para_forest.py", "runtime/test_ragged", "runtime/test_rose_forest.py",
-    "runtime/test_stream.py", "runtime/test_train.py", "session/test_functions.py",
-    "session/test_imported.py", "session/test_trees.py", "std/", "test_examples.py", "views/test_functor.py",
-    "views/test_mathematics", "views/test_roundtrip.py", "views/test_terms.py",
+    "linear/test_planning.py", "linear/test_structure", "linear/test_taken.py",
+    "magics/test_magics.py", "primitives/test_builtins.py", "primitives/test_laws.py",
+    "primitives/test_spelling.py", "programs/", "project/test_gradbench.py",
+    "runtime/test_checkpoints.py", "runtime/test_devices.py", "runtime/test_faults.py",
+    "runtime/test_fold_forest.py", "runtime/test_forest.py", "runtime/test_memory.py",
+    "runtime/test_methods.py", "runtime/test_para_forest.py", "runtime/test_ragged",
+    "runtime/test_rose_forest.py", "runtime/test_stream.py", "runtime/test_train.py",
+    "runtime/test_watch.py", "session/test_draws.py", "session/test_functions.py",
+    "session/test_imported.py", "session/test_objectives.py", "session/test_trees.py", "std/",
+    "test_examples.py", "views/test_figures.py", "views/test_functor.py", "views/test_geometry.py",
+    "views/test_mathematics", "views/test_measures.py", "views/test_regions.py",
+    "views/test_roundtrip.py", "views/test_scene.py", "views/test_terms.py",
 )  # fmt: skip
 
 
