@@ -371,10 +371,14 @@ class _Writer:
         body, sides = fixpoint.body, None
         if fixpoint.linear:
             sides = _equation(body, shared)
-            if sides is None:
-                raise Unspeakable("an equation that is not written as one")
-            body = _for(body, sides[0])
+            body = body if sides is None else _for(body, sides[0])
         tree = self._body(body, node.inputs, given, _wholes)
+        solver = apply("solve")
+        if fixpoint.tolerance:
+            solver = apply("solveWithin", number(fixpoint.tolerance))
+        function = lambda_(names, tree) if len(names) == 1 else s.Lambda((_pattern(names),), tree)
+        if fixpoint.linear and sides is None:
+            return [*self._states(found, self._affine(node, function, solver, states)), None]
         if sides is None:
             most = s.Name("fixpoint") if fixpoint.most == MOST_STEPS else sized(
                 "fixpoint", fixpoint.most
@@ -384,12 +388,19 @@ class _Writer:
             return [*self._states(found, made), None]
         place = dict(zip(body.inputs, operands, strict=True))
         image = _wholes([place[wire] for wire in sides[1]])
-        function = lambda_(names, tree) if len(names) == 1 else s.Lambda((_pattern(names),), tree)
-        solver = apply("solve")
-        if fixpoint.tolerance:
-            solver = apply("solveWithin", number(fixpoint.tolerance))
         made = apply(solver, apply("section", function), image)
         return [*self._states(found, made), None]
+
+    def _affine(
+        self, node: Node, step: s.Expression, solver: s.Expression, states: Sequence[Wire]
+    ) -> s.Expression:
+        """The equation v = step v of a step that is linear but for what it gives of zero."""
+        name = self.names.fresh("step")
+        self.block(node.outputs[0]).bind(s.PatternName(name), step)
+        none = _tuple([whole(zeros(wire.type)) for wire in states])
+        linear = apply("derivative", s.Name(name), none)
+        rest = s.Binary("-", apply("scale", s.Number(1)), linear)
+        return apply(solver, rest, apply(s.Name(name), none))
 
     def choose(self, choose: Choose, operands: list[Term | None], node: Node) -> Terms:
         selector, *outer = node.inputs

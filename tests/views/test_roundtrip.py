@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from primitives import test_builtins
 from programs import (
     test_combinators,
     test_complex,
@@ -14,8 +15,11 @@ from programs import (
     test_found,
     test_linear_algebra,
     test_matrix_functions,
+    test_run_time_lengths,
     test_while,
 )
+from runtime import test_fold_forest, test_forest, test_para_forest, test_rose_forest
+from session import test_data
 from soak import FACTOR
 from std import test_library
 from views.roundtrip import check
@@ -43,6 +47,41 @@ LIBRARY = {
         if isinstance(case, test_library.Case)
     )
 }
+LENGTHS = {
+    name: f"{test_run_time_lengths.GROW}f x = let xs = grow x in {body}"
+    for table in (
+        test_run_time_lengths.ANY,
+        test_run_time_lengths.FILLED,
+        test_run_time_lengths.LONG,
+    )
+    for name, body in table.items()
+}
+MATRICES = {
+    name: test_matrix_functions.PROGRAM.format(name=function, given=given, made=made)
+    for name, (function, given, made) in test_matrix_functions.CASES.items()
+} | {"exponential": test_matrix_functions.EXPONENTIAL}
+
+
+def named(name: str, brackets: tuple[int, ...]) -> str:
+    """A built-in name as a function."""
+    if not name[0].isalpha():
+        return f"\\a b -> a {name} b"
+    return f"{name}[{', '.join(map(str, brackets))}]" if brackets else name
+
+
+BUILT_INS = {
+    f"{name} {k}": f"f : {type}\nf = {named(name, brackets)}"
+    for k, (name, type, _, brackets, _) in enumerate(test_builtins.CASES)
+}
+TREES = {
+    "data": test_data.TREES,
+    "roses": test_data.ROSES,
+    "data with sequences": test_data.RUNS,
+    "folds": test_fold_forest.PROGRAM,
+    "forests": test_forest.PROGRAM,
+    "with subtrees": test_para_forest.PROGRAM,
+    "sequences of children": test_rose_forest.PROGRAM,
+}
 SOURCES = {
     "while": test_while.SOURCE,
     "fixpoint": test_fixpoint.SOURCE,
@@ -55,8 +94,11 @@ SOURCES = {
 REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
     "no parameters",  # of a constant nothing moves
-    "an equation that is not written as one",  # the derivative of the derivative of a fixpoint
     "values of type Weights",  # what is known by its paths only
+    "values of type [Rose R]",  # any number of trees
+    "values of type Runs R",  # data with sequences, in arrays and branches
+    "a tree that is not only reduced",  # a catamorphism that gives a tree; a child asked anew
+    "a number of children that is not any",  # `reshape[2]` of them
 }
 
 
@@ -71,11 +113,22 @@ def check_all(program: str) -> None:
     names = session.names
     for name in names if FACTOR > 1 else names[-1:]:
         definition = session.program.definitions[name]
-        function = session[name]
-        if definition.brackets is not None or not isinstance(function, Function):
+        if definition.brackets is not None or not has_sample(session, name):
             continue
+        function = session[name]
         reason = refusal(session, function)
         assert reason is None or any(known in reason for known in REFUSED)
+
+
+def has_sample(session: Session, name: str) -> bool:
+    """Whether it is a function that can be traced for small inputs: of values, of any type."""
+    try:
+        function = session[name]
+        if isinstance(function, Function):
+            function.sample()
+    except NnfpError:
+        return False
+    return isinstance(function, Function)
 
 
 def refusal(session: Session, function: Function) -> str | None:
@@ -113,3 +166,23 @@ def test_loops_equations_and_complex_numbers(name: str) -> None:
 @pytest.mark.parametrize("name", few(LIBRARY, 12))
 def test_the_library(name: str) -> None:
     check_all(LIBRARY[name])
+
+
+@pytest.mark.parametrize("name", few(LENGTHS, 24))
+def test_lengths_that_only_running_tells(name: str) -> None:
+    check_all(LENGTHS[name])
+
+
+@pytest.mark.parametrize("name", few(MATRICES, 12))
+def test_functions_of_matrices(name: str) -> None:
+    check_all(MATRICES[name])
+
+
+@pytest.mark.parametrize("name", few(BUILT_INS, 40))
+def test_every_name_of_the_language(name: str) -> None:
+    check_all(BUILT_INS[name])
+
+
+@pytest.mark.parametrize("name", few(TREES, 4))
+def test_programs_of_trees(name: str) -> None:
+    check_all(TREES[name])

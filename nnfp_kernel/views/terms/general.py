@@ -44,8 +44,8 @@ def merged(
                 return s.SizeName(word) if isinstance(one, s.SizeNumber) else s.Name(word)
             if pair == (1 / value, 1 / second[word]):
                 return s.Binary("/", s.Number(1), s.Name(word))
-        if isinstance(one, s.SizeNumber) and not known:
-            return s.SizeWildcard()
+        if isinstance(one, s.SizeNumber) and isinstance(other, s.SizeNumber) and not known:
+            return _less(one.value, other.value, first, second)
         raise Differs
     if one == other:
         return one
@@ -55,6 +55,15 @@ def merged(
         if each.compare
     }
     return replace(one, **parts)
+
+
+def _less(one: int, other: int, first: Mapping[str, int], second: Mapping[str, int]) -> s.SizeTree:
+    """All elements but a few; or what is to be inferred."""
+    for word, value in first.items():
+        for few in range(1, 5):
+            if (one, other) == (value - few, second[word] - few):
+                return s.SizeBinary("-", s.SizeName(word), s.SizeNumber(few))
+    return s.SizeWildcard()
 
 
 def counted(tree: Any, word: str, sequences: set[str]) -> Any:
@@ -118,6 +127,17 @@ def _along(tree: Any, word: str, name: str) -> Any:
             argument=s.Bracket(name="iota", sizes=sizes),
         ) if sizes == size and function.parameters == (s.PatternWildcard(),):
             return apply("map", _along(function, word, name), sequence)
+        case s.Apply(
+            function=s.Bracket(
+                name="take" | "drop" as end,
+                sizes=(s.SizeBinary(operator="-", left=s.SizeName(name=known), right=few),),
+            ),
+            argument=xs,
+        ) if known == word:
+            # All but the last few, or those: from the other end.
+            other = s.Bracket("drop" if end == "take" else "take", (few,))
+            turned = apply("reverse", _along(xs, word, name))
+            return apply("reverse", apply(other, turned))
         case s.Bracket(name="iota", sizes=sizes) if sizes == size:
             step = s.Lambda(
                 (s.PatternTuple((s.PatternName("k"), s.PatternWildcard())),),
@@ -125,7 +145,7 @@ def _along(tree: Any, word: str, name: str) -> Any:
             )
             none = s.Ascription(s.Number(0), s.TypeName("Int"))
             return apply("snd", apply("mapAccum", step, none, sequence))
-        case s.SizeName():
+        case s.SizeName() | s.SizeBinary():
             return s.SizeWildcard()
     inner = {
         each.name: _along(getattr(tree, each.name), word, name)

@@ -152,8 +152,11 @@ class Writer:
             network = network.adjoint()
         known = {self.place[wire]: each for wire, each in terms.items()}
         moves = bool(network.domain and network.codomain)
+        maps = None
         if combined and moves and self._combines():
-            body = self._combined(builder, network, known)
+            maps = self._combined(builder, network, known)
+        if maps is not None and not (self.payloads and _pairs_zero(maps)):
+            body = maps
         elif combined and not moves and not self._has_trees(Several((arguments, answer))):
             body = s.Name("zero")
         else:
@@ -586,6 +589,17 @@ class Writer:
 
 def _tags(shape: Shape) -> list[Wire]:
     return [wire for one in parts(shape) if isinstance(one, Arrays) for wire in one.tags]
+
+
+def _pairs_zero(tree: s.Expression) -> bool:
+    """Whether there is a `zero` beside other maps: of a space whose length only a tree knows,
+    it cannot tell what to give."""
+    return any(
+        isinstance(each, s.Binary)
+        and each.operator in ("***", "&&&")
+        and s.Name("zero") in (each.left, each.right)
+        for each in s.walk(s.Tuple((tree,)))
+    )
 
 
 def _as_section(tree: s.Expression) -> s.Expression:
