@@ -278,6 +278,14 @@ builtin(
     )
 )
 
+builtin(
+    Builtin(
+        "toInt", "Fin[n] -> Int", 1, lambda context, _, index: index,
+        doc="The number of an index, to count with: `toInt i + 1`.",
+        example="toInt (argmax [1, 3, 2]) + 1",
+    )
+)  # fmt: skip
+
 for _name, _value in (("True", True), ("False", False)):
     builtin(
         Builtin(

@@ -15,9 +15,26 @@ def _function(name: str) -> Spelling:
 
 
 def _operator(operator: str) -> Spelling:
-    return lambda call: call.lifted(
-        s.Binary(operator, *mixed(call.operands[0].tree, call.operands[1].tree))
-    )
+    def rule(call: Call) -> Term:
+        call = _with_integers(call)
+        left, right = (each.tree for each in call.operands)
+        return call.lifted(s.Binary(operator, *mixed(left, right)))
+
+    return rule
+
+
+def _with_integers(call: Call) -> Call:
+    """Indices among the operands as integers: one counts with them."""
+    if call.type.kind != "Int":
+        return call
+    return replace(call, operands=tuple(map(_as_integer, call.operands)))
+
+
+def _as_integer(given: Term) -> Term:
+    if given.below is None or isinstance(given.tree, s.Number):
+        return given
+    tree = apply(under(len(given.core), s.Name("toInt")), given.tree)
+    return replace(given, tree=tree, below=None)
 
 
 _MINUS_ONE = s.Negate(s.Number(1))
@@ -45,13 +62,8 @@ def _compare(call: Call) -> Term:
     literal = any(isinstance(each.tree, s.Number) for each in call.operands)
     if (one.below is None) != (other.below is None) and not literal:
         # An index and a number of elements are of two types.
-        call = replace(call, operands=(_numbered(one), _numbered(other)))
+        call = replace(call, operands=(_as_integer(one), _as_integer(other)))
     return _operator(_COMPARISONS[call.parameters["how"]])(call)
-
-
-def _numbered(index: Term) -> Term:
-    """An index, or some of them, as a real number."""
-    return replace(index, tree=apply("toReal", index.tree), below=None)
 
 
 def _logic(operator: str) -> Spelling:
@@ -71,6 +83,7 @@ SPELLINGS |= {"and": _logic("&&"), "or": _logic("||")}
 
 @spelling("add")
 def _add(call: Call) -> Term:
+    call = _with_integers(call)
     left, right = call.operands
     if isinstance(right.tree, s.Negate) and not isinstance(right.tree.operand, s.Number):
         return call.lifted(s.Binary("-", *mixed(left.tree, right.tree.operand)))
@@ -79,7 +92,7 @@ def _add(call: Call) -> Term:
 
 @spelling("negate")
 def _negate(call: Call) -> Term:
-    return call.lifted(s.Negate(call.operands[0].tree))
+    return call.lifted(s.Negate(_with_integers(call).operands[0].tree))
 
 
 @spelling("reciprocal")
@@ -101,6 +114,7 @@ def _polygamma(call: Call) -> Term:
 
 @spelling("mul")
 def _mul(call: Call) -> Term:
+    call = _with_integers(call)
     left, right = call.operands
     other = conjugated(call, right, right.tree)
     for one, rest in ((left.tree, other), (other, left.tree)):
