@@ -191,7 +191,7 @@ class Rates:
 
     def following(self, step: int) -> numpy.ndarray:
         """Those of the next `count` steps; ones where the rate is the optimiser's own affair."""
-        dtype = jnp.zeros(()).dtype
+        dtype = jax.dtypes.canonicalize_dtype(float)
         if self.schedule is None or isinstance(self.schedule, Constant):
             return numpy.full(self.count, 1 if self.schedule is None else self.schedule.rate, dtype)
         if not self.first <= step <= self.first + len(self.known) - self.count:
