@@ -9,7 +9,7 @@
 applies them one after the other to a map in which nothing is worked out yet, a
 `Differential` or an `Adjoint`, and says what changed. Every law keeps the map's value.
 This is the one list of them. Two, `AT_CONSTRUCTION`, hold of every composition from the
-beginning: `compose` (maps.py) is made with the functions that these laws are.
+beginning: `compose` (maps) is made with the functions that these laws are.
 
 Sources: Elsman, Henglein, Kaarsgaard, Mathiesen, Schenck 2022; Elliott 2018.
 """

@@ -1,7 +1,7 @@
 """Derivatives and linear maps as values of the language (LANGUAGE section 6).
 
 `derivative f x` traces f once, at x, and keeps what the linear map needs of it; all
-that is done with the map afterwards is done with its structure (linear/maps.py).
+that is done with the map afterwards is done with its structure (linear/maps).
 """
 
 from __future__ import annotations

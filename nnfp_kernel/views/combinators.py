@@ -2,7 +2,7 @@
 
     section (layer.W @) >> diag (1 - y * y)
 
-A network of linear maps (linear/maps.py) becomes one expression by two laws, applied
+A network of linear maps (linear/maps) becomes one expression by two laws, applied
 until one map is left from the source to the sink:
 
     in a row       a >> b >> c       one way into b, and one way out of it
