@@ -18,7 +18,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
@@ -63,7 +63,13 @@ def train_file(given: argparse.Namespace, words: Sequence[str], program: str) ->
     try:
         last = watch(host, training, course)
     except (NnfpError, ValueError) as problem:  # too little memory, or processes that differ
+        if processes.lost(problem):
+            _gone()
         return _told(problem)
+    except RuntimeError as problem:
+        if processes.lost(problem):
+            _gone()
+        raise
     if last.reason == "memory" and isinstance(last.error, NnfpError):
         failed = last.error
     if processes.first():
@@ -122,6 +128,19 @@ def _told(problem: Exception) -> int:
     else:
         print(f"nnfp: {problem}", file=sys.stderr)
     return 1
+
+
+def _gone() -> NoReturn:
+    """Another process is gone. JAX would wait for it when this one ends, then abort."""
+    _told(
+        ValueError(
+            "another process is gone. Start all again; where there was a --checkpoint, --resume "
+            "goes on from it"
+        )
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 class _Silent(TerminalHost):

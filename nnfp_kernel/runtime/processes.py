@@ -8,6 +8,7 @@ everything here answers at once.
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import zlib
@@ -82,6 +83,15 @@ def require_alike(what: str, told: str) -> None:
     for number, found in enumerate(sums):
         if found != sums[0]:
             raise ValueError(f"process {number} has {what} than process 0")
+
+
+def lost(error: Exception) -> bool:
+    """Whether an error is that of a process which others no longer answer. XLA raises what
+    carries messages between them as it comes, under the name of a status."""
+    return several() and _STATUS.match(str(error)) is not None
+
+
+_STATUS = re.compile(r"(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED): ")
 
 
 def _all(numbers: Any) -> numpy.ndarray:

@@ -27,6 +27,7 @@ import json, os, signal, sys
 import jax, numpy
 import nnfp_kernel as nnfp
 from nnfp_kernel.__main__ import main
+from nnfp_kernel.runtime import processes
 from nnfp_kernel.runtime.events import Epoch, Finished
 
 number, port = int(sys.argv[1]), sys.argv[2]
@@ -62,7 +63,13 @@ try:
     trained(seed=number)
 except ValueError as problem:
     told["other"] = str(problem)
-print(json.dumps(told))
+if number == 0:
+    try:
+        trained()  # while the other is gone, without a word
+    except (ValueError, RuntimeError) as problem:
+        told["gone"] = processes.lost(problem)
+print(json.dumps(told), flush=True)
+os._exit(0)
 """
 
 
@@ -108,6 +115,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         assert told["same bits"]
         assert told["failed"] == ["diverged", True]
         assert told["other"] == "process 1 has other data, options or weights than process 0"
+    assert found[0]["gone"]
     stored = load_file(tmp_path / "net0.safetensors")
     for path, leaf in jax.tree_util.tree_flatten_with_path(alone.weights)[0]:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
