@@ -34,14 +34,14 @@ def run(workspace: Workspace, text: str) -> View:
     from nnfp_kernel.views.scene import scene
     from nnfp_kernel.widgets import pictures
 
-    shown = scene(function, *inputs, colour=colour, level=given.level)
     if given.save or workspace.host.widgets:
         from nnfp_kernel.widgets.bend import Bend
 
-        widget = Bend(shown, scale=given.scale)
+        widget = Bend(function, *inputs, colour=colour, level=given.level, scale=given.scale)
         if not given.save:
-            return View(widget.text, value=shown, widget=widget)
+            return View(widget.text, value=widget.data, widget=widget)
         return _saved(widget, given.save)
+    shown = scene(function, *inputs, colour=colour, level=given.level)
     forms = pictures.bend(shown, given.scale)
     return View(forms["text/plain"], forms["text/html"], shown, svg=forms["image/svg+xml"])
 

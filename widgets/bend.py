@@ -88,22 +88,38 @@ class Bend(anywidget.AnyWidget):
         locked: Sequence[str] = (),
         height: int | None = None,
     ) -> None:
-        if isinstance(shown, Scene):
-            made = shown
-        else:
-            grid = {"lines": lines, "samples": samples}
-            given = {name: value for name, value in grid.items() if value is not None}
-            made = scene(shown, *inputs, colour=colour, level=level, **given)
+        grid = {"lines": lines, "samples": samples}
+        given = {name: value for name, value in grid.items() if value is not None}
+
+        def again() -> Scene:
+            if isinstance(shown, Scene):
+                return shown
+            return scene(shown, *inputs, colour=colour, level=level, **given)
+
+        made = again()
         self.data = made
-        self._scale = scale
-        plane = made.lines > 0 and made.states[0].shape[1] == 2
-        circles = circles_over(made.points(made.states[0]))[1] if plane else None
-        header, numbers = packed(made, circles)
+        self._scale, self._measured, self._again = scale, measures, again
         super().__init__(
-            scene=header, numbers=numbers, measures=_measures(made) if measures else [],
+            **self._shown(made),
             options=_options(made, bookmarks or {}, captions or {}, locked, height),
         )  # fmt: skip
         self.on_msg(self._asked)
+
+    def _shown(self, made: Scene) -> dict[str, Any]:
+        """What the model holds of a scene."""
+        plane = made.lines > 0 and made.states[0].shape[1] == 2
+        circles = circles_over(made.points(made.states[0]))[1] if plane else None
+        header, numbers = packed(made, circles)
+        measures = _measures(made) if self._measured else []
+        return {"scene": header, "numbers": numbers, "measures": measures}
+
+    def refresh(self) -> None:
+        """Show the function with the weights that the session has now. Where one is, which
+        point is traced, and what is brushed stay."""
+        self.data = self._again()
+        with self.hold_sync():
+            for name, value in self._shown(self.data).items():
+                setattr(self, name, value)
 
     @property
     def text(self) -> str:

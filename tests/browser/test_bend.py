@@ -240,6 +240,10 @@ def test_keys_alone_do_it_all(opened: Any) -> None:
     page.get_by_role("button", name="data table").press("Enter")
     assert page.locator(".data thead th").all_inner_texts()[-1] == "point 12"
     assert page.locator(".data tbody tr").count() == 5
+    # Seen again with other weights, as a widget is: where one is and what is traced stays.
+    bend(page, "bend.model.set('scene', { ...bend.model.get('scene') })")
+    assert bend(page, "[bend.position, bend.point, bend.mode]") == [3, 12, "3-D"]
+    assert page.locator(".trace .mark").count() > 5
 
 
 def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:

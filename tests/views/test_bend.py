@@ -63,6 +63,18 @@ def test_widgets_over_the_same_data_have_one_name_and_others_have_others(
     assert shown.scene["id"] == again != other
 
 
+def test_it_is_seen_again_with_the_weights_of_now(workspace: Workspace) -> None:
+    session = workspace.session
+    bend = nnfp.widgets.Bend(session["net"], X, measures=False)
+    bend.position, before = 1.5, bend.numbers
+    session.weights = {"net.dense.b": session.weights["net"]["dense"]["b"] + 1}
+    bend.refresh()
+    assert bend.position == 1.5
+    assert bend.numbers != before
+    moved = bend.data.points(bend.data.states[-1])
+    assert numpy.allclose(moved, session["net"].batch(X), atol=1e-5)
+
+
 def test_a_page_is_within_its_budget_or_says_what_to_reduce(shown: Any, tmp_path: Path) -> None:
     size = shown.save(tmp_path / "net.html")
     assert (tmp_path / "net.html").stat().st_size == size < 2**19

@@ -38,6 +38,7 @@ class Bend {
     el.addEventListener("keydown", (event) => event.stopPropagation());
     el.setAttribute("data-lm-suppress-shortcuts", "true");
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.sized = new ResizeObserver(() => this.resize());
     this.build();
     this.ends.push(onTheme(() => this.recolour()));
     const again = () => this.build();
@@ -50,9 +51,7 @@ class Bend {
       model.off("change:position", goes);
       model.off("msg:custom", keep);
     });
-    const sized = new ResizeObserver(() => this.resize());
-    sized.observe(this.canvas.parentElement);
-    this.ends.push(() => sized.disconnect());
+    this.ends.push(() => this.sized.disconnect());
     el.bend = this; // for pages that drive it, and for tests that read it
   }
 
@@ -77,6 +76,8 @@ class Bend {
     this.frame = toured(identity(this.views.size).slice(0, 2), 1.5);
     this.pinned = Math.min(model.get("traced") ?? 0, this.scene.count - 1);
     this.position = Math.min(Math.max(model.get("position") ?? 0, 0), this.scene.stages.length);
+    // The same data seen again, with other weights: what a hand has chosen stays.
+    if (this.brushed?.length !== this.scene.count) this.brushed = null;
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
     this.place();
@@ -92,7 +93,10 @@ class Bend {
     this.over = new Over(this);
     const picture = make("div", { class: "frame" }, this.canvas, this.over.element);
     if (options.height) picture.style.height = `${options.height}px`;
-    this.painter = null;
+    this.sized.disconnect();
+    this.sized.observe(picture);
+    this.painter?.close?.();
+    this.painter = this.camera = this.shown = null;
     this.axis = new Axis(
       scene, (to) => this.handed(to), !this.allows("scrub"), this.model.get("measures"));
     this.trace = new Trace(scene);
@@ -110,6 +114,7 @@ class Bend {
       this.axis.element, this.foot(), this.table
     );
     this.hands();
+    if (this.brushed) this.brush(this.brushed, -1, true);
   }
 
   button(text, onclick, more = {}) {
