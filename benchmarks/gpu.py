@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 TRIAL = HERE.parent / "build" / "bench-gpu.md"
+NONE = "## On a GPU"  # the section until there was one
 PARTS = (  # what is run, and with what when in a hurry
     ("Value and gradient of networks", "gradients.py", ("--rounds", "4")),
     ("Training", "training.py", ("--rounds", "4", "--only", "tiny,lstm")),
@@ -51,14 +52,16 @@ def versions() -> str:
 
 
 def with_section(text: str, title: str, section: str) -> str:
-    """The text with this section, in the place of one with the same title.
+    """The text with this section, in the place of one with the same title; the one that says
+    that there was no GPU goes when there was.
 
     >>> with_section("# All\\n\\n## A\\n\\nold\\n\\n## B\\n\\nb\\n", "## A", "## A\\n\\nnew\\n")
     '# All\\n\\n## A\\n\\nnew\\n\\n## B\\n\\nb\\n'
     """
     parts = re.split(r"(?m)^(?=## )", text.rstrip() + "\n")
-    kept = [part.rstrip() + "\n" for part in parts if part.splitlines()[0] != title]
-    place = next((k for k, part in enumerate(parts) if part.startswith(title + "\n")), len(kept))
+    gone = {title, NONE} if title.startswith(f"{NONE}:") else {title}
+    kept = [part.rstrip() + "\n" for part in parts if part.splitlines()[0] not in gone]
+    place = next((k for k, part in enumerate(parts) if part.splitlines()[0] in gone), len(kept))
     return "\n".join([*kept[:place], section.rstrip() + "\n", *kept[place:]])
 
 

@@ -422,6 +422,20 @@ def test_train_shows_a_metric_of_the_language_and_stops_at_a_goal(
     assert "validation accuracy" in printed
 
 
+def test_train_that_is_interrupted_while_it_gets_ready_says_so(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def struck(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    run(shell, DATA)
+    run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x")
+    monkeypatch.setattr("nnfp_kernel.runtime.train.train", struck)
+    run(shell, "%nnfp train model --data X,y --loss squaredError")
+    printed = capsys.readouterr().out
+    assert printed == "interrupted before it began. The weights are as they were.\n"
+
+
 def test_train_takes_batches_that_python_makes(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,7 +56,9 @@ def test_on_a_gpu_its_section_is_written_anew(
     assert "\nspoken\n" in text
     assert "jaxlib" in text
     monkeypatch.setattr(gpu, "device", lambda: ("gpu", "Y"))
+    gpu.RESULTS.write_text(text + "\n## On a GPU\n\nNone was at hand.\n")
     assert gpu.main() == 0
+    assert "None was at hand" not in gpu.RESULTS.read_text()
     assert gpu.RESULTS.read_text().count("\nspoken\n") == 2
 
 
