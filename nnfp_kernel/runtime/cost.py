@@ -26,7 +26,7 @@ from ..linear.planning import Decision
 from .lower import DTYPES, Precision, lower
 
 if TYPE_CHECKING:
-    from .function import Call
+    from .call import Call
 
 Array = Any
 

@@ -16,7 +16,7 @@ from .exchange import NUMBERS, looked_at, lookup
 from .lower import DTYPES
 
 if TYPE_CHECKING:
-    from .function import Call
+    from .call import Call
 
 Array = Any
 

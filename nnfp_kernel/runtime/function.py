@@ -15,10 +15,8 @@ from typing import Any, Literal, TypeVar
 
 import numpy
 
-from ..graph.counts import bytes_of, peak
 from ..graph.forest import NoForest, Unordered
-from ..graph.graph import Builder, Graph, Wire
-from ..graph.rewrite import optimise
+from ..graph.graph import Graph
 from ..graph.values import NotFirstOrder
 from ..language import typed as p
 from ..language import types as t
@@ -27,14 +25,12 @@ from ..language.digest import digests
 from ..language.reach import ReachedWeight, WeightPath, reached
 from ..language.sizes import SizeVariable, constant, variable
 from ..language.source import Span
-from ..linear.differentiate import linearize
 from ..linear.maps import Network
-from ..linear.planning import Plan
-from ..linear.residuals import keep, prologue
-from . import lists, memory, misfits, stored, watch
+from . import lists, misfits, stored, watch
 from .batches import batch_size, column, example_of, mean, packed_structure, stacked
+from .call import Call
 from .cost import Cost, Timings, cost_of, example_arrays, measure
-from .equations import told, why
+from .equations import why
 from .exchange import (
     DataValue,
     Misfit,
@@ -58,12 +54,10 @@ from .forest import (
     packed_like,
     planted,
 )
-from .forms import Fast
-from .lower import DTYPES, lower
+from .lower import DTYPES
 from .program import (
     Program,
     Structure,
-    Traced,
     WeightInputs,
     numbers,
     shaped,
@@ -76,220 +70,6 @@ from .weights import first_value, require_sizes
 Array = Any
 NestedWeights = Mapping[str, Any]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """A function traced for inputs of certain types, with what is made of its graph."""
-
-    traced: Traced
-    types: tuple[t.Type, ...]
-    structures: tuple[Any, ...]  # of the data values among the arguments
-
-    @cached_property
-    def split(self) -> tuple[Callable[..., Any], Callable[..., Any], int]:
-        """The value with what its derivative needs, and the pullback on that.
-
-        (forward, backward, outputs): forward gives outputs ++ kept values; backward
-        takes kept values ++ cotangents and gives cotangents of the active inputs. What is
-        cheap to make again is not kept (linear/residuals.py).
-        """
-        forward, backward, outputs = self.split_graphs
-        return self._compiled(forward), self._compiled(backward), outputs
-
-    @cached_property
-    def split_graphs(self) -> tuple[Graph, Graph, int]:
-        """The graphs of `split`."""
-        (forward, backward), _ = self.planned_split
-        return forward, backward, len(self.traced.vectorised.outputs)
-
-    @cached_property
-    def planned_split(self) -> tuple[tuple[Graph, ...], Plan]:
-        """The graphs of `split`, and what was decided of their loops."""
-        return self._planned(self._split_by)
-
-    def _planned(self, make: Callable[[Plan], tuple[Graph, ...]]) -> tuple[tuple[Graph, ...], Plan]:
-        """The graphs that `make` makes by a plan, and that plan: a tight one where they would
-        take more memory than there is, and less by it."""
-        program = self.traced.program
-        plan = memory.plan(program)
-        graphs = make(plan)
-        limit = memory.limit(program)
-        if not plan.could_hold_less or limit is None:
-            return graphs, plan
-        precision = program.precision
-        if max(peak(graph, precision) for graph in graphs) <= limit // 4:
-            return graphs, plan
-        # What the laws of loops make for all steps at once counts too.
-        run = (optimise(program.primitives, graph) for graph in graphs)
-        if max(peak(graph, precision) for graph in run) <= limit:
-            return graphs, plan
-        tight = replace(plan, tight=True, decisions=[])
-        return make(tight), tight
-
-    def _split_by(self, plan: Plan) -> tuple[Graph, ...]:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active, plan)
-        needed = tuple(dict.fromkeys(derivative.fixed))
-        kept = keep(builder, needed, {*inputs, *outputs})
-        forward = builder.finish([*outputs, *kept])
-        back = Builder(builder.primitives)
-        again = back.inline(
-            prologue(builder, kept, needed), [back.input(wire.type) for wire in kept]
-        )
-        held = dict(zip(needed, again, strict=True))
-        cotangents = [back.input(array) for array in derivative.codomain]
-        gradients = derivative.substitute(held).adjoint().apply(back, cotangents)
-        return forward, back.finish(_real(back, gradients, derivative.domain))
-
-    @property
-    def active(self) -> tuple[bool, ...]:
-        """Which inputs are differentiated in: arguments and weights made of real numbers."""
-        traced = self.traced
-        last = traced.weight_wires.stop
-        return tuple(
-            k < last and wire.type.differentiable for k, wire in enumerate(traced.vectorised.inputs)
-        )
-
-    @cached_property
-    def pushforward(self) -> Callable[..., Any]:
-        """inputs ++ tangents of the active ones -> outputs ++ their tangents."""
-        return self._compiled(self.pushforward_graph)
-
-    @cached_property
-    def pushforward_graph(self) -> Graph:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active)
-        names = [f"d {wire.name}" for wire, on in zip(inputs, active, strict=True) if on]
-        tangents = [
-            builder.input(array, name) for array, name in zip(derivative.domain, names, strict=True)
-        ]
-        images = derivative.apply(builder, tangents)
-        return builder.finish([*outputs, *_real(builder, images, derivative.codomain)])
-
-    @cached_property
-    def pullback_graph(self) -> Graph:
-        """inputs ++ cotangents of the outputs -> cotangents of the active inputs."""
-        reverse = self.reverse_graph
-        cotangents = reverse.outputs[len(self.traced.graph.outputs) :]
-        return Graph(reverse.inputs, reverse.nodes, cotangents)
-
-    @cached_property
-    def reverse_graph(self) -> Graph:
-        """inputs ++ cotangents of the outputs -> outputs ++ cotangents of the active inputs."""
-        return self._planned(self._reverse_by)[0][0]
-
-    def _reverse_by(self, plan: Plan) -> tuple[Graph]:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active, plan)
-        cotangents = [builder.input(array, "cotangent") for array in derivative.codomain]
-        gradients = derivative.adjoint().apply(builder, cotangents)
-        return (builder.finish([*outputs, *_real(builder, gradients, derivative.domain)]),)
-
-    @cached_property
-    def gradient(self) -> Callable[..., Any]:
-        """inputs -> the scalar answer (its mean over a batch) ++ the numbers of problems,
-        where there can be any ++ gradients of the weights made of real numbers."""
-        return self._lowered(self.gradient_as_run)
-
-    @cached_property
-    def gradient_as_run(self) -> Graph:
-        return optimise(self.traced.program.primitives, self.gradient_graph)
-
-    @cached_property
-    def live(self) -> int:
-        """The bytes alive at most while the gradient is made, beside the weights, counted."""
-        return self._live(self.gradient_as_run)
-
-    @cached_property
-    def weighted_live(self) -> int:
-        """The same while the weighted gradient is made."""
-        return self._live(self.weighted_as_run)
-
-    def _live(self, graph: Graph) -> int:
-        precision = self.traced.program.precision
-        weights = sum(bytes_of(graph.inputs[k].type, precision) for k in self.traced.weight_wires)
-        return peak(graph, precision) - weights
-
-    @cached_property
-    def gradient_graph(self) -> Graph:
-        return self._planned(self._gradient_by)[0][0]
-
-    def _gradient_by(self, plan: Plan) -> tuple[Graph]:
-        graph = self.traced.vectorised
-        weights = self.traced.weight_wires
-        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
-        cotangent = builder.constant(1.0 / max(output.type.size, 1))
-        if output.type.shape:
-            scale = cotangent
-            cotangent = builder.emit("broadcast", scale, shape=output.type.shape, axes=())
-            total = builder.emit("sum", output, axes=tuple(range(output.type.rank)))
-            output = builder.emit("mul", total, scale)
-        gradients = derivative.adjoint().apply(builder, [cotangent])
-        return (builder.finish([output, *doubts, *_real(builder, gradients, derivative.domain)]),)
-
-    @cached_property
-    def weighted_gradient(self) -> Callable[..., Any]:
-        """inputs ++ the share of each example -> the sum of the answers, each times its
-        share ++ the numbers of problems, where there can be any ++ gradients of the
-        weights made of real numbers."""
-        return self._lowered(self.weighted_as_run)
-
-    @cached_property
-    def weighted_as_run(self) -> Graph:
-        graph = self._planned(self._weighted_by)[0][0]
-        return optimise(self.traced.program.primitives, graph)
-
-    def _weighted_by(self, plan: Plan) -> tuple[Graph]:
-        graph = self.traced.vectorised
-        weights = self.traced.weight_wires
-        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
-        shares = builder.input(output.type, "shares")
-        total = builder.emit("sum", builder.emit("mul", output, shares), axes=(0,))
-        gradients = derivative.adjoint().apply(builder, [shares])
-        return (builder.finish([total, *doubts, *_real(builder, gradients, derivative.domain)]),)
-
-    @cached_property
-    def fast(self) -> Fast | None:
-        """How inputs and weights become arrays at once; None where they are looked at."""
-        return Fast.of(self)
-
-    def _compiled(self, graph: Graph) -> Callable[..., Any]:
-        return self._lowered(optimise(self.traced.program.primitives, graph))
-
-    def _lowered(self, graph: Graph) -> Callable[..., Any]:
-        program, precision = self.traced.program, self.traced.program.precision
-        compiled = program.executables.of(
-            graph, precision, lambda: self.traced.compiled.function(lower(graph, precision))
-        )
-        return told(graph, compiled, precision)
-
-    @cached_property
-    def derivative(self) -> Network:
-        """The derivative in arguments and weights, as a network of linear maps."""
-        graph = self.traced.vectorised
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        return linearize(builder, graph, inputs, self.active)[1]
-
-
-def _real(builder: Builder, wires: Sequence[Wire | None], types: Sequence[Any]) -> list[Wire]:
-    return [
-        builder.zeros(array) if wire is None else wire
-        for wire, array in zip(wires, types, strict=True)
-    ]
 
 
 def _of_bounded_depth(method: Callable[..., Call]) -> Callable[..., Call]:

@@ -25,7 +25,8 @@ from .exchange import Misfit, by_itself, in_example, is_concrete
 from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
 
 if TYPE_CHECKING:
-    from .function import Call, Function, Spoiled
+    from .call import Call
+    from .function import Function, Spoiled
 
 Array = Any
 NestedWeights = Mapping[str, Any]

@@ -30,7 +30,8 @@ from ...language.printer import show
 from ...language.sizes import as_size, variable
 from ...language.source import Source
 from ...primitives.decompile import Unspeakable, names_of
-from ...runtime.function import Call, Function
+from ...runtime.call import Call
+from ...runtime.function import Function
 from ...runtime.program import Structure, any_structure, decided
 from .general import Differs, counted, merged, pruned
 from .values import Values

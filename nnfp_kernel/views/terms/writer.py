@@ -24,7 +24,8 @@ from ...linear.differentiate import linearize
 from ...linear.maps import Network, filled
 from ...primitives.decompile import Block, Term, Unspeakable, decompile, names_of, whole
 from ...primitives.spelling import apply
-from ...runtime.function import Call, Function
+from ...runtime.call import Call
+from ...runtime.function import Function
 from ..combinators import (
     IDENTITY,
     UNZIP,
