@@ -8,7 +8,8 @@ an accelerator is what JAX says. None where nobody knows.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +107,17 @@ def exhausted(error: BaseException, place: Span | None = None, kept: str = "") -
             (*_OUT, kept) if kept else _OUT,
         )
     )
+
+
+@contextmanager
+def telling(place: Span | None) -> Iterator[None]:
+    """What is made inside raises NnfpError where memory is exhausted."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_exhausted(error):
+            raise
+        raise exhausted(error, place, "The weights are as they were.") from None
 
 
 def is_exhausted(error: BaseException) -> bool:

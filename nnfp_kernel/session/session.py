@@ -283,6 +283,7 @@ class Session:
         shard={"attention.*": "model"}`.
         """
         from ..runtime import train as loop
+        from ..runtime.memory import telling
         from ..runtime.objective import examples_of, stream_of
         from ..runtime.stream import is_stream
 
@@ -302,16 +303,17 @@ class Session:
             self._kept.update(kept)  # at once: an interrupt finds none or all of them
             self._changes += 1
 
-        return loop.train(
-            objective,
-            nested,
-            examples,
-            valid=held_out,
-            seed=self.seed if seed is None else seed,
-            keep=keep,
-            memory=memory,
-            **options,
-        )
+        with telling(function.definition.span):  # data and weights are put on the device
+            return loop.train(
+                objective,
+                nested,
+                examples,
+                valid=held_out,
+                seed=self.seed if seed is None else seed,
+                keep=keep,
+                memory=memory,
+                **options,
+            )
 
     # --- looking ----------------------------------------------------------------------------
 

@@ -119,6 +119,15 @@ def test_a_call_that_exhausts_memory_raises_what_people_can_read() -> None:
         huge["wide"](1.0)
 
 
+def test_data_that_do_not_fit_are_told(
+    session: nnfp.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As JAX does where an array cannot be put on the device."""
+    monkeypatch.setattr("nnfp_kernel.runtime.columns.array", lambda given: jnp.zeros(1 << 46))
+    with pytest.raises(nnfp.NnfpError, match="The weights are as they were"):
+        session.train("model", (X, Y))
+
+
 def test_what_the_machine_has_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     total, free = memory.total(), memory.free()
     assert total is not None
