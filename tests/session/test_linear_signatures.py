@@ -85,3 +85,30 @@ def test_what_a_function_gives_as_a_linear_map_is_one() -> None:
     numpy.testing.assert_allclose(found, numpy.diag([6.0, 4, 2]))
     found = session.evaluate("adjoint (f [1, 2, 3]) [1, 0, 2]")
     numpy.testing.assert_allclose(found, [6.0, 0, 1])
+
+
+def test_what_woodbury_solves_is_linear_and_has_a_trace_and_an_adjoint() -> None:
+    """A base that is divided by, a diagonal or a band, beside a term of low rank."""
+    size = 20
+    session = Session(precision=64)
+    session.run(f"""
+low : R[{size},2] -> R[2,{size}] -> R[{size}] -> R[{size}]
+low u v x = u @ tanh (v @ x)
+lined u v x = derivative (\\y -> 2 * y + sin y + low u v y) x
+banded u v x = derivative (\\y -> 3 * y + window[3, pad=same] (\\w -> tanh (w ! 0) * w ! 2) y + low u v y) x
+over : (R[{size}] -o R[{size}]) -> (R[{size}] -o R[{size}])
+over l = \\b -> solve l b
+both l b = (over l b, adjoint (over l) b, trace (over l), matrix l)
+ofLined (u, v, x, b) = both (lined u v x) b
+ofBanded (u, v, x, b) = both (banded u v x) b
+""")
+    random = numpy.random.default_rng(0)
+    u, v = 0.3 * random.normal(size=(size, 2)), 0.3 * random.normal(size=(2, size))
+    x, b = random.normal(size=(2, size))
+    for name in ("ofLined", "ofBanded"):
+        solution, back, trace, matrix = session[name]((u, v, x, b))
+        numpy.testing.assert_allclose(solution, numpy.linalg.solve(matrix, b), rtol=1e-9)
+        numpy.testing.assert_allclose(
+            back, numpy.linalg.solve(numpy.transpose(matrix), b), rtol=1e-9
+        )
+        numpy.testing.assert_allclose(trace, numpy.trace(numpy.linalg.inv(matrix)), rtol=1e-9)

@@ -21,7 +21,6 @@ Sources: Woodbury 1950; Hager, *Updating the inverse of a matrix* (1989); Horn a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...graph.graph import Builder, Wire
@@ -85,19 +84,13 @@ def logdet(builder: Builder, sum: Lifted) -> Wire:
 
 def solve(builder: Builder, sum: Lifted, image: Wire) -> Wire:
     """The columns u with (diag line + left · right) u = image."""
-    return updated(
-        builder, sum.left, sum.right, image, lambda columns: _over(builder, columns, sum.line)
-    )
+    plain, spread = (_over(builder, columns, sum.line) for columns in (image, sum.left))
+    return updated(builder, spread, sum.right, plain)
 
 
-def updated(
-    builder: Builder, left: Wire, right: Wire, image: Wire, solved: Callable[[Wire], Wire]
-) -> Wire:
-    """(B + left · right)⁻¹ image, where `solved` are the columns of B⁻¹."""
-    count = image.type.shape[1]
-    both = solved(builder.emit("concat", image, left, axis=1))
-    plain = builder.emit("slice", both, axis=1, start=0, stop=count, stride=1)
-    spread = builder.emit("slice", both, axis=1, start=count, stop=both.type.shape[1], stride=1)
+def updated(builder: Builder, spread: Wire, right: Wire, plain: Wire) -> Wire:
+    """(B + U V)⁻¹ b, of B⁻¹ U, V and B⁻¹ b. The two are solved apart: what is linear in b is
+    so node by node then."""
     inner = capacitance(builder, right, spread)
     weights = builder.emit("solve", inner, _product(builder, right, plain))
     return builder.emit("subtract", plain, _product(builder, spread, weights))

@@ -341,22 +341,22 @@ def trace(builder: Builder, form: Form) -> Wire:
             return _sum(builder, diagonal(builder, form))
 
 
-def _distributed(form: Product) -> list[Product] | None:
+def _distributed(form: Product) -> list[Form] | None:
     """A product with a sum among its factors as the sum of products, if those are few."""
     sums = [len(each.terms) for each in form.factors if isinstance(each, Sum)]
     place = next((k for k, each in enumerate(form.factors) if isinstance(each, Sum)), None)
     if place is None or numpy.prod(sums) > WAYS:
         return None
     before, after = form.factors[:place], form.factors[place + 1 :]
-    found = []
+    found: list[Form] = []
     for term in form.factors[place].terms:  # type: ignore[union-attr]
         inside = term.factors if isinstance(term, Product) else (term,)
-        factors = tuple(
-            each
-            for each in (*before, *inside, *after)
-            if not (isinstance(each, Scaling) and each.factor is None)
-        )
-        found.append(Product(form.rows, form.columns, form.kind, None, factors))
+        whole = (*before, *inside, *after)
+        factors = tuple(f for f in whole if not (isinstance(f, Scaling) and f.factor is None))
+        factors = factors or whole[:1]
+        alone = len(factors) == 1
+        made = Product(form.rows, form.columns, form.kind, None, factors)
+        found.append(factors[0] if alone else made)
     return found
 
 
@@ -658,9 +658,10 @@ def _woodbury(
             answer = _permuted(builder, answer, numpy.argsort(base.pattern.columns))
         return answer
 
-    def usual(child: Builder) -> Wire:
+    def usual(child: Builder) -> Wire:  # with B⁻¹ U of its own: not taken, it has no derivative
+        spread = solve(child, base, left, iteration)
         return _by_column(child, image, lambda b: low_rank.updated(
-            child, left, right, b, lambda columns: solve(child, base, columns, iteration)
+            child, spread, right, solve(child, base, b, iteration)
         ))  # fmt: skip
 
     def dense(child: Builder) -> Wire:
