@@ -244,6 +244,8 @@ def test_keys_alone_do_it_all(opened: Any) -> None:
     bend(page, "bend.model.set('scene', { ...bend.model.get('scene') })")
     assert bend(page, "[bend.position, bend.point, bend.mode]") == [3, 12, "3-D"]
     assert page.locator(".trace .mark").count() > 5
+    bend(page, "['brushed', 'traced'].forEach((name, k) => bend.model.set(name, [[3, 5], 4][k]))")
+    assert bend(page, "[bend.indices(), bend.point]") == [[3, 5], 4]
 
 
 def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:

@@ -42,15 +42,21 @@ class Bend {
     this.build();
     this.ends.push(onTheme(() => this.recolour()));
     const again = () => this.build();
-    const goes = () => this.go(model.get("position"), { told: true });
-    model.on("change:scene", again);
-    model.on("change:position", goes);
-    model.on("msg:custom", keep);
-    this.ends.push(() => {
-      model.off("change:scene", again);
-      model.off("change:position", goes);
-      model.off("msg:custom", keep);
-    });
+    // What Python sets; what was set here is heard again, and changes nothing.
+    const heard = {
+      "change:scene": again,
+      "change:position": () => this.go(model.get("position"), { told: true }),
+      "change:traced": () => {
+        this.pinned = Math.min(Math.max(model.get("traced"), 0), this.scene.count - 1);
+        this.redraw();
+      },
+      "change:brushed": () => this.chosen(model.get("brushed")),
+      "msg:custom": keep,
+    };
+    for (const [event, call] of Object.entries(heard)) {
+      model.on(event, call);
+      this.ends.push(() => model.off(event, call));
+    }
     this.ends.push(() => this.sized.disconnect());
     el.bend = this; // for pages that drive it, and for tests that read it
   }
@@ -315,6 +321,14 @@ class Bend {
     if (known) return;
     this.share?.({ brushed: this.brushed, kind });
     this.save({ brushed: this.indices() });
+  }
+
+  /** The points that Python has chosen. */
+  chosen(indices) {
+    if (String(indices) === String(this.indices())) return;
+    const chosen = new Uint8Array(this.scene.count);
+    indices.forEach((i) => (chosen[i] = 1));
+    this.brush(chosen, -1, true);
   }
 
   indices() {
