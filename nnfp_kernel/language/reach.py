@@ -12,6 +12,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 from . import typed as p
@@ -34,6 +35,11 @@ class ReachedWeight:
     stacked: tuple[int, ...] = ()
     span: Span | None = None
     users: tuple[str, ...] = ()
+
+    @cached_property
+    def shown(self) -> str:
+        """Its type as text, by which a value is known to be one of it."""
+        return t.show(self.type)
 
 
 class Reaching(Protocol):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..language import typed as p
-from ..language import types as t
 from ..language.digest import digests
 from ..language.reach import WeightPath
 
@@ -125,7 +124,7 @@ def _used(function: Function) -> dict[str, str]:
 
 def _words(function: Function) -> Hashable:
     """What a function and all that it uses say, and the types of the weights it reaches."""
-    weights = tuple((weight.path, t.show(weight.type)) for weight in function.reached)
+    weights = tuple((weight.path, weight.shown) for weight in function.reached)
     return function.name, function.type, tuple(sorted(_used(function).items())), weights
 
 

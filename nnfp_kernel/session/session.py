@@ -569,7 +569,7 @@ class Session:
             except Misfit as misfit:
                 raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
             own = self._own(value, weight.type)
-            fresh[path] = Kept(t.show(weight.type), weight.initialiser, own)
+            fresh[path] = Kept(weight.shown, weight.initialiser, own)
         self._kept.update(fresh)
         self._changes += 1
 
@@ -653,9 +653,8 @@ class Session:
 
     def _weight(self, path: WeightPath) -> Kept:
         weight = self._find(path)
-        type = t.show(weight.type)
         kept = self._kept.get(path)
-        if kept is None or (kept.type, kept.initialiser) != (type, weight.initialiser):
+        if kept is None or (kept.type, kept.initialiser) != (weight.shown, weight.initialiser):
             import jax
 
             self._prepare_jax()
@@ -665,7 +664,7 @@ class Session:
                     weight, jax.random.key(self.seed), self.program.declarations,
                     DTYPES[self.program.precision]["R"],
                 )  # fmt: skip
-            kept = self._kept[path] = Kept(type, weight.initialiser, value)
+            kept = self._kept[path] = Kept(weight.shown, weight.initialiser, value)
         return kept
 
     def _find(self, path: WeightPath) -> ReachedWeight:
