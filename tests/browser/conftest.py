@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +102,18 @@ def open_notebook(
     pages: list[Any] = []
     name = re.sub(r"\W+", "_", request.node.name)
 
-    def open_(application: str, kernel: str, cells: list[str], dark: bool = False) -> Any:
+    def open_(
+        application: str,
+        kernel: str,
+        cells: list[str],
+        dark: bool = False,
+        outputs: Sequence[list[dict[str, Any]]] = (),
+    ) -> Any:
         file = folder / f"{name}_{len(pages)}.ipynb"
-        file.write_text(json.dumps(_notebook(kernel, cells)))
+        notebook = _notebook(kernel, cells)
+        for each, shown in zip(notebook["cells"], outputs, strict=False):
+            each["outputs"] = shown  # as somebody else left them: they are not trusted
+        file.write_text(json.dumps(notebook))
         page = browser.new_page(
             viewport={"width": 1100, "height": 900}, color_scheme="dark" if dark else "light"
         )
