@@ -8,10 +8,11 @@ import { Axis } from "./axis.js";
 import { coloursOf, make, onTheme, told } from "./dom.js";
 import { link } from "./link.js";
 import { Over } from "./over.js";
-import { CIVIDIS, CanvasPainter, SHAPES, outline } from "./paint.js";
+import { CanvasPainter } from "./paint.js";
+import { bookmarks, checks, controls, foot, legend, picker, valueMarks } from "./panel.js";
 import { Scene, identity } from "./scene.js";
 import { table } from "./table.js";
-import { MOST, Trace, mark } from "./trace.js";
+import { MOST, Trace } from "./trace.js";
 import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
 
@@ -111,118 +112,16 @@ class Bend {
     this.prose = make("div", { class: "prose" });
     this.table = make("div", { class: "data", hidden: true });
     const side = make("div", { class: "side" },
-      this.controls(), this.checks(),
+      controls(this), checks(this),
       make("div", { class: "head" },
-        make("label", {}, "point ", this.picker()), this.valueMarks()),
-      this.trace.element, this.readout, this.legend());
+        make("label", {}, "point ", picker(this)), valueMarks(this)),
+      this.trace.element, this.readout, legend(this));
     this.el.replaceChildren(
-      make("div", { class: "top" }, picture, side), this.prose, this.bookmarks() ?? "",
-      this.axis.element, this.foot(), this.table
+      make("div", { class: "top" }, picture, side), this.prose, bookmarks(this) ?? "",
+      this.axis.element, foot(this), this.table
     );
     this.hands();
     if (this.brushed) this.brush(this.brushed, -1, true);
-  }
-
-  button(text, onclick, more = {}) {
-    return make("button", { type: "button", onclick, ...more }, text);
-  }
-
-  controls() {
-    const row = make("div", { class: "controls" });
-    const { modes } = this.views;
-    if (modes.length > 1 && this.allows("view")) {
-      this.modes = modes.map((mode) =>
-        this.button(mode, () => this.look(mode), { "aria-pressed": mode === this.mode }));
-      row.append(make("div", { class: "group", role: "group", "aria-label": "view" }, ...this.modes));
-    }
-    if (this.allows("play")) {
-      this.player = this.button("play", () => this.play(!this.playing));
-      row.append(make("div", { class: "group" },
-        this.button("◀", () => this.step(-1), { "aria-label": "stage before" }), this.player,
-        this.button("▶", () => this.step(1), { "aria-label": "next stage" })));
-    }
-    return row;
-  }
-
-  checks() {
-    const { scene } = this;
-    const there = {
-      points: true, grid: scene.lines > 0, boundary: scene.boundaryEnd > scene.gridEnd,
-      ellipses: scene.circles[0] > 0,
-    };
-    const words = { ellipses: "Tissot ellipses" };
-    const boxes = Object.keys(there).filter((name) => there[name]).map((name) => {
-      const box = make("input", {
-        type: "checkbox", checked: this.show[name],
-        onchange: () => { this.show[name] = box.checked; this.redraw(true); },
-      });
-      return make("label", {}, box, words[name] ?? name);
-    });
-    Object.keys(there).forEach((name) => (this.show[name] &&= there[name]));
-    const shown = boxes.length > 1 && this.allows("layers");
-    return make("div", { class: "checks" }, ...(shown ? boxes : []));
-  }
-
-  picker() {
-    this.number = make("input", {
-      type: "number", min: 0, max: this.scene.count - 1, step: 1, "aria-label": "the point that is traced",
-      oninput: () => {
-        const chosen = Number(this.number.value);
-        if (Number.isInteger(chosen) && chosen >= 0 && chosen < this.scene.count) this.pin(chosen);
-      },
-    });
-    return this.number;
-  }
-
-  valueMarks() {
-    const most = Math.min(MOST, Math.max(...this.scene.states.map(({ array }) => array.shape[1])));
-    const whole = this.scene.states.every(({ axes }) => axes);
-    const marks = Array.from({ length: most }, (_, k) =>
-      make("span", {}, make("svg", { width: 11, height: 11, class: "key" }, mark(k, 5.5, 5.5)), whole ? `! ${k}` : String(k)));
-    return make("span", { class: "marks" }, ...marks);
-  }
-
-  legend() {
-    const { colour } = this.scene;
-    const row = make("div", { class: "legend" });
-    if (colour?.classes) {
-      this.classes = colour.classes.map((name, k) => {
-        const sign = make("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", class: "key" },
-          make("path", { d: shapeOf(SHAPES[k % SHAPES.length]), style: `fill:var(--rep${(k % 6) + 1})` }));
-        const each = make("button", {
-          type: "button", "aria-pressed": false, title: "show these alone",
-          onclick: () => this.brushClass(k), disabled: !this.allows("brush"),
-        });
-        each.append(sign, make("span", { class: "what" }, name),
-          make("span", { class: "count" }, colour.counts[k].toLocaleString("en")));
-        return each;
-      });
-      row.append(...this.classes);
-    } else if (colour) {
-      row.append(make("span", {}, told(colour.low)), make("i", { class: "scale", style: `background:linear-gradient(90deg,${CIVIDIS})` }), make("span", {}, told(colour.high)));
-    }
-    return row;
-  }
-
-  bookmarks() {
-    const { bookmarks = [] } = this.options;
-    if (!bookmarks.length) return null;
-    return make("div", { class: "bookmarks" }, ...bookmarks.map(({ name, position }) =>
-      this.button(name, () => this.glide(position))));
-  }
-
-  foot() {
-    const { scene } = this;
-    const toggle = this.button("data table", () => {
-      this.table.hidden = !this.table.hidden;
-      toggle.setAttribute("aria-expanded", !this.table.hidden);
-      this.tell();
-    }, { class: "link", "aria-expanded": false });
-    const save = this.model.get("saves")
-      ? this.button("save page", () => this.model.send("page"), { class: "link" }) : null;
-    const many = `${scene.count.toLocaleString("en")} ${scene.count === 1 ? "point" : "points"}`;
-    this.many = make("span", {}, many);
-    return make("div", { class: "foot" }, this.caption, make("span", { class: "links" }, this.many, toggle, save));
   }
 
   // --- where one is -------------------------------------------------------------------------
@@ -634,19 +533,6 @@ function keep({ page, name }) {
   const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
   make("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
-}
-
-/** The outline of a shape as the path of an SVG. */
-function shapeOf(shape) {
-  let d = "";
-  const round = (value) => Math.round(100 * value) / 100;
-  outline({
-    beginPath() {}, closePath() { d += "Z"; },
-    moveTo(x, y) { d += `M${round(x)} ${round(y)}`; },
-    lineTo(x, y) { d += `L${round(x)} ${round(y)}`; },
-    arc(x, y, r) { d += `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0`; },
-  }, shape, 0, 0, 4.2);
-  return d;
 }
 
 function render({ model, el }) {
