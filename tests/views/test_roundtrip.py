@@ -169,7 +169,7 @@ def test_the_library(name: str) -> None:
     check_all(LIBRARY[name])
 
 
-@pytest.mark.parametrize("name", few(LENGTHS, 24))
+@pytest.mark.parametrize("name", few(LENGTHS, 60))
 def test_lengths_that_only_running_tells(name: str) -> None:
     check_all(LENGTHS[name])
 
@@ -183,11 +183,11 @@ def test_functions_of_matrices(name: str) -> None:
     check(session, session["f"], inputs=[matrix])
 
 
-@pytest.mark.parametrize("name", few(BUILT_INS, 40))
+@pytest.mark.parametrize("name", few(BUILT_INS, 60))
 def test_every_name_of_the_language(name: str) -> None:
     check_all(BUILT_INS[name])
 
 
-@pytest.mark.parametrize("name", few(TREES, 4))
+@pytest.mark.parametrize("name", few(TREES, 7))
 def test_programs_of_trees(name: str) -> None:
     check_all(TREES[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from soak import FACTOR
 from views.roundtrip import check
 
 from nnfp_kernel import NnfpError, Session
@@ -154,6 +155,14 @@ TREES |= {
         "data Maybe a = Nothing | Just a\nf : (Maybe R, R) -> Maybe R\n"
         "f (m, x) = case m of { Nothing -> if x > 0 then Just x else Nothing; Just y -> Just (x * y) }"
     ),
+    "pairs of payload and indices": (
+        "f : Tree (R, Fin[3]) ~> R\n"
+        "f t = cata { Leaf (x, i) -> x * (?E ! i); Node l r -> l * r } t + countData t"
+    ),
+    "not parametric": (
+        "data Plain = End R | Fork Plain Plain\nsquare2 = cata { End x -> x * x; Fork l r -> l * r }\n"
+        "f : Plain -> R\nf t = cata { End x -> x / square2 t; Fork l r -> sin l + r } t"
+    ),
     "an array of data": (
         "data Side = Left R | Right R[2] Bool\nf : Side[3] -> Side[3]\n"
         "f = map (\\s -> case s of { Left x -> Right [x, sin x] (x > 0); Right v _ -> Left (sum v) })"
@@ -166,11 +175,21 @@ total = cata { Leaf x -> 1; Node l r -> l * r + 0.1 }
 """
 
 
+OFTEN = {"two in a row", "their number", "with what moves around", "looked at"}
+SOAKED = {  # tried by `make soak` alone
+    "one result in another algebra", "zipped with another", "constructors around trees",
+    "constructors known", "not looked at", "pairs of payload and indices", "not parametric", "many constructors", "children beside numbers", "hylo",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(c, marks=() if c in ("two in a row", "their number") else pytest.mark.slow)
-     for c in TREES],
-)  # fmt: skip
+    [
+        pytest.param(case, marks=() if case in OFTEN else pytest.mark.slow)
+        for case in TREES
+        if FACTOR > 1 or case not in SOAKED
+    ],
+)
 def test_a_printed_derivative_of_trees_is_the_derivative(case: str) -> None:
     session = Session(precision=64)
     session.run(TREE + TREES[case])

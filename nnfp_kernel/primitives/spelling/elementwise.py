@@ -153,6 +153,8 @@ def _select(call: Call) -> Term:
         return _function("select")(call)
     # Indices are no numbers: one `if` for each.
     condition, one, other = call.operands
+    if (one.below is None) != (other.below is None):
+        one, other = _as_integer(one), _as_integer(other)
     if not call.type.rank:
         return call.made(s.If(condition.tree, one.tree, other.tree))
     names = [call.names.fresh(each) for each in ("c", "i", "j")]

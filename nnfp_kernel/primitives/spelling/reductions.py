@@ -47,5 +47,6 @@ def _top(call: Call) -> Term:
     top = s.Binary(">>", sized("topK", count), s.Name("snd"))
     labels = tuple(range(given.type.rank))
     last = (*(k for k in labels if k != axis), axis)
-    tree = apply(under(len(labels) - 1, top), ordered(whole(given), labels, last))
+    entries = apply("toReal", whole(given)) if given.type.kind == "Int" else whole(given)
+    tree = apply(under(len(labels) - 1, top), ordered(entries, labels, last))
     return call.made(ordered(tree, last, labels), below=given.type.shape[axis])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...graph.graph import ArrayType
@@ -13,6 +13,7 @@ from .terms import Names, Term, Unspeakable, apply, deeper, term, under, whole
 
 Spelling = Callable[["Call"], Term]
 SPELLINGS: dict[str, Spelling] = {}
+_MOVING = {"broadcast", "reshape", "transpose", "reverse", "slice", "gather", "concat", "hold"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ def spell(
     rule = SPELLINGS.get(name)
     if rule is None:
         raise Unspeakable(f"the operation `{name}`")
-    return rule(Call(parameters, tuple(operands), type, names))
+    made = rule(Call(parameters, tuple(operands), type, names))
+    if type.kind == "Int" and made.below is None and name in _MOVING:
+        # Indices stay indices where they are only moved.
+        belows = {each.below for each in operands[: 1 if name == "gather" else None]}
+        made = replace(made, below=belows.pop() if len(belows) == 1 else None)
+    return made
 
 
 def spelling(*names: str) -> Callable[[Spelling], Spelling]:

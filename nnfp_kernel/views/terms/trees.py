@@ -176,6 +176,8 @@ class Grove:
         trees: dict[Key, list[s.Expression]],
         block: Block,
     ) -> None:
+        if all(map(_is_nought, (each for wire in wires for each in arrays[wire]))):
+            return
         cotangents = iter([total(arrays[wire]) for wire in wires])
         result = group.observed.result
         if isinstance(group.observed, Contents):
@@ -198,23 +200,10 @@ class Grove:
             made = s.Name(below)
         trees.setdefault(group.key, []).append(made)
 
-    def added(self, key: Key, trees: Sequence[s.Expression]) -> s.Expression:
-        """The sum of cotangents of one tree. Raises Unspeakable."""
-        made, *others = trees
-        if not others:
-            return made
-        plant = next((one.tree for one in self.observed if key_of(one.tree) == key), None)
-        if plant is None or not plant.bare or None in self.values.slots(plant.type.arguments[-1]):
-            raise Unspeakable("two cotangents of a tree that holds more than payload")
-        plus = s.OperatorFunction("+")
-        for other in others:
-            made = apply("zipTreeWith", plus, s.Tuple((made, other)))
-        return made
-
     def _unzipped(self, key: Key, trees: dict[Key, list[s.Expression]], block: Block) -> None:
         """Of the cotangent of two trees as one those of each."""
         name = self.values.names.fresh("wboth")
-        block.bind(s.PatternName(name), self.added(key, trees.pop(key)))
+        block.bind(s.PatternName(name), total(trees.pop(key)))
         for part, take in zip(_parts(key), ("fst", "snd"), strict=True):
             made = apply("mapData", s.Name(take), s.Name(name))
             trees.setdefault(part, []).append(made)
@@ -234,6 +223,15 @@ def total(trees: Sequence[s.Expression]) -> s.Expression:
     for other in trees[1:]:
         made = s.Binary("+", made, other)
     return made
+
+
+def _is_nought(tree: s.Expression) -> bool:
+    """Whether it is written as zeros: nothing depends on it."""
+    while isinstance(tree, s.Apply) and isinstance(tree.function, s.Bracket):
+        if tree.function.name != "replicate":
+            return False
+        tree = tree.argument
+    return isinstance(tree, s.Number) and tree.value == 0
 
 
 # --- several reductions of a tree as one ---------------------------------------------------------

@@ -422,7 +422,7 @@ class Writer:
         reals = iter([total(arrays[wire]) for wire in self.own])
 
         def cotangent(key: Key) -> s.Expression:
-            return self.grove.added(key, trees[key]) if key in trees else self._nought(key)
+            return total(trees[key]) if key in trees else self._nought(key)
 
         return Making(self.values, reals, self._tag, cotangent, named).made(self.target)
 
