@@ -251,11 +251,9 @@ def _moves(solver: Solver, type_: Type, seen: tuple[str, ...]) -> bool | None:
             return True if True in answers else None if None in answers else False
         case Named(name) if name in seen:
             return False
-        case Product(items) if items and seen:
+        case Product(items) if seen:
             answers = [_moves(solver, item, seen) for item in items]
             return True if True in answers else None if None in answers else False
-        case TypeVariable():
-            return False if seen else None
         case part:
             return is_vector(solver, part, with_data=True)
 

@@ -51,6 +51,7 @@ from .types import (
     Linear,
     Named,
     Origin,
+    Product,
     Scheme,
     Type,
     TypeVariable,
@@ -199,7 +200,9 @@ class _Session:
         }
         for name, data in self.declarations.data.items():
             self.solver.parametric[name] = len(data.parameters)
-            self.solver.contents[name] = tuple(f for _, own in data.constructors for f in own)
+            fields = [field for _, own in data.constructors for field in own]
+            payload = dict.fromkeys(data.parameters, Product(()))  # counted where it is applied
+            self.solver.contents[name] = tuple(substitute(f, payload, {}) for f in fields)
             if data.base_of:
                 self.solver.bases[name] = data.base_of
         self.solver.weights_of = self._weights_of

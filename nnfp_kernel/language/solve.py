@@ -164,7 +164,7 @@ class Solver:
         # The types of all weights of a definition; None while it is not known.
         self.weights_of: Callable[[str], Sequence[Type] | None] = lambda _name: None
         self.parametric: dict[str, int] = {}  # data types, with their number of parameters
-        self.contents: dict[str, tuple[Type, ...]] = {}  # of those, the types of all fields
+        self.contents: dict[str, tuple[Type, ...]] = {}  # of those, of what fields are
         self.literals: dict[int, tuple[Origin, float | int]] = {}
         self.literals_settled: dict[int, Origin] = {}  # where it was told what a number is
         self.waiting: dict[int, list[Constraint]] = {}

@@ -205,6 +205,13 @@ def test_a_gradient_is_taken_off_a_tree(session):
         assert_allclose(numbers(moved), numbers(tree) - 0.1 * numbers(gradient), rtol=1e-10)
 
 
+def test_trees_that_are_written_down_are_added_once_their_payload_is_settled(session):
+    cell = session.run("2 * One 1 + One 3\ndot (One [1, 2]) (One [3, 4])")
+    assert [shown.value for shown in cell.outputs] == [DataValue("One", (5.0,)), 11.0]
+    session.run("scale2 : Some a -> Some a\nscale2 t = t + t")
+    assert session["scale2"](DataValue("One", (2.0,))) == DataValue("One", (4.0,))
+
+
 def test_a_grown_tree_is_scaled_and_is_not_added_to_another(session):
     found = session["halved"](2.0)
     assert_allclose(float(found.fields[0][0]), 1.0)
@@ -233,6 +240,7 @@ def test_trees_of_two_shapes_are_told_at_the_call(session, together):
     [
         ("data Sign = Plus | Minus\nPlus + Minus", "Sign is not a vector space"),
         ("data Word = Empty | Letter Fin[26] Word\nf : Word -> Word\nf w = 2 * w", "Word is not"),
+        ("data Only a = Only a\n2 * Only True", "not a vector space"),
         ("f : Tree -> Tree\nf t = zero", "`0 * t`"),
         ("f : Tree -> Tree\nf t = t * t", "only scales"),
     ],
