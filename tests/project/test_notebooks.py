@@ -138,6 +138,31 @@ def test_layers_are_functions(runner: ModuleType, execute: Execute) -> None:
 
 
 @pytest.mark.slow
+def test_layers_bend_manifolds(execute: Execute, runner: ModuleType) -> None:
+    notebook = execute("02_layers_bend_manifolds")
+    told = runner.results(notebook)
+
+    (exact,) = differences(told)  # a square layer can be taken back
+    assert exact < 1e-10
+    assert "spirals: 100.0% of 300 points" in told
+    # The law: a disc in a ring is never parted at width two, whatever the seed; at three it is.
+    assert "width 2: 0 of 20 networks are right" in told
+    assert int(re.findall(r"^width 3: (\d) of 5", told, re.MULTILINE)[0]) > 0
+    flat, lifted = re.findall(r"after each stage: ([yesno ]+)$", told, re.MULTILINE)
+    assert "yes" not in flat
+    assert lifted.endswith("yes")
+    assert "linked tori, width 3: 0 of 5 networks are right" in told
+    assert int(re.findall(r"tori, width 4: (\d) of 5", told)[0]) > 0
+    assert len(runner.pictures(notebook)) == 3
+    drawn = [
+        cell
+        for cell in notebook.cells
+        if re.match(r"(?s).*%nnfp (bend|strip|regions)", cell.source)
+    ]
+    assert sum("<svg" in str(cell.get("outputs")) for cell in drawn) == 4
+
+
+@pytest.mark.slow
 def test_representations(runner: ModuleType, execute: Execute) -> None:
     notebook = execute("03_representations")
     told = runner.results(notebook)

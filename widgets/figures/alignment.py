@@ -32,7 +32,7 @@ def alignment(one: Scene, other: Scene | None = None) -> Figure:
     >>> [label.get_text() for label in made.axes[0].get_xticklabels()]
     ['x', 'tanh']
     """
-    from matplotlib.figure import Figure
+    from .drawing import Drawing
 
     values = alignments(one, other)
     columns = one if other is None else other
@@ -42,7 +42,7 @@ def alignment(one: Scene, other: Scene | None = None) -> Figure:
     right, foot = 0.95, 0.12 if other is None else 0.35
     width, high = left + CELL * across + right, top + CELL * rows + foot
     with panels.settings():
-        made = Figure(figsize=(width, high), facecolor=PAPER)
+        made = Drawing(figsize=(width, high), facecolor=PAPER)
         axes = made.add_axes((left / width, foot / high, CELL * across / width, CELL * rows / high))
         drawn = axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
         for spine in axes.spines.values():

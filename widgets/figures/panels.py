@@ -83,7 +83,7 @@ def rows(
 ) -> Figure:  # fmt: skip
     """A panel for each state, [M, 2], in rows with marks between them. `draw(axes, k, scale,
     extent)` fills the k-th; below all there is room for a `foot`."""
-    from matplotlib.figure import Figure
+    from .drawing import Drawing
 
     scale, wide = scaled(states, scale)
     columns = even(len(states), PANELS)
@@ -91,7 +91,7 @@ def rows(
     cell = min(WIDTH / columns, LARGEST)
     high = lines * (cell + WORDS) + foot
     with settings():
-        made = Figure(figsize=(cell * columns, high), facecolor=PAPER)
+        made = Drawing(figsize=(cell * columns, high), facecolor=PAPER)
         for k, state in enumerate(states):
             row, column = divmod(k, columns)
             bottom = high - (row + 1) * (cell + WORDS) + 0.28

@@ -41,7 +41,7 @@ def strip(found: Strip) -> Figure:
     >>> len(made.axes)  # two panels, and one sheet for all words and lines
     3
     """
-    from matplotlib.figure import Figure
+    from .drawing import Drawing
 
     scene = found.scene
     count = len(scene.states)
@@ -52,7 +52,7 @@ def strip(found: Strip) -> Figure:
     block = HEAD + cell + TYPES + ROW * len(measured_here) + (BARS if found.bars else 0) + 0.12
     width, high = cell * columns, block * len(blocks) + 0.22
     with panels.settings():
-        made = Figure(figsize=(width, high), facecolor=PAPER)
+        made = Drawing(figsize=(width, high), facecolor=PAPER)
         states = [panels.flat(scene.seen(k)) for k in range(count)]
         sheet = made.add_axes((0, 0, 1, 1))
         sheet.set_xlim(0, width)
