@@ -114,7 +114,7 @@ def with_room(value: Any, shapes: list[tuple[int, ...]]) -> Any:
     pairs = zip(leaves, shapes, strict=True)
     made = [
         numpy.pad(x, [(0, max(n - m, 0)) for m, n in zip(x.shape, shape, strict=True)])
-        if numpy.ndim(x) == len(shape)
+        if numpy.ndim(x) == len(shape) > 0
         else x
         for x, shape in pairs
     ]
