@@ -6,30 +6,22 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from . import present
-from .verb import Arguments, Verb, View
-from .weights import definition
+from .over_data import COLOURS, INPUTS, arguments, named
+from .verb import Verb, View
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from nnfp_kernel.widgets.bend import Bend
 
 USAGE = "%nnfp bend NAME X,… [--colour Y] [--level L] [--scale one|own] [--save FILE]"
-ARGUMENTS = Arguments("bend", USAGE)
-ARGUMENTS.add_argument("name")
-ARGUMENTS.add_argument("data")
-ARGUMENTS.add_argument("--colour")
+ARGUMENTS = arguments("bend", USAGE)
 ARGUMENTS.add_argument("--scale", choices=("one", "own"))
-ARGUMENTS.add_argument("--level", type=float)
 ARGUMENTS.add_argument("--save")
 
 
 def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
-    function = present.function(workspace.session, definition(workspace, given.name, VERB))
-    names = [name for name in given.data.split(",") if name]
-    inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
-    colour = given.colour and workspace.data(given.colour, f"--colour {given.colour}")
+    function, inputs, colour = named(workspace, given, VERB)
 
     from nnfp_kernel.views.scene import scene
     from nnfp_kernel.widgets import pictures
@@ -65,13 +57,9 @@ VERB = Verb(
         "%nnfp bend ring X --colour y",
     ),
     run,
-    """\
-X are the inputs, names looked up in the program, then in Python, with the examples along
-the first axis: points, images, or sequences of one length.
-
---colour Y   a class or a number for each example; of classes of points in the plane the
-             boundary between the answers is drawn, too
---level L    where a single output changes its answer: 0, after `sigmoid` 0.5
+    f"""\
+{INPUTS}
+{COLOURS}
 --scale      of the picture on paper: one for all panels, or each its own; else one where
              that can be read
 --save FILE  a page of HTML that shows the same without a kernel

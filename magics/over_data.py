@@ -11,6 +11,7 @@ from .weights import definition
 from .workspace import Workspace
 
 if TYPE_CHECKING:
+    from nnfp_kernel.runtime.function import Function
     from nnfp_kernel.views.scene import Scene
     from nnfp_kernel.views.table import Grid
 
@@ -33,15 +34,22 @@ def arguments(verb: str, usage: str) -> Arguments:
     return made
 
 
-def asked(workspace: Workspace, given: argparse.Namespace, verb: Verb) -> Scene:
-    """The scene of the function and the data that were named."""
+def named(
+    workspace: Workspace, given: argparse.Namespace, verb: Verb
+) -> tuple[Function, list[Any], Any]:
+    """The function, its inputs and their colour, by the names that were given."""
     function = present.function(workspace.session, definition(workspace, given.name, verb))
     names = [name for name in given.data.split(",") if name]
     inputs = [workspace.data(name, f"{given.name} {name}") for name in names]
     colour = given.colour and workspace.data(given.colour, f"--colour {given.colour}")
+    return function, inputs, colour
 
+
+def asked(workspace: Workspace, given: argparse.Namespace, verb: Verb) -> Scene:
+    """The scene of the function and the data that were named."""
     from nnfp_kernel.views.scene import scene
 
+    function, inputs, colour = named(workspace, given, verb)
     return scene(function, *inputs, colour=colour, level=given.level)
 
 
