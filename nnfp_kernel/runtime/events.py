@@ -8,8 +8,12 @@ training is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Literal
 
 import numpy
@@ -156,17 +160,42 @@ def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) 
     """Hand every event to `show` and return the last one.
 
     An interrupt that strikes while `show` works ends the training as cleanly as one
-    that strikes in the loop.
+    that strikes in the loop. One that Python drops, for it fell into a destructor, is seen
+    with the next steps: had it been heard, there would be none.
     """
     last: Event | None = None
     interrupt: KeyboardInterrupt | None = None
-    while not isinstance(last, Finished):
-        try:
-            last = next(events) if interrupt is None else events.throw(interrupt)
-            interrupt = None
-            show(last)
-        except KeyboardInterrupt as struck:
-            if interrupt is not None:
-                raise  # twice: it is meant
-            interrupt = struck
+    with _signalled() as signals:
+        while not isinstance(last, Finished):
+            try:
+                last = next(events) if interrupt is None else events.throw(interrupt)
+                interrupt = None
+                show(last)
+                if signals and isinstance(last, Progress):
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt as struck:
+                if interrupt is not None:
+                    raise  # twice: it is meant
+                interrupt = struck
+                signals.clear()
     return last
+
+
+@contextmanager
+def _signalled() -> Iterator[list[int]]:
+    """The signals to interrupt that came, whatever became of their exceptions."""
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield came  # they are not ours to handle
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -389,6 +389,28 @@ def test_an_interrupt_in_what_follows_the_events_ends_cleanly_too(kind: type) ->
         assert last.kept_by == "validation"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_is_seen_with_the_next_steps() -> None:
+    class Deaf:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):  # here it is raised, and ignored
+                pass
+
+    weights, data = problem()
+    left = [Deaf()]
+
+    def show(event: Event) -> None:
+        if isinstance(event, Progress):
+            left.clear()
+
+    before = signal.getsignal(signal.SIGINT)
+    last = follow(train(linear_regression(), weights, data, steps=10**7), show)
+    assert last.reason == "interrupted"
+    assert last.step < 10**6
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize("at", ["keep", "write", "show"])
 def test_an_interrupt_while_all_is_put_away_loses_nothing(
     at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
