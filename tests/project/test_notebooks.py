@@ -163,6 +163,15 @@ def test_layers_bend_manifolds(execute: Execute, runner: ModuleType) -> None:
 
 
 @pytest.mark.slow
+def test_the_gallery_shows_a_picture_of_each_kind(runner: ModuleType) -> None:
+    notebook = runner.execute(NOTEBOOKS / "gallery.ipynb")
+    (exact,) = differences(runner.results(notebook))  # the curvature of a torus
+    assert exact < 1e-10
+    assert len(runner.pictures(notebook)) == 3
+    assert str(notebook.cells).count("<svg") >= 3
+
+
+@pytest.mark.slow
 def test_representations(runner: ModuleType, execute: Execute) -> None:
     notebook = execute("03_representations")
     told = runner.results(notebook)
