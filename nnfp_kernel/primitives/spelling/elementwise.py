@@ -11,7 +11,9 @@ from .terms import Term, Unspeakable, apply, lambda_, number, sized, under, whol
 
 
 def _function(name: str) -> Spelling:
-    return lambda call: call.lifted(apply(name, *(each.tree for each in call.operands)))
+    return lambda call: call.lifted(
+        apply(name, *(each.tree for each in _with_integers(call).operands))
+    )
 
 
 def _operator(operator: str) -> Spelling:

@@ -113,6 +113,8 @@ def _pad(call: Call) -> Term:
         places = places[there[0] : there[-1] + 1]
         indices = s.Sequence(tuple(map(s.Number, places)))
         return call.made(apply(under(axis, apply(sized("scatterAdd", total), indices)), tree))
+    if -low >= size > 0:  # nothing of it is left
+        return zeros(call.type)
     if low < 0:
         tree = apply(under(axis, sized("drop", -low)), tree)
     if high < 0:
