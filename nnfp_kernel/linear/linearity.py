@@ -70,6 +70,21 @@ def _outputs(
 
 
 def _node(graph: Graph, node: Node, flags: list[bool], asked: list[bool]) -> list[bool]:
+    try:
+        return _as_flagged(graph, node, flags, asked)
+    except Nonlinear:
+        # A sequence of zeros goes with one that moves.
+        along = node.operation.shared if isinstance(node.operation, Map | Loop) else len(flags)
+        more = [
+            flag or (k >= along and wire.type.differentiable and _is_zero(graph, wire))
+            for k, (flag, wire) in enumerate(zip(flags, node.inputs, strict=True))
+        ]
+        if more == flags:
+            raise
+        return _as_flagged(graph, node, more, asked)
+
+
+def _as_flagged(graph: Graph, node: Node, flags: list[bool], asked: list[bool]) -> list[bool]:
     match node.operation:
         case Call(primitive=primitive):
             positions = primitive.open_positions or range(len(flags))
@@ -93,6 +108,8 @@ def _node(graph: Graph, node: Node, flags: list[bool], asked: list[bool]) -> lis
             raise Nonlinear(node)
         case Map(body=body):
             return _outputs(body, flags, asked)
+        case Loop(length=0, shared=shared, carried=carried):  # no step is made
+            return [*flags[shared : shared + carried], *[False] * (len(asked) - carried)]
         case Loop(body=body, shared=shared, carried=carried):
             given = list(flags[: len(body.inputs)])
             state = slice(shared, shared + carried)
