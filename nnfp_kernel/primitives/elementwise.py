@@ -567,7 +567,7 @@ def _power(context: Context, occurrence: Occurrence, x: Value, exponent: Value) 
 
 
 def _negative(context: Context, _occurrence: Occurrence, x: Value) -> Value:
-    if hasattr(x, "linear_map"):
+    if hasattr(x, "arithmetic"):
         return context.linear_arithmetic("negate", x)
     if tree_vectors.of_trees(x):
         return tree_vectors.negative(context, x)
