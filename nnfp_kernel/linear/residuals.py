@@ -9,7 +9,7 @@ cheap operations: a minimum cut between what cannot be made again and what is ne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..graph.graph import Builder, Call, Constant, Graph, Wire
 
@@ -51,25 +51,26 @@ def keep(builder: Builder, needed: Sequence[Wire], free: Collection[Wire]) -> tu
         cut: Collection[Wire] = ()
     else:
         cut = _minimum_cut(made_from, sources, frozenset(needed))
-    # From the need back to the cut and the free wires, in a stable order.
-    kept: dict[Wire, None] = {}
-    seen: set[Wire] = set()
-    stack = list(reversed(needed))
-    while stack:
-        wire = stack.pop()
-        if wire in seen:
-            continue
-        seen.add(wire)
-        if wire in free or wire in cut:
-            kept[wire] = None
-        else:
-            stack.extend(reversed(made_from[wire]))
-    return tuple(kept)
+    ends = {*free, *cut}
+    return _back(needed, lambda wire: None if wire in ends else made_from[wire])
 
 
 def entering(builder: Builder, needed: Sequence[Wire]) -> tuple[Wire, ...]:
     """The inputs of `builder` from which all `needed` can be made again, however dear that
     is: what a step keeps that is a segment of a longer loop."""
+
+    def inputs(wire: Wire) -> Sequence[Wire] | None:
+        node = builder.producer(wire)
+        return None if node is None else node.inputs
+
+    return _back(needed, inputs)
+
+
+def _back(
+    needed: Sequence[Wire], made_from: Callable[[Wire], Sequence[Wire] | None]
+) -> tuple[Wire, ...]:
+    """The wires where the ways back from those needed end, which are made from None, in a
+    stable order."""
     found: dict[Wire, None] = {}
     seen: set[Wire] = set()
     stack = list(reversed(needed))
@@ -78,11 +79,11 @@ def entering(builder: Builder, needed: Sequence[Wire]) -> tuple[Wire, ...]:
         if wire in seen:
             continue
         seen.add(wire)
-        node = builder.producer(wire)
-        if node is None:
+        parts = made_from(wire)
+        if parts is None:
             found[wire] = None
         else:
-            stack.extend(reversed(node.inputs))
+            stack.extend(reversed(parts))
     return tuple(found)
 
 
