@@ -23,6 +23,8 @@ import jax
 import numpy
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from . import memory
+
 BATCH = "batch"  # the axis of the mesh that examples are shared out along
 WHOLE = "_"  # for an axis of a weight that is not split
 
@@ -52,10 +54,7 @@ def described() -> list[Device]:
     """
     found = []
     for number, device in enumerate(jax.devices()):
-        try:
-            stats = device.memory_stats() or {}
-        except (jax.errors.JaxRuntimeError, NotImplementedError):
-            stats = {}  # a kind of device that does not tell, or another process's
+        stats = memory.told_by(device)
         found.append(
             Device(
                 number, device.platform, device.device_kind,

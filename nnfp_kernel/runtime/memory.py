@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.source import Span
@@ -172,10 +172,16 @@ def _accelerator() -> dict[str, int] | None:
     """What an accelerator says of its memory; None on a processor."""
     import jax
 
-    if on_processor():
-        return None
+    return None if on_processor() else told_by(jax.local_devices()[0])
+
+
+def told_by(device: Any) -> dict[str, int]:
+    """What a device of JAX's says of its memory. Nothing where it does not tell, which JAX
+    lets its kinds of devices say by NotImplementedError, or where it is another process's."""
+    import jax
+
     with suppress(jax.errors.JaxRuntimeError, NotImplementedError):
-        return jax.local_devices()[0].memory_stats() or {}
+        return device.memory_stats() or {}
     return {}
 
 
