@@ -81,10 +81,7 @@ class Call:
         return make(tight), tight
 
     def _split_by(self, plan: Plan) -> tuple[Graph, ...]:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active, plan)
+        builder, inputs, outputs, derivative = self._linearized(self.active, plan)
         needed = tuple(dict.fromkeys(derivative.fixed))
         kept = keep(builder, needed, {*inputs, *outputs})
         forward = builder.finish([*outputs, *kept])
@@ -106,6 +103,23 @@ class Call:
             k < last and wire.type.differentiable for k, wire in enumerate(traced.vectorised.inputs)
         )
 
+    @property
+    def learned(self) -> tuple[bool, ...]:
+        """Which inputs are weights made of real numbers."""
+        weights = self.traced.weight_wires
+        inputs = enumerate(self.traced.vectorised.inputs)
+        return tuple(k in weights and wire.type.differentiable for k, wire in inputs)
+
+    def _linearized(
+        self, active: Sequence[bool], plan: Plan | None = None
+    ) -> tuple[Builder, list[Wire], tuple[Wire, ...], Network]:
+        """The graph in a builder of its own: that, its inputs and outputs, and the derivative
+        in the active ones."""
+        graph = self.traced.vectorised
+        builder = Builder(self.traced.program.primitives)
+        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
+        return builder, inputs, *linearize(builder, graph, inputs, active, plan)
+
     @cached_property
     def pushforward(self) -> Callable[..., Any]:
         """inputs ++ tangents of the active ones -> outputs ++ their tangents."""
@@ -113,11 +127,8 @@ class Call:
 
     @cached_property
     def pushforward_graph(self) -> Graph:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active)
-        names = [f"d {wire.name}" for wire, on in zip(inputs, active, strict=True) if on]
+        builder, inputs, outputs, derivative = self._linearized(self.active)
+        names = [f"d {wire.name}" for wire, on in zip(inputs, self.active, strict=True) if on]
         tangents = [
             builder.input(array, name) for array, name in zip(derivative.domain, names, strict=True)
         ]
@@ -137,10 +148,7 @@ class Call:
         return self._planned(self._reverse_by)[0][0]
 
     def _reverse_by(self, plan: Plan) -> tuple[Graph]:
-        graph, active = self.traced.vectorised, self.active
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        outputs, derivative = linearize(builder, graph, inputs, active, plan)
+        builder, _, outputs, derivative = self._linearized(self.active, plan)
         cotangents = [builder.input(array, "cotangent") for array in derivative.codomain]
         gradients = derivative.adjoint().apply(builder, cotangents)
         return (builder.finish([*outputs, *_real(builder, gradients, derivative.domain)]),)
@@ -175,12 +183,7 @@ class Call:
         return self._planned(self._gradient_by)[0][0]
 
     def _gradient_by(self, plan: Plan) -> tuple[Graph]:
-        graph = self.traced.vectorised
-        weights = self.traced.weight_wires
-        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
+        builder, _, (output, *doubts), derivative = self._linearized(self.learned, plan)
         cotangent = builder.constant(1.0 / max(output.type.size, 1))
         if output.type.shape:
             scale = cotangent
@@ -203,12 +206,7 @@ class Call:
         return optimise(self.traced.program.primitives, graph)
 
     def _weighted_by(self, plan: Plan) -> tuple[Graph]:
-        graph = self.traced.vectorised
-        weights = self.traced.weight_wires
-        active = [k in weights and wire.type.differentiable for k, wire in enumerate(graph.inputs)]
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        (output, *doubts), derivative = linearize(builder, graph, inputs, active, plan)
+        builder, _, (output, *doubts), derivative = self._linearized(self.learned, plan)
         shares = builder.input(output.type, "shares")
         total = builder.emit("sum", builder.emit("mul", output, shares), axes=(0,))
         gradients = derivative.adjoint().apply(builder, [shares])
@@ -232,10 +230,7 @@ class Call:
     @cached_property
     def derivative(self) -> Network:
         """The derivative in arguments and weights, as a network of linear maps."""
-        graph = self.traced.vectorised
-        builder = Builder(self.traced.program.primitives)
-        inputs = [builder.input(wire.type, wire.name) for wire in graph.inputs]
-        return linearize(builder, graph, inputs, self.active)[1]
+        return self._linearized(self.active)[-1]
 
 
 def _real(builder: Builder, wires: Sequence[Wire | None], types: Sequence[Any]) -> list[Wire]:
