@@ -14,9 +14,13 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from nnfp_kernel import Session
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -124,6 +128,16 @@ def snapshot() -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name}: {REWRITE}=1 rewrites it"
 
     return compare
+
+
+@pytest.fixture(scope="module")
+def session(request: pytest.FixtureRequest) -> Session:
+    """A session in which the PROGRAM of a test's file was run."""
+    from nnfp_kernel import Session
+
+    made = Session(precision=64, seed=3)
+    made.run(request.module.PROGRAM)
+    return made
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -57,13 +57,6 @@ KIND = data(2)[:, 0] > 0
 
 
 @pytest.fixture(scope="module")
-def session() -> nnfp.Session:
-    made = nnfp.Session(precision=64, seed=3)
-    made.run(PROGRAM)
-    return made
-
-
-@pytest.fixture(scope="module")
 def scenes(session: nnfp.Session) -> Callable[[str], Scene]:
     return cache(lambda name: scene(session[name], INPUTS[name], colour=KIND, lines=4, samples=11))
 

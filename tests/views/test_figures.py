@@ -40,13 +40,6 @@ Y = (X**2).sum(1) > 1
 
 
 @pytest.fixture(scope="module")
-def session() -> nnfp.Session:
-    made = nnfp.Session(precision=64, seed=3)
-    made.run(PROGRAM)
-    return made
-
-
-@pytest.fixture(scope="module")
 def made(session: nnfp.Session) -> Scene:
     return scene(session["net"], X, colour=Y)
 

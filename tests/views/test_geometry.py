@@ -51,13 +51,6 @@ E1, E2 = (numpy.tile(axis, (12, 1)) for axis in numpy.eye(2))
 
 
 @pytest.fixture(scope="module")
-def session() -> nnfp.Session:
-    made = nnfp.Session(precision=64, seed=3)
-    made.run(PROGRAM)
-    return made
-
-
-@pytest.fixture(scope="module")
 def jets(session: nnfp.Session) -> dict[str, Jets]:
     data: dict[str, Any] = {
         "circle": (POINTS[:, :1],),

@@ -109,13 +109,6 @@ INPUTS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def session() -> nnfp.Session:
-    made = nnfp.Session(precision=64, seed=3)
-    made.run(PROGRAM)
-    return made
-
-
-@pytest.fixture(scope="module")
 def scenes(session: nnfp.Session) -> dict[str, Scene]:
     return {name: scene(session[name], X) for name, X in INPUTS.items()}
 
