@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy
-from measuring import alternating, clock, quartiles, ratio
+from measuring import alternating, apart, clock, quartiles, ratio
 
 import nnfp_kernel as nnfp
 
@@ -202,11 +202,7 @@ def compare(case: Case, rounds: int) -> None:
     theirs = jax.jit(jax.value_and_grad(case.baseline))
     run_ours = lambda: ours(weights, data())  # noqa: E731
     run_theirs = lambda: theirs(weights, case.batch)  # noqa: E731
-    (a, da), (b, db) = run_ours(), run_theirs()
-    worst = max(
-        float(jnp.max(jnp.abs(x - y)) / (jnp.max(jnp.abs(y)) + 1e-12))
-        for x, y in zip(jax.tree.leaves((a, da)), jax.tree.leaves((b, db)), strict=True)
-    )
+    worst = apart(run_ours(), run_theirs())
     mine, other = alternating([run_ours, run_theirs], rounds, 0.05)
     low, middle, high = ratio(mine, other)
     print(

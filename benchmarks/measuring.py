@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 os.environ.setdefault("NNFP_CACHE", "off")  # what is compiled here is compiled
 
@@ -66,6 +67,12 @@ def alternating(
     """The seconds of each by that clock, in turns."""
     by = clock().lower()
     return [[getattr(one, by) for one in times] for times in in_turns(runs, rounds, at_least)]
+
+
+def apart(some: Any, others: Any) -> float:
+    """How far the arrays of two answers are apart at most, beside the largest of the other's."""
+    pairs = zip(jax.tree.leaves(some), jax.tree.leaves(others), strict=True)
+    return max(float(jnp.max(jnp.abs(a - b)) / (jnp.max(jnp.abs(b)) + 1e-12)) for a, b in pairs)
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy
-from measuring import cpu_seconds, quartiles
+from measuring import apart, cpu_seconds, quartiles
 
 import nnfp_kernel as nnfp
 
@@ -130,10 +130,7 @@ def main() -> None:
     for name, run in ways.items():
         low, middle, high = quartiles([t * 1e3 for t in times[name]])
         ratios = [x / y for x, y in zip(times["ours"], times[name], strict=True)]
-        differ = max(
-            float(jnp.max(jnp.abs(x - y)) / (jnp.max(jnp.abs(y)) + 1e-12))
-            for x, y in zip(jax.tree.leaves(run()), wanted, strict=True)
-        )
+        differ = apart(run(), wanted)
         print(
             f"{name:10} {middle:8.1f} ms ({low:.1f} to {high:.1f})"
             f"   ours / it {statistics.median(ratios):.3f}   {compiled[name]:3} compiled,"
