@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import anywidget
 import traitlets
 
-from nnfp_kernel.language.palette import colours
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views.geometry.lens import circles_over
 from nnfp_kernel.views.geometry.strip import strip
@@ -24,15 +21,13 @@ from nnfp_kernel.views.geometry.text import measures as measures_of
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 from . import figures, pictures
-from .modules import STATIC, joined
-from .page import BUDGET, fitting, page
+from .modules import css, joined
+from .view import View
 
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
-HELD = ("scene", "position", "traced", "measures")  # by a page, too
-CSS = colours("nnfp-bend") + "\n" + (STATIC / "bend.css").read_text(encoding="utf-8")
 
 
-class Bend(anywidget.AnyWidget):
+class Bend(View):
     """Data, a grid and the decision boundary, moving through a function's stages.
 
     >>> import numpy
@@ -62,16 +57,15 @@ class Bend(anywidget.AnyWidget):
     """
 
     _esm = joined("bend")
-    _css = CSS
+    _css = css()
+    module = "bend"
+    held = ("scene", "position", "traced", "measures", "options")
 
     scene = traitlets.Dict().tag(sync=True)
-    numbers = traitlets.Bytes().tag(sync=True)
     position = traitlets.Float(0.0).tag(sync=True)
     traced = traitlets.Int(0).tag(sync=True)
     brushed = traitlets.List(traitlets.Int()).tag(sync=True)
     measures = traitlets.List(traitlets.Dict()).tag(sync=True)
-    options = traitlets.Dict().tag(sync=True)
-    saves = traitlets.Bool(True).tag(sync=True)
 
     def __init__(
         self,
@@ -103,7 +97,6 @@ class Bend(anywidget.AnyWidget):
             **self._shown(made),
             options=_options(made, bookmarks or {}, captions or {}, locked, height),
         )  # fmt: skip
-        self.on_msg(self._asked)
 
     def _shown(self, made: Scene) -> dict[str, Any]:
         """What the model holds of a scene."""
@@ -130,31 +123,17 @@ class Bend(anywidget.AnyWidget):
         """The picture for paper, of matplotlib: every stage beside the other."""
         return figures.bend(self.data, scale=self._scale)
 
-    def html(self) -> str:
-        """The page that `save` writes."""
-        state = {name: self.trait_values()[name] for name in HELD}
-        state |= {"options": dict(self.options), "saves": False}
-        return page(self.data.name, "bend", CSS, state, {"numbers": self.numbers}, self.text)
+    @property
+    def title(self) -> str:
+        return self.data.name
 
-    def save(self, path: str | Path, budget: int = BUDGET) -> int:
-        """Write a page that needs no kernel and no network; gives its bytes.
-
-        Raises ValueError where it would be larger than `budget` bytes, and says what to reduce.
-        """
+    def advice(self) -> str:
         count, stages = self.data.count, len(self.data.stages)
         advice = f"These are {count:,} points in {stages + 1} places: take fewer, `X[::4]`"
-        advice += ", or a grid of fewer `lines` and `samples`." if self.data.lines else "."
-        return Path(path).write_bytes(fitting(self.html(), budget, advice))
+        return advice + (", or a grid of fewer `lines` and `samples`." if self.data.lines else ".")
 
-    def _repr_mimebundle_(self, **given: Any) -> Any:
-        """The widget where widgets run; elsewhere the picture, or the text."""
-        forms = pictures.bend(self.data, self._scale)
-        widget, metadata = super()._repr_mimebundle_(**given) or ({}, {})
-        return {**widget, **forms}, metadata
-
-    def _asked(self, _widget: object, said: object, _buffers: object) -> None:
-        if said == "page":
-            self.send({"page": self.html(), "name": f"{self.data.name}.html"})
+    def forms(self) -> dict[str, str]:
+        return pictures.bend(self.data, self._scale)
 
 
 def _measures(made: Scene) -> list[dict[str, Any]]:

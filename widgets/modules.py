@@ -11,6 +11,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from nnfp_kernel.language.palette import colours
+
 STATIC = Path(__file__).parent / "static"
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
@@ -32,6 +34,17 @@ def joined(name: str) -> str:
         body = EXPORT.sub("", text)
         parts.append(f"const {each}_js = (() => {{\n{body}return {{ {names} }};\n}})();\n")
     return "\n".join([*parts, _linked(name)])
+
+
+@cache
+def css(*names: str) -> str:
+    """The style of a widget: the colours, what all views have in common, and its own files.
+
+    >>> ".nnfp-view .foot" in css()
+    True
+    """
+    files = [(STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("view", *names)]
+    return "\n".join([colours("nnfp-view"), *files])
 
 
 def _read(name: str) -> str:

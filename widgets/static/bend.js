@@ -5,7 +5,7 @@
 // module draws a widget and a page without a kernel.
 
 import { Axis } from "./axis.js";
-import { coloursOf, make, onTheme, told } from "./dom.js";
+import { coloursOf, make, told } from "./dom.js";
 import { link } from "./link.js";
 import { Over } from "./over.js";
 import { CanvasPainter } from "./paint.js";
@@ -15,16 +15,16 @@ import { table } from "./table.js";
 import { MOST, Trace } from "./trace.js";
 import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
+import { Widget, bufferOf } from "./widget.js";
 
 const STAGE_MS = 600;
 const EASE_MS = 120; // of the camera, between two stages
 const HIT = 14; // pixels from a point that still mean it
 const TILTED = turnedBy(identity(3), -0.55, 0.42);
 
-class Bend {
+class Bend extends Widget {
   constructor(model, el) {
-    this.model = model;
-    this.el = el;
+    super(model, el, "nnfp-bend");
     this.options = model.get("options") ?? {};
     this.colours = null;
     this.mode = "2-D";
@@ -33,31 +33,18 @@ class Bend {
     this.brushed = null;
     this.hovered = -1;
     this.playing = false;
-    this.ends = [];
-    el.classList.add("nnfp-bend");
-    // Notebooks have keys of their own, which those of a widget must not be.
-    el.addEventListener("keydown", (event) => event.stopPropagation());
-    el.setAttribute("data-lm-suppress-shortcuts", "true");
-    this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.sized = new ResizeObserver(() => this.resize());
     this.build();
-    this.ends.push(onTheme(() => this.recolour()));
-    const again = () => this.build();
     // What Python sets; what was set here is heard again, and changes nothing.
-    const heard = {
-      "change:scene": again,
+    this.listen({
+      "change:scene": () => this.build(),
       "change:position": () => this.go(model.get("position"), { told: true }),
       "change:traced": () => {
         this.pinned = Math.min(Math.max(model.get("traced"), 0), this.scene.count - 1);
         this.redraw();
       },
       "change:brushed": () => this.chosen(model.get("brushed")),
-      "msg:custom": keep,
-    };
-    for (const [event, call] of Object.entries(heard)) {
-      model.on(event, call);
-      this.ends.push(() => model.off(event, call));
-    }
+    });
     this.ends.push(() => this.sized.disconnect());
     el.bend = this; // for pages that drive it, and for tests that read it
   }
@@ -70,12 +57,7 @@ class Bend {
 
   build() {
     const { model } = this;
-    const bytes = model.get("numbers");
-    const start = bytes.byteOffset ?? 0;
-    this.scene = new Scene(
-      model.get("scene"),
-      (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength)
-    );
+    this.scene = new Scene(model.get("scene"), bufferOf(model, "numbers"));
     this.views = new Views(this.scene);
     this.xyz = new Float32Array(3 * this.scene.total);
     if (!this.views.modes.includes(this.mode)) this.mode = "2-D";
@@ -180,12 +162,6 @@ class Bend {
     this.go(way > 0 ? Math.min(next, this.goal) : Math.max(next, this.goal));
     if (this.position === this.goal) this.play(false);
     else this.hopping = setTimeout(() => this.hop(), 1.5 * STAGE_MS);
-  }
-
-  save(changed) {
-    for (const [name, value] of Object.entries(changed)) this.model.set(name, value);
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.model.save_changes(), 150);
   }
 
   // --- what is looked at ----------------------------------------------------------------------
@@ -393,13 +369,6 @@ class Bend {
     this.ask();
   }
 
-  ask() {
-    this.asked ??= requestAnimationFrame((now) => {
-      this.asked = null;
-      this.tick(now);
-    });
-  }
-
   tick(now) {
     if (!this.canvas.isConnected || !this.colours || !this.ratio) return;
     const passed = this.last == null ? 0 : Math.min(now - this.last, 100);
@@ -502,10 +471,6 @@ class Bend {
     if (!this.table.hidden) table(this.table, scene, point);
   }
 
-  said(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
-
   /** What a point is: its class or quantity, and its values here. */
   values(point) {
     const { scene, position } = this;
@@ -521,18 +486,9 @@ class Bend {
   close() {
     this.playing = false;
     clearTimeout(this.hopping);
-    if (this.asked) cancelAnimationFrame(this.asked);
-    this.unlink?.();
     this.painter?.close?.();
-    this.ends.forEach((end) => end());
+    super.close();
   }
-}
-
-/** Keep the page that Python has made, as a file of the reader's. */
-function keep({ page, name }) {
-  const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
-  make("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
 function render({ model, el }) {

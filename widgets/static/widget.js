@@ -1,0 +1,71 @@
+// What every view does with its model, its element and the page.
+//
+//   class Bend extends Widget { build() {…} recolour() {…} redraw() {…} }
+//
+// `build` makes what there is of the model; `recolour` is called when the page turns from light to
+// dark; `redraw` asks for a frame, `tick(now)` draws it.
+
+import { make, onTheme } from "./dom.js";
+
+class Widget {
+  constructor(model, el, name) {
+    this.model = model;
+    this.el = el;
+    this.ends = [];
+    el.classList.add("nnfp-view", name);
+    // Notebooks have keys of their own, which those of a widget must not be.
+    el.addEventListener("keydown", (event) => event.stopPropagation());
+    el.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  /** Hear what Python sets and says: {"change:position": call, …}. */
+  listen(heard) {
+    for (const [event, call] of Object.entries({ "msg:custom": keep, ...heard })) {
+      this.model.on(event, call);
+      this.ends.push(() => this.model.off(event, call));
+    }
+    this.ends.push(onTheme(() => this.recolour()));
+  }
+
+  /** Tell Python, when a hand rests. */
+  save(changed) {
+    for (const [name, value] of Object.entries(changed)) this.model.set(name, value);
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.model.save_changes(), 150);
+  }
+
+  ask() {
+    this.asked ??= requestAnimationFrame((now) => {
+      this.asked = null;
+      this.tick(now);
+    });
+  }
+
+  said(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  close() {
+    if (this.asked) cancelAnimationFrame(this.asked);
+    this.unlink?.();
+    this.ends.forEach((end) => end());
+  }
+}
+
+/** The bytes of an array that came with the model, as a buffer of its own. */
+function bufferOf(model, name) {
+  const bytes = model.get(name);
+  const start = bytes.byteOffset ?? 0;
+  return (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength);
+}
+
+/** Keep the page that Python has made, as a file of the reader's. */
+function keep({ page, name }) {
+  if (page === undefined) return;
+  const address = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
+
+export { Widget, bufferOf };
