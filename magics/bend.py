@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from IPython.core.error import UsageError
-
-from .over_data import COLOURS, INPUTS, arguments, named
+from .over_data import COLOURS, INPUTS, SAVES, arguments, named, pictured, widget
 from .verb import Verb, View
 from .workspace import Workspace
-
-if TYPE_CHECKING:
-    from nnfp_kernel.widgets.bend import Bend
 
 USAGE = "%nnfp bend NAME X,… [--colour Y] [--level L] [--scale one|own] [--save FILE]"
 ARGUMENTS = arguments("bend", USAGE)
@@ -29,21 +22,10 @@ def run(workspace: Workspace, text: str) -> View:
     if given.save or workspace.host.widgets:
         from nnfp_kernel.widgets.bend import Bend
 
-        widget = Bend(function, *inputs, colour=colour, level=given.level, scale=given.scale)
-        if not given.save:
-            return View(widget.text, value=widget.data, widget=widget)
-        return _saved(widget, given.save)
+        made = Bend(function, *inputs, colour=colour, level=given.level, scale=given.scale)
+        return widget(made, made.data, given.save)
     shown = scene(function, *inputs, colour=colour, level=given.level)
-    forms = pictures.bend(shown, given.scale)
-    return View(forms["text/plain"], forms["text/html"], shown, svg=forms["image/svg+xml"])
-
-
-def _saved(widget: Bend, path: str) -> View:
-    try:
-        size = widget.save(path)
-    except (OSError, ValueError) as problem:
-        raise UsageError(f"--save {path}: {problem}") from None
-    return View(f"{path}, {size / 2**20:.2f} MiB: a page that needs no kernel", value=widget.data)
+    return pictured(pictures.bend(shown, given.scale), shown)
 
 
 VERB = Verb(
@@ -62,7 +44,7 @@ VERB = Verb(
 {COLOURS}
 --scale      of the picture on paper: one for all panels, or each its own; else one where
              that can be read
---save FILE  a page of HTML that shows the same without a kernel
+{SAVES}
 
 In a notebook it is a widget. Drag the scrubber, or press space to play; its keys are the
 arrows, Page Up and Page Down, Home and End. Point at a point to read its values, click it to

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
 
 from . import present
 from .verb import Arguments, Verb, View
@@ -13,7 +16,7 @@ from .workspace import Workspace
 if TYPE_CHECKING:
     from nnfp_kernel.runtime.function import Function
     from nnfp_kernel.views.scene import Scene
-    from nnfp_kernel.views.table import Grid
+    from nnfp_kernel.widgets.view import View as Shown
 
 INPUTS = """\
 X are the inputs, names looked up in the program, then in Python, with the examples along
@@ -23,6 +26,7 @@ COLOURS = """\
 --colour Y   a class or a number for each example; of classes of points in the plane the
              boundary between the answers is drawn, too
 --level L    where a single output changes its answer: 0, after `sigmoid` 0.5"""
+SAVES = "--save FILE  a page of HTML that shows the same without a kernel"
 
 
 def arguments(verb: str, usage: str) -> Arguments:
@@ -53,16 +57,17 @@ def asked(workspace: Workspace, given: argparse.Namespace, verb: Verb) -> Scene:
     return scene(function, *inputs, colour=colour, level=given.level)
 
 
-def view(scene: Scene, rows: Grid, figure: Any, value: Any) -> View:
-    """A figure of a scene, with its numbers as text."""
-    from nnfp_kernel.language.palette import picture
-    from nnfp_kernel.views.style import escape, page
-    from nnfp_kernel.views.table import grid_to_text
-    from nnfp_kernel.widgets import figures
+def widget(view: Shown, value: Any, path: str | None) -> View:
+    """A view that is a widget; or its page, saved where a path is given."""
+    if not path:
+        return View(view.text, value=value, widget=view)
+    try:
+        size = view.save(path)
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"--save {path}: {problem}") from None
+    return View(f"{path}, {size / 2**20:.2f} MiB: a page that needs no kernel", value=value)
 
-    title = f"{scene.name} : {scene.type}"
-    told = f"{title}\n{grid_to_text(rows)}"
-    svg = figures.to_svg(figure)
-    drawn = picture(figures.themed(svg), f"<pre>{escape(told)}</pre>")
-    head = f'<div class="code" style="margin-bottom:8px">{escape(title)}</div>'
-    return View(told, page(f"{head}\n{drawn}"), value, svg=svg)
+
+def pictured(forms: Mapping[str, str], value: Any) -> View:
+    """A view where no widgets run: its picture and its text."""
+    return View(forms["text/plain"], forms["text/html"], value, svg=forms["image/svg+xml"])

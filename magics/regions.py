@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .over_data import COLOURS, INPUTS, arguments, asked, view
+from .over_data import COLOURS, INPUTS, arguments, asked, pictured
 from .verb import Verb, View
 from .workspace import Workspace
 
@@ -16,12 +16,10 @@ def run(workspace: Workspace, text: str) -> View:
     shown = asked(workspace, given, VERB)
 
     from nnfp_kernel.views.geometry.regions import regions
-    from nnfp_kernel.views.geometry.text import regions_table
-    from nnfp_kernel.widgets import figures
+    from nnfp_kernel.widgets import pictures
 
     found = regions(shown)
-    figure = figures.regions(found, shown, scale=given.scale)
-    return view(shown, regions_table(found, shown), figure, found)
+    return pictured(pictures.regions(found, shown, given.scale), found)
 
 
 VERB = Verb(

@@ -1,18 +1,19 @@
-"""Interactive views: `nnfp.widgets.Bend(function, X, colour=y)`."""
+"""Interactive views: `nnfp.widgets.Bend(function, X, colour=y)`, and others over the same data."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bend import Bend
+    from .strip import Strip
 
-__all__ = ["Bend"]
+MODULES = {"Bend": "bend", "Strip": "strip"}
+__all__ = ["Bend", "Strip"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Bend":  # ipywidgets are imported when one is wanted
-        from .bend import Bend
-
-        return Bend
+    if name in MODULES:  # ipywidgets are imported when one is wanted
+        return getattr(import_module(f".{MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,6 @@ All forms are drawn from one scene (views/scene).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -17,11 +16,11 @@ import traitlets
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views.geometry.lens import circles_over
 from nnfp_kernel.views.geometry.strip import strip
-from nnfp_kernel.views.geometry.text import measures as measures_of
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 from . import figures, pictures
 from .modules import css, joined
+from .strip import rows
 from .view import View
 
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
@@ -103,7 +102,7 @@ class Bend(View):
         plane = made.lines > 0 and made.states[0].shape[1] == 2
         circles = circles_over(made.points(made.states[0]))[1] if plane else None
         header, numbers = packed(made, circles)
-        measures = _measures(made) if self._measured else []
+        measures = rows(strip(made)) if self._measured else []
         return {"scene": header, "numbers": numbers, "measures": measures}
 
     def refresh(self) -> None:
@@ -134,22 +133,6 @@ class Bend(View):
 
     def forms(self) -> dict[str, str]:
         return pictures.bend(self.data, self._scale)
-
-
-def _measures(made: Scene) -> list[dict[str, Any]]:
-    """What is measured of every state: the share of the largest value, and the words for it."""
-    found = strip(made)
-    of = f" · of {found.count:,} points" if found.count < made.count else ""
-    rows = []
-    for name, values, told in measures_of(found):
-        known = [value for value in values if math.isfinite(value)]
-        if not known:  # of points too few to be measured
-            continue
-        most = max(known) or 1.0
-        shares = [value / most if math.isfinite(value) else None for value in values]
-        words = [told(value) for value in values]
-        rows.append({"name": name + of, "shares": shares, "told": words})
-    return rows
 
 
 def _options(

@@ -291,21 +291,30 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     make = "%%python\nimport numpy, nnfp_kernel as nnfp\nX = numpy.eye(2)[numpy.arange(40) % 2]\n"
     make += "s = get_ipython().magics.workspace.session\nb = nnfp.widgets.Bend(s['net'], X); b"
     read = "%%python\nb.position, b.brushed"
+    verb = {"lab": "strip", "notebook": "bend"}[application]
     page = open_notebook(
-        application, "nnfp", [program, make, "%nnfp bend net X", read], dark=application == "lab"
-    )
+        application, "nnfp", [program, make, f"%nnfp {verb} net X", read],
+        dark=application == "lab",
+    )  # fmt: skip
     for k in range(3):
         run(page, k)
-    widgets = page.locator(".nnfp-bend")
-    widgets.nth(1).locator("canvas.picture").wait_for()
+    first, other = cell(page, 1).locator(".nnfp-view"), cell(page, 2).locator(".nnfp-view")
     # Two over the same data move together, and Python hears of it.
-    slider = widgets.nth(1).locator(".track input")
-    slider.focus()
-    page.keyboard.press("PageUp")
-    widgets.nth(0).scroll_into_view_if_needed()
-    widgets.nth(0).locator(".caption", has_text="Stage 1 of 3, dense[3].").wait_for()
+    if verb == "bend":
+        other.locator("canvas.picture").wait_for()
+        other.locator(".track input").focus()
+        page.keyboard.press("PageUp")
+    else:
+        # A click on what is measured goes there. Bars are computed beside the cells, on demand.
+        other.locator(".measure .columns .column").nth(1).click()
+        other.get_by_role("button", name="compute").click()
+        other.locator(".barcode").nth(3).wait_for()
+        assert other.locator(".betti").all_inner_texts() == ["1, 0"] * 4
+    first.scroll_into_view_if_needed()
+    first.locator(".caption", has_text="Stage 1 of 3, dense[3].").wait_for()
     run(page, 3)
     assert "(1.0, [])" in cell(page, 3).inner_text()
+    first.scroll_into_view_if_needed()
     with page.expect_download() as kept:
-        widgets.nth(0).get_by_role("button", name="save page").click()
+        first.get_by_role("button", name="save page").click()
     assert "<title>net</title>" in Path(kept.value.path()).read_text()

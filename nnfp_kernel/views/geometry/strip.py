@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,36 +52,46 @@ def strip(scene: Scene, *, betti: bool = False) -> Strip:
 
     Raises NnfpError where `betti` is asked for without ripser.
     """
-    count = scene.count
-    chosen = numpy.arange(count)
-    if count > MEASURED:
-        chosen = numpy.linspace(0, count - 1, MEASURED).round().astype(int)
+    chosen = _chosen(scene)
     states = [scene.points(state)[chosen] for state in scene.states]
     shares: tuple[float, ...] = ()
     if scene.classes and scene.colour is not None:
         classes = numpy.asarray(scene.colour)[chosen]
         shares = tuple(linear_share(state, classes) for state in states)
-    bars: tuple[Barcode, ...] = ()
-    if betti:
-        try:
-            bars = tuple(map(barcode, states))
-        except NoRipser as missing:
-            function = scene.run.function
-            title, _, install = str(missing).rpartition(": ")
-            raise NnfpError(
-                plain(
-                    "needs-ripser", title, function.definition.span,
-                    notes=(f"Install it: `{install}`. The other measures need nothing.",),
-                )
-            ) from None  # fmt: skip
     return Strip(
         scene,
         len(chosen),
         tuple(map(intrinsic_dimension, states)),
         tuple(alignment(states[0], state) for state in states),
         shares,
-        bars,
+        tuple(bars_of(scene)) if betti else (),
     )
+
+
+def bars_of(scene: Scene) -> Iterator[Barcode]:
+    """The bars of every state, one after the other: each takes a second or so.
+
+    Raises NnfpError where ripser is not installed.
+    """
+    chosen = _chosen(scene)
+    for state in scene.states:
+        try:
+            yield barcode(scene.points(state)[chosen])
+        except NoRipser as missing:
+            title, _, install = str(missing).rpartition(": ")
+            raise NnfpError(
+                plain(
+                    "needs-ripser", title, scene.run.function.definition.span,
+                    notes=(f"Install it: `{install}`. The other measures need nothing.",),
+                )
+            ) from None  # fmt: skip
+
+
+def _chosen(scene: Scene) -> Array:
+    """The points that are measured: all, or 2,000 at even steps."""
+    if scene.count <= MEASURED:
+        return numpy.arange(scene.count)
+    return numpy.linspace(0, scene.count - 1, MEASURED).round().astype(int)
 
 
 def alignments(one: Scene, other: Scene | None = None) -> Array:
