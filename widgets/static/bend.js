@@ -5,8 +5,9 @@
 // module draws a widget and a page without a kernel.
 
 import { Axis } from "./axis.js";
-import { coloursOf, make, told } from "./dom.js";
+import { make, told } from "./dom.js";
 import { link } from "./link.js";
+import { Moving } from "./moving.js";
 import { Over } from "./over.js";
 import { CanvasPainter } from "./paint.js";
 import { bookmarks, checks, controls, foot, legend, picker, valueMarks } from "./panel.js";
@@ -15,25 +16,19 @@ import { table } from "./table.js";
 import { MOST, Trace } from "./trace.js";
 import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
-import { Widget, bufferOf } from "./widget.js";
+import { bufferOf } from "./widget.js";
 
-const STAGE_MS = 600;
-const EASE_MS = 120; // of the camera, between two stages
 const HIT = 14; // pixels from a point that still mean it
 const TILTED = turnedBy(identity(3), -0.55, 0.42);
 
-class Bend extends Widget {
+class Bend extends Moving {
   constructor(model, el) {
     super(model, el, "nnfp-bend");
     this.options = model.get("options") ?? {};
-    this.colours = null;
-    this.mode = "2-D";
     this.turn = TILTED;
     this.show = { points: true, grid: true, boundary: true, ellipses: true };
     this.brushed = null;
     this.hovered = -1;
-    this.playing = false;
-    this.sized = new ResizeObserver(() => this.resize());
     this.build();
     // What Python sets; what was set here is heard again, and changes nothing.
     this.listen({
@@ -45,7 +40,6 @@ class Bend extends Widget {
       },
       "change:brushed": () => this.chosen(model.get("brushed")),
     });
-    this.ends.push(() => this.sized.disconnect());
     el.bend = this; // for pages that drive it, and for tests that read it
   }
 
@@ -104,64 +98,6 @@ class Bend extends Widget {
     );
     this.hands();
     if (this.brushed) this.brush(this.brushed, -1, true);
-  }
-
-  // --- where one is -------------------------------------------------------------------------
-
-  /** A hand has moved the scrubber. */
-  handed(to) {
-    this.play(false);
-    this.go(to);
-  }
-
-  /** Go to a position; `told`: somebody else has moved, and knows. */
-  go(to, { told: known = false } = {}) {
-    const position = Math.min(Math.max(to, 0), this.scene.stages.length);
-    if (position === this.position) return;
-    this.position = position;
-    this.redraw();
-    if (known) return;
-    this.share?.({ position });
-    this.save({ position });
-  }
-
-  step(by) {
-    const to = by > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
-    this.glide(Math.min(Math.max(to, 0), this.scene.stages.length));
-  }
-
-  play(on) {
-    if (this.playing === on) return;
-    const end = this.scene.stages.length;
-    if (!on) {
-      this.playing = false;
-      this.goal = null;
-    } else {
-      if (this.position >= end) this.go(0);
-      this.glide(end);
-    }
-    if (this.player) this.player.textContent = this.playing ? "pause" : "play";
-  }
-
-  /** Move to a position, 600 ms a stage; where motion is not wanted, jump. */
-  glide(goal) {
-    this.goal = goal;
-    this.playing = true;
-    this.last = null;
-    if (this.player) this.player.textContent = "pause";
-    if (this.still.matches) this.hop();
-    else this.ask();
-  }
-
-  /** Without motion: from tick to tick, and each is looked at. */
-  hop() {
-    clearTimeout(this.hopping);
-    if (!this.playing) return;
-    const way = Math.sign(this.goal - this.position);
-    const next = way > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
-    this.go(way > 0 ? Math.min(next, this.goal) : Math.max(next, this.goal));
-    if (this.position === this.goal) this.play(false);
-    else this.hopping = setTimeout(() => this.hop(), 1.5 * STAGE_MS);
   }
 
   // --- what is looked at ----------------------------------------------------------------------
@@ -343,83 +279,6 @@ class Bend extends Widget {
 
   // --- drawing --------------------------------------------------------------------------------
 
-  recolour() {
-    // What does not stand in the page yet has no colours: then the first size brings them.
-    this.colours = this.el.isConnected ? coloursOf(this.el) : null;
-    this.resize();
-    this.redraw(true);
-  }
-
-  resize() {
-    const { canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width || !height) return;
-    this.colours ??= coloursOf(this.el);
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    }
-    this.ratio = ratio;
-    this.redraw(true);
-  }
-
-  /** Draw in the next frame; `all`: the small pictures, too. */
-  redraw(all = false) {
-    this.stale ||= all;
-    this.ask();
-  }
-
-  tick(now) {
-    if (!this.canvas.isConnected || !this.colours || !this.ratio) return;
-    const passed = this.last == null ? 0 : Math.min(now - this.last, 100);
-    this.last = now;
-    const rows = this.views.rows(this.mode, this.turn, this.frame);
-    const moving = this.playing && !this.still.matches;
-    // One thing moves at a time: first the camera, then the points.
-    const waits = this.focus(rows, moving, passed);
-    if (moving && !waits) this.advance(passed);
-    this.paint(rows);
-    this.tell();
-    if ((this.playing && !this.still.matches) || waits) this.ask();
-    else this.last = null;
-  }
-
-  advance(passed) {
-    const way = Math.sign(this.goal - this.position);
-    const tick = way > 0 ? Math.floor(this.position + 1 + 1e-9) : Math.ceil(this.position - 1 - 1e-9);
-    const next = this.position + (way * passed) / STAGE_MS;
-    // A tick is never jumped over: there the camera may have to move.
-    const stop = way > 0 ? Math.min(tick, this.goal) : Math.max(tick, this.goal);
-    this.go(way > 0 ? Math.min(next, stop) : Math.max(next, stop));
-    if (this.position === this.goal) this.play(false);
-  }
-
-  /** The camera of this stage, or of the value that one rests at; true while it is on its
-   * way there. */
-  focus(rows, moving, passed) {
-    const { canvas, mode, position } = this;
-    const rests = Number.isInteger(position) && !moving && !this.held;
-    // At a tick, on the way on, it is already the next stage that is looked at.
-    const ahead = moving && this.goal > position ? 1e-6 : 0;
-    const wanted = this.views.camera(mode, position + ahead, rows, rests);
-    const size = 0.5 * Math.min(canvas.width, canvas.height);
-    const arrive = () => {
-      [this.looking, this.easing] = [wanted.key, null];
-      this.camera = { ...wanted, scale: size / wanted.reach };
-      return false;
-    };
-    const other = this.looking?.split(" ")[0] !== mode;
-    if (!this.camera || this.still.matches || other || this.looking === wanted.key) return arrive();
-    if (this.easing?.to !== wanted.key) this.easing = { from: this.camera, to: wanted.key, done: 0 };
-    const { from } = this.easing;
-    const done = (this.easing.done += Math.max(passed, 8) / EASE_MS);
-    if (done >= 1) return arrive();
-    const part = (name) => from[name] + done * (wanted[name] - from[name]);
-    const reach = from.reach ** (1 - done) * wanted.reach ** done;
-    this.camera = { x: part("x"), y: part("y"), z: part("z"), reach, scale: size / reach };
-    return true;
-  }
-
   paint(rows) {
     const { scene, xyz, camera, colours, show, brushed, ratio } = this;
     scene.project(this.position, rows, xyz);
@@ -484,8 +343,6 @@ class Bend extends Widget {
   }
 
   close() {
-    this.playing = false;
-    clearTimeout(this.hopping);
     this.painter?.close?.();
     super.close();
   }
