@@ -349,7 +349,7 @@ def settle(solver: Solver, constraint: Constraint) -> bool:
         if not constraint.default(solver):
             return False
         if constraint.sequence in solver.pending:
-            solver.queue.append(constraint)
+            solver.queue[constraint.sequence] = constraint
         solver.drain()
         return True
     except Clash as clash:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -167,8 +167,10 @@ class Solver:
         self.contents: dict[str, tuple[Type, ...]] = {}  # of those, of what fields are
         self.literals: dict[int, tuple[Origin, float | int]] = {}
         self.literals_settled: dict[int, Origin] = {}  # where it was told what a number is
-        self.waiting: dict[int, list[Constraint]] = {}
-        self.queue: deque[Constraint] = deque()
+        # By variable and by sequence: a constraint waits once for each variable, and stands
+        # in the queue once, however many of its variables are bound.
+        self.waiting: dict[int, dict[int, Constraint]] = {}
+        self.queue: OrderedDict[int, Constraint] = OrderedDict()
         self.same_axes: dict[tuple[Type, Type], Type] = {}  # the one shape of `bools a`
         self.classes: set[tuple[str, int]] = set()  # known to be waited for already
         self.pending: dict[int, Constraint] = {}  # by sequence number: all that is undecided
@@ -354,7 +356,7 @@ class Solver:
     def speculation(self) -> Iterator[None]:
         """Whatever is unified inside is forgotten afterwards; nothing waiting is tried."""
         saved, self._trail = self._trail, []
-        queue, self.queue = self.queue, deque()
+        queue, self.queue = self.queue, OrderedDict()
         waiting, self.waiting = self.waiting, {}
         anchored, scalars = dict(self.anchored), set(self.scalars)
         try:
@@ -595,17 +597,17 @@ class Solver:
         if constraint.place is None:
             constraint.place = self.place
         self.pending[constraint.sequence] = constraint
-        self.queue.append(constraint)
+        self.queue[constraint.sequence] = constraint
 
     def wake(self, identity: int) -> None:
         waiting = self.waiting.pop(identity, None)
         if waiting:
-            self.queue.extend(waiting)
+            self.queue.update(waiting)
 
     def drain(self) -> None:
         """Try all that may have become decidable, to a fixed point. Raises Mistake."""
         while self.queue:
-            constraint = self.queue.popleft()
+            _, constraint = self.queue.popitem(last=False)
             if constraint.sequence not in self.pending:
                 continue
             place = self.place
@@ -626,7 +628,7 @@ class Solver:
 
     def wait(self, constraint: Constraint) -> None:
         for identity in constraint.blockers(self):
-            self.waiting.setdefault(identity, []).append(constraint)
+            self.waiting.setdefault(identity, {})[constraint.sequence] = constraint
 
     def drop(self, constraint: Constraint) -> None:
         self.pending.pop(constraint.sequence, None)

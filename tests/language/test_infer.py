@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from nnfp_kernel.language import syntax, typed
+from nnfp_kernel.language.constraints import Class
 from nnfp_kernel.language.diagnostics import NnfpError
 from nnfp_kernel.language.infer import Checked, infer, show_type, type_of_expression
 from nnfp_kernel.language.parser import parse
+from nnfp_kernel.language.solve import Solver
 from nnfp_kernel.language.source import Source
 from nnfp_kernel.language.types import INT, Array, R, show
 from nnfp_kernel.library import library
@@ -453,6 +455,31 @@ def test_cost_grows_linearly() -> None:
 
     small, large = (check(program(count)).next_identity for count in (20, 200))
     assert large - library().next_identity < 11 * (small - library().next_identity)
+
+
+def test_what_waits_for_many_types_is_not_tried_more_than_they_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A product of unknown types, each found out by itself, that has to be a vector space."""
+    tried = 0
+    attempt = Class.attempt
+
+    def counted(constraint: Class, solver: Solver) -> bool:
+        nonlocal tried
+        tried += 1
+        return attempt(constraint, solver)
+
+    def cost(count: int) -> int:
+        nonlocal tried
+        names = [f"x{k}" for k in range(count)]
+        point = f"({', '.join(names)})"
+        uses = ", ".join(f"dot {name} [1, 2]" for name in names)
+        before = tried
+        check(f"f {' '.join(names)} = let g = derivative (\\{point} -> sum x0) {point} in ({uses})")
+        return tried - before
+
+    monkeypatch.setattr(Class, "attempt", counted)
+    assert cost(24) <= 7 * cost(4)
 
 
 def test_what_scales_a_space_without_products_is_a_number() -> None:
