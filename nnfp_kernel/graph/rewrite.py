@@ -6,7 +6,7 @@
     optimise    that, choices in a batch resolved, and the laws of loops (graph/loops.py)
     tidy        only what makes it shorter to read: maps and loops stay
 
-Both apply the laws of primitives (graph/laws.py) wherever they fire, make equal nodes
+Both apply the laws of primitives (graph/laws) wherever they fire, make equal nodes
 once and dead nodes not at all.
 """
 

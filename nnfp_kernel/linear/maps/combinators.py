@@ -319,7 +319,7 @@ def without_identities(maps: Sequence[LinearMap]) -> tuple[LinearMap, ...]:
 
 def compose(*maps: LinearMap) -> LinearMap:
     """The composition, the first map applied first: two laws hold of it from the beginning,
-    that of associativity and that of the identity (laws.py)."""
+    that of associativity and that of the identity (linear/laws.py)."""
     kept = without_identities(associated(maps))
     if not kept:
         return maps[0]
