@@ -24,6 +24,7 @@ from .devices import Layout
 from .events import Batch, Key, Weights
 from .examples import Buckets
 from .stream import Ended, Stream
+from .vectors import Packing, packing
 
 Gradient = Callable[[Weights, Batch, Key], tuple[Any, Weights]]  # value and gradient
 
@@ -82,6 +83,7 @@ class Way(NamedTuple):
     method: optax.GradientTransformation
     scaled: bool  # whether the updates are multiplied with each step's own rate
     ema: float | None = None  # of the average of the weights: what is left of it by a step
+    by_number: bool = False  # whether it moves each number by itself, whatever array it is in
 
 
 def _learned(
@@ -138,7 +140,7 @@ def chunk(
     if not isinstance(data, Buckets) and any(map(columns.listed, data)):
         return Chunk(_of_lists(value_and_grad, way, batch))
     leaves, form = jax.tree.flatten((weights, data, key))
-    like = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+    like = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
     return _on_arrays(value_and_grad, way, batch, form, like, layout)
 
 
@@ -167,11 +169,13 @@ def _on_arrays(
     way: Way,
     batch: int,
     form: Any,
-    like: tuple[Any, ...],
+    like: tuple[tuple[tuple[int, ...], Any], ...],
     layout: Layout | None,
 ) -> Chunk:
-    """The same for weights, data and key of this form, whose arrays are like these."""
-    looped = _in_a_loop(value_and_grad, batch, *jax.tree.unflatten(form, like))
+    """The same for weights, data and key of this form, whose arrays have these shapes and
+    kinds of numbers."""
+    arrays = form.unflatten([jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in like])
+    looped = _in_a_loop(value_and_grad, batch, *arrays)
     return Chunk(_of_arrays(value_and_grad, way, batch, looped, layout))
 
 
@@ -190,15 +194,19 @@ def _of_arrays(
     chunk; else one step is compiled and handed its predecessor's arrays as they are.
     """
 
-    def pieces(data: Batch, key: Key, first: Any, rates: Any) -> tuple[Any, Any]:
-        """The functions that turn an epoch and take a step."""
+    def pieces(
+        data: Batch, key: Key, first: Any, rates: Any, packs: Packing | None = None
+    ) -> tuple[Any, Any]:
+        """The functions that turn an epoch and take a step, of a state that is packed or not."""
 
         def step(carry: Any) -> Any:
             state, losses, done, _ = carry
             examples = columns.taken(data, places(state, batch))
             if layout is not None:
                 examples = layout.shared_out(examples)
-            loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
+            weights = state.weights if packs is None else packs.tree(state.weights)
+            loss, gradient = value_and_grad(weights, examples, step_key(key, first + done))
+            gradient = gradient if packs is None else packs.vector(gradient)
             rate = rates[done] if way.scaled else None
             state, finite = _learned(way, batch, rate, state, loss, gradient, first + done)
             if layout is not None:
@@ -211,7 +219,11 @@ def _of_arrays(
         state: State, data: Batch, key: Key, first: Any, count: Any, rates: Any
     ) -> tuple[State, Any, Any, Any]:
         examples = columns.slots(columns.ordered(data), batch)
-        turned, step = pieces(data, key, first, rates)
+        packs = packing(state.weights) if way.by_number and layout is None else None
+        unpacked: Callable[[State], State] = lambda same: same  # noqa: E731
+        if packs is not None:
+            state, unpacked = packs.packed(state)
+        turned, step = pieces(data, key, first, rates, packs)
 
         def epoch(carry: Any) -> Any:
             state, *rest = carry
@@ -225,6 +237,7 @@ def _of_arrays(
         state, losses, done, failed = jax.lax.while_loop(
             lambda c: (c[2] < count) & ~c[3], epoch, carry
         )
+        state = unpacked(state)
         return (state if layout is None else layout.held(state)), losses, done, failed
 
     def one(carry: Any, data: Batch, key: Key, first: Any, rates: Any) -> Any:

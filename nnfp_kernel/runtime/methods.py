@@ -116,6 +116,16 @@ def _built(
     return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
 
+def by_number(
+    optimizer: str | optax.GradientTransformation,
+    clip: float | optax.GradientTransformation | None = None,
+) -> bool:
+    """Whether the method moves each number by itself, or by what is common to all, whatever
+    array it stands in. LAMB looks at each array; what an object of optax's does, nobody knows."""
+    given = isinstance(clip, optax.GradientTransformation)
+    return isinstance(optimizer, str) and optimizer != "lamb" and not given
+
+
 def rates(
     optimizer: str | optax.GradientTransformation,
     rate: float | str | Schedule | None,

@@ -21,7 +21,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -62,6 +62,7 @@ T = TypeVar("T")
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
 MEASURED_AT_ONCE = 512  # examples in one call, when a loss is only measured
+HARDLY = 1 << 20  # bytes: a training that takes no more fits wherever Python does
 LOOKED_AT = 100  # steps, after which weights that have not moved are told of
 GROWN = 100.0  # times its first value: a loss that is told to grow
 
@@ -223,7 +224,7 @@ def train(
     method, name = methods.method(optimizer, clip, decay)
     scheduled = methods.rates(optimizer, rate, schedule, warmup, steps)
     rates = methods.Rates(scheduled, chunks.CHUNK_STEPS)
-    way = chunks.Way(method, scheduled is not None, ema)
+    way = chunks.Way(method, scheduled is not None, ema, methods.by_number(optimizer, clip))
     if devices is None:
         devices = jax.device_count() if processes.several() else 1
     layout = machines.layout(devices, shard, weights, size)
@@ -325,7 +326,7 @@ class _Plan:
     @cached_property
     def key(self) -> Key:
         """The key of all its random draws."""
-        return jax.random.key(self.seed)
+        return _key(self.seed, jax.config.jax_enable_x64, jax.config.jax_default_prng_impl)
 
     @property
     def measures(self) -> bool:
@@ -482,12 +483,16 @@ class _Training:
         """What is to be said of the memory that it will take."""
         plan = self.plan
         estimate = plan.estimate(self.at)
+        if estimate is None:
+            return
         there, free = plan.memory, plan.memory
         if there is None:
+            if estimate.total < HARDLY:
+                return
             there, free = memories.total(), memories.free()
-            if free is not None and estimate is not None:
+            if free is not None:
                 free += estimate.state + estimate.data  # these are there already
-        if estimate is None or there is None:
+        if there is None:
             return
         if estimate.least > there:
             raise memories.too_little(estimate, there, plan.objective.place)
@@ -674,12 +679,21 @@ class _Training:
         )
 
 
+@lru_cache(maxsize=16)
+def _key(seed: int, *_config: Any) -> Key:
+    """A seed's key: made once, for that takes as long as some steps of a small network. What
+    JAX makes of a seed depends on its configuration."""
+    return jax.random.key(seed)
+
+
 def _bytes(tree: Any) -> int:
     """The bytes of its arrays on one device."""
 
     def own(leaf: Any) -> int:
         lies = getattr(leaf, "sharding", None)
-        shape: tuple[int, ...] = lies.shard_shape(leaf.shape) if lies else leaf.shape
+        shape: tuple[int, ...] = leaf.shape
+        if lies is not None and not isinstance(lies, jax.sharding.SingleDeviceSharding):
+            shape = lies.shard_shape(shape)
         size: int = leaf.dtype.itemsize
         return math.prod(shape) * size
 
