@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from . import present
+from . import over_data, present
 from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
@@ -48,9 +48,7 @@ def _tree(workspace: Workspace, text: str) -> Any:
     from nnfp_kernel.runtime.data import DataValue
 
     asked = f"--on {text}"
-    value = workspace.data(text, asked) if text.isidentifier() else None
-    if value is None:
-        value = workspace.session.evaluate(text)
+    value = over_data.value(workspace, text, asked)
     if not isinstance(value, DataValue):
         raise UsageError(f"{asked}: a tree is wanted, a value of a `data` type")
     return value

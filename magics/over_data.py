@@ -49,6 +49,13 @@ def named(
     return function, inputs, colour
 
 
+def value(workspace: Workspace, text: str, asked: str) -> Any:
+    """What is meant by a name of the program or of Python, or by an expression."""
+    if text.isidentifier():
+        return workspace.data(text, asked)
+    return workspace.session.evaluate(text)
+
+
 def asked(workspace: Workspace, given: argparse.Namespace, verb: Verb) -> Scene:
     """The scene of the function and the data that were named."""
     from nnfp_kernel.views.scene import scene

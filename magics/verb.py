@@ -28,6 +28,7 @@ NAMES = (
     "derivative",
     "graph",
     "bend",
+    "unroll",
     "regions",
     "strip",
     "weights",

@@ -1,4 +1,5 @@
-"""Interactive views: `nnfp.widgets.Bend(function, X, colour=y)`, and others over the same data."""
+"""Interactive views: `nnfp.widgets.Bend(function, X, colour=y)`, others over the same data, and
+views of the program itself: `nnfp.widgets.Unroll(function, x)`."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bend import Bend
     from .strip import Strip
+    from .unroll import Unroll
 
-MODULES = {"Bend": "bend", "Strip": "strip"}
-__all__ = ["Bend", "Strip"]
+MODULES = {"Bend": "bend", "Strip": "strip", "Unroll": "unroll"}
+__all__ = ["Bend", "Strip", "Unroll"]
 
 
 def __getattr__(name: str) -> Any:

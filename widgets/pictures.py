@@ -15,6 +15,8 @@ from nnfp_kernel.views.scene import Scene
 from nnfp_kernel.views.scene.text import table
 from nnfp_kernel.views.style import escape, page
 from nnfp_kernel.views.table import Grid, grid_to_text
+from nnfp_kernel.views.unroll import Unrolled
+from nnfp_kernel.views.unroll.text import told as steps_told
 
 from . import figures
 
@@ -45,6 +47,11 @@ def regions(
     """The linear regions in the input, and where every stage has them, by MIME type."""
     figure = figures.regions(found, scene, scale=scale)
     return drawn(titled(scene, regions_table(found, scene)), figure)
+
+
+def unroll(shown: Unrolled, part: int = 0) -> dict[str, str]:
+    """A part of what repeats in a function, with all its values, by MIME type."""
+    return drawn(steps_told(shown), figures.unroll(shown, part))
 
 
 def drawn(text: str, figure: Any) -> dict[str, str]:

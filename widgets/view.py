@@ -49,9 +49,13 @@ class View(anywidget.AnyWidget):
 
     def html(self) -> str:
         """The page that `save` writes."""
-        values = self.trait_values()
+        return self.page()
+
+    def page(self, **more: Any) -> str:
+        """A page of what is held, some of it perhaps `more` than the widget holds."""
+        values = self.trait_values() | more
         state = {name: values[name] for name in self.held} | {"saves": False}
-        style, numbers = css(*self.styles), {"numbers": self.numbers}
+        style, numbers = css(*self.styles), {"numbers": values["numbers"]}
         return page(self.title, self.module, style, state, numbers, self.text)
 
     def save(self, path: str | Path, budget: int = BUDGET) -> int:

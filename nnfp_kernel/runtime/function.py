@@ -496,6 +496,13 @@ class Function:
         """The function traced for inputs like these; for none, at its type's own sizes."""
         return self._prepared(inputs, False)[0] if inputs else self.sample()
 
+    def as_run(self, *inputs: Any) -> tuple[Call, tuple[Any, ...], list[Array]]:
+        """The function traced for these inputs, the inputs with their trees packed, and all
+        arrays that its graph takes, with the session's weights: to interpret it once more."""
+        call, whole = self._prepared(inputs, False)
+        key = cache(self.session_key)
+        return call, whole, self._arrays(call, self.session_weights(), whole, key)
+
     def call_unpacked(self, *inputs: Any) -> Call:
         """The function traced for inputs like these, the trees among them as they are: with
         no more entries than they hold."""

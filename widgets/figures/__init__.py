@@ -5,6 +5,7 @@
     regions(found, scene)        where a network is linear, in the input and in every layer
     strip(found)                 every stage with what is measured of it below
     alignment(one, other)        which stages look alike, of one function or of two
+    unroll(shown, part)          a loop, a map or a tree laid out with its values
     training(events)             the loss of a training, and how it ended
 
 They are drawn in the house style on light paper, and saved by matplotlib's own `savefig`
@@ -18,5 +19,8 @@ from .strip import strip
 from .svg import themed, to_svg
 from .tissot import tissot
 from .training import training
+from .unroll import unroll
 
-__all__ = ["alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg", "training"]
+__all__ = [
+    "alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg", "training", "unroll",
+]  # fmt: skip

@@ -90,19 +90,25 @@ def _owners(plan: Plan, shape: ForestShape) -> tuple[Indices, Indices, Indices]:
     return step * shape.width + lane // lanes, lane % lanes, lanes
 
 
-def _schedule(
-    plan: Plan, shape: ForestShape, filled: Indices, owners: tuple[Indices, Indices, Indices]
-) -> list[Indices]:
-    """What a TreeLoop reads where."""
-    slots, width, trees, first = shape.reads, shape.width, shape.trees, shape.rows
-    size = shape.length * width
+def rows_in(plan: Plan, shape: ForestShape) -> Indices:
+    """Of each node the row of the history that has its result."""
     start = numpy.zeros(max(plan.kinds.values(), default=0) + 1, int)
     before = 0
     for kind, count in shape.leaves:
         if kind in plan.kinds:
             start[plan.kinds[kind]] = before
         before += count
-    row = numpy.where(plan.inner, first + plan.place, start[plan.code] + plan.rows)
+    rows: Indices = numpy.where(plan.inner, shape.rows + plan.place, start[plan.code] + plan.rows)
+    return rows
+
+
+def _schedule(
+    plan: Plan, shape: ForestShape, filled: Indices, owners: tuple[Indices, Indices, Indices]
+) -> list[Indices]:
+    """What a TreeLoop reads where."""
+    slots, width, trees, first = shape.reads, shape.width, shape.trees, shape.rows
+    size = shape.length * width
+    row = rows_in(plan, shape)
 
     below = numpy.flatnonzero(plan.parent >= 0)
     above = plan.parent[below]

@@ -17,7 +17,7 @@ from ..data import DataValue
 from ..exchange import Misfit, Packed, common_type, describe, is_concrete, match
 from .flat import Flat
 from .order import items_of
-from .packing import arrays_of
+from .packing import arrays_of, rows_in
 from .plan import Plan, common_shape
 from .unpacking import trees_of
 
@@ -108,6 +108,21 @@ class PackedTrees(Packed):
                 yield number(_stack(column), array.kind)
             else:
                 yield number(numpy.zeros((0, *array.shape)), array.kind)
+
+    @property
+    def places(self) -> tuple[Sequence[DataValue], list[int], list[int]]:
+        """The nodes of the one tree, a parent before its children; of each the place of its
+        parent, -1 of the root's; and the row of a TreeLoop's history that has its result."""
+        (plan,) = self._plans
+        (flat,) = plan.flats
+        rows = rows_in(plan, self.structure)
+        return flat.nodes, [int(k) for k in flat.parent], [int(row) for row in rows]
+
+    def runs_by(self, schedule: Sequence[Array]) -> bool:
+        """Whether the one tree is run by a schedule that begins so: reads, finals."""
+        made = arrays_of(self._plans[0], self.structure)
+        wanted = made[len(self.structure.inner) > 1 :]
+        return not self.batch and all(map(numpy.array_equal, schedule, wanted))
 
     def alike_with(self, others: Sequence[PackedTrees]) -> PackedTrees:
         """The same, with the number of the first whose trees have its trees' shapes."""

@@ -43,7 +43,7 @@ class Names:
             return self.library(origin) or shortened(origin.text), origin
         if origin is None or origin.source.name == "expression":
             return " ".join(dict.fromkeys(names)) or "·", origin
-        return shortened(_without_brackets(origin.text)), origin
+        return shortened(without_brackets(origin.text)), origin
 
     def _occurrence(self, path: tuple[str, ...]) -> Span | None:
         """Where the owner of weights is written: `dense[2]` for `net.dense`."""
@@ -89,7 +89,7 @@ def _shared(weights: Sequence[str]) -> tuple[str, ...]:
     return tuple(shared)
 
 
-def _without_brackets(text: str) -> str:
+def without_brackets(text: str) -> str:
     """Text without one pair of brackets around all of it."""
     inner = text.strip()
     if not (inner.startswith("(") and inner.endswith(")")):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...language import types as t
+from ...language.source import Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Node:
     inputs; "zero"; "enter" and "leave", the half discs of a representation; "parameter",
     a function that is itself an argument. `before` and `after` name ports. `operation`
     and `held` say what it computes, for its derivative: a primitive's name, and for each
-    argument the text of a constant or None for a wire.
+    argument the text of a constant or None for a wire. `origin` is where it is written.
     """
 
     shape: str
@@ -53,6 +54,7 @@ class Node:
     after: tuple[str, ...] = ()
     operation: str = ""
     held: tuple[str | None, ...] = ()
+    origin: Span | None = None
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...language import typed as p
 from ...language import types as t
 from ...language.sizes import Size, SizeVariable
+from ...language.source import Span
 from ...runtime.program import Program
 from .combinators import REPEATING, RULES, Use
 from .diagram import Diagram, Group, Node, Owner, Port, Wire
@@ -95,6 +97,7 @@ class Reader:
         self.name = name
         self.sheet = _Sheet(None)
         self.primes: dict[tuple[str, ...], str] = {}
+        self.here: Span | None = None  # what is read just now is written there
 
     # --- a whole definition --------------------------------------------------------------
 
@@ -167,6 +170,20 @@ class Reader:
 
     # --- wires and boxes ------------------------------------------------------------------
 
+    @contextmanager
+    def at(self, span: Span | None) -> Iterator[None]:
+        """Boxes made inside are written there."""
+        before, self.here = self.here, span or self.here
+        try:
+            yield
+        finally:
+            self.here = before
+
+    def whole(self, span: Span, named: bool = True) -> Span:
+        """The whole that a name is written in with its arguments, where it is called by
+        others: `fold cell zero`, handed to `>>`. As the tracer has it."""
+        return self.here if self.here is not None and self.here.contains(span, named) else span
+
     def wire(self, type: t.Type, name: str = "") -> Wire:
         made = Wire(type, name)
         self.sheet.wires.add(made)
@@ -190,7 +207,9 @@ class Reader:
         made_of(term.type, lambda leaf: wires.append(self.wire(leaf)))
         owner = self.holes(term.text) if term.learns else None
         shape = "zero" if term.text == "zero" else "source"
-        return Node(shape, term.text, (), tuple(wires), owner, operation="constant")
+        return Node(
+            shape, term.text, (), tuple(wires), owner, operation="constant", origin=self.here
+        )
 
     def box(
         self,
@@ -215,7 +234,7 @@ class Reader:
         self.sheet.nodes.append(
             Node(
                 shape, label, inputs, tuple(outputs), owner, before,
-                operation=operation, held=held,
+                operation=operation, held=held, origin=self.here,
             )
         )  # fmt: skip
         return value
@@ -297,7 +316,7 @@ class Reader:
             Group(
                 "group", label, tuple(outer), tuple(left),
                 body=replace(diagram, inputs=tuple(inputs)), entering=tuple(entering),
-                leaving=tuple(leaving), kind=kind, **more,
+                leaving=tuple(leaving), kind=kind, origin=self.here, **more,
             )
         )  # fmt: skip
         return state, answer
@@ -365,7 +384,8 @@ class Reader:
             case p.MakeSequence(items=items):
                 return self.sequence([self.value(item, place) for item in items], type_here())
             case p.Construct(name=name):
-                return self.construct(name, type_here())
+                with self.at(expression.span):
+                    return self.construct(name, type_here())
             case p.If(condition=condition, then=then, otherwise=otherwise):
                 given = [self.value(each, place) for each in (condition, then, otherwise)]
                 return self.choice("", ["if", "then", "else"], given, type_here())
@@ -419,7 +439,8 @@ class Reader:
         for node in reversed(spine):
             argument = self.value(node.argument, place)
             type = t.substitute(node.type, place.types, place.sizes)
-            function = self.apply(function, argument, type)
+            with self.at(node.span):
+                function = self.apply(function, argument, type)
         return function
 
     def apply(self, function: Value, argument: Value, type: t.Type) -> Value:
@@ -452,7 +473,8 @@ class Reader:
                 return found
             case p.LeaveRep(name=name, argument=argument):
                 carrier = t.substitute(argument.type, place.types, place.sizes)
-                left = self.box("leave", name, [value], carrier, operation="leave")
+                with self.at(pattern.span):
+                    left = self.box("leave", name, [value], carrier, operation="leave")
                 return self.bindings(argument, left, place)
             case p.MatchConstructor(name=name, arguments=arguments):
                 return self.fields([(name, arguments)], value, place)[0]
@@ -499,7 +521,7 @@ class Reader:
         label = patterns[0][0] if len(patterns) == 1 else "case"
         node = Node(
             "box", label, tuple(self.flow(value)), tuple(wires), after=tuple(names),
-            operation="case",
+            operation="case", origin=self.here,
         )  # fmt: skip
         self.sheet.nodes.append(node)
         answers = []
@@ -546,7 +568,8 @@ class Reader:
         owner = self.owner(path) if definition.learns else None
 
         def used(given: list[Value], result: t.Type) -> Value:
-            return self.operate(label, given, result, owner, operation="definition")
+            with self.at(self.whole(node.span)):
+                return self.operate(label, given, result, owner, operation="definition")
 
         if isinstance(type, t.Linear):
             return Closure(label, type, lambda argument: used([argument], type.codomain))
@@ -640,27 +663,29 @@ class Reader:
         use = Use(node.name, type, node.name + brackets(sizes, options), sizes)
         rule = RULES.get(node.name)
         if rule is not None:
-            return self.collect(use, type, len(t.uncurried(type)[0]), rule, [])
+            return self.collect(use, type, rule, [], node.span)
         return self.collect(
-            use, type, self.program.builtins[node.name].arity,
-            lambda reader, use, *given: reader.primitive(use, given), [],
-        )  # fmt: skip
+            use, type, lambda reader, use, *given: reader.primitive(use, given), [], node.span
+        )
 
     def collect(
-        self, use: Use, type: t.Type, arity: int, rule: Callable[..., Value], given: list[Value]
+        self, use: Use, type: t.Type, rule: Callable[..., Value], given: list[Value], span: Span
     ) -> Value:
+        """A built-in that waits for arguments; `span` is what is written of it so far."""
         record = self.program.builtins[use.name]
 
         def run(argument: Value) -> Value:
             arguments = [*given, argument]
+            place = self.whole(span, record.name.isidentifier())
             if len(arguments) < record.arity:
                 assert isinstance(type, t.Function)
-                return self.collect(use, type.codomain, arity, rule, arguments)
+                return self.collect(use, type.codomain, rule, arguments, place)
             domains = t.uncurried(use.type)[0]
-            for value, domain in zip(arguments, domains, strict=False):
-                if isinstance(domain, t.Function | t.Linear) and not isinstance(value, Closure):
-                    return self.primitive(use, arguments)  # a linear map that flows
-            return rule(self, use, *arguments)
+            with self.at(place):
+                for value, domain in zip(arguments, domains, strict=False):
+                    if isinstance(domain, t.Function | t.Linear) and not isinstance(value, Closure):
+                        return self.primitive(use, arguments)  # a linear map that flows
+                return rule(self, use, *arguments)
 
         text = " ".join([use.label, *map(written, given)])
         if use.name in SYMBOLS and given:
@@ -717,10 +742,13 @@ class Reader:
         if not isinstance(type, t.Function):
             return Term(name, type)
         if name in self.program.reps:
-            return Closure(
-                name, type,
-                lambda value: self.box("enter", name, [value], type.codomain, operation="enter"),
-            )  # fmt: skip
+            written = self.here
+
+            def enter(value: Value) -> Value:
+                with self.at(written):
+                    return self.box("enter", name, [value], type.codomain, operation="enter")
+
+            return Closure(name, type, enter)
         return self.curried(name, type, lambda given, result: self.operate(name, given, result))
 
     # --- branches, data -------------------------------------------------------------------
@@ -782,7 +810,10 @@ class Reader:
             ]
             return (), self.choice("", [name for name, _ in patterns], values, type.codomain)
 
-        _, answer = self.group("cata", "cata", (), [(tree, type.domain)], run, "", type.codomain)
+        with self.at(expression.span):
+            _, answer = self.group(
+                "cata", "cata", (), [(tree, type.domain)], run, "", type.codomain
+            )
         return answer
 
     def stack(self, expression: p.Stack, place: _Place, type: t.Type) -> Closure:
@@ -798,11 +829,12 @@ class Reader:
                 function = self.value(expression.expression, below)
                 return (), self.apply(function, state, type.codomain)
 
-            _, answer = self.group(
-                label, "stack", (), [(argument, type.domain)], body, "", type.codomain,
-                count=count.value, note=f"{count} in a row, each with weights of its own",
-                text=label_of(expression.expression.span.text),
-            )  # fmt: skip
+            with self.at(expression.span):
+                _, answer = self.group(
+                    label, "stack", (), [(argument, type.domain)], body, "", type.codomain,
+                    count=count.value, note=f"{count} in a row, each with weights of its own",
+                    text=label_of(expression.expression.span.text),
+                )  # fmt: skip
             return answer
 
         return Closure(label, type, run)

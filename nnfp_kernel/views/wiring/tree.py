@@ -188,14 +188,14 @@ def _places(value: DataValue, names: set[str]) -> tuple[_Place, list[_Place]]:
                 inside = [*((number, each) for each in part), *inside]
             else:
                 place.field = number if not place.payload else place.field
-                place.payload.append(_short(part))
+                place.payload.append(short(part))
     found.reverse()
     for place in found:
         place.height = max((child.height + 1 for child in place.children), default=0)
     return root, found
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A value as a few characters."""
     if isinstance(value, str | DataValue):
         text = str(value)
