@@ -77,7 +77,7 @@ LAWS = (
     "session/test_trees.py", "session/test_weights.py", "std/", "test_examples.py",
     "views/test_figures.py", "views/test_functor.py", "views/test_geometry.py",
     "views/test_mathematics", "views/test_measures.py", "views/test_regions.py",
-    "views/test_roundtrip.py", "views/test_scene.py", "views/test_terms.py",
+    "views/test_roundtrip.py", "views/test_scene.py", "views/test_strip.py", "views/test_terms.py",
 )  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bend import Bend
+    from .regions import Regions
     from .strip import Strip
     from .unroll import Unroll
 
-MODULES = {"Bend": "bend", "Strip": "strip", "Unroll": "unroll"}
-__all__ = ["Bend", "Strip", "Unroll"]
+MODULES = {"Bend": "bend", "Regions": "regions", "Strip": "strip", "Unroll": "unroll"}
+__all__ = ["Bend", "Regions", "Strip", "Unroll"]
 
 
 def __getattr__(name: str) -> Any:

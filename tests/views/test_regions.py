@@ -3,6 +3,8 @@ are as many as there are patterns of signs."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,8 +12,12 @@ import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.error import UsageError
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.magics.terminal import TerminalHost
+from nnfp_kernel.magics.workspace import Workspace
+from nnfp_kernel.views.geometry.mosaic import beside, mosaic
 from nnfp_kernel.views.geometry.polygons import Polygons
 from nnfp_kernel.views.geometry.regions import Plane, Regions, regions
 from nnfp_kernel.views.scene import Scene, scene
@@ -228,3 +234,102 @@ def test_a_line_through_a_corner_or_along_an_edge_makes_no_sliver() -> None:
     assert halves.areas.tolist() == [0.5, 0.5]
     assert len(box.split(box.corners[..., 0])) == 1
     assert len(halves.split(halves.corners @ [1.0, -1.0])) == 2
+
+
+# --- as a mosaic, and as a widget ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_polygons_of_a_region_have_one_map_and_of_one_map_one_number(
+    name: str, shown: dict[str, tuple[Scene, Regions]]
+) -> None:
+    made, found = shown[name]
+    tiles = mosaic(found, made)
+    for k, slopes in enumerate(found.slopes):
+        shift = found.values[k] - (slopes @ found.polygons.centres[:, :, None])[..., 0]
+        rows = numpy.concatenate([slopes.reshape(len(found), -1), shift], axis=1)
+        assert len(set(found.members[k].tolist())) == found.counts[k]
+        for own in (found.members[k], tiles.maps[k]):
+            first = numpy.unique(own, return_index=True)[1][
+                numpy.unique(own, return_inverse=True)[1]
+            ]
+            assert numpy.allclose(rows, rows[first], atol=1e-5 * abs(rows).max(initial=1e-9))
+        assert numpy.allclose(
+            tiles.stretch[k].prod(1) ** 2,
+            numpy.linalg.det(slopes.swapaxes(1, 2) @ slopes),
+            atol=1e-9 * abs(slopes).max(initial=1.0) ** 4,
+        )
+
+
+@pytest.mark.parametrize("name", ["deep", "leaky", "guarded"])
+def test_corners_are_shared_and_neighbours_differ_in_colour(
+    name: str, shown: dict[str, tuple[Scene, Regions]]
+) -> None:
+    made, found = shown[name]
+    tiles = mosaic(found, made)
+    own = numpy.arange(found.polygons.corners.shape[1]) < found.polygons.counts[:, None]
+    reach = numpy.ptp(tiles.corners, axis=0).max()
+    assert numpy.allclose(
+        tiles.corners[tiles.index], found.polygons.corners[own], atol=1e-5 * reach
+    )
+    # Of a continuous function each corner is there once: Euler's formula for the plane.
+    edges = {
+        frozenset(pair)
+        for r in range(len(found))
+        for pair in _around(tiles.index[tiles.starts[r] : tiles.starts[r + 1]].tolist())
+    }
+    if name == "deep":
+        assert len(tiles.corners) - len(edges) + len(found) == 1
+    for one, other in beside(tiles.index, tiles.starts).tolist():
+        assert tiles.hues[-1][one] != tiles.hues[-1][other]
+
+
+def _around(corners: list[int]) -> list[tuple[int, int]]:
+    return list(zip(corners, [*corners[1:], corners[0]], strict=True))
+
+
+def test_another_plane_is_cut_beside_the_cells_or_it_is_said_why_not(session: nnfp.Session) -> None:
+    session.run("wide : R[4] ~> R[2]\nwide = dense[5] >> relu >> dense[2]")
+    data = RANDOM.normal(size=(20, 4))
+    widget = nnfp.widgets.Regions(session["wide"], data)
+    assert "the plane in which the data lie best" in widget.text
+    before = widget.numbers
+    for kind, chosen, told in (
+        ("axes", [0, 2], "the plane of numbers 0 and 2"),
+        ("points", [3, 4, 5], "the plane through three points"),
+    ):
+        widget.slice = {"kind": kind, "chosen": chosen}
+        widget.wait()
+        assert (widget.problem, widget.working) == ("", "")
+        assert told in widget.text
+        assert widget.scene["regions"]["count"] == len(widget.found)
+        assert widget.numbers != before
+    assert numpy.allclose(widget.found.plane.points(widget.found.plane.seen(data[3:6])), data[3:6])
+    for kind, chosen, told in (
+        ("axes", [0, 9], "2 axes, different ones of 0 to 3"),
+        ("points", [1, 1, 2], "3 points, different ones of 0 to 19"),
+    ):
+        widget.slice = {"kind": kind, "chosen": chosen}
+        assert told in widget.problem
+    kept = widget.found
+    widget.slice = {"kind": "axes", "chosen": [1, 2]}
+    widget.stop()
+    widget.wait()
+    assert widget.working == ""
+    assert widget.found is kept or "numbers 1 and 2" in widget.text
+    line = numpy.outer(numpy.arange(5.0), numpy.ones(4)) + RANDOM.normal(size=4)
+    with pytest.raises(ValueError, match="lie on one line"):
+        nnfp.widgets.Regions(session["wide"], line, points=(0, 1, 2))
+
+
+def test_the_verb_takes_a_plane_and_saves_a_page(tmp_path: Path) -> None:
+    workspace = Workspace(TerminalHost(io.StringIO()), {"X": RANDOM.normal(size=(20, 3))})
+    workspace.run("net : R[3] ~> R[1]\nnet = dense[3] >> relu >> dense[1]")
+    view = workspace.line("regions net X --axes 0,2")
+    assert "the plane of numbers 0 and 2" in str(view)
+    said = workspace.line(f"regions net X --points 0,1,2 --save {tmp_path / 'net.html'}")
+    assert "a page that needs no kernel" in str(said)
+    assert "default-src 'none'" in (tmp_path / "net.html").read_text()
+    for wrong, told in (("--axes 0", "2 axes"), ("--points a,b,c", "whole numbers")):
+        with pytest.raises(UsageError, match=told):
+            workspace.line(f"regions net X {wrong}")

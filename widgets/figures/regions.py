@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from nnfp_kernel.language.palette import BLUE, INK2, INK3, REPRESENTATIONS, VERMILLION
+from nnfp_kernel.views.geometry.mosaic import answers
 from nnfp_kernel.views.geometry.regions import Regions
 from nnfp_kernel.views.scene import Scene
 
@@ -65,12 +67,6 @@ def regions(found: Regions, scene: Scene, *, scale: Scale | None = None) -> Figu
     return panels.rows(states, scale, draw)
 
 
-def _told(found: Regions, k: int) -> str:
-    if k == 0:
-        return f"cut into {len(found):,}"
-    return f"{found.counts[k]:,} region" + ("" if found.counts[k] == 1 else "s")
-
-
 def _seen(scene: Scene, k: int, corners: Array) -> Array:
     """Corners [R, K, d] in the picture's plane."""
     rows = panels.flat(corners.reshape(-1, corners.shape[2]) @ scene.frames[k])
@@ -81,27 +77,16 @@ def _tints(found: Regions, scene: Scene) -> Array:
     """A colour for each region, [R, 4]."""
     from matplotlib.colors import to_rgb
 
-    answers = found.values[-1]
-    colours = numpy.zeros((len(answers), 4))
-    if answers.shape[1] == 1:
-        ahead = answers[:, 0] - scene.level
-        colours[:, :3] = numpy.where((ahead > 0)[:, None], to_rgb(VERMILLION), to_rgb(BLUE))
-        if len(scene.classes) == 2:
-            first, second = (to_rgb(REPRESENTATIONS[k]) for k in (0, 1))
-            colours[:, :3] = numpy.where((ahead > 0)[:, None], second, first)
-    elif answers.shape[1] <= len(REPRESENTATIONS):
-        ordered = numpy.sort(answers, axis=1)
-        ahead = ordered[:, -1] - ordered[:, -2]
-        palette = numpy.array([to_rgb(colour) for colour in REPRESENTATIONS])
-        colours[:, :3] = palette[answers.argmax(1)]
-    else:
-        ahead = numpy.linalg.norm(answers - answers.mean(0), axis=1)
-        colours[:, :3] = to_rgb(INK2)
-    weight = numpy.maximum(found.polygons.areas, 0)
-    order = numpy.argsort(abs(ahead))
-    share = numpy.cumsum(weight[order]) / max(weight.sum(), 1e-300)
-    reach = abs(ahead)[order][min(int(numpy.searchsorted(share, 0.9)), len(order) - 1)]
-    colours[:, 3] = 0.06 + DEEPEST * numpy.clip(abs(ahead) / max(float(reach), 1e-12), 0, 1)
+    which, sure = answers(found, scene)
+    size = found.values[-1].shape[1]
+    ends: Sequence[str] = REPRESENTATIONS
+    if size == 1 and len(scene.classes) != 2:
+        ends = (BLUE, VERMILLION)
+    elif size > len(REPRESENTATIONS):
+        ends = (INK2,)
+    colours = numpy.zeros((len(which), 4))
+    colours[:, :3] = numpy.array([to_rgb(colour) for colour in ends])[which]
+    colours[:, 3] = 0.06 + DEEPEST * sure
     return colours
 
 

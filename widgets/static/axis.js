@@ -84,8 +84,8 @@ class Axis {
       moving ? `${this.scene.stages[place].label}, t = ${t.toFixed(2)}` : `after ${state.label}`);
   }
 
-  /** Draw the small pictures: each on its own scale, or all on one. */
-  paint(views, colours, show, brushed) {
+  /** Draw the small pictures, each on its own scale; `below(k)` draws what lies under the points. */
+  paint(views, colours, show, brushed, below = null) {
     const { scene } = this;
     const width = Math.min(SMALL, this.element.clientWidth / (this.count + 1) - 8);
     const ratio = window.devicePixelRatio || 1;
@@ -100,9 +100,10 @@ class Axis {
         scale: canvas.width / 2 / (half * 1.08),
       };
       if (!canvas.painter) canvas.painter = new CanvasPainter(canvas);
+      canvas.camera = camera;
       canvas.painter.paint({
         scene, xyz, camera, colours, ratio, brushed, show, depth: false, size: 1.25, thin: 0.6,
-        every: Math.max(Math.ceil(scene.count / FEW), 1),
+        every: Math.max(Math.ceil(scene.count / FEW), 1), below: below && ((context) => below(k, xyz, camera, canvas, context)),
       });
     });
   }

@@ -26,7 +26,7 @@ function coloursOf(element) {
   };
   const found = {
     paper: colour("nn-paper"), ink: colour("nn-ink"), ink2: colour("nn-ink2"),
-    ink3: colour("nn-ink3"), line: colour("nn-line"),
+    ink3: colour("nn-ink3"), line: colour("nn-line"), neg: colour("neg"), pos: colour("pos"),
     representations: [1, 2, 3, 4, 5, 6].map((k) => colour(`rep${k}`)),
   };
   probe.remove();

@@ -5,7 +5,8 @@
 //
 // A picture has `xyz` (x, y, depth of every point), `scene`, `camera` {x, y, scale}, `colours`
 // (of the page), `show` {points, grid, boundary, ellipses}, `brushed` (Uint8Array, or null), `depth`
-// (whether far points are paler), and `ratio` (pixels of the screen in one of the page).
+// (whether far points are paler), `ratio` (pixels of the screen in one of the page), and `below`, which
+// draws on the canvas what lies under all that.
 // Points are stamped into the pixels: with twenty thousand that is faster without a graphics
 // card than any call for each of them.
 
@@ -153,6 +154,7 @@ class CanvasPainter {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = colours.paper;
     context.fillRect(0, 0, canvas.width, canvas.height);
+    picture.below?.(context);
     if (show.ellipses) this.ellipses(picture);
     if (show.grid) this.grid(picture, ratio);
     if (show.points) this.points(picture);

@@ -122,4 +122,4 @@ function shapeOf(shape) {
   return d;
 }
 
-export { bookmarks, checks, controls, foot, legend, picker, valueMarks };
+export { bookmarks, button, checks, controls, foot, legend, picker, valueMarks };

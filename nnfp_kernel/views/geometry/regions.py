@@ -14,7 +14,7 @@ Source: Montúfar, Pascanu, Cho, Bengio 2014; Humayun et al. 2023 (SplineCam).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,19 +43,20 @@ LARGEST = {"maximum": 1.0, "minimum": -1.0, "argmax": 1.0}
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A plane in the input: `origin` [n], `axes` [n, 2], orthonormal."""
+    """A plane in the input: `origin` [n], `axes` [n, 2], orthonormal; `name` says which."""
 
     origin: Array
     axes: Array
+    name: str = "a plane"
 
     @staticmethod
     def of(points: Array) -> Plane:
         """The plane that points [N, n] lie in best; of two numbers the input itself."""
         if points.shape[1] == 2:
-            return Plane(numpy.zeros(2), numpy.eye(2))
+            return Plane(numpy.zeros(2), numpy.eye(2), "the input")
         centre = points.mean(0)
         axes = numpy.linalg.svd(points - centre, full_matrices=len(points) < 3)[2][:2].T
-        return Plane(centre, axes)
+        return Plane(centre, axes, "the plane in which the data lie best")
 
     @staticmethod
     def through(a: Array, b: Array, c: Array) -> Plane:
@@ -68,11 +69,23 @@ class Plane:
         """
         a, b, c = (numpy.asarray(each, float) for each in (a, b, c))
         axes, size = numpy.linalg.qr(numpy.stack([b - a, c - a], axis=1))
-        return Plane(a, axes * numpy.sign(numpy.diagonal(size)))
+        axes = axes * numpy.sign(numpy.diagonal(size))
+        return Plane(a, axes, "the plane through three points")
 
     def points(self, places: Array) -> Array:
         """The input at places [..., 2] of the plane."""
         return self.origin + places @ self.axes.T
+
+    @staticmethod
+    def along(points: Array, first: int, other: int) -> Plane:
+        """The plane of two numbers of the input, through the middle of points [N, n].
+
+        >>> import numpy
+        >>> Plane.along(numpy.eye(4), 3, 1).points(numpy.array([5.0, 6.0])).tolist()
+        [0.25, 6.25, 0.25, 5.25]
+        """
+        axes = numpy.eye(points.shape[1])[:, [first, other]]
+        return Plane(points.mean(0), axes, f"the plane of numbers {first} and {other}")
 
     def seen(self, points: Array) -> Array:
         """Where points [N, n] are seen in the plane."""
@@ -86,7 +99,8 @@ class Regions:
     Of every state (the input, and after each stage) `values` [R, d] are those at the polygons'
     centres and `slopes` [R, d, 2] the change along the plane's axes: on polygon r the state
     is values[r] + slopes[r] (p − centres[r]). `counts`: how many regions each state has, of
-    which the polygons of the last one are parts of those before. `input` names the first state.
+    which the polygons of the last one are parts of those before: polygon r is a part of region
+    `members`[state][r].
     """
 
     plane: Plane
@@ -94,6 +108,7 @@ class Regions:
     values: tuple[Array, ...] = field(repr=False)
     slopes: tuple[Array, ...] = field(repr=False)
     counts: tuple[int, ...]
+    members: tuple[Array, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.polygons)
@@ -117,7 +132,35 @@ class Regions:
         return found
 
 
-def regions(scene: Scene, plane: Plane | None = None) -> Regions:
+def chosen(
+    scene: Scene, axes: Sequence[int] | None = None, points: Sequence[int] | None = None
+) -> Plane | None:
+    """The plane of two numbers of the input, or through three of a scene's points, by their
+    places; None, which is the data's own, without either.
+
+    Raises ValueError for places that are not there, or give no plane.
+    """
+    if axes is None and points is None:
+        return None
+    if axes is not None and points is not None:
+        raise ValueError("a plane of two axes, or through three points: not both")
+    data = scene.points(scene.states[0])
+    kind, places = ("axes", axes) if axes is not None else ("points", points)
+    assert places is not None
+    many, most = (2, data.shape[1]) if axes is not None else (3, len(data))
+    if not len(set(places)) == len(places) == many or not all(0 <= k < most for k in places):
+        raise ValueError(f"a plane takes {many} {kind}, different ones of 0 to {most - 1}")
+    if axes is not None:
+        return Plane.along(data, *places)
+    a, b, c = data[list(places)]
+    if numpy.linalg.matrix_rank(numpy.stack([b - a, c - a])) < 2:
+        raise ValueError(f"points {', '.join(map(str, places))} lie on one line: no one plane")
+    return Plane.through(a, b, c)
+
+
+def regions(
+    scene: Scene, plane: Plane | None = None, grown: Callable[[int], None] | None = None
+) -> Regions:
     """The linear regions of a function around the data of its scene.
 
     >>> import numpy
@@ -132,6 +175,8 @@ def regions(scene: Scene, plane: Plane | None = None) -> Regions:
 
     The plane is the input where that has two numbers, else the one in which the data lie best;
     on it, the box that holds all data. It is computed in 64 bits, whatever the session's are.
+
+    `grown` is told how many polygons there are, after each kink; what it raises ends the work.
 
     Raises NnfpError, with the place, where something is neither affine nor a kink, and for
     more than 20,000 polygons.
@@ -151,12 +196,18 @@ def regions(scene: Scene, plane: Plane | None = None) -> Regions:
     plane = plane or Plane.of(data)
     low, high = box(plane.seen(data))
     flat = _Flat(scene, plane)
-    polygons, counts, seen = Polygons.box(low, high), {}, 0
-    for end, kinks in flat.kinks_before_states():
+    polygons, seen = Polygons.box(low, high), 0
+    counts: list[int] = []
+    members: list[Array] = []
+    for kinks in flat.kinks_before_states():
         for kink in kinks[seen:]:
             polygons = _cut(function, flat, kink, polygons)
+            members = [own[polygons.parent] for own in members]
+            if grown is not None:
+                grown(len(polygons))
         seen = max(seen, len(kinks))
-        counts[end] = len(polygons)
+        counts.append(len(polygons))
+        members.append(numpy.arange(len(polygons)))
     places = polygons.centres
     found = flat.affine(places, flat.ends)
     values, slopes, k = [], [], 0
@@ -166,7 +217,7 @@ def regions(scene: Scene, plane: Plane | None = None) -> Regions:
         values.append(flattened([value for value, _ in own]))
         along = [flattened([slope[:, axis] for _, slope in own]) for axis in (0, 1)]
         slopes.append(numpy.stack(along, axis=2))
-    return Regions(plane, polygons, tuple(values), tuple(slopes), tuple(counts.values()))
+    return Regions(plane, polygons, tuple(values), tuple(slopes), tuple(counts), tuple(members))
 
 
 def _refused(function: Function, title: str, *notes: str, node: Node | None = None) -> NnfpError:
@@ -228,10 +279,10 @@ class _Flat:
                 )  # fmt: skip
         return found
 
-    def kinks_before_states(self) -> Iterator[tuple[int, list[Node]]]:
+    def kinks_before_states(self) -> Iterator[list[Node]]:
         """For each state the kinks that it depends on, among them all of the states before."""
         place = 0
-        for k, size in enumerate(self.sizes):
+        for size in self.sizes:
             wanted = set(self.ends[place : place + size])
             place += size
             needed = set()
@@ -239,7 +290,7 @@ class _Flat:
                 if not wanted.isdisjoint(node.outputs):
                     needed.add(node)
                     wanted.update(node.inputs)
-            yield k, [node for node in self.kinks if node in needed]
+            yield [node for node in self.kinks if node in needed]
 
     def _compile(self) -> Any:
         """inputs ++ tangents -> what is wanted ++ its tangents, over points and two axes."""
@@ -358,4 +409,4 @@ def _require_few(function: Function, polygons: Polygons) -> None:
         )  # fmt: skip
 
 
-__all__ = ["Plane", "Regions", "regions"]
+__all__ = ["Plane", "Regions", "chosen", "regions"]

@@ -82,7 +82,7 @@ def regions_table(found: Regions, scene: Scene) -> Grid:
         (label, type, f"{count:,}")
         for label, type, count in zip(scene.labels, scene.types, found.counts, strict=True)
     )
-    plane = "" if scene.states[0].shape[1] == 2 else ", on the plane in which the data lie best"
+    plane = "" if scene.states[0].shape[1] == 2 else f", on {found.plane.name}"
     return Grid(
         ("stage", "gives", "regions"), rows, (2,),
         (f"in the box that holds {scene.count:,} points{plane}",),

@@ -43,8 +43,11 @@ AXES = 8  # dimensions that are kept
 MOST = 12  # of the space of a path, in which an exact one is drawn
 
 
-def packed(scene: Scene, circles: Array | None = None) -> tuple[Json, bytes]:
+def packed(
+    scene: Scene, circles: Array | None = None, buffer: Buffer | None = None
+) -> tuple[Json, bytes]:
     """The scene as JSON and a buffer; small circles of a plane are carried along if given.
+    The buffer may hold more already, and be given more.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -56,7 +59,7 @@ def packed(scene: Scene, circles: Array | None = None) -> tuple[Json, bytes]:
     >>> header["stages"][0]["motion"]["form"]
     'straight'
     """
-    buffer = _Buffer()
+    buffer = Buffer() if buffer is None else buffer
     carried = scene.stages
     if circles is not None:
         carried = scene.carrying(circles.reshape(-1, circles.shape[2]))
@@ -103,7 +106,7 @@ def packed(scene: Scene, circles: Array | None = None) -> tuple[Json, bytes]:
     return header, numbers
 
 
-class _Buffer:
+class Buffer:
     """Arrays, one after the other; each begins at a multiple of four bytes."""
 
     def __init__(self) -> None:
@@ -135,7 +138,7 @@ def _numbers(matrix: Array) -> list[list[float]]:
     return rows
 
 
-def _colour(scene: Scene, buffer: _Buffer) -> Json | None:
+def _colour(scene: Scene, buffer: Buffer) -> Json | None:
     if scene.colour is None:
         return None
     if scene.classes:
@@ -188,7 +191,7 @@ def _kept(state: Array, basis: Array) -> Array:
 # --- motions -----------------------------------------------------------------------------------
 
 
-def _moved(stage: Stage, kept: Sequence[Array], bases: Sequence[Array], buffer: _Buffer) -> Json:
+def _moved(stage: Stage, kept: Sequence[Array], bases: Sequence[Array], buffer: Buffer) -> Json:
     if all(map(_exact, bases)) and stage.path.dimension <= MOST:
         motion = _motion(stage.path, kept[0], kept[1], buffer)
         return {"motion": motion, "camera": _camera(stage.path, *bases)}
@@ -218,7 +221,7 @@ def _put(places: Sequence[int], size: int) -> Array:
     return placed(numpy.eye(len(places)), places, size).T
 
 
-def _motion(path: Path, before: Array, after: Array, buffer: _Buffer) -> Json:
+def _motion(path: Path, before: Array, after: Array, buffer: Buffer) -> Json:
     ends = {
         "before": buffer.add(before),
         "after": buffer.add(after),
