@@ -24,7 +24,7 @@ USAGE = """%nnfp train NAME --data X,y,…
     [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
     [--checkpoint DIR [--every TIME] [--resume]]
     [--devices N or batch=N,AXIS=N] [--shard PATTERN=AXIS]…
-    [--memory SIZE]"""
+    [--memory SIZE] [--film]"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -52,6 +52,7 @@ ARGUMENTS.add_argument("--resume", action="store_true")
 ARGUMENTS.add_argument("--devices")
 ARGUMENTS.add_argument("--shard", action="append", default=[])
 ARGUMENTS.add_argument("--memory")
+ARGUMENTS.add_argument("--film", action="store_true")
 
 
 def run(workspace: Workspace, text: str) -> View | None:
@@ -100,6 +101,7 @@ def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
             devices=given.devices,
             shard=given.shard,
             memory=given.memory and memory_size("--memory", given.memory),
+            film=given.film,
         )
     except ValueError as problem:
         raise UsageError(f"{str(problem)[:1].upper()}{str(problem)[1:]}") from None
@@ -253,6 +255,7 @@ read ahead by a thread, and may be larger than memory. Then say how many --steps
 --memory SIZE  the bytes it may take, 2GB or 500MB, where that is less than there are: loops
                then keep less for their derivative and make it again. What it will take is
                counted before it starts, and told where that is more than what is free
+--film         keeps enough moments of it for %nnfp film, however fast it goes
 
 Interrupt the cell to stop, or press Stop: the best weights so far are kept.""",
     arguments=ARGUMENTS,

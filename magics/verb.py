@@ -29,6 +29,7 @@ NAMES = (
     "graph",
     "bend",
     "unroll",
+    "film",
     "regions",
     "strip",
     "weights",

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bend import Bend
+    from .film import Film
     from .regions import Regions
     from .strip import Strip
     from .unroll import Unroll
 
-MODULES = {"Bend": "bend", "Regions": "regions", "Strip": "strip", "Unroll": "unroll"}
-__all__ = ["Bend", "Regions", "Strip", "Unroll"]
+MODULES = {
+    "Bend": "bend", "Film": "film", "Regions": "regions", "Strip": "strip", "Unroll": "unroll",
+}  # fmt: skip
+__all__ = ["Bend", "Film", "Regions", "Strip", "Unroll"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from nnfp_kernel.language.palette import picture
+from nnfp_kernel.views.film import Film
+from nnfp_kernel.views.film.text import table as film_table
 from nnfp_kernel.views.geometry.regions import Regions
 from nnfp_kernel.views.geometry.strip import Strip
 from nnfp_kernel.views.geometry.text import regions_table, strip_table
@@ -34,6 +36,16 @@ def titled(scene: Scene, rows: Grid) -> str:
 def bend(scene: Scene, scale: Literal["one", "own"] | None = None) -> dict[str, str]:
     """Every stage of a scene beside the other, by MIME type."""
     return drawn(told(scene), figures.bend(scene, scale=scale))
+
+
+def filmed(film: Film) -> str:
+    """A film in words and numbers."""
+    return titled(film.scene, film_table(film))
+
+
+def film(film: Film) -> dict[str, str]:
+    """Some moments of a training, and every stage at each, by MIME type."""
+    return drawn(filmed(film), figures.film(film))
 
 
 def strip(found: Strip) -> dict[str, str]:

@@ -56,6 +56,8 @@ class Progress:
     examples_per_second: float
     seconds: float  # since the start
     seconds_left: float
+    # The weights now, as they would be kept: the training's own arrays, of which no copy is made.
+    weights: Callable[[], Weights] | None = field(default=None, repr=False)
 
     @property
     def loss(self) -> float:

@@ -135,6 +135,7 @@ class Function:
     write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
     _calls: dict[Any, Call] = field(default_factory=dict)
     _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
+    trainings: Callable[[], Any] | None = None  # of its session, which views follow
     ordered: bool = False  # whether it folds the payload of trees, which are packed for that
     _known: dict[Any, tuple[Call, int]] = field(default_factory=dict)  # by the inputs' form
 

@@ -17,6 +17,7 @@ falls into it or when a value in it turns NaN. Inside the chunk XLA reuses its b
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -123,6 +124,7 @@ def train(
     devices: Devices | None = None,
     shard: Shard = (),
     memory: int | None = None,
+    pieces: int = 1,
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -164,6 +166,9 @@ def train(
     that come of it are those of one device, to rounding. Where JAX has several processes all of
     their devices take part, and process 0 alone writes checkpoints.
 
+    Progress is told so many times at least, in `pieces` of a like number of steps, however fast
+    it goes: for who wants to see the weights on their way.
+
     It may take so many bytes of `memory`, or those that are free. What it will take is
     counted before it starts: a warning where that is more, NnfpError where it cannot fit.
     Memory that is exhausted ends it with what is kept so far, and then raises NnfpError.
@@ -186,6 +191,8 @@ def train(
         raise ValueError(f"of an average a share between 0 and 1 is left by a step, not {ema}")
     if patience is not None and patience < 1:
         raise ValueError(f"patience is for one validation at least, not {patience}")
+    if pieces < 1:
+        raise ValueError(f"a training has one piece at least, not {pieces}")
     if patience is not None and not share and not aside:
         raise ValueError("patience is with validations: hold a share of the examples out")
 
@@ -256,7 +263,7 @@ def train(
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
         objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
-        keep, folder, every, asked, layout, memory,
+        keep, folder, every, asked, layout, memory, math.ceil(steps / pieces),
     )  # fmt: skip
     start = plan.start(jax.tree.map(columns.array, weights))
     if folder is not None and resume:
@@ -321,6 +328,7 @@ class _Plan:
     asked: checkpoints.Asked
     layout: Layout | None  # on several devices
     memory: int | None  # bytes it may take; None: what is free
+    told_every: int  # steps at most, between two events of progress
     told: str = ""  # to other processes, which must be told the same
 
     @cached_property
@@ -520,7 +528,7 @@ class _Training:
             at = self.at
             stream = isinstance(plan.data, Stream)
             most = chunks.STREAM_STEPS if stream else chunks.CHUNK_STEPS
-            limit = min(plan.steps - at.taken, most)
+            limit = min(plan.steps - at.taken, most, plan.told_every)
             if plan.measures or plan.until:
                 limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
             (now,) = processes.agreed(min(run.count, limit))  # which is a matter of time
@@ -606,6 +614,7 @@ class _Training:
             examples_per_second=new * plan.batch / self.running,
             seconds=told - self.begun,
             seconds_left=(plan.steps - taken) * (told - self.compiled) / new,
+            weights=functools.partial(plan.together, self.at.weights),
         )
 
     def _warnings(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,6 +59,7 @@ from .standing import Kept, Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
     from ..runtime.events import Event
+    from ..views.film.reel import Trainings
     from ..views.functor import Machine
 
 Array = Any
@@ -258,6 +259,7 @@ class Session:
         valid: float | Sequence[Any] = 0.0,
         seed: int | None = None,
         memory: int | None = None,
+        film: bool = False,
         **options: Any,
     ) -> Generator[Event, None, None]:
         """Train what `name` is by the events of `runtime.train`; the kept weights become
@@ -278,14 +280,18 @@ class Session:
         differ in length; an example of several arrays is a tuple. Or an iterable gives them
         batch after batch, as such arrays: then say how many `steps`. `valid` is the share of
         them held out, or other such data. `memory` are the bytes it may take, the session's if
-        not given: where it is short, long loops keep less for their derivative. `options` are
+        not given: where it is short, long loops keep less for their derivative. With `film`, and
+        while views watch, enough moments of it are kept for a film, however fast it goes.
+        `options` are
         those of `runtime.train.train`, such as `devices="batch=2,model=4",
         shard={"attention.*": "model"}`.
         """
+        from ..runtime import processes
         from ..runtime import train as loop
         from ..runtime.memory import telling
         from ..runtime.objective import examples_of, stream_of
         from ..runtime.stream import is_stream
+        from ..views.film.reel import PIECES
 
         memory = self.memory if memory is None else memory
         objective, function = self._objectives.of(self.program, name, loss, metric, memory)
@@ -303,8 +309,10 @@ class Session:
             self._kept.update(kept)  # at once: an interrupt finds none or all of them
             self._changes += 1
 
+        if film or self.trainings.watched:
+            options = {"pieces": PIECES, **options}
         with telling(function.definition.span):  # data and weights are put on the device
-            return loop.train(
+            events = loop.train(
                 objective,
                 nested,
                 examples,
@@ -314,6 +322,16 @@ class Session:
                 memory=memory,
                 **options,
             )
+        if processes.several():  # each has a share of the weights
+            return events
+        return self.trainings.followed(events, nested, metric)
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        """The last training, and the views that follow the next ones."""
+        from ..views.film.reel import Trainings
+
+        return Trainings()
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -433,6 +451,7 @@ class Session:
             self._present_weights,
             self.next_key,
             derivative_text,
+            trainings=lambda: self.trainings,
         )
 
     @property

@@ -6,6 +6,7 @@
     strip(found)                 every stage with what is measured of it below
     alignment(one, other)        which stages look alike, of one function or of two
     unroll(shown, part)          a loop, a map or a tree laid out with its values
+    film(film)                   moments of a training, and every stage at each
     training(events)             the loss of a training, and how it ended
 
 They are drawn in the house style on light paper, and saved by matplotlib's own `savefig`
@@ -14,6 +15,7 @@ as PDF, SVG or PNG. All panels have one scale, or say below which one is theirs.
 
 from .alignment import alignment
 from .bend import bend
+from .film import film
 from .regions import regions
 from .strip import strip
 from .svg import themed, to_svg
@@ -22,5 +24,6 @@ from .training import training
 from .unroll import unroll
 
 __all__ = [
-    "alignment", "bend", "regions", "strip", "themed", "tissot", "to_svg", "training", "unroll",
+    "alignment", "bend", "film", "regions", "strip", "themed", "tissot", "to_svg", "training",
+    "unroll",
 ]  # fmt: skip

@@ -19,9 +19,10 @@ function controls(bend) {
   }
   if (bend.allows("play")) {
     bend.player = button("play", () => bend.play(!bend.playing));
+    const [before, next] = bend.steps ?? ["stage before", "next stage"];
     row.append(make("div", { class: "group" },
-      button("◀", () => bend.step(-1), { "aria-label": "stage before" }), bend.player,
-      button("▶", () => bend.step(1), { "aria-label": "next stage" })));
+      button("◀", () => bend.step(-1), { "aria-label": before }), bend.player,
+      button("▶", () => bend.step(1), { "aria-label": next })));
   }
   return row;
 }

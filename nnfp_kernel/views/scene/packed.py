@@ -97,13 +97,18 @@ def packed(
         "circles": [0, 0] if circles is None else list(circles.shape[:2]),
         "states": states,
         "stages": stages,
-        "colour": _colour(scene, buffer),
+        "colour": coloured(scene, buffer),
     }
-    numbers = buffer.whole()
-    # Two widgets over the same data are linked, whatever the weights are: the input tells.
+    return header | {"id": link(scene)}, buffer.whole()
+
+
+def link(scene: Scene) -> str:
+    """The name under which widgets over the same data are linked, whatever the weights are."""
     data = scene.points(scene.states[0]).tobytes()
-    header["id"] = hashlib.sha256(scene.name.encode() + data).hexdigest()[:16]
-    return header, numbers
+    return hashlib.sha256(scene.name.encode() + data).hexdigest()[:16]
+
+
+KINDS_OF_NUMBER = {"u8": "u1", "f16": "<f2", "f32": "<f4"}
 
 
 class Buffer:
@@ -115,13 +120,13 @@ class Buffer:
         self._known: dict[int, tuple[Array, Json]] = {}
 
     def add(self, array: Array) -> Json:
-        """The place of an array; the same one for the same array."""
+        """The place of an array; the same one for the same array. Numbers have 32 bits, but for
+        those that are in 8 or 16."""
         if id(array) in self._known:
             return self._known[id(array)][1]
-        bytewise = array.dtype == numpy.uint8
-        whole = numpy.ascontiguousarray(array, "u1" if bytewise else "<f4")
+        kind = {"uint8": "u8", "float16": "f16"}.get(array.dtype.name, "f32")
+        whole = numpy.ascontiguousarray(array, KINDS_OF_NUMBER[kind])
         data = whole.tobytes()
-        kind = "u8" if bytewise else "f32"
         place = {"offset": self._size, "shape": list(whole.shape), "type": kind}
         data += bytes(-len(data) % 4)
         self._parts.append(data)
@@ -138,7 +143,8 @@ def _numbers(matrix: Array) -> list[list[float]]:
     return rows
 
 
-def _colour(scene: Scene, buffer: Buffer) -> Json | None:
+def coloured(scene: Scene, buffer: Buffer) -> Json | None:
+    """The colours of the points: classes and their names, or a quantity and its ends."""
     if scene.colour is None:
         return None
     if scene.classes:

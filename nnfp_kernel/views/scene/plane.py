@@ -59,7 +59,9 @@ def margins(outputs: Array, level: float) -> list[Array]:
     return [outputs[:, k] - rest[k] for k in range(count)]
 
 
-def boundary(points: Array, answer: Callable[[Array], Array], level: float) -> Array:
+def boundary(
+    points: Array, answer: Callable[[Array], Array], level: float, fine: int = FINE
+) -> Array:
     """Where the answer changes, over a plane of points [N, 2]: segments [B, 2, 2].
 
     >>> import numpy
@@ -67,15 +69,16 @@ def boundary(points: Array, answer: Callable[[Array], Array], level: float) -> A
     >>> bool(numpy.allclose(ends[..., 0], 0.25))
     True
 
-    A fine grid of triangles, on each of which the margin is taken to be linear.
+    A grid of triangles, `fine` samples along an axis, on each of which the margin is taken to
+    be linear.
     """
     low, high = box(points)
-    xs, ys = (numpy.linspace(low[k], high[k], FINE) for k in (0, 1))
+    xs, ys = (numpy.linspace(low[k], high[k], fine) for k in (0, 1))
     mesh = numpy.stack(numpy.meshgrid(xs, ys, indexing="ij"), axis=-1)
     outputs = answer(mesh.reshape(-1, 2))
     found = [numpy.zeros((0, 2, 2))]
     for margin in margins(outputs, level):
-        found.append(_segments(mesh, margin.reshape(FINE, FINE)))
+        found.append(_segments(mesh, margin.reshape(fine, fine)))
     return numpy.concatenate(found)
 
 

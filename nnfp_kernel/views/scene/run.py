@@ -6,12 +6,13 @@ numbers the real parts and then the imaginary ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 
-from ...graph.graph import ArrayType, Graph, Loop, Node, Wire
+from ...graph.graph import Graph, Loop, Node, Wire
+from ...runtime.call import Call
 from ...runtime.function import Function
 from ...runtime.lower import lower
 from .parts import Part, Parts
@@ -62,19 +63,26 @@ def typed(wires: Sequence[Wire]) -> str:
 class Run:
     """The graph on many points at once, stage by stage."""
 
-    def __init__(self, parts: Parts, held: Sequence[Array], function: Function) -> None:
+    def __init__(
+        self, parts: Parts, held: Sequence[Array], function: Function, call: Call | None = None
+    ) -> None:
         self.parts = parts
         self.held = list(held)
         self.function = function
+        self.call = call  # of the function itself; None of a part of it
         self.sources = parts.graph.inputs[: parts.arguments]
         self._compiled: dict[Any, Any] = {}  # by wires and nodes
 
     def values(
-        self, arrays: Sequence[Array], wanted: Sequence[Wire] | None = None
+        self,
+        arrays: Sequence[Array],
+        wanted: Sequence[Wire] | None = None,
+        held: Sequence[Array] | None = None,
     ) -> dict[Wire, Array]:
-        """The values of wires at all points; without `wanted`, of all that stages meet at."""
+        """The values of wires at all points; without `wanted`, of all that stages meet at.
+        With other arrays `held` than those of the scene, as they are then."""
         wires = tuple(dict.fromkeys(self._met(self.parts.parts) if wanted is None else wanted))
-        return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays)
+        return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays, held)
 
     def states(self, points: Array) -> tuple[Array, ...]:
         """Points [M, n] of the input, and where they are after each stage, [M, d] each."""
@@ -101,29 +109,35 @@ class Run:
         nodes: Sequence[Node],
         wires: Sequence[Wire],
         arrays: Sequence[Array],
+        held: Sequence[Array] | None = None,
     ) -> dict[Wire, Array]:
         """Values of wires over a first axis of the arrays of `sources`."""
         import jax
 
-        weights = self.parts.graph.inputs[self.parts.arguments :]
-        wanted, kept = set(wires), []
-        for node in reversed(nodes):
-            if not wanted.isdisjoint(node.outputs):
-                kept.append(node)
-                wanted.update(node.inputs)
-        key = (tuple(sources), tuple(reversed(kept)), tuple(wires))
+        kept = _needed(nodes, wires)
+        key = (tuple(sources), kept, tuple(wires))
         if key not in self._compiled:
-            graph = Graph((*sources, *weights), *key[1:])
-            axes = (*(0 for _ in sources), *(None for _ in weights))
-            run = jax.vmap(lower(graph, self.function.program.precision), in_axes=axes)
+            run = self.lowered(*key)
             if any(isinstance(node.operation, Loop) for node in kept) or len(kept) > FEW:
                 run = jax.jit(run)  # not worth its while for a few operations on arrays
             self._compiled[key] = run
-        run = self._compiled[key]
-        kinds = [wire.type for wire in sources]
-        given = [_of_kind(array, kind) for array, kind in zip(arrays, kinds, strict=True)]
-        results = run(*given, *self.held)
+        results = self._compiled[key](*of_kinds(arrays, sources), *(held or self.held))
         return {wire: numpy.asarray(value) for wire, value in zip(wires, results, strict=True)}
+
+    def lowered(
+        self, sources: Sequence[Wire], nodes: Sequence[Node], wires: Sequence[Wire]
+    ) -> Callable[..., Any]:
+        """The arrays of `sources`, over a first axis, and those that are held -> the values of
+        wires, as a function for JAX."""
+        import jax
+
+        weights = self.parts.graph.inputs[self.parts.arguments :]
+        graph = Graph((*sources, *weights), _needed(nodes, wires), tuple(wires))
+        axes = (*(0 for _ in sources), *(None for _ in weights))
+        lowered: Callable[..., Any] = jax.vmap(
+            lower(graph, self.function.program.precision), in_axes=axes
+        )
+        return lowered
 
     def flat(self, values: dict[Wire, Array], wires: Sequence[Wire]) -> Array:
         return flattened([values[wire] for wire in wires])
@@ -155,7 +169,8 @@ class Run:
     ) -> Path:
         match part.kind:
             case "affine" | "shift" if max(before.shape[1], after.shape[1]) <= WIDEST:
-                return self._affine(part)
+                images = flattened(self._through(part, shaped(corners(part), part.sources)))
+                return affine_of(images)
             case "parallel":
                 return Blocks(
                     tuple(
@@ -173,30 +188,27 @@ class Run:
             case _:
                 return Straight(before.shape[1], after.shape[1])
 
-    def _affine(self, part: Part) -> Affine:
-        """W and b: the images of zero and of the unit vectors."""
-        size = sum(map(width, part.sources))
-        corners = numpy.concatenate([numpy.zeros((1, size)), numpy.eye(size)])
-        images = flattened(self._through(part, shaped(corners, part.sources)))
-        return Affine((images[1:] - images[0]).T, images[0])
-
     def _through(
         self, part: Part, arrays: Sequence[Array], sinks: Sequence[Wire] = ()
     ) -> list[Array]:
         """What a part makes of points of its own."""
         own = dict.fromkeys(part.sources)
         columns = dict(zip(part.sources, arrays, strict=True))
-        inside = set(part.nodes)
-        made_here = {wire for node in part.nodes for wire in node.outputs}
-        nodes = [
-            node
-            for node in self.parts.graph.nodes
-            if node in inside or made_here.isdisjoint(node.outputs)
-        ]
-        nodes = [node for node in nodes if own.keys().isdisjoint(node.outputs)]
         wires = tuple(dict.fromkeys(sinks or part.sinks))
+        nodes = self.inside(part)
         values = self._evaluated(tuple(own), nodes, wires, [columns[wire] for wire in own])
         return [values[wire] for wire in (sinks or part.sinks)]
+
+    def inside(self, part: Part) -> list[Node]:
+        """The nodes that a part's sinks are made by of its sources."""
+        own, inside = set(part.sources), set(part.nodes)
+        made_here = {wire for node in part.nodes for wire in node.outputs}
+        return [
+            node
+            for node in self.parts.graph.nodes
+            if (node in inside or made_here.isdisjoint(node.outputs))
+            and own.isdisjoint(node.outputs)
+        ]
 
     def _states(self, part: Part, values: dict[Wire, Array]) -> Array:
         """The states of a fold, from the one that it begins with: [positions + 1, N, d]."""
@@ -223,6 +235,27 @@ class Run:
         after = numpy.concatenate(rows, axis=2)
         whole: Array = numpy.concatenate([begun[None], after])
         return whole
+
+
+def corners(part: Part) -> Array:
+    """Zero and the unit vectors, of which the images tell what an affine part is."""
+    size = sum(map(width, part.sources))
+    return numpy.concatenate([numpy.zeros((1, size)), numpy.eye(size)])
+
+
+def affine_of(images: Array) -> Affine:
+    """W and b: from the images of zero and of the unit vectors."""
+    return Affine((images[1:] - images[0]).T, images[0])
+
+
+def _needed(nodes: Sequence[Node], wires: Sequence[Wire]) -> tuple[Node, ...]:
+    """The nodes that wires depend on, in order."""
+    wanted, kept = set(wires), []
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(node.outputs):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return tuple(reversed(kept))
 
 
 def _stacked(part: Part) -> bool:
@@ -261,5 +294,7 @@ def _stepwise(stacked: Array, reverse: bool) -> Array:
     return ordered.transpose(1, 0, 2)
 
 
-def _of_kind(array: Array, type: ArrayType) -> Array:
-    return array.astype(int) if type.kind == "Int" else array
+def of_kinds(arrays: Sequence[Array], wires: Sequence[Wire]) -> list[Array]:
+    """Arrays as the kinds of wires have them."""
+    pairs = zip(arrays, wires, strict=True)
+    return [array.astype(int) if wire.type.kind == "Int" else array for array, wire in pairs]

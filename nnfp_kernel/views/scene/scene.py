@@ -172,7 +172,7 @@ def scene(
             "depend on it", "What is shown is what maps and functions do to the input.",
         )  # fmt: skip
     held = function.held_arrays(call, function.session_weights(), None)
-    run = Run(parts, held, function)
+    run = Run(parts, held, function, call)
     flat = flattened(arrays)
     if level is None:
         level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
@@ -308,6 +308,16 @@ def classes_of(colour: Any) -> tuple[Any, ...]:
     return tuple(values.tolist())
 
 
+def has_boundary(run: Run, classes: int) -> bool:
+    """Whether there can be a boundary: of a plane, parted into as many answers as classes."""
+    sinks = run.parts.parts[-1].sinks
+    outputs = sum(map(width, sinks))
+    compared = outputs == classes if outputs > 1 else classes == 2
+    wires = (*run.sources, *sinks)
+    plane = sum(map(width, run.sources)) == 2
+    return plane and compared and all(wire.type.kind == "R" for wire in wires)
+
+
 def _carried(
     run: Run, flat: Array, parts: Parts, lines: int, samples: int, classes: int,
     level: float,
@@ -319,10 +329,8 @@ def _carried(
         return flat, 0
     drawn = grid_lines(flat, lines, samples)
     together = [flat, *drawn]
-    sinks = parts.parts[-1].sinks
-    outputs = sum(map(width, sinks))
-    compared = outputs == classes if outputs > 1 else classes == 2
-    if size == 2 and compared and all(wire.type.kind == "R" for wire in sinks):
+    if has_boundary(run, classes):
+        sinks = parts.parts[-1].sinks
 
         def answer(points: Array) -> Array:
             values = run.values(shaped(points, run.sources), sinks)

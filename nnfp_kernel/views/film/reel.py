@@ -1,0 +1,206 @@
+"""What a training leaves to be looked at: its weights at some moments, and its course.
+
+    trainings = Trainings()
+    trainings.watch(view, "it")                     view.look(reel, frame) while it goes on
+    for event in trainings.followed(events, weights): …
+    trainings.last.frames
+
+Weights are the training's own arrays, of which no copy is made. What views do while it goes
+on is bounded: a tenth of the time, however long each of them takes.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Generator, Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ...runtime.events import Event, Finished, Progress, Started, Weights
+from ...runtime.exchange import paths_of
+from ..training import Course
+
+FRAMES = 50  # that a film has at most
+LARGEST = 2**28  # bytes of weights that are kept for it
+PIECES = 4 * FRAMES  # of a training that is watched: it may end early
+SHARE = 0.1  # of the time of a training that views of it may take
+AT_MOST = 20.0  # looks a second
+BYTES = 600_000  # a second: a server of notebooks drops what is more than a million
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The weights after `step` steps, `epoch` passes over the examples; the mean loss of the
+    steps since the one before."""
+
+    step: int
+    epoch: float
+    loss: float | None
+    weights: Callable[[], Weights] = field(repr=False)
+
+
+class Reel:
+    """The frames of one training, as they come: never more than twice FRAMES, about evenly
+    apart, the first and the last ones among them.
+
+    >>> reel = Reel(Course())
+    >>> for step in range(1000):
+    ...     reel.add(Frame(step, step / 10, None, dict))
+    >>> len(reel.frames), reel.frames[0].step, reel.frames[-1].step
+    (64, 0, 999)
+    """
+
+    def __init__(self, course: Course, most: int = 2 * FRAMES) -> None:
+        self.course = course
+        self.most = max(most, 2)
+        self._kept: list[Frame] = []
+        self._apart = 0  # steps, at least, between two that are kept
+        self._latest: Frame | None = None
+
+    def add(self, frame: Frame) -> None:
+        self._latest = frame
+        if self._kept and frame.step - self._kept[-1].step < max(self._apart, 1):
+            return
+        self._kept.append(frame)
+        if len(self._kept) > self.most:
+            self._kept = self._kept[::2]
+            steps = self._kept[-1].step - self._kept[0].step
+            self._apart = max(2 * self._apart, steps // max(len(self._kept) - 1, 1))
+
+    def begin(self, loss: float) -> None:
+        """The loss that the first weights had, which the first step tells."""
+        if self._kept and self._kept[0].loss is None:
+            self._kept[0] = replace(self._kept[0], loss=loss)
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Those that are kept, and the latest."""
+        latest = [] if self._latest is None or self._latest in self._kept[-1:] else [self._latest]
+        return (*self._kept, *latest)
+
+    @property
+    def running(self) -> bool:
+        return self.course.finished is None
+
+
+class Watcher(Protocol):
+    """A view of a training, of which it is told between two chunks of steps."""
+
+    def began(self, reel: Reel) -> None: ...
+
+    def look(self, reel: Reel, frame: Frame) -> int:
+        """Gives the bytes that it has sent."""
+
+    def ended(self, reel: Reel) -> None: ...
+
+
+@dataclass
+class Pace:
+    """When it is time to look again, so that looking takes no more of all time, and sends no
+    more in it, than it may.
+
+    >>> pace = Pace(0.0)
+    >>> pace.due(0.1)
+    True
+    >>> pace.looked(0.1, 0.05, 2_000)  # for 50 ms: then so long that it is a tenth
+    >>> pace.due(0.2), pace.due(0.65)
+    (False, True)
+    """
+
+    begun: float
+    spent: float = 0.0
+    sent: int = 0
+    last: float = float("-inf")
+
+    def due(self, now: float) -> bool:
+        passed = now - self.begun
+        rested = now - self.last >= 1 / AT_MOST
+        return rested and self.spent <= SHARE * passed and self.sent <= BYTES * passed
+
+    def looked(self, at: float, seconds: float, sent: int) -> None:
+        self.last, self.spent, self.sent = at, self.spent + seconds, self.sent + sent
+
+
+class Trainings:
+    """The trainings of a session: the last one, and who watches."""
+
+    def __init__(self) -> None:
+        self.last: Reel | None = None
+        self._watchers: weakref.WeakValueDictionary[Any, Any] = weakref.WeakValueDictionary()
+
+    def watch(self, watcher: Watcher, name: Hashable) -> None:
+        """Tell a view of every training from now on, as long as somebody holds it, and until
+        another of that name comes: a cell that was run again."""
+        self._watchers[name] = watcher
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._watchers)
+
+    def followed(
+        self, events: Generator[Event, None, None], weights: Weights, metric: str | None = None
+    ) -> Generator[Event, None, None]:
+        """The same events, while the reel is filled and views look."""
+        size = sum(getattr(value, "nbytes", 8) for _, value in paths_of(weights))
+        reel = Reel(Course(metric or "metric"), min(2 * FRAMES, LARGEST // max(size, 1)))
+        views = list(self._watchers.values())
+        pace = Pace(time.perf_counter())
+        thrown: BaseException | None = None
+        try:
+            while reel.running:
+                try:
+                    event = next(events) if thrown is None else events.throw(thrown)
+                except StopIteration:
+                    return
+                thrown = None
+                try:
+                    self._note(reel, event, weights, views, pace)
+                except KeyboardInterrupt as struck:  # it ends the training, as in a step
+                    thrown = struck if reel.running else None
+                try:
+                    yield event
+                except GeneratorExit:
+                    raise
+                except BaseException as struck:
+                    thrown = struck
+            if thrown is not None:
+                raise thrown
+            yield from events  # what ended it may be raised
+        finally:
+            events.close()
+
+    def _note(
+        self, reel: Reel, event: Event, weights: Weights, views: list[Any], pace: Pace
+    ) -> None:
+        reel.course.add(event)
+        match event:
+            case Started(resumed=resumed):
+                self.last = reel
+                if not resumed:
+                    reel.add(Frame(0, 0.0, None, lambda: weights))
+                _each(views, lambda view: view.began(reel))
+            case Progress(weights=now) if now is not None:
+                reel.begin(float(event.losses[0]))
+                frame = Frame(event.step, event.epoch, event.loss, now)
+                reel.add(frame)
+                begin = time.perf_counter()
+                if views and pace.due(begin):
+                    sent = _each(views, lambda view: view.look(reel, frame))
+                    pace.looked(begin, time.perf_counter() - begin, sent)
+            case Finished():
+                _each(views, lambda view: view.ended(reel))
+
+
+def _each(views: list[Any], tell: Callable[[Any], int | None]) -> int:
+    """Tell all views; gives the sum of what they say. One that fails is told no more; the
+    training goes on."""
+    total = 0
+    for view in list(views):
+        try:
+            total += tell(view) or 0
+        except Exception as error:
+            views.remove(view)
+            warnings.warn(f"a view follows this training no longer: {error}", stacklevel=2)
+    return total

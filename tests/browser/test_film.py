@@ -1,0 +1,201 @@
+"""A film in a browser: what is drawn at its moments is what the function computed then; hands,
+keys and a running training move it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from browser.cells import cell, run, start, wait
+
+import nnfp_kernel as nnfp
+from nnfp_kernel.views.film import Film
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROGRAM = """
+net : R[2] ~> R[1]
+net = dense[3] >> tanh >> dense[5] >> tanh >> dense[1]
+"""
+N = 60
+X = numpy.random.default_rng(0).normal(size=(N, 2))
+KIND = numpy.where((X**2).sum(1) > 1, "<img src=x onerror=document.title='caught'>", "in")
+ROOT = "document.getElementById('widget').film"
+
+
+@pytest.fixture(scope="module")
+def film(session: nnfp.Session) -> Film:
+    data = [X, (2.0 * (KIND == "in") - 1)[:, None]]
+    how: dict[str, Any] = {"loss": "squaredError", "rate": 0.03, "batch": 20, "valid": 0.2}
+    for _ in session.train("net", data, epochs=90, film=True, **how):
+        pass
+    return Film(session["net"], X, colour=KIND, most=12)
+
+
+@pytest.fixture
+def opened(film: Film, browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """Opens a saved page from disk: the page, which knows all requests that it made."""
+    pages: list[Any] = []
+
+    def open_(motion: bool = True, **more: Any) -> Any:
+        nnfp.widgets.Film(film, **more).save(tmp_path / "film.html")
+        page = browser.new_page(
+            viewport={"width": 860, "height": 860}, bypass_csp=True,
+            reduced_motion="no-preference" if motion else "reduce",
+        )  # fmt: skip
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto((tmp_path / "film.html").as_uri())
+        page.wait_for_function(f"{ROOT}?.camera")
+        pages.append(page)
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+def seen(page: Any, expression: str) -> Any:
+    """Something of the widget, in the first frame after which nothing moves."""
+    return page.evaluate(
+        f"() => new Promise(done => {{ const film = {ROOT};"
+        f" const next = () => requestAnimationFrame(() => {{"
+        f"   if (film.asked) return next();"
+        f"   const v = {expression}; done(ArrayBuffer.isView(v) ? Array.from(v) : v); }});"
+        f" requestAnimationFrame(next); }})"
+    )
+
+
+def test_the_points_of_a_moment_are_the_functions_and_a_page_asks_for_nothing(
+    film: Film, opened: Any
+) -> None:
+    """To 1e-3 of the extent: they are kept in 16 bits."""
+    page = opened()
+    trainings = film.trainings
+    assert trainings is not None
+    assert trainings.last is not None
+    weights = {frame.step: frame.weights() for frame in trainings.last.frames}
+    whole = nnfp.Session(precision=64)
+    whole.run(PROGRAM)
+    for k in (0, 5, 11):
+        moment = film.moments[k]
+        seen(page, f"film.go({k})")
+        assert seen(page, "film.reel.at(film.time).step") == moment.step
+        made = film.moving.at(weights[moment.step])
+        for state, values in enumerate(made.states):
+            seen(page, f"film.choose({state})")
+            drawn = numpy.array(seen(page, "film.xyz")).reshape(-1, 3)[:N]
+            wanted = values[:N, :2]
+            extent = numpy.ptp(wanted, axis=0).max()
+            if wanted.shape[1] == 1:
+                drawn = drawn[:, :1]
+            assert abs(drawn[:, :2] - wanted).max() <= 1e-3 * extent, (k, state)
+    # The last one is the function itself.
+    whole.weights = weights[film.moments[-1].step]
+    answer = numpy.asarray(whole["net"].batch(X))
+    seen(page, "(film.go(11), film.choose(5))")
+    drawn = numpy.array(seen(page, "film.xyz")).reshape(-1, 3)[:N, :1]
+    assert abs(drawn - answer).max() <= 1e-3 * numpy.ptp(answer)
+    assert [url for url in page.asked if not url.startswith("file:")] == []
+    assert len(page.asked) == 1
+    assert page.title() != "caught"
+    assert page.locator(".legend").inner_text().count("<img src=x") == 1
+
+
+def test_hands_and_keys_move_it(film: Film, opened: Any) -> None:
+    page = opened()
+    slider = page.get_by_role("slider", name="moment of the training")
+    assert seen(page, "film.time") == 11
+    # Along the loss curve by hand, to its beginning.
+    hand = page.locator(".curve .hand").bounding_box()
+    track = page.locator(".curve input").bounding_box()
+    page.mouse.move(hand["x"] + 8, hand["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] / 2, hand["y"] + 8, steps=4)
+    assert 3 < seen(page, "film.time") < 8
+    page.mouse.move(track["x"], hand["y"] + 8, steps=4)
+    page.mouse.up()
+    assert seen(page, "film.time") == 0
+    assert "Epoch 0 of 90, loss" in page.locator(".caption").inner_text()
+    slider.focus()
+    for key, at in [("ArrowRight", 1), ("End", 11), ("ArrowLeft", 10), ("Home", 0)]:
+        page.keyboard.press(key)
+        assert seen(page, "film.time") == at, key
+    before = seen(page, "film.state")
+    page.keyboard.press("PageDown")
+    assert seen(page, "film.state") == before - 1
+    page.keyboard.press("Space")
+    assert page.get_by_role("button", name="pause").count() == 1
+    page.wait_for_function(f"{ROOT}.time === {ROOT}.reel.last && !{ROOT}.playing")
+    # One view and one scale at all moments.
+    camera = "[film.camera.x, film.camera.y, film.camera.scale]"
+    assert seen(page, camera) == seen(page, f"(film.go(3), {camera})")
+    # Another stage, its points turned in space, and one of them with its way.
+    page.get_by_role("button", name="after dense[5], R[5]").click()
+    assert "Of 5 dimensions the 3 principal ones" in page.locator(".caption").inner_text()
+    page.get_by_role("button", name="3-D").click()
+    before = numpy.array(seen(page, "film.xyz"))
+    page.locator("canvas.picture").press("ArrowLeft")
+    assert numpy.nanmax(abs(numpy.array(seen(page, "film.xyz")) - before)) > 1e-3
+    seen(page, "(film.go(11), film.pin(7))")
+    assert seen(page, "film.way.getAttribute('d').split('L').length") >= 12
+    page.get_by_role("button", name="data table").press("Enter")
+    assert page.locator(".data tbody tr").count() == len(film.moments)
+    page.locator(".legend button").last.click()
+    assert seen(page, "film.brushed.reduce((a, b) => a + b)") in (
+        int((KIND == "in").sum()), int((KIND != "in").sum()),
+    )  # fmt: skip
+
+
+def test_without_motion_it_hops_and_what_is_locked_stays(opened: Any) -> None:
+    page = opened(motion=False, locked=("scrub", "layers"))
+    assert page.locator(".curve input").is_disabled()
+    assert page.locator(".checks input").count() == 0
+    page.get_by_role("button", name="play").click()
+    page.wait_for_function(f"{ROOT}.time > 0 && {ROOT}.time === Math.floor({ROOT}.time)")
+    times = page.evaluate(
+        f"() => new Promise(done => {{ const found = new Set(); const next = () => {{"
+        f" found.add({ROOT}.time); if (found.size > 2) done([...found]); else setTimeout(next, 30);"
+        " }; next(); })"
+    )
+    assert all(time == int(time) for time in times)
+
+
+SETUP = """\
+%%python
+import numpy
+X = numpy.random.default_rng(0).normal(size=(200, 2))
+kind = (X**2).sum(1) > 1
+y = 2.0 * kind[:, None] - 1"""
+FILM = """\
+ring : R[2] ~> R[1]
+ring = dense[8] >> tanh >> dense[2] >> tanh >> dense[1]
+%nnfp film ring X --colour kind"""
+TRAIN = "%nnfp train ring --data X,y --loss squaredError --epochs 1000000"
+LIVE = "document.querySelector('.nnfp-film').film"
+
+
+@pytest.mark.parametrize("application", ["lab", "notebook"])
+def test_it_follows_a_training_while_it_runs_and_keeps_it(
+    open_notebook: Any, application: str
+) -> None:
+    page = open_notebook(application, "nnfp", [SETUP, FILM, TRAIN], dark=application == "notebook")
+    run(page, 0)
+    run(page, 1)
+    page.wait_for_function(f"{LIVE}?.camera")
+    assert "Train it, and it is filmed here." in cell(page, 1).inner_text()
+    prompt = start(page, 2)
+    page.wait_for_function(f"{LIVE}.updates > 20")
+    assert page.evaluate(f"{LIVE}.running")
+    first = page.evaluate(f"Array.from({LIVE}.xyz)")
+    page.wait_for_function(f"{LIVE}.updates > 40")
+    assert page.evaluate(f"Array.from({LIVE}.xyz)") != first
+    cell(page, 2).get_by_role("button", name="Stop").click()
+    wait(page, prompt)
+    page.wait_for_function(f"!{LIVE}.running")
+    assert page.evaluate(f"{LIVE}.reel.moments.length") > 20
+    cell(page, 1).scroll_into_view_if_needed()
