@@ -20,7 +20,7 @@ from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from .context import Context, Further
-from .forest import Forest, NoForest, Question, Subtree, Undecided, Unknown, reduce_forest
+from .forest import Forest, NoForest, Question, Subtree, Unknown, reduce_forest
 from .graph import Builder, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .scope import (
@@ -351,6 +351,8 @@ class Tracer(Context):
             case p.BindName(name=name):
                 if isinstance(value, Wire) and not value.name:
                     value.name = name
+                if isinstance(value, Unknown):
+                    value.plant.names.append(name)
                 return True, {name: value}
             case p.BindNothing():
                 return True, {}
@@ -373,7 +375,7 @@ class Tracer(Context):
                     )
                 return self._test(pattern, root)
             case p.MatchConstructor() if isinstance(value, Unknown):
-                raise Undecided(value.plant)
+                raise value.plant.undecided()
             case p.MatchConstructor() if isinstance(value, Forest | Subtree):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):

@@ -212,20 +212,23 @@ class Promised(LinearValue):
     function: Value
     checked: bool  # whether linearity is to be proved where it is used
     origin: Span | None
-    made: dict[Builder, maps.LinearMap]  # the map, by the graph that it was made in
+    made: dict[Builder, LinearValue]  # the map, by the graph that it was made in
 
     @property
     def linear_map(self) -> maps.LinearMap:
+        return self._made().linear_map
+
+    def _made(self) -> LinearValue:
         """Made once in a graph, and again in one that cannot see it."""
         here: Builder | None = self.context.builder
         while here is not None and here not in self.made:
             here = here.parent
         if here is None:
             here = self.context.builder
-            self.made[here] = self._linear_map()
+            self.made[here] = self._derivative()
         return self.made[here]
 
-    def _linear_map(self) -> maps.LinearMap:
+    def _derivative(self) -> LinearValue:
         # The derivative of a linear map is itself, at any point: at zero.
         context, builder = self.context, self.context.builder
         if self.source is None:
@@ -238,15 +241,18 @@ class Promised(LinearValue):
         both = t.Function(t.Function(self.domain, self.codomain), arrow)
         made = _derivative(context, Occurrence(both), self.function, zero)
         assert isinstance(made, LinearValue)
-        return made.linear_map
+        return made
 
     def __call__(self, argument: Value) -> Value:
         self._prove(argument)
         return self.function(argument)
 
     def forced(self) -> LinearValue:
+        made, target = self._made(), self.target
+        if self.context.declarations.has_trees(self.codomain):  # of a shape that it makes
+            target = made.target
         return LinearValue(
-            self.context, self.linear_map, self.domain, self.codomain, self.source, self.target
+            self.context, made.linear_map, self.domain, self.codomain, self.source, target
         )
 
     def adjoint(self) -> LinearValue:

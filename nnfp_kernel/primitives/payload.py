@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ..graph.context import Context
-from ..graph.forest import HOLE, Forest, NoForest, Undecided, Unknown, fold_payload, mapped
+from ..graph.forest import HOLE, Forest, NoForest, Unknown, fold_payload, mapped
 from ..graph.grown import Grown, changed, functor_of
 from ..graph.scope import Occurrence
 from ..graph.sequences import elements, leading
@@ -363,7 +363,7 @@ def _zip_tree(context: Context, use: Occurrence, pair: Value) -> Value:
     of = _payload(context, both.items[0], use.result(1))
     unknown = [tree for tree in pair if isinstance(tree, Unknown)]
     if len(unknown) == 1:  # one is known node by node: so must the other be
-        raise Undecided(unknown[0].plant)
+        raise unknown[0].plant.undecided()
     if unknown:
         return _zipped_unknown(of, *unknown)
     if all(isinstance(tree, Forest) for tree in pair):

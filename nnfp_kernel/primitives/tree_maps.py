@@ -141,7 +141,7 @@ def _recurrence(
 builtin(
     Builtin(
         "treeRecurrence",
-        "(f -> (p, g -o s)) -> t -> (p, t -o s) where f = layer t p, g = layer t s, vector s",
+        "(f -> (p, g -o s)) -> t -> (p, t -o s) where f = layer t p, g = layer t s, smooth s",
         2, _tree_recurrence,
         doc="A catamorphism and its derivative in one. The function is given a layer with "
         "results in place of the children; it gives the result there, and a linear map from "
@@ -160,7 +160,7 @@ builtin(
     Builtin(
         "treeRecurrenceWith",
         "(f -> (p, (e, g) -o s)) -> t -> (p, (e, t) -o s)"
-        " where f = layer t p, g = layer t s, vector e, vector s",
+        " where f = layer t p, g = layer t s, vector e, smooth s",
         2, _tree_recurrence_with,
         doc="`treeRecurrence` whose steps also take what is the same at every node: a pair of "
         "that and a layer of tangents. Its adjoint sums over all nodes.",

@@ -98,7 +98,7 @@ REFUSED = {
     "values of type Weights",  # what is known by its paths only
     "values of type [Rose R]",  # any number of trees
     "values of type Runs R",  # data with sequences, in arrays and branches
-    "a tree that is not only reduced",  # a catamorphism that gives a tree; a child asked anew
+    "a tree that is not only reduced",  # sums and multiples of trees
     "a number of children that is not any",  # `reshape[2]` of them
 }
 

@@ -50,19 +50,23 @@ from .unknown import (
     AnyTree,
     Branch,
     Contents,
+    Inside,
     Observation,
     Plant,
     Reduction,
+    Structure,
     Undecided,
     Unknown,
+    arrays_of,
     field_type,
+    plants,
 )
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Kind",
-    "NoForest", "Observation", "Own", "Part", "Piece", "Plant", "Question", "Reduction", "Subtree",
-    "Undecided", "Unknown", "Unordered", "entrywise", "field_type", "fold_payload", "forest_layout",
-    "forestable", "mapped", "own_layout", "payload_layout", "pieces", "reduce_forest",
-    "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Inside",
+    "Kind", "NoForest", "Observation", "Own", "Part", "Piece", "Plant", "Question", "Reduction",
+    "Structure", "Subtree", "Undecided", "Unknown", "Unordered", "arrays_of", "entrywise",
+    "field_type", "fold_payload", "forest_layout", "forestable", "mapped", "own_layout",
+    "payload_layout", "pieces", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ...language import types as t
 from ..graph import ArrayType, Elsewhere, Wire
 from ..sequences import elements, leading, over
-from ..values import Standin, Value
+from ..values import Standin, Value, Variant
 from .node import Algebra
 from .reduction import reduce_forest
 from .shape import Constructors, Kind, NoForest
@@ -80,11 +80,28 @@ def reduce_with_trees(
             return made.reduced(context, algebra, result)
         except Wanted as wanted:
             made.asked.append(wanted)
+        except NoForest:
+            if not isinstance(forest, Unknown):
+                raise
+            return _beside_itself(context, forest, algebra, result)
         except Elsewhere:  # what was asked last knows something of the node
             if not made.asked or isinstance(forest, Unknown) or forest.place is not None:
                 break  # a forest of all examples would be reduced for each node of all
             made.knowing.append(made.asked.pop().question.everywhere)
     raise NoForest(result)
+
+
+def _beside_itself(context: Context, tree: Unknown, algebra: Algebra, result: t.Type) -> Value:
+    """The paramorphism as the catamorphism that makes the tree itself beside its result
+    (Meertens 1992): so children are trees while a node is looked at."""
+
+    constructors = Constructors.of(tree.type, context.declarations)
+
+    def both(name: str, fields: tuple[Value, ...]) -> Value:
+        own = _with_children(constructors, name, fields, lambda pair: pair[0])
+        return Variant(tree.type, name, {name: own}), algebra(name, fields)
+
+    return tree.reduce(context, both, t.Product((tree.type, result)))[1]
 
 
 @dataclass(eq=False)
@@ -128,22 +145,31 @@ class Paramorphism:
     def _fields(
         self, name: str, fields: tuple[Value, ...], change: Callable[[Value], Value]
     ) -> tuple[Value, ...]:
-        """The fields with `change` on what stands in place of each child."""
-        tree = self.constructors.type
+        return _with_children(self.constructors, name, fields, change)
 
-        def one(type: t.Type, value: Value) -> Value:
-            if type == tree:
-                return change(value)
-            if not t.mentions(type, tree):
-                return value
-            if isinstance(type, t.Product):
-                return tuple(one(item, part) for item, part in zip(type.items, value, strict=True))
-            assert isinstance(type, t.Array)
-            inside = one(type.element, elements(value))
-            ragged = leading(value)
-            return over(inside, ragged[0].length) if ragged else inside
 
-        return tuple(map(one, self.constructors.fields[name], fields))
+def _with_children(
+    constructors: Constructors,
+    name: str,
+    fields: tuple[Value, ...],
+    change: Callable[[Value], Value],
+) -> tuple[Value, ...]:
+    """The fields with `change` on what stands in place of each child."""
+    tree = constructors.type
+
+    def one(type: t.Type, value: Value) -> Value:
+        if type == tree:
+            return change(value)
+        if not t.mentions(type, tree):
+            return value
+        if isinstance(type, t.Product):
+            return tuple(one(item, part) for item, part in zip(type.items, value, strict=True))
+        assert isinstance(type, t.Array)
+        inside = one(type.element, elements(value))
+        ragged = leading(value)
+        return over(inside, ragged[0].length) if ragged else inside
+
+    return tuple(map(one, constructors.fields[name], fields))
 
 
 # --- the rows of a forest ----------------------------------------------------------------------

@@ -11,14 +11,14 @@ each. Raises NoForest for all else that a program may do with a tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
-from ..values import Declarations, NotFirstOrder, OpenSize, Value
+from ..values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant, leaves
 from .node import Algebra
 from .shape import NoForest
 
@@ -26,17 +26,31 @@ if TYPE_CHECKING:
     from ..context import Context
 
 Fields = tuple[Value, ...]
-Path = tuple[int, ...]  # through the arguments, and the fields of constructors
+Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
 
 
 @dataclass(frozen=True, eq=False)
 class Branch:
     """The algebra at one constructor. Its inputs are wires of the outermost graph, which
-    come first, then those of the fields, with results in place of the children."""
+    come first, then those of the fields, with results in place of the children, and of what
+    it observes of trees among these (`inside`)."""
 
     body: Graph
     outside: tuple[Wire, ...]
     fields: tuple[t.Type, ...]
+    inside: Inside | None = None  # where there are trees in it
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The trees at a node: how the fields are laid out, the result, what is observed, and
+    the wires of all inputs as these know them."""
+
+    structures: tuple[Structure, ...]
+    answer: Value
+    observed: tuple[Observation, ...]
+    given: tuple[Wire, ...]
+    called: Mapping[Path, str]  # the program's names of trees
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +62,8 @@ class Reduction:
     branches: dict[str, Branch]
     wires: tuple[Wire, ...]
     asked: tuple[object, object] = (None, None)  # which one it is, of which view
+    value: Value = None  # the result, with trees of which nothing is known
+    structure: Structure = None  # of the result, where trees are in it
 
     @property
     def outside(self) -> tuple[Wire, ...]:
@@ -63,6 +79,7 @@ class Contents:
     tree: Plant
     result: t.Array
     wires: tuple[Wire, ...]
+    outside: tuple[Wire, ...] = ()
 
 
 Observation: TypeAlias = Reduction | Contents
@@ -75,6 +92,10 @@ class AnyTree:
 
     room: int
     path: Path = ()
+
+
+# What is known of the trees in a value: nothing, or their constructors; a type, with lengths.
+Structure: TypeAlias = "AnyTree | t.Type | tuple[Any, ...] | None"
 
 
 class Undecided(Exception):
@@ -96,14 +117,21 @@ class Plant:
     room: int
     path: Path
     observed: list[Observation]
+    home: Builder | None = None  # where what is made of it is an input; None: the outermost
     parts: tuple[Plant, Plant] | None = None
     zipped: dict[Plant, Plant] = field(default_factory=dict)  # with others
+    names: list[str] = field(default_factory=list)  # in the program
 
     def beside(self, other: Plant, type: t.Named) -> Plant:
         """The two as one tree."""
         if other not in self.zipped:
-            self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={})
+            self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={}, names=[])
         return self.zipped[other]
+
+    def undecided(self) -> Exception:
+        """Its constructor is asked for, which may be traced for each if it is an argument's."""
+        given = all(isinstance(place, int) for place in self.path)
+        return Undecided(self) if given and self.parts is None else NoForest(self.type)
 
     @property
     def bare(self) -> bool:
@@ -187,7 +215,7 @@ class Unknown:
         once."""
         plant = self.plant
         if not plant.declarations.data[plant.type.name].recursive:
-            raise Undecided(plant)
+            raise plant.undecided()
         for made in plant.observed:
             if (
                 isinstance(made, Reduction)
@@ -195,24 +223,32 @@ class Unknown:
                 and asked is not None
                 and made.asked == (asked, self.seen)
             ):
-                return plant.declarations.rebuild(result, made.wires)
-        try:
-            layout = plant.declarations.layout(result)
-        except (NotFirstOrder, OpenSize):
-            raise NoForest(result) from None
-        root = context.builder
-        while root.parent is not None:
-            root = root.parent
+                return made.value
+        root = plant.home or _outermost(context.builder)
+        wires: list[Wire] = []
+
+        def make(array: ArrayType) -> Wire:
+            wires.append(plant.make(array))
+            return wires[-1]
+
+        path = ("of", len(plant.observed))
+        structure = tree_structure(result, plant.declarations, plant.room, path)
         branches = {}
-        for name, fields in plant.declarations.constructors(plant.type).items():
-            types = tuple(self.field(each, result) for each in fields)
-            try:
+        try:
+            if structure is None:
+                plant.declarations.layout(result)
+            for name, fields in plant.declarations.constructors(plant.type).items():
+                types = tuple(self.field(each, result) for each in fields)
                 branches[name] = self._branch(context, root, name, types, algebra, result)
-            except Elsewhere:  # it knows something of an element, or a step
-                raise NoForest(result) from None
-        wires = tuple(map(plant.make, layout))
-        plant.observed.append(Reduction(plant, result, branches, wires, (asked, self.seen)))
-        return plant.declarations.rebuild(result, wires)
+            value = planted(
+                result, structure, plant.declarations, make, plant.make, plant.observed, plant.home
+            )
+        except (NotFirstOrder, OpenSize, Elsewhere):  # it knows something of an element, or a step
+            raise NoForest(result) from None
+        asked = (asked, self.seen)
+        made = Reduction(plant, result, branches, tuple(wires), asked, value, structure)
+        plant.observed.append(made)
+        return value
 
     def field(self, type: t.Type, result: t.Type) -> t.Type:
         """The type of a field, with results in place of the children."""
@@ -223,17 +259,151 @@ class Unknown:
         context: Context,
         root: Builder,
         name: str,
-        types: Sequence[t.Type],
+        types: tuple[t.Type, ...],
         algebra: Algebra,
         result: t.Type,
     ) -> Branch:
-        with context.inside(root.child()) as child:
+        plant, child = self.plant, root.child()
+        structures = tuple(
+            tree_structure(each, plant.declarations, plant.room, ("field", k))
+            for k, each in enumerate(types)
+        )
+        observed: list[Observation] = []
+        with context.inside(child):
             values = tuple(
-                context.rebuild(each, [child.input(array) for array in context.layout(each)])
-                for each in types
+                planted(
+                    each, structure, plant.declarations, child.input, child.input, observed, child
+                )
+                for each, structure in zip(types, structures, strict=True)
             )
-            outputs = context.flatten(algebra(name, self.fields(name, values)), result)
-        return _from_inputs(root, child, outputs, tuple(types))
+            made = algebra(name, self.fields(name, values))
+            inside = None
+            if observed or any(each is not None for each in structures) or (
+                tree_structure(result, plant.declarations, plant.room) is not None
+            ):  # fmt: skip
+                answer = _laid_out(context, made, result)
+                outputs = list(arrays_of(answer))
+                called = {one.path: one.names[0] for one in plants(values) if one.names}
+                inside = Inside(structures, answer, tuple(observed), (), called)
+            else:
+                outputs = context.flatten(made, result)
+        return _from_inputs(root, child, outputs, types, inside)
+
+
+def _outermost(builder: Builder) -> Builder:
+    while builder.parent is not None:
+        builder = builder.parent
+    return builder
+
+
+# --- values with trees in them -----------------------------------------------------------------
+
+
+def tree_structure(
+    type: t.Type, declarations: Declarations, room: int, path: tuple[object, ...] = ()
+) -> Structure:
+    """The structure of a value in which nothing is known of the trees; None without any."""
+    match type:
+        case t.Product(items=items):
+            parts = tuple(
+                tree_structure(item, declarations, room, (*path, k)) for k, item in enumerate(items)
+            )
+            return parts if any(part is not None for part in parts) else None
+        case t.Named(name=name) if name in declarations.reps:
+            return tree_structure(declarations.reps[name].carrier, declarations, room, path)
+        case t.Named() if declarations.has_trees(type):
+            return AnyTree(room, path)
+        case t.Array(element=element, length=length) if declarations.has_trees(element):
+            if length.value is None:
+                raise NotFirstOrder(type)
+            return tuple(
+                tree_structure(element, declarations, room, (*path, k)) for k in range(length.value)
+            )
+        case _:
+            return None
+
+
+def planted(
+    type: t.Type,
+    structure: Structure,
+    declarations: Declarations,
+    array: Callable[[ArrayType], Wire],
+    make: Callable[[ArrayType], Wire],
+    observed: list[Observation],
+    home: Builder | None,
+) -> Value:
+    """A value whose arrays are new inputs, and whose trees are any: what is made of them
+    is an input too, by `make`."""
+
+    def each(type: t.Type, structure: Structure) -> Value:
+        return planted(type, structure, declarations, array, make, observed, home)
+
+    match type:
+        case t.Product(items=items) if isinstance(structure, tuple):
+            return tuple(map(each, items, structure))
+        case t.Named(name=name) if name in declarations.reps and structure is not None:
+            return each(declarations.reps[name].carrier, structure)
+        case t.Named() if isinstance(structure, AnyTree):
+            plant = Plant(type, declarations, make, structure.room, structure.path, observed, home)
+            return Unknown(type, plant)
+        case t.Array(element=element) if isinstance(structure, tuple):
+            return Items(element, tuple(each(element, part) for part in structure))
+        case _:
+            return declarations.rebuild(type, [array(one) for one in declarations.layout(type)])
+
+
+def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
+    """A value in which all but the trees is known by its tags, whatever made it."""
+    declarations = context.declarations
+    match type:
+        case _ if not declarations.has_trees(type):
+            return context.rebuild(type, context.flatten(value, type))
+        case t.Product(items=items):
+            return tuple(_laid_out(context, *each) for each in zip(value, items, strict=True))
+        case t.Named(name=name) if name in declarations.reps:
+            return _laid_out(context, value, declarations.reps[name].carrier)
+        case t.Named() if isinstance(value, Variant) and value.constructor is not None:
+            name = value.constructor
+            types = declarations.constructors(type)[name]
+            parts = zip(value.fields[name], types, strict=True)
+            return replace(value, fields={name: tuple(_laid_out(context, *p) for p in parts)})
+        case t.Array(element=element) if isinstance(value, Items):
+            return Items(element, tuple(_laid_out(context, v, element) for v in value.items))
+        case t.Named() if isinstance(value, Unknown):
+            return value
+        case _:
+            raise NoForest(type)
+
+
+def arrays_of(value: Value) -> Iterator[Wire]:
+    """The arrays in a value with trees: of a tree, its payload where that was changed."""
+    match value:
+        case tuple():
+            for part in value:
+                yield from arrays_of(part)
+        case Items(items=items):
+            yield from arrays_of(items)
+        case Variant(constructor=str(name), fields=fields):
+            yield from arrays_of(fields[name])
+        case Unknown(shown=shown):
+            if shown is not None:
+                yield from leaves(value.payload()[0])
+        case _:
+            yield from leaves(value)
+
+
+def plants(value: Value) -> Iterator[Plant]:
+    """The trees of which nothing is known in a value."""
+    match value:
+        case tuple():
+            for part in value:
+                yield from plants(part)
+        case Items(items=items):
+            yield from plants(items)
+        case Variant(fields=fields):
+            yield from plants(tuple(fields.values()))
+        case Unknown():
+            yield value.plant
 
 
 def field_type(plant: Plant, type: t.Type, result: t.Type) -> t.Type:
@@ -244,25 +414,45 @@ def field_type(plant: Plant, type: t.Type, result: t.Type) -> t.Type:
 
 
 def _from_inputs(
-    root: Builder, child: Builder, outputs: Sequence[Wire], types: tuple[t.Type, ...]
+    home: Builder,
+    child: Builder,
+    outputs: Sequence[Wire],
+    types: tuple[t.Type, ...],
+    inside: Inside | None,
 ) -> Branch:
-    """What a child of the outermost builder makes, with all that it takes from there made
-    in it, out of inputs."""
+    """What a child builder makes, with all that it takes from around it made in it, out of
+    inputs of the enclosing ones."""
     body, captured = child.finish(outputs), child.captured
-    before = root.finish(captured)
-    builder = Builder(root.primitives)
-    given = [builder.input(w.type, w.name, w.representation) for w in before.inputs]
-    values = builder.inline(before, given)
-    fields = [builder.input(w.type, w.name) for w in body.inputs[len(captured) :]]
+    builder = Builder(home.primitives)
+    given: dict[Wire, Wire] = {}
+
+    def entering(wire: Wire) -> Wire:
+        if wire not in given:
+            given[wire] = builder.input(wire.type, wire.name, wire.representation)
+        return given[wire]
+
+    def made(where: Builder, wires: Sequence[Wire]) -> Sequence[Wire]:
+        """Wires of a builder, or ones around it, made of inputs."""
+        graph, outer = where.finish(wires), where.captured
+        before = made(where.parent, outer) if where.parent is not None and outer else ()
+        own = map(entering, graph.inputs[len(outer) :])
+        return builder.inline(graph, [*before, *own])
+
+    values = made(home, captured)
+    originals = body.inputs[len(captured) :]
+    fields = [builder.input(wire.type, wire.name) for wire in originals]
     graph = builder.finish(builder.inline(body, [*values, *fields]))
     used = {wire for node in graph.nodes for wire in node.inputs} | set(graph.outputs)
-    kept = [pair for pair in zip(given, before.inputs, strict=True) if pair[0] in used]
-    inputs = (*(own for own, _ in kept), *fields)
-    outside = tuple(wire for _, wire in kept)
-    return Branch(Graph(inputs, graph.nodes, graph.outputs), outside, types)
+    if inside is not None:
+        inside = replace(inside, given=originals)
+        around = [wire for one in inside.observed for wire in one.outside]
+        used |= {entering(wire) for wire in around if wire not in originals}
+    outside = tuple(wire for wire, own in given.items() if own in used)
+    inputs = (*(given[wire] for wire in outside), *fields)
+    return Branch(Graph(inputs, graph.nodes, graph.outputs), outside, types, inside)
 
 
 __all__ = [
-    "AnyTree", "Branch", "Contents", "Observation", "Plant", "Reduction", "Undecided", "Unknown",
-    "field_type",
+    "AnyTree", "Branch", "Contents", "Inside", "Observation", "Plant", "Reduction", "Structure",
+    "Undecided", "Unknown", "arrays_of", "field_type", "plants",
 ]  # fmt: skip

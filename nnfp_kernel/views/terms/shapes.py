@@ -227,7 +227,7 @@ class Opening:
         if self.refutable:
             name = self.values.names.fresh("d")
             return s.PatternName(name), self._case(s.Name(name), pattern, body, otherwise)
-        return pattern, self._inner(body, otherwise)
+        return pattern, self.inner(body, otherwise)
 
     def _case(
         self,
@@ -237,13 +237,13 @@ class Opening:
         otherwise: Callable[[], s.Expression],
     ) -> s.Expression:
         refutable, self.refutable = self.refutable, False
-        inner = self._inner(body, otherwise)
+        inner = self.inner(body, otherwise)
         cases = [s.Alternative(pattern, inner)]
         if refutable:
             cases.append(s.Alternative(s.PatternWildcard(), otherwise()))
         return s.Case(value, tuple(cases))
 
-    def _inner(
+    def inner(
         self, body: Callable[[], s.Expression], otherwise: Callable[[], s.Expression]
     ) -> s.Expression:
         if self.later:
@@ -265,6 +265,7 @@ class Making:
     tag: Callable[[Wire], s.Expression]
     tree: Callable[[Key], s.Expression]  # what moves of a tree
     named: Callable[[Key], s.Expression]  # the tree itself
+    every: bool = False  # not what moves, but a value with all its arrays and tags
 
     def made(self, shape: Shape, inside: bool = False) -> s.Expression:
         values = self.values
@@ -273,16 +274,21 @@ class Making:
                 return s.Tuple(tuple(self.made(item, inside) for item in items))
             case Rep(type=type, carrier=carrier):
                 made = self.made(carrier, inside)
-                if not inside and values.tangent(type) != type:
+                if not (inside or self.every) and values.tangent(type) != type:
                     return made
                 return s.Apply(s.Name(type.name), made)
             case Node(constructor=name, fields=fields):
                 return apply(name, *(self.made(each, True) for each in fields))
+            case Arrays(type=type) if self.every:
+                return values.rebuilt(type, self.reals, inside, True)
             case Arrays(type=type, tags=tags):
                 space = type if inside else values.tangent(type)
                 return values.rebuilt(space, self._slots(space, tags), inside)
             case Whole(key=key):
                 return self.tree(key)
+            case Refilled(key=key, payload=payload) if self.every:
+                made = values.rebuilt(payload, self.reals, True, True)
+                return apply("refill", self.named(key), made)
             case Refilled(key=key, payload=payload, bare=bare):
                 made = values.rebuilt(payload, self._slots(payload, ()), True)
                 return apply("refill", self.named(key) if bare else self.tree(key), made)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...graph.forest import Branch, Reduction
+from ...graph.forest import Branch, Inside, Reduction, arrays_of
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import tidy
 from ...language import syntax as s
@@ -16,11 +17,15 @@ from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
 from ..combinators import combinators, composed, held, pair_pattern, pairs, recorded
+from .body import Body
+from .naming import Found
+from .shapes import Arrays, Making, Opening, Several, Shape, answer_shape
 from .values import Values
 
 # Bindings, the result, what a function of the tangents gives, and the maps after it.
 Written: TypeAlias = "tuple[Block, list[Term], s.Expression, tuple[s.Expression, ...]]"
-Left: TypeAlias = "Callable[[t.Type, Network], list[s.Expression]]"
+Image: TypeAlias = "tuple[list[s.PatternTree], s.Expression]"  # of tangents of the fields
+Left: TypeAlias = "Callable[[Shape, Network], list[s.Expression]]"
 
 
 @dataclass
@@ -30,6 +35,24 @@ class _Moving:
     patterns: list[s.PatternTree]
     block: Block
     terms: list[Term]
+
+
+class Stepping(Body):
+    """A function whose trees are gone through by recurrences."""
+
+    combined = False
+
+    @abstractmethod
+    def leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
+        """The maps from arrays, as pairs, to a value of the shape."""
+
+    def step(
+        self, reduction: Reduction, terms: Mapping[Wire, Term], around: tuple[Wire, ...]
+    ) -> s.Expression:
+        return Steps(
+            self.values, self.primitives, reduction, terms, around, self.combined, self.leaving,
+            self.sequences,
+        ).step()  # fmt: skip
 
 
 @dataclass
@@ -42,7 +65,7 @@ class Steps:
     terms: Mapping[Wire, Term]  # of the inputs of the graph
     around: tuple[Wire, ...]  # of these, those that move
     combined: bool
-    left: Left  # the maps from arrays to a value of the type
+    left: Left  # the maps from arrays to a value of the shape
     sequences: set[str]  # names of those that have as many elements as a node has
 
     def step(self) -> s.Expression:
@@ -54,6 +77,8 @@ class Steps:
 
     def alternative(self, name: str, branch: Branch) -> s.Alternative:
         """`NodeF l r -> (result, linear map)`."""
+        if branch.inside is not None:
+            return self._with_trees(name, branch, branch.inside)
         values, result = self.values, self.reduction.result
         count = len(branch.outside)
         builder = Builder(self.primitives)
@@ -66,72 +91,83 @@ class Steps:
             pattern, found = values.taken(type, None, supply, "x", opened)
             patterns.append(pattern)
             terms |= found
-        self._note(name, patterns)
+        self.note(name, patterns)
         stems = [
             f"d{tree.name}" if isinstance(tree := terms[wire].tree, s.Name) else "dx"
             for wire in inputs[count:]
             if wire.type.differentiable
         ]
-        outside = [wire in self.around for wire in branch.outside]
-        active = [
-            outside[k] if k < count else wire.type.differentiable for k, wire in enumerate(inputs)
-        ]
-        outputs, network = linearize(builder, branch.body, inputs, active)
+        outputs, network = linearize(builder, branch.body, inputs, self.active(branch))
         for wire in outputs:
             if wire not in inputs:
                 wire.name = wire.name or "y"
-        around, names = self._around(branch)
+        around = self.tangents_around()
         moving = self._moving(branch, stems)
-        moving.terms[:0] = around
+        moving.terms[:0] = [around[wire] for wire in branch.outside if wire in around]
         # A sequence of which only the tree knows the length is no space by itself.
         plant = self.reduction.tree
         declared = plant.declarations.constructors(plant.type)[name]
         open_ends = bool(t.free_variables(t.Product(declared))[1])
-        make = self._maps if self.combined and not open_ends else self._function
-        block, value, image, rest = make(builder, network, inputs, outputs, terms, moving)
+        node = _Node(values, result, builder, network, inputs, outputs, terms, moving)
+        if self.combined and not open_ends:
+            block, value, image, rest = node.as_maps(self.left)
+        else:
+            block, value, image, rest = node.as_function()
         block.bindings[:0] = opened.bindings
         if not network.domain:
             linear: s.Expression = s.Name("zero")
         else:
-            linear = composed((self._section(name, names, moving.patterns, image), *rest))
+            section = self._section(name, around, moving.patterns, image, s.Name("zero"))
+            linear = composed((section, *rest))
         supplied = iter(map(whole, value))
         made = s.Tuple((values.rebuilt(result, supplied, every=True), linear))
         return s.Alternative(s.PatternConstructor(f"{name}F", tuple(patterns)), block.around(made))
 
+    def _with_trees(self, name: str, branch: Branch, inside: Inside) -> s.Alternative:
+        """The same where there are trees among the fields or in the result."""
+        node = _AtNode(self, name, branch, inside)
+        block, (patterns, image), value = node.written()
+        linear = self._section(name, node.around, patterns, image, node.otherwise())
+        made = s.Tuple((value, linear))
+        pattern = s.PatternConstructor(f"{name}F", node.patterns)
+        return s.Alternative(pattern, block.around(made))
+
+    def active(self, branch: Branch) -> list[bool]:
+        """Which inputs of the algebra move."""
+        count = len(branch.outside)
+        outside = [wire in self.around for wire in branch.outside]
+        return outside + [wire.type.differentiable for wire in branch.body.inputs[count:]]
+
     def _section(
         self,
         name: str,
-        around: Sequence[str],
+        around: Mapping[Wire, Term],
         patterns: Sequence[s.PatternTree],
         image: s.Expression,
+        otherwise: s.Expression,
     ) -> s.Expression:
         d = self.values.names.fresh("d")
         cases = [s.Alternative(s.PatternConstructor(f"{name}F", tuple(patterns)), image)]
         if len(self.reduction.branches) > 1:
-            cases.append(s.Alternative(s.PatternWildcard(), s.Name("zero")))
+            cases.append(s.Alternative(s.PatternWildcard(), otherwise))
         body = s.Case(s.Name(d), tuple(cases))
         pattern: s.PatternTree = s.PatternName(d)
         if self.around:
-            pattern = s.PatternTuple((pair_pattern(around), pattern))
+            names = [each.tree.name for each in around.values() if isinstance(each.tree, s.Name)]
+            pattern = s.PatternTuple((pair_pattern(names), pattern))
         return apply("section", s.Lambda((pattern,), body))
 
-    def _around(self, branch: Branch) -> tuple[list[Term], list[str]]:
-        """The tangents of what is around the tree: those that are used here, and the names
-        of all."""
+    def tangents_around(self) -> dict[Wire, Term]:
+        """The tangents of what is around the tree, all of it."""
         values = self.values
-        names: dict[Wire, str] = {}
+        terms: dict[Wire, Term] = {}
         for wire in self.around:
             known = self.terms[wire].tree
             stem = known.name if isinstance(known, s.Name) else "x"
-            names[wire] = values.names.fresh(f"d{stem}")
-        used = [
-            Term(s.Name(names[wire]), wire.type, wire.type.shape)
-            for wire in branch.outside
-            if wire in names
-        ]
-        return used, list(names.values())
+            terms[wire] = Term(s.Name(values.names.fresh(f"d{stem}")), wire.type, wire.type.shape)
+        return terms
 
-    def _note(self, name: str, patterns: Sequence[s.PatternTree]) -> None:
+    def note(self, name: str, patterns: Sequence[s.PatternTree]) -> None:
         """Which names are of sequences that have as many elements as a node has."""
         tree = self.reduction.tree
         declared = tree.declarations.constructors(tree.type)[name]
@@ -153,55 +189,105 @@ class Steps:
             found += [terms[wire] for wire in wires]
         return _Moving(patterns, block, found)
 
-    def _function(
-        self,
-        builder: Builder,
-        network: Network,
-        inputs: Sequence[Wire],
-        outputs: Sequence[Wire],
-        terms: Mapping[Wire, Term],
-        moving: _Moving,
-    ) -> Written:
-        """The linear map as a function of the tangents."""
+
+class _AtNode(Stepping):
+    """An algebra at one constructor, which has trees among its fields or in its result."""
+
+    def __init__(self, steps: Steps, name: str, branch: Branch, inside: Inside) -> None:
+        super().__init__(steps.values, steps.primitives, False)
+        self.steps, self.branch, self.inside = steps, branch, inside
+        self.combined = steps.combined
+        self.sequences = self.naming.sequences = steps.sequences
+        self.naming.called = inside.called
+        seen = {wire for one in inside.observed for wire in one.wires}
+        supply = (wire for wire in inside.given if wire not in seen)
+        found = Found.of(
+            self.naming.argument(type, structure, None, supply, "x")
+            for type, structure in zip(branch.fields, inside.structures, strict=True)
+        )
+        self.patterns, self.fields = found.patterns, found.shapes
+        self.found = found.terms
+        steps.note(name, found.patterns)
+        self.arguments = Several(self.fields)
+        self.answer = answer_shape(self.values, inside.answer, steps.reduction.result)
+
+    def leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
+        return self.steps.left(shape, network)
+
+    def written(self) -> tuple[Block, Image, s.Expression]:
+        """Bindings, the linear map from the tangents of the fields, and the result."""
+        branch, inside = self.branch, self.inside
+        builder = Builder(self.primitives)
+        self.around = self.steps.tangents_around()
+        network = self.linearized(
+            builder, branch.body, inside.observed, self.steps.active(branch),
+            (*branch.outside, *inside.given), tuple(arrays_of(inside.answer)), branch.outside,
+        )  # fmt: skip
+        terms = dict(self.steps.terms) | self.found
+        self.observe(inside.observed, terms)
+        known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
+
+        def opened(opening: Opening, image: Callable[[], s.Expression]) -> Image:
+            patterns = [opening.pattern(field, True) for field in self.fields]
+            return patterns, opening.inner(image, self.otherwise)
+
+        answers = list(self.outputs)
+        early, made, found = self.mapped(builder, network, known, answers, self.around, opened)
+        place = dict(zip(answers, found, strict=True))
+        reals = (place[wire] for wire in arrays_of(inside.answer))
+        named = self.grove.tree
+        value = Making(self.values, reals, self.tag, named, named, every=True).made(self.answer)
+        self.outer.bindings += early.bindings
+        return self.outer, made, value
+
+
+@dataclass
+class _Node:
+    """An algebra of arrays at one constructor, linearised: its linear map in two ways."""
+
+    values: Values
+    result: t.Type
+    builder: Builder
+    network: Network
+    inputs: Sequence[Wire]
+    outputs: Sequence[Wire]
+    terms: Mapping[Wire, Term]
+    moving: _Moving
+
+    def as_function(self) -> Written:
+        """A function of the tangents."""
+        builder, network, moving = self.builder, self.network, self.moving
         late = [builder.input(array) for array in network.domain]
         images = filled(builder, network.apply(builder, late), network.codomain)
-        graph = tidy(builder.primitives, builder.finish([*outputs, *images]))
-        place = dict(zip((*inputs, *late), graph.inputs, strict=True))
-        given = {place[wire]: known for wire, known in terms.items()}
+        graph = tidy(builder.primitives, builder.finish([*self.outputs, *images]))
+        place = dict(zip((*self.inputs, *late), graph.inputs, strict=True))
+        given = {place[wire]: known for wire, known in self.terms.items()}
         given |= {place[w]: known for w, known in zip(late, moving.terms, strict=True)}
         early, after, made = decompile(
             graph, given, self.values.names, [place[wire] for wire in late]
         )
         after.bindings[:0] = moving.block.bindings
-        value, image = made[: len(outputs)], made[len(outputs) :]
-        space = self.values.tangent(self.reduction.result)
+        value, image = made[: len(self.outputs)], made[len(self.outputs) :]
+        space = self.values.tangent(self.result)
         tree = after.around(self.values.rebuilt(space, iter(map(whole, image))))
         return early, value, tree, ()
 
-    def _maps(
-        self,
-        builder: Builder,
-        network: Network,
-        inputs: Sequence[Wire],
-        outputs: Sequence[Wire],
-        terms: Mapping[Wire, Term],
-        moving: _Moving,
-    ) -> Written:
-        """The linear map as combinators, after the tangents as nested pairs."""
-        arrays = network.domain
-        network = recorded(builder, network.useful())
-        primal = builder.finish((*outputs, *network.fixed))
+    def as_maps(self, left: Left) -> Written:
+        """Combinators, after the tangents as nested pairs."""
+        arrays, builder, names = self.network.domain, self.builder, self.values.names
+        network = recorded(builder, self.network.useful())
+        primal = builder.finish((*self.outputs, *network.fixed))
         values = Graph(primal.inputs, primal.nodes, primal.outputs)
-        names = self.values.names
-        block, made = held(builder.primitives, values, terms, network, names, len(outputs))
-        value = [made[k] for k in range(len(outputs))]
+        count = len(self.outputs)
+        block, made = held(builder.primitives, values, self.terms, network, names, count)
+        value = [made[k] for k in range(count)]
         if not arrays:
             return block, value, s.Name("zero"), ()
-        fixed = {wire: made[len(outputs) + k] for k, wire in enumerate(network.fixed)}
+        fixed = {wire: made[count + k] for k, wire in enumerate(network.fixed)}
         tree = combinators(builder.primitives, network, fixed, names)
-        space = self.values.tangent(self.reduction.result)
-        given = moving.block.around(pairs([whole(each) for each in moving.terms]))
-        return block, value, given, (tree, *self.left(space, network))
+        space = Arrays(self.values.tangent(self.result))
+        given = self.moving.block.around(pairs([whole(each) for each in self.moving.terms]))
+        return block, value, given, (tree, *left(space, network))
 
 
-__all__ = ["Steps"]
+__all__ = ["Stepping", "Steps"]

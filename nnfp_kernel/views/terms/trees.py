@@ -23,7 +23,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...graph.forest import Branch, Contents, Observation, Plant, Reduction, field_type
+from ...graph.forest import (
+    Branch,
+    Contents,
+    Observation,
+    Plant,
+    Reduction,
+    field_type,
+    plants,
+)
 from ...graph.graph import Builder, Wire
 from ...language import syntax as s
 from ...language import types as t
@@ -31,7 +39,7 @@ from ...linear.maps import Primitives
 from ...primitives.decompile import Block, Term, Unspeakable, whole
 from ...primitives.spelling import apply
 from ..combinators import pair_pattern, pairs
-from .shapes import Key, key_of
+from .shapes import Key, Making, Opening, Shape, Whole, key_of, parts
 from .values import Values
 
 Exprs = dict[Wire, list[s.Expression]]
@@ -46,6 +54,12 @@ class Group:
     observed: Reduction | Contents
     around: tuple[Wire, ...] = ()
     linear: str = ""
+    shape: Shape | None = None  # of the result, where trees are in it
+
+    @property
+    def trees(self) -> list[Whole]:
+        """The trees among its results."""
+        return [] if self.shape is None else [p for p in parts(self.shape) if isinstance(p, Whole)]
 
 
 @dataclass
@@ -58,6 +72,7 @@ class Grove:
     active: set[Wire]  # inputs of the graph that move
     names: dict[Key, str]
     groups: list[Group] = field(default_factory=list)
+    types: dict[Key, t.Named] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for one in self.observed:
@@ -71,30 +86,43 @@ class Grove:
         """Reductions of a tree that need nothing of each other, together."""
         depth: dict[Wire, int] = {}
         levels: dict[tuple[Key, int], list[Reduction]] = {}
-        order: list[tuple[int, int, Key, Contents | None]] = []
+        made_at: dict[Key, int] = {}  # trees that are results
+        order: list[tuple[int, int, Key, Observation | None]] = []
         for place, one in enumerate(self.observed):
             key = key_of(one.tree)
+            self._note_types(one.tree)
+            below = max((made_at[part] for part in _all_parts(key) if part in made_at), default=-1)
             if isinstance(one, Contents):
-                depth |= dict.fromkeys(one.wires, 0)
-                order.append((0, place, key, one))
+                depth |= dict.fromkeys(one.wires, below + 1)
+                order.append((below + 1, place, key, one))
                 continue
-            level = 1 + max((depth[wire] for wire in one.outside if wire in depth), default=-1)
+            outside = (depth[wire] for wire in one.outside if wire in depth)
+            level = 1 + max(outside, default=below)
+            level = max(level, 1 + below)
             depth |= dict.fromkeys(one.wires, level)
+            if one.structure is not None:
+                made_at |= dict.fromkeys(map(key_of, plants(one.value)), level)
+                order.append((level, place, key, one))
+                continue
             if (key, level) not in levels:
                 order.append((level, place, key, None))
             levels.setdefault((key, level), []).append(one)
-        for level, _, key, contents in sorted(order, key=lambda each: each[:2]):
-            if contents is not None:
-                yield Group(key, contents)
-                continue
-            made = together(self.primitives, levels[key, level])
+        for level, _, key, alone in sorted(order, key=lambda each: each[:2]):
+            made = alone or together(self.primitives, levels[key, level])
             around = tuple(wire for wire in made.outside if wire in self.active)
             yield Group(key, made, around)
+
+    def _note_types(self, tree: Plant) -> None:
+        self.types[key_of(tree)] = tree.type
+        for part in tree.parts or ():
+            self._note_types(part)
 
     def plain(self, key: Key) -> Group | None:
         """The one group of a tree that nothing else is done with, if that is so."""
         own = [group for group in self.groups if group.key == key]
         if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
+            return None
+        if own[0].trees:
             return None
         zipped = (part for group in self.groups for part in _parts(group.key))
         return None if key in zipped else own[0]
@@ -136,7 +164,7 @@ class Grove:
 
         for group in self.groups:
             wires = [wire for wire in group.observed.wires if wire in self.active]
-            if not wires:
+            if not wires and not group.trees:
                 continue
             given = tangent(group.key)
             result = group.observed.result
@@ -147,6 +175,13 @@ class Grove:
                     around = pairs([whole(terms[wire]) for wire in group.around])
                     given = s.Tuple((around, given))
                 made, moving = apply(group.linear, given), self.values.tangent(result)
+            if group.shape is not None:
+                opening = Opening(self.values, iter(wires), lambda stem: f"d{stem}")
+                block.bind(opening.pattern(group.shape), made)
+                block.bindings += opening.block.bindings
+                terms |= opening.terms
+                known |= {key: found[0] for key, found in opening.trees.items()}
+                continue
             unpacking = Block()
             inside = isinstance(group.observed, Contents)
             pattern, found = self.values.taken(
@@ -162,11 +197,28 @@ class Grove:
     def backward(self, arrays: Exprs, trees: dict[Key, list[s.Expression]], block: Block) -> None:
         """Adds to the cotangents of arrays and trees what comes through the observations."""
         for group in reversed(self.groups):
+            own = {one.key for one in group.trees}
+            self._unzip(trees, block, own)
             wires = [wire for wire in group.observed.wires if wire in self.active]
-            if wires:
+            if wires or own & trees.keys():
                 self._behind(group, wires, arrays, trees, block)
-        while zipped := [key for key in trees if _parts(key)]:
+        self._unzip(trees, block)
+
+    def _unzip(
+        self, trees: dict[Key, list[s.Expression]], block: Block, own: set[Key] | None = None
+    ) -> None:
+        """The cotangents of trees that are several as one, `own` among them, to each."""
+        while zipped := [
+            key
+            for key in trees
+            if _parts(key) and (own is None or own.intersection(_all_parts(key)))
+        ]:
             self._unzipped(max(zipped, key=_depth), trees, block)
+
+    def nought(self, key: Key) -> s.Expression:
+        """The tree with zeros: nothing depends on it."""
+        tree, type = self.tree(key), self.types[key]
+        return s.Binary("*", s.Number(0), tree) if self.values.moves(type) else tree
 
     def _behind(
         self,
@@ -176,7 +228,9 @@ class Grove:
         trees: dict[Key, list[s.Expression]],
         block: Block,
     ) -> None:
-        if all(map(_is_nought, (each for wire in wires for each in arrays[wire]))):
+        used = any(one.key in trees for one in group.trees)
+        nought = map(_is_nought, (each for wire in wires for each in arrays[wire]))
+        if all(nought) and not used:
             return
         cotangents = iter([total(arrays[wire]) for wire in wires])
         result = group.observed.result
@@ -188,7 +242,15 @@ class Grove:
                 back = apply("adjoint", apply("derivative", s.Name("payload"), tree))
             trees.setdefault(group.key, []).append(s.Apply(back, items))
             return
-        given = self.values.rebuilt(self.values.tangent(result), cotangents)
+        if group.shape is None:
+            given = self.values.rebuilt(self.values.tangent(result), cotangents)
+        else:
+
+            def cotangent(key: Key) -> s.Expression:
+                return total(trees.pop(key)) if key in trees else self.nought(key)
+
+            making = Making(self.values, cotangents, _no_tag, cotangent, self.tree)
+            given = making.made(group.shape)
         made = apply(apply("adjoint", s.Name(group.linear)), given)
         if group.around:
             names = [self.values.names.fresh("w") for _ in group.around]
@@ -213,14 +275,23 @@ def _parts(key: Key) -> tuple[Key, ...]:
     return tuple(key[1:]) if key[:1] == ("both",) else ()  # type: ignore[arg-type]
 
 
+def _all_parts(key: Key) -> set[Key]:
+    """A tree, and all that it is made of as several as one."""
+    return {key}.union(*map(_all_parts, _parts(key)))
+
+
+def _no_tag(wire: Wire) -> s.Expression:
+    raise Unspeakable("data among the results of a tree")
+
+
 def _depth(key: Key) -> int:
     return 1 + max(map(_depth, _parts(key)), default=0)
 
 
 def total(trees: Sequence[s.Expression]) -> s.Expression:
     """The sum of cotangents."""
-    made = trees[0]
-    for other in trees[1:]:
+    made, *others = [tree for tree in trees if not _is_nought(tree)] or trees[:1]
+    for other in others:
         made = s.Binary("+", made, other)
     return made
 

@@ -57,6 +57,23 @@ class Values:
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
 
+    def moves(self, type: t.Type, inside: frozenset[str] = frozenset()) -> bool:
+        """Whether there may be real or complex numbers in a value."""
+        match type:
+            case t.Array(element=element):
+                return self.moves(element, inside)
+            case t.Product(items=items):
+                return any(self.moves(item, inside) for item in items)
+            case t.Named(name=name) if name in self.declarations.reps:
+                return self.moves(self.declarations.reps[name].carrier, inside)
+            case t.Named(name=name) if self.is_data(type):
+                fields = self.declarations.constructors(type).values()
+                return name not in inside and any(
+                    self.moves(each, inside | {name}) for one in fields for each in one
+                )
+            case _:
+                return _moves(type)
+
     def slots(self, type: t.Type) -> list[bool | None]:
         """Of the arrays of a value whether each is a tag; None for what does not move."""
         match type:

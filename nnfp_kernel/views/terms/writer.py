@@ -9,20 +9,16 @@ value apart and puts one together is in shapes.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from ...graph.forest import AnyTree, Reduction
 from ...graph.graph import ArrayType, Builder, Graph, Wire
-from ...graph.rewrite import tidy
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
 from ...language.sizes import as_size
-from ...linear.differentiate import linearize
-from ...linear.maps import Network, filled
-from ...primitives.decompile import Block, Term, Unspeakable, decompile, names_of, whole
+from ...linear.maps import Network
+from ...primitives.decompile import Block, Term, Unspeakable, names_of, whole
 from ...primitives.spelling import apply
 from ...runtime.call import Call
 from ...runtime.function import Function
@@ -38,6 +34,8 @@ from ..combinators import (
     pairs,
     recorded,
 )
+from .body import tags_of
+from .naming import Found
 from .shapes import (
     Arrays,
     Key,
@@ -52,33 +50,11 @@ from .shapes import (
     Whole,
     answer_shape,
     key_of,
-    nothing,
     parts,
     type_of,
 )
-from .steps import Steps
-from .trees import Exprs, Grove, total
+from .steps import Stepping
 from .values import Values, is_pair, nests
-
-Argument: TypeAlias = "tuple[s.PatternTree, Shape, dict[Wire, Term]]"
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Several arguments: how they are named, what they look like, and their arrays."""
-
-    patterns: tuple[s.PatternTree, ...]
-    shapes: tuple[Shape, ...]
-    terms: dict[Wire, Term]
-
-    @classmethod
-    def of(cls, arguments: Iterable[Argument]) -> _Found:
-        patterns, shapes, terms = [], [], dict[Wire, Term]()
-        for pattern, shape, found in arguments:
-            patterns.append(pattern)
-            shapes.append(shape)
-            terms |= found
-        return cls(tuple(patterns), tuple(shapes), terms)
 
 
 @dataclass(frozen=True)
@@ -91,8 +67,8 @@ class Written:
     codomain: t.Type
 
 
-class Writer:
-    """The function traced, and the names in use."""
+class Writer(Stepping):
+    """The function traced."""
 
     def __init__(
         self,
@@ -102,21 +78,16 @@ class Writer:
         name: str,
         sizes: Sequence[str] = (),
     ) -> None:
-        self.function, self.call, self.adjoint = function, call, adjoint
+        self.function, self.call = function, call
         program = function.program
         names = names_of(
             (*program.definitions, *program.builtins, *program.externals, name, *sizes)
         )
-        self.values = Values(program.declarations, names)
-        self.names = names
-        self.declarations = program.declarations
-        self.outer = Block()
-        self.trees: dict[Key, str] = {}  # the names of those of which nothing is known
-        self.order: list[Wire | Key] = []  # the arrays and trees among the arguments
-        self.payloads: dict[str, s.Expression] = {}  # their names, and the trees
-        self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
+        values = Values(program.declarations, names)
+        super().__init__(values, call.traced.program.primitives, adjoint)
 
     def made(self, combined: bool) -> Written:
+        self.combined = combined
         traced = self.call.traced
         observed = {wire for one in traced.observed for wire in one.wires}
         supply = (w for w in traced.graph.inputs[: traced.arguments] if w not in observed)
@@ -124,19 +95,11 @@ class Writer:
         patterns, shapes = found.patterns, found.shapes
         terms = found.terms | self._held(traced.graph.inputs)
 
-        builder = Builder(traced.program.primitives)
+        builder = Builder(self.primitives)
         order = self._in_order()
-        inputs = [builder.input(w.type, w.name, w.representation) for w in order]
-        self.place = dict(zip(order, inputs, strict=True))
         active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
         plain = Graph(tuple(order), traced.graph.nodes, traced.answers)
-        outputs, network = linearize(builder, plain, inputs, active)
-        for wire in outputs:
-            if wire not in inputs:
-                wire.name = wire.name or "y"
-        self.outputs = dict(zip(traced.answers, outputs, strict=True))
-        self.movers = [wire for wire, flag in zip(order, active, strict=True) if flag]
-        self.own = [wire for wire in self.movers if wire not in observed]  # of arguments
+        network = self.linearized(builder, plain, traced.observed, active, order, traced.answers)
 
         codomain = self.function.specialise(self.call.types).type
         answer = answer_shape(self.values, traced.value, codomain)
@@ -145,13 +108,10 @@ class Writer:
             raise Unspeakable("no parameters")
         arguments = shapes[0] if len(shapes) == 1 else Several(shapes)
         self.arguments, self.answer = arguments, answer
-        self.grove = Grove(
-            self.values, traced.program.primitives, traced.observed, set(self.movers), self.trees
-        )
-        self._observe(terms, combined)
+        self.observe(traced.observed, terms)
         if self.adjoint:
             network = network.adjoint()
-        known = {self.place[wire]: each for wire, each in terms.items()}
+        known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
         moves = bool(network.domain and network.codomain)
         maps = None
         if combined and moves and self._combines():
@@ -171,18 +131,20 @@ class Writer:
                 body = s.Let((bound,), body)
         return Written(patterns, body, self.call.types, type_of(answer))
 
-    @property
-    def source(self) -> Shape:
-        """Where the linear map takes what moves from."""
-        return self.answer if self.adjoint else self.arguments
-
-    @property
-    def target(self) -> Shape:
-        return self.arguments if self.adjoint else self.answer
+    def _function(
+        self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
+    ) -> s.Expression:
+        """`\\dx -> …`."""
+        early, (pattern, inner), _ = self.mapped(
+            builder, network, terms, tags_of(self.answer), {},
+            lambda opening, body: opening.around(self.source, body, self.otherwise),
+        )  # fmt: skip
+        early.bindings[:0] = self.outer.bindings
+        return early.around(s.Lambda((pattern,), inner))
 
     # --- names of what is given ----------------------------------------------------------------
 
-    def _arguments(self, supply: Iterator[Wire]) -> _Found:
+    def _arguments(self, supply: Iterator[Wire]) -> Found:
         """The parameters by the names that the definition gives them."""
         body: p.Expression = self.function.definition.body
         made = []
@@ -190,75 +152,8 @@ class Writer:
             known: p.Pattern | None = None
             if isinstance(body, p.Lambda):
                 known, body = body.parameter, body.body
-            made.append(self._argument(type, structure, known, supply, "x"))
-        return _Found.of(made)
-
-    def _argument(
-        self,
-        type: t.Type,
-        structure: object,
-        known: p.Pattern | None,
-        supply: Iterator[Wire],
-        otherwise: str,
-    ) -> Argument:
-        if isinstance(known, p.BindName):
-            otherwise = known.name
-        match type:
-            case _ if isinstance(structure, t.Array):
-                argument = self._argument(structure, None, known, supply, otherwise)
-                if isinstance(argument[0], s.PatternName):
-                    self.sequences.add(argument[0].name)
-                return argument
-            case t.Named() if isinstance(structure, AnyTree):
-                name = self.names.fresh(otherwise)
-                self.trees[structure.path] = name
-                self.order.append(structure.path)
-                return s.PatternName(name), Whole(type, structure.path, otherwise), {}
-            case t.Product(items=items):
-                below = known.items if isinstance(known, p.MatchTuple) else [None] * len(items)
-                inner = structure if isinstance(structure, tuple) else [None] * len(items)
-                found = _Found.of(
-                    self._argument(item, part, each, supply, otherwise)
-                    for item, part, each in zip(items, inner, below, strict=True)
-                )
-                return s.PatternTuple(found.patterns), Several(found.shapes), found.terms
-            case t.Named(name=name) if name in self.declarations.reps:
-                carrier = self.declarations.reps[name].carrier
-                inside: p.Pattern | None = known if isinstance(known, p.BindName) else None
-                inside = known.argument if isinstance(known, p.LeaveRep) else inside
-                pattern, shape, terms = self._argument(
-                    carrier, structure, inside, supply, otherwise
-                )
-                return s.PatternConstructor(name, (pattern,)), Rep(type, shape), terms
-            case t.Named() if isinstance(structure, tuple):
-                constructor, inner = structure
-                constructors = self.declarations.constructors(type)
-                found = _Found.of(
-                    self._argument(item, part, None, supply, otherwise)
-                    for item, part in zip(constructors[constructor], inner, strict=True)
-                )
-                return (
-                    s.PatternConstructor(constructor, found.patterns),
-                    Node(type, constructor, found.shapes, len(constructors) == 1),
-                    found.terms,
-                )
-            case t.Array(element=element) if isinstance(structure, tuple):
-                name = self.names.fresh(otherwise)
-                found = _Found.of(
-                    self._argument(element, part, None, supply, otherwise) for part in structure
-                )
-                if any(isinstance(one, Node) and not one.alone for one in found.shapes):
-                    raise Unspeakable("a tree of a sequence that is looked at")
-                for k, pattern in enumerate(found.patterns):
-                    self.outer.bind(pattern, s.Binary("!", s.Name(name), s.Number(k)))
-                return s.PatternName(name), Listed(element, found.shapes), found.terms
-            case _:
-                wires = [next(supply) for _ in self.declarations.layout(type)]
-                self.order += wires
-                pattern, terms = self.values.taken(type, known, iter(wires), otherwise, self.outer)
-                slots = self.values.slots(type)
-                tags = tuple(w for w, slot in zip(wires, slots, strict=True) if slot)
-                return pattern, Arrays(type, otherwise, tags), terms
+            made.append(self.naming.argument(type, structure, known, supply, "x"))
+        return Found.of(made)
 
     def _in_order(self) -> list[Wire]:
         """The inputs of the graph as the arguments have them, what is made of a tree in its
@@ -269,7 +164,7 @@ class Writer:
             made.setdefault(key_of(one.tree), []).extend(one.wires)
         order = [
             wire
-            for each in self.order
+            for each in self.naming.order
             for wire in ([each] if isinstance(each, Wire) else made.pop(each, []))
         ]
         order += [wire for wires in made.values() for wire in wires]
@@ -328,147 +223,6 @@ class Writer:
                 moving = [next(arrays) for slot in self.values.slots(type) if slot is False]
                 return type, moving[0] if moving else None
 
-    # --- trees -----------------------------------------------------------------------------------
-
-    def _observe(self, terms: dict[Wire, Term], combined: bool) -> None:
-        """Binds what is made of trees, and the linear maps of it."""
-        values, grove = self.values, self.grove
-        for group in grove.groups:
-            grove.bind_zipped(group.key, self.outer)
-            after = Block()
-            one = group.observed
-            stem = "y" if isinstance(one, Reduction) else "xs"
-            pattern, found = values.taken(one.result, None, iter(one.wires), stem, after)
-            tree = grove.tree(group.key)
-            if not isinstance(one, Reduction):
-                self.outer.bind(pattern, apply("payload", tree))
-                if isinstance(pattern, s.PatternName):
-                    self.sequences.add(pattern.name)
-                    self.payloads[pattern.name] = tree
-            else:
-                group.linear = self.names.fresh("dy")
-                steps = Steps(
-                    values, grove.primitives, one, terms, group.around, combined,
-                    lambda space, network: self._leaving(Arrays(space), network),
-                    self.sequences,
-                )  # fmt: skip
-                both = s.PatternTuple((pattern, s.PatternName(group.linear)))
-                word = "treeRecurrenceWith" if group.around else "treeRecurrence"
-                self.outer.bind(both, apply(word, steps.step(), tree))
-            self.outer.bindings += after.bindings
-            terms |= found
-
-    # --- as a function of what moves ------------------------------------------------------------
-
-    def _function(
-        self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
-    ) -> s.Expression:
-        """`\\dx -> …`."""
-        inputs = builder.finish(()).inputs
-        tags = [self.outputs[wire] for wire in _tags(self.answer)]
-        moving = [builder.input(array) for array in network.domain]
-        images = filled(builder, network.apply(builder, moving), network.codomain)
-        graph = tidy(builder.primitives, builder.finish([*images, *tags]))
-        place = dict(zip((*inputs, *moving), graph.inputs, strict=True))
-        opening = self._opening(moving)
-        early = Block()
-
-        def body() -> s.Expression:
-            nonlocal early
-            given = {place[wire]: each for wire, each in terms.items() if wire in place}
-            given |= {place[wire]: each for wire, each in self._tangents(opening, moving).items()}
-            early, after, made = decompile(
-                graph, given, self.names, [place[wire] for wire in moving]
-            )
-            results = [whole(each) for each in made]
-            count = len(images)
-            self._name_tags(terms, results[count:])
-            opening.block.bindings += after.bindings
-            return self._put_together(results[:count], opening)
-
-        pattern, inner = opening.around(self.source, body, self._otherwise)
-        early.bindings[:0] = self.outer.bindings
-        return early.around(s.Lambda((pattern,), inner))
-
-    def _opening(self, moving: Sequence[Wire]) -> Opening:
-        """Of the tangent, named after what it moves, or of the cotangent."""
-        if self.adjoint:
-            return Opening(self.values, iter(moving), lambda _: "w")
-        own = [
-            wire for wire, mover in zip(moving, self.movers, strict=True) if mover in set(self.own)
-        ]
-        return Opening(self.values, iter(own), lambda stem: f"d{stem}")
-
-    def _tangents(self, opening: Opening, moving: Sequence[Wire]) -> dict[Wire, Term]:
-        """What the arrays are called that the linear map takes: those in its argument, and
-        those that come of trees in it."""
-        if self.adjoint:
-            return opening.terms
-        movers = dict(zip(moving, self.movers, strict=True))
-        terms = {movers[wire]: each for wire, each in opening.terms.items()}
-        trees = {key: found[0] for key, found in opening.trees.items()}
-        self.known_tangents = self.grove.forward(trees, terms, opening.block)
-        return {wire: terms[mover] for wire, mover in movers.items()}
-
-    def _put_together(self, results: list[s.Expression], opening: Opening) -> s.Expression:
-        """The value of the target, of its arrays and of what comes of trees."""
-        named = self.grove.tree
-        if not self.adjoint:
-            making = Making(self.values, iter(results), self._tag, self._tangent_of, named)
-            return making.made(self.target)
-        arrays: Exprs = {w: [made] for w, made in zip(self.movers, results, strict=True)}
-        trees = opening.trees
-        self.grove.backward(arrays, trees, opening.block)
-        reals = iter([total(arrays[wire]) for wire in self.own])
-
-        def cotangent(key: Key) -> s.Expression:
-            return total(trees[key]) if key in trees else self._nought(key)
-
-        return Making(self.values, reals, self._tag, cotangent, named).made(self.target)
-
-    def _tangent_of(self, key: Key) -> s.Expression:
-        return self.known_tangents(key)
-
-    def _nought(self, key: Key) -> s.Expression:
-        """The tree with zeros: nothing depends on it."""
-        (shape,) = [
-            one for one in parts(self.arguments) if isinstance(one, Whole) and one.key == key
-        ]
-        alternatives = []
-        for name, fields in self.declarations.constructors(shape.type).items():
-            patterns: list[s.PatternTree] = []
-            made: list[s.Expression] = []
-            for field in fields:
-                word = self.names.fresh("x")
-                if t.mentions(field, shape.type):
-                    patterns.append(s.PatternName(word))
-                    made.append(s.Name(word))
-                elif t.free_variables(field)[1]:
-                    patterns.append(s.PatternName(word))
-                    made.append(
-                        apply("map", s.Lambda((s.PatternWildcard(),), s.Name("zero")), s.Name(word))
-                    )
-                else:
-                    patterns.append(s.PatternWildcard())
-                    nothings = iter(lambda: s.Name("zero"), None)
-                    made.append(self.values.rebuilt(field, nothings, True))
-            alternatives.append(
-                s.Alternative(s.PatternConstructor(name, tuple(patterns)), apply(name, *made))
-            )
-        return apply(s.Cata(tuple(alternatives)), self.grove.tree(key))
-
-    def _otherwise(self) -> s.Expression:
-        """Some value of the target, for a tangent of another shape: there is none."""
-        return nothing(self.values, self.target, self._nought)
-
-    def _name_tags(self, terms: Mapping[Wire, Term], answers: Sequence[s.Expression]) -> None:
-        self.tags = dict(zip(_tags(self.answer), answers, strict=True))
-        for wire in _tags(self.arguments):
-            self.tags[wire] = terms[self.place[wire]].tree
-
-    def _tag(self, wire: Wire) -> s.Expression:
-        return self.tags[wire]
-
     # --- as combinators ------------------------------------------------------------
 
     def _combines(self) -> bool:
@@ -479,14 +233,16 @@ class Writer:
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
     ) -> s.Expression:
         network = recorded(builder, network.useful())
-        tags = [self.outputs[wire] for wire in _tags(self.answer)]
+        answers = tags_of(self.answer)
+        tags = [self.outputs[wire] for wire in answers]
         primal = builder.finish((*tags, *network.fixed))
         early, made = held(builder.primitives, primal, terms, network, self.names, len(tags))
-        self._name_tags(terms, [whole(made[k]) for k in range(len(tags))])
+        told = {wire: whole(made[k]) for k, wire in enumerate(answers)}
+        self.name_tags(terms, told)
         fixed = {wire: made[len(tags) + k] for k, wire in enumerate(network.fixed)}
         tree = combinators(builder.primitives, network, fixed, self.names)
         early.bindings[:0] = self.outer.bindings
-        maps = [*self._entering(network), tree, *self._leaving(self.target, network)]
+        maps = [*self._entering(network), tree, *self.leaving(self.target, network)]
         return early.around(composed(maps))
 
     def _trees_aside(self, shape: Shape, transposed: bool) -> tuple[s.Expression, t.Type] | None:
@@ -544,10 +300,10 @@ class Writer:
     def _opened(self, network: Network) -> s.Expression:
         """The function that takes a value apart, trees and all."""
         wires = [Wire(array) for array in network.domain]
-        opening = self._opening(wires)
+        opening = self.opening(wires)
 
         def body() -> s.Expression:
-            terms = self._tangents(opening, wires)
+            terms = self.tangents(opening, wires, {})
             return pairs([whole(terms[wire]) for wire in wires])
 
         def otherwise() -> s.Expression:
@@ -556,7 +312,7 @@ class Writer:
         pattern, inner = opening.around(self.source, body, otherwise)
         return apply("section", s.Lambda((pattern,), inner))
 
-    def _leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
+    def leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
         """From arrays, as pairs, to a value of the shape."""
         target, back = self.values.tangent(type_of(shape)), []
         if self._has_trees(shape):
@@ -583,13 +339,9 @@ class Writer:
         """The function that puts a value together, trees and all."""
         names = [self.names.fresh("u") for _ in network.outputs]
         opening = Opening(self.values, iter(()), str)
-        made = self._put_together(list(map(s.Name, names)), opening)
+        made = self.put_together(list(map(s.Name, names)), opening)
         pattern = pair_pattern(names)
         return apply("section", s.Lambda((pattern,), opening.block.around(made)))
-
-
-def _tags(shape: Shape) -> list[Wire]:
-    return [wire for one in parts(shape) if isinstance(one, Arrays) for wire in one.tags]
 
 
 def _pairs_zero(tree: s.Expression) -> bool:

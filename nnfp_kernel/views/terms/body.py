@@ -1,0 +1,229 @@
+"""The derivative of one function of arrays and trees: the whole program's, or at a node of a
+tree that of an algebra which has trees there.
+
+What is made of trees is bound first (`observe`); then the linear map takes a tangent apart,
+goes through the arrays and the observations, and puts its image together (`mapped`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from ...graph.forest import Observation, Reduction
+from ...graph.graph import Builder, Graph, Wire
+from ...graph.rewrite import tidy
+from ...language import syntax as s
+from ...linear.differentiate import linearize
+from ...linear.maps import Network, Primitives, filled
+from ...primitives.decompile import Block, Term, decompile, whole
+from ...primitives.spelling import apply
+from .naming import Naming
+from .shapes import Arrays, Key, Making, Opening, Several, Shape, Whole, nothing, parts
+from .trees import Exprs, Group, Grove, total
+from .values import Values
+
+T = TypeVar("T")
+
+
+class Body(ABC):
+    """The function, and the names in use. `arguments` and `answer` are what it is given and
+    what it makes."""
+
+    arguments: Shape
+    answer: Shape
+
+    def __init__(self, values: Values, primitives: Primitives, adjoint: bool) -> None:
+        self.values, self.primitives, self.adjoint = values, primitives, adjoint
+        self.names, self.declarations = values.names, values.declarations
+        self.outer = Block()
+        self.trees: dict[Key, str] = {}  # the names of those of which nothing is known
+        self.payloads: dict[str, s.Expression] = {}  # their names, and the trees
+        self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
+        self.naming = Naming(values, self.outer, self.trees, self.sequences)
+
+    @property
+    def source(self) -> Shape:
+        """Where the linear map takes what moves from."""
+        return self.answer if self.adjoint else self.arguments
+
+    @property
+    def target(self) -> Shape:
+        return self.arguments if self.adjoint else self.answer
+
+    def linearized(
+        self,
+        builder: Builder,
+        graph: Graph,
+        observed: Sequence[Observation],
+        active: Sequence[bool],
+        given: Sequence[Wire],
+        answers: Sequence[Wire],
+        around: Sequence[Wire] = (),
+    ) -> Network:
+        """The linear map of the arrays. Its inputs and outputs are known as `given` and
+        `answers`; `around` are inputs that come of no argument."""
+        inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
+        self.place = dict(zip(given, inputs, strict=True))
+        outputs, network = linearize(builder, graph, inputs, active)
+        for wire in outputs:
+            if wire not in inputs:
+                wire.name = wire.name or "y"
+        self.outputs = dict(zip(answers, outputs, strict=True))
+        self.movers = [wire for wire, flag in zip(given, active, strict=True) if flag]
+        others = {wire for one in observed for wire in one.wires} | set(around)
+        self.own = [wire for wire in self.movers if wire not in others]  # of arguments
+        return network
+
+    # --- trees -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def step(
+        self, reduction: Reduction, terms: Mapping[Wire, Term], around: tuple[Wire, ...]
+    ) -> s.Expression:
+        """The step of a tree's recurrence."""
+
+    def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
+        """Binds what is made of trees, and the linear maps of it."""
+        values = self.values
+        grove = Grove(values, self.primitives, observed, set(self.movers), self.trees)
+        self.grove = grove
+        self._note_types(Several((self.arguments, self.answer)))
+        for group in grove.groups:
+            grove.bind_zipped(group.key, self.outer)
+            one, after = group.observed, Block()
+            tree = grove.tree(group.key)
+            if isinstance(one, Reduction):
+                pattern, found = self._result(group, one, after)
+                group.linear = self.names.fresh("dy")
+                step = self.step(one, terms, group.around)
+                both = s.PatternTuple((pattern, s.PatternName(group.linear)))
+                word = "treeRecurrenceWith" if group.around else "treeRecurrence"
+                self.outer.bind(both, apply(word, step, tree))
+            else:
+                pattern, found = values.taken(one.result, None, iter(one.wires), "xs", after)
+                self.outer.bind(pattern, apply("payload", tree))
+                if isinstance(pattern, s.PatternName):
+                    self.sequences.add(pattern.name)
+                    self.payloads[pattern.name] = tree
+            self.outer.bindings += after.bindings
+            terms |= found
+
+    def _result(
+        self, group: Group, one: Reduction, after: Block
+    ) -> tuple[s.PatternTree, dict[Wire, Term]]:
+        """The result of a recurrence: its name, or those of its parts."""
+        supply = iter(one.wires)
+        if one.structure is None:
+            return self.values.taken(one.result, None, supply, "y", after)
+        naming = Naming(self.values, after, self.trees, self.sequences)
+        pattern, group.shape, found = naming.argument(one.result, one.structure, None, supply, "y")
+        self._note_types(group.shape)
+        return pattern, found
+
+    def _note_types(self, shape: Shape) -> None:
+        for each in parts(shape):
+            if isinstance(each, Whole):
+                self.grove.types[each.key] = each.type
+
+    # --- what moves ------------------------------------------------------------------------------
+
+    def mapped(
+        self,
+        builder: Builder,
+        network: Network,
+        terms: Mapping[Wire, Term],
+        wanted: Sequence[Wire],
+        around: Mapping[Wire, Term],
+        opened: Callable[[Opening, Callable[[], s.Expression]], T],
+    ) -> tuple[Block, T, list[s.Expression]]:
+        """What the linear map makes of a tangent that `opened` takes apart, bindings before
+        it, and what the `wanted` outputs are. `around` are tangents of what comes of no
+        argument."""
+        inputs = builder.finish(()).inputs
+        moving = [builder.input(array) for array in network.domain]
+        images = filled(builder, network.apply(builder, moving), network.codomain)
+        own = [self.outputs[wire] for wire in wanted]
+        graph = tidy(builder.primitives, builder.finish([*images, *own]))
+        place = dict(zip((*inputs, *moving), graph.inputs, strict=True))
+        opening = self.opening(moving)
+        early: list[Block] = []
+        values: list[s.Expression] = []
+
+        def body() -> s.Expression:
+            given = {place[wire]: each for wire, each in terms.items() if wire in place}
+            tangents = self.tangents(opening, moving, around)
+            given |= {place[wire]: each for wire, each in tangents.items()}
+            before, after, made = decompile(
+                graph, given, self.names, [place[wire] for wire in moving]
+            )
+            early.append(before)
+            results = [whole(each) for each in made]
+            values[:] = results[len(images) :]
+            self.name_tags(terms, dict(zip(wanted, values, strict=True)))
+            opening.block.bindings += after.bindings
+            return self.put_together(results[: len(images)], opening)
+
+        made = opened(opening, body)
+        return early[0], made, values
+
+    def opening(self, moving: Sequence[Wire]) -> Opening:
+        """Of the tangent, named after what it moves, or of the cotangent."""
+        if self.adjoint:
+            return Opening(self.values, iter(moving), lambda _: "w")
+        own = [
+            wire for wire, mover in zip(moving, self.movers, strict=True) if mover in set(self.own)
+        ]
+        return Opening(self.values, iter(own), lambda stem: f"d{stem}")
+
+    def tangents(
+        self, opening: Opening, moving: Sequence[Wire], around: Mapping[Wire, Term]
+    ) -> dict[Wire, Term]:
+        """What the arrays are called that the linear map takes: those in its argument, and
+        those that come of trees in it."""
+        if self.adjoint:
+            return opening.terms
+        movers = dict(zip(moving, self.movers, strict=True))
+        terms = {movers[wire]: each for wire, each in opening.terms.items()} | dict(around)
+        trees = {key: found[0] for key, found in opening.trees.items()}
+        self.known_tangents = self.grove.forward(trees, terms, opening.block)
+        return {wire: terms[mover] for wire, mover in movers.items()}
+
+    def put_together(self, results: list[s.Expression], opening: Opening) -> s.Expression:
+        """The value of the target, of its arrays and of what comes of trees."""
+        named = self.grove.tree
+        if not self.adjoint:
+            making = Making(self.values, iter(results), self.tag, self._tangent_of, named)
+            return making.made(self.target)
+        arrays: Exprs = {w: [made] for w, made in zip(self.movers, results, strict=True)}
+        trees = opening.trees
+        self.grove.backward(arrays, trees, opening.block)
+        reals = iter([total(arrays[wire]) for wire in self.own])
+
+        def cotangent(key: Key) -> s.Expression:
+            return total(trees[key]) if key in trees else self.grove.nought(key)
+
+        return Making(self.values, reals, self.tag, cotangent, named).made(self.target)
+
+    def _tangent_of(self, key: Key) -> s.Expression:
+        return self.known_tangents(key)
+
+    def otherwise(self) -> s.Expression:
+        """Some value of the target, for a tangent of another shape: there is none."""
+        return nothing(self.values, self.target, self.grove.nought)
+
+    def name_tags(self, terms: Mapping[Wire, Term], answers: Mapping[Wire, s.Expression]) -> None:
+        self.tags = {wire: answers[wire] for wire in tags_of(self.answer)}
+        for wire in tags_of(self.arguments):
+            self.tags[wire] = terms[self.place[wire]].tree
+
+    def tag(self, wire: Wire) -> s.Expression:
+        return self.tags[wire]
+
+
+def tags_of(shape: Shape) -> list[Wire]:
+    return [wire for one in parts(shape) if isinstance(one, Arrays) for wire in one.tags]
+
+
+__all__ = ["Body", "tags_of"]
