@@ -262,11 +262,13 @@ class Declarations:
             case t.Named(name=name) if name in self.reps:
                 yield from self._flatten(builder, value, self.reps[name].carrier)
             case t.Named(name=name) if name in self.data and not self.data[name].recursive:
+                if not isinstance(value, Variant):  # of which nothing is known
+                    raise NotFirstOrder(type)
                 constructors = self.constructors(type)
                 if value.tag is not None:
                     yield value.tag
                 else:
-                    yield builder.constant(list(constructors).index(value.constructor), "Int")
+                    yield builder.constant(list(constructors).index(str(value.constructor)), "Int")
                 for constructor, field_types in constructors.items():
                     fields = value.fields.get(constructor)
                     for position, field_type in enumerate(field_types):

@@ -97,7 +97,6 @@ REFUSED = {
     "no parameters",  # of a constant nothing moves
     "values of type Weights",  # what is known by its paths only
     "values of type [Rose R]",  # any number of trees
-    "values of type Runs R",  # data with sequences, in arrays and branches
     "a tree that is not only reduced",  # sums and multiples of trees
     "a number of children that is not any",  # `reshape[2]` of them
 }

@@ -214,6 +214,59 @@ def test_a_printed_derivative_of_trees_is_the_derivative(case: str) -> None:
     check(session, session["f"])
 
 
+SEQUENCES = """
+data Maybe a = Nothing | Just a
+data Runs a = Empty | Runs [a] R
+data Walk = Stop | Pairs [(R, R)] R[2] | Rows [R[2]] (Maybe R)
+data Deep = None | Deep [[R]] Int
+"""
+SEQUENCES_IN_DATA = {
+    "branches": "f : R -> Runs R\nf x = if x > 0.9 then Runs [x, 2 * x] x\n"
+    "  else if x > 0.5 then Runs [log x] 5 else Empty",
+    "of pairs": "f : R -> Walk\nf x = if x > 0.9 then Pairs [(x, x * x), (3, sin x)] [x, 1]\n"
+    "  else if x > 0.5 then Rows [[x, 2 * x]] (Just x) else Rows [[1, x], [x, x]] Nothing",
+    "of sequences": "f : R -> Deep\nf x = if x > 0.7 then Deep [[x, x * x], [1, x]] 2\n"
+    "  else Deep [[x, 3 * x, 2]] 1",
+    "in an array": "make x = if x > 0.7 then Runs [x, 2 * x] x else Runs [log x] 5\n"
+    "f : R[3] -> (Runs R)[3]\nf xs = [Runs [xs ! 0] 1, Empty, make (xs ! 1)]",
+    "a state": "f : R[3] -> Runs R\nf = fold (\\(m, x) -> case m of\n"
+    "  { Empty -> Runs [x] 1; Runs xs y -> Runs xs (y + sum xs * x) }) Empty",
+    "a length that only running tells": "f : R -> Runs R\nf x = if x > 0.4 then Runs\n"
+    "  (unfoldWhile[6] (\\s -> (1.5 * s, sin s + s, s < 9)) x) x else Empty",
+    "what is looked at": "f : Walk -> R\nf p = case p of { Stop -> 0\n"
+    "  ; Pairs ps v -> sum (map (\\(a, b) -> a * b) ps) * sum v\n"
+    "  ; Rows vs m -> sum (sum (square vs)) * (case m of { Nothing -> 1; Just y -> y * y }) }",
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case in ("in an array", "a state", "what is looked at")
+                     else pytest.mark.slow)
+        for case in SEQUENCES_IN_DATA
+    ],
+)  # fmt: skip
+def test_a_printed_derivative_of_data_with_sequences_is_the_derivative(case: str) -> None:
+    session = Session(precision=64)
+    session.run(SEQUENCES + SEQUENCES_IN_DATA[case])
+    for seed in (0, 1):  # of one constructor, and of another
+        check(session, session["f"], seed)
+
+
+def test_a_cotangent_of_data_with_sequences_is_given_the_room_of_its_arrays() -> None:
+    session = Session(precision=64)
+    session.run(SEQUENCES + SEQUENCES_IN_DATA["branches"])
+    text = str(derivative_definition(session["f"], adjoint=True))
+    assert "Runs e _ -> take[2] (e ++ replicate[2] 0)" in text
+    session.run(text)
+    for x, given, expected in (
+        (1.0, "Runs [2, 3] 4", 12.0), (0.8, "Runs [2] 4", 2 / 0.8), (0.1, "Empty", 0.0),
+    ):  # fmt: skip
+        session.run(f"back : R\nback = fAdjoint {x} ({given})")
+        assert float(session["back"]) == pytest.approx(expected)
+
+
 def test_a_derivative_of_trees_reads_as_the_catamorphism_does() -> None:
     session = Session(precision=64)
     session.run("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"

@@ -101,7 +101,7 @@ Structure: TypeAlias = "AnyTree | t.Type | tuple[Any, ...] | None"
 class Undecided(Exception):
     """A program asks for the constructor of a tree of which nothing is known."""
 
-    def __init__(self, tree: Plant) -> None:
+    def __init__(self, tree: Plant | AnyTree) -> None:
         super().__init__(tree.path)
         self.path = tree.path
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...graph.forest import AnyTree, NoForest, Undecided
-from ...graph.values import NotFirstOrder
+from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
@@ -330,18 +330,23 @@ class _Asked:
             return self.function.of_any_trees(whole.items, structures)
         except NotFirstOrder:
             # Data without trees may be a state or a branch, of which a tag tells what it is.
-            tagged = _tagged(structures, whole, self.function.program.declarations.has_trees)
+            tagged = _tagged(structures, whole, self.function.program.declarations)
             if tagged == structures:
                 raise
             return self.function.of_any_trees(whole.items, tagged)
 
 
-def _tagged(structure: Structure, type: t.Type, has_trees: Any) -> Structure:
-    """The structure in which data without trees are known by their tags."""
+def _tagged(structure: Structure, type: t.Type, declarations: Declarations) -> Structure:
+    """The structure in which data without trees are known by their tags. Of data with
+    sequences, which no tag tells the lengths of, the constructor is asked for: Undecided."""
     match type:
         case t.Product(items=items) if structure is not None:
-            return tuple(_tagged(*each, has_trees) for each in zip(structure, items, strict=True))
-        case t.Named() if isinstance(structure, AnyTree) and not has_trees(type):
+            return tuple(
+                _tagged(*each, declarations) for each in zip(structure, items, strict=True)
+            )
+        case t.Named() if isinstance(structure, AnyTree) and not declarations.has_trees(type):
+            if declarations.is_open(type):
+                raise Undecided(structure)
             return None
         case _:
             return structure

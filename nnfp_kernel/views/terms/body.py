@@ -213,8 +213,13 @@ class Body(ABC):
         """Some value of the target, for a tangent of another shape: there is none."""
         return nothing(self.values, self.target, self.grove.nought)
 
+    @property
+    def asked_tags(self) -> list[Wire]:
+        """What an answer that moves is put together by; a cotangent brings its own."""
+        return [] if self.adjoint else tags_of(self.answer)
+
     def name_tags(self, terms: Mapping[Wire, Term], answers: Mapping[Wire, s.Expression]) -> None:
-        self.tags = {wire: answers[wire] for wire in tags_of(self.answer)}
+        self.tags = {wire: answers[wire] for wire in self.asked_tags}
         for wire in tags_of(self.arguments):
             self.tags[wire] = terms[self.place[wire]].tree
 
@@ -226,4 +231,4 @@ def tags_of(shape: Shape) -> list[Wire]:
     return [wire for one in parts(shape) if isinstance(one, Arrays) for wire in one.tags]
 
 
-__all__ = ["Body", "tags_of"]
+__all__ = ["Body"]

@@ -12,15 +12,17 @@ from itertools import chain
 from typing import TypeAlias
 
 from ...graph.graph import ArrayType, Wire
-from ...graph.values import Declarations
+from ...graph.values import Declarations, known
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import as_size
 from ...primitives.decompile import PLAIN, Block, Term, Unspeakable, term, whole
 from ...primitives.spelling import Names, apply, lambda_, number, sized, zeros
 
 Take: TypeAlias = Callable[[s.Expression], s.Expression]
-Leaf: TypeAlias = tuple[t.Type, Take]  # an array in a value, and what takes it out
+# An array in a value, what takes it out, and the array that is wanted: with its room.
+Leaf: TypeAlias = tuple[t.Type, Take, ArrayType]
 Supply: TypeAlias = Iterator[s.Expression]
 
 
@@ -151,45 +153,47 @@ class Values:
         if is_plain(type):
             wire = next(supply)
             return {wire: term(tree, wire.type, below=_below(type))}
-        leaves = self.leaves(type, moving)
-        wires = [next(supply) for _ in leaves]
+        slots = [slot for slot in self.slots(type) if slot is False or not moving]
+        wires = [next(supply) for _ in slots]
+        leaves = self.leaves(type, iter([wire.type for wire in wires]), moving)
         names = [self.names.fresh(_stem(tree) + str(k)) for k, _ in enumerate(leaves, 1)]
         if is_pair(type) and len(leaves) == 2:
             pattern = s.PatternTuple(tuple(map(s.PatternName, names)))
             block.bind(pattern, apply("unzip", tree))
         else:
-            for name, (_, take) in zip(names, leaves, strict=True):
+            for name, (_, take, _) in zip(names, leaves, strict=True):
                 block.bind(s.PatternName(name), take(tree))
         return {
             wire: term(s.Name(name), wire.type, below=_below(leaf))
-            for wire, name, (leaf, _) in zip(wires, names, leaves, strict=True)
+            for wire, name, (leaf, *_) in zip(wires, names, leaves, strict=True)
         }
 
-    def leaves(self, type: t.Type, moving: bool = False) -> list[Leaf]:
+    def leaves(self, type: t.Type, rooms: Iterator[ArrayType], moving: bool = False) -> list[Leaf]:
         """The arrays in a value of `type`, each with what takes it out."""
         if is_plain(type):
-            return [(type, lambda tree: tree)] if not moving or _moves(type) else []
+            return [(type, lambda tree: tree, next(rooms))] if not moving or _moves(type) else []
         if self.is_data(type):
             assert isinstance(type, t.Named)
-            return self._of_data(type, moving)
+            return self._of_data(type, rooms, moving)
         if isinstance(type, t.Array):
             length = type.length
             return [
                 (t.Array(leaf, length), lambda tree, p=pattern, n=name, take=take: apply(  # type: ignore[misc]
                     "map", s.Lambda((p,), take(s.Name(n))), tree
-                ))
-                for pattern, name, leaf, take in self._places(type.element, moving)
+                ), room)
+                for pattern, name, (leaf, take, room) in self._places(type.element, rooms, moving)
             ]  # fmt: skip
         return [
             (leaf, lambda tree, p=pattern, n=name, take=take: s.Apply(  # type: ignore[misc]
                 s.Lambda((p,), take(s.Name(n))), tree
-            ))
-            for pattern, name, leaf, take in self._places(type, moving)
+            ), room)
+            for pattern, name, (leaf, take, room) in self._places(type, rooms, moving)
         ]  # fmt: skip
 
-    def _of_data(self, type: t.Named, moving: bool) -> list[Leaf]:
-        """The tag, and the fields of each constructor, 0 where it is another one."""
-        if self.declarations.one_by_one(type):
+    def _of_data(self, type: t.Named, rooms: Iterator[ArrayType], moving: bool) -> list[Leaf]:
+        """The tag, and the fields of each constructor, 0 where it is another one. A sequence
+        of any length is given the room that its array has, zeros after its end."""
+        if self.declarations.one_by_one(type) and not moving:
             raise Unspeakable(f"values of type {t.show(type)} among others")
         constructors = self.declarations.constructors(type)
         found: list[Leaf] = []
@@ -201,19 +205,34 @@ class Values:
                 )
                 for k, (name, fields) in enumerate(constructors.items())
             )
-            found.append((t.INT, lambda tree: s.Case(tree, numbers)))
+            found.append((t.INT, lambda tree: s.Case(tree, numbers), next(rooms)))
         for name, fields in constructors.items():
             for k, field in enumerate(fields):
-                for leaf, take in self.leaves(field, moving):
+                for leaf, take, room in self.leaves(field, rooms, moving):
                     part = self.names.fresh("e")
                     patterns: list[s.PatternTree] = [s.PatternWildcard()] * len(fields)
                     patterns[k] = s.PatternName(part)
-                    cases = [s.Alternative(_constructed(name, patterns), take(s.Name(part)))]
+                    closed = _with_room(leaf, room)
+                    taken = self._padded(take(s.Name(part)), leaf, closed)
+                    cases = [s.Alternative(_constructed(name, patterns), taken)]
                     if len(constructors) > 1:
-                        nothing = self.zero(leaf)
-                        cases.append(s.Alternative(s.PatternWildcard(), nothing))
-                    found.append((leaf, lambda tree, cases=tuple(cases): s.Case(tree, cases)))  # type: ignore[misc]
+                        cases.append(s.Alternative(s.PatternWildcard(), self.zero(closed)))
+                    found.append((closed, _by_case(cases), room))
         return found
+
+    def _padded(self, tree: s.Expression, type: t.Type, closed: t.Type) -> s.Expression:
+        """Arrays of any lengths with zeros after their ends: `take[4] (xs ++ replicate[4] 0)`."""
+        if type == closed:
+            return tree
+        assert isinstance(type, t.Array)
+        assert isinstance(closed, t.Array)
+        if type.element != closed.element:
+            name = self.names.fresh("e")
+            each = self._padded(s.Name(name), type.element, closed.element)
+            tree = apply("map", lambda_((name,), each), tree)
+        if type.length == closed.length:
+            return tree
+        return apply(sized("take", known(closed.length)), s.Binary("++", tree, self.zero(closed)))
 
     def zero(self, type: t.Type) -> s.Expression:
         """An array of zeros."""
@@ -226,29 +245,31 @@ class Values:
         made = whole(zeros(array))
         return s.Ascription(made, s.TypeName("Int")) if type == t.INT else made
 
-    def _places(self, type: t.Type, moving: bool) -> list[tuple[s.PatternTree, str, t.Type, Take]]:
+    def _places(
+        self, type: t.Type, rooms: Iterator[ArrayType], moving: bool
+    ) -> list[tuple[s.PatternTree, str, Leaf]]:
         """For each array in a value a pattern that names what holds it, and how to go on."""
         match type:
             case t.Product(items=items):
                 return [
-                    (_at(k, len(items), pattern), name, leaf, take)
+                    (_at(k, len(items), pattern), name, leaf)
                     for k, item in enumerate(items)
-                    for pattern, name, leaf, take in self._places(item, moving)
+                    for pattern, name, leaf in self._places(item, rooms, moving)
                 ]
             case t.Named(name=rep) if rep in self.declarations.reps:
                 return [
-                    (s.PatternConstructor(rep, (pattern,)), name, leaf, take)
-                    for pattern, name, leaf, take in self._places(
-                        self.declarations.reps[rep].carrier, moving
+                    (s.PatternConstructor(rep, (pattern,)), name, leaf)
+                    for pattern, name, leaf in self._places(
+                        self.declarations.reps[rep].carrier, rooms, moving
                     )
                 ]
             case t.Array() | t.Scalar() | t.Fin() | t.Named() if (
                 is_plain(type) or isinstance(type, t.Array) or self.is_data(type)
             ):
                 found = []
-                for leaf, take in self.leaves(type, moving):
+                for leaf in self.leaves(type, rooms, moving):
                     name = self.names.fresh("e")
-                    found.append((s.PatternName(name), name, leaf, take))
+                    found.append((s.PatternName(name), name, leaf))
                 return found  # type: ignore[return-value]
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
@@ -312,6 +333,25 @@ class Values:
         if made == s.Tuple(tuple(map(s.Name, names))) and len(names) == 2:
             return zipped
         return apply("map", s.Lambda((pattern,), made), zipped)
+
+
+def _with_room(type: t.Type, room: ArrayType) -> t.Type:
+    """The type of an array whose open lengths are what its array has room for."""
+
+    def closed(type: t.Type, shape: tuple[int, ...]) -> t.Type:
+        if not isinstance(type, t.Array):
+            return type
+        length = as_size(shape[0]) if type.length.value is None else type.length
+        return t.Array(closed(type.element, shape[1:]), length)
+
+    rank, inner = 0, type
+    while isinstance(inner, t.Array):
+        rank, inner = rank + 1, inner.element
+    return closed(type, room.shape[len(room.shape) - rank :])
+
+
+def _by_case(cases: Sequence[s.Alternative]) -> Take:
+    return lambda tree: s.Case(tree, tuple(cases))
 
 
 def _constructed(name: str, fields: Sequence[s.PatternTree]) -> s.PatternTree:

@@ -34,7 +34,6 @@ from ..combinators import (
     pairs,
     recorded,
 )
-from .body import tags_of
 from .naming import Found
 from .shapes import (
     Arrays,
@@ -116,7 +115,8 @@ class Writer(Stepping):
         maps = None
         if combined and moves and self._combines():
             maps = self._combined(builder, network, known)
-        if maps is not None and not (self.payloads and _pairs_zero(maps)):
+        any_length = self.payloads or self.sequences
+        if maps is not None and not (any_length and _pairs_zero(maps)):
             body = maps
         elif combined and not moves and not self._has_trees(Several((arguments, answer))):
             body = s.Name("zero")
@@ -136,7 +136,7 @@ class Writer(Stepping):
     ) -> s.Expression:
         """`\\dx -> …`."""
         early, (pattern, inner), _ = self.mapped(
-            builder, network, terms, tags_of(self.answer), {},
+            builder, network, terms, self.asked_tags, {},
             lambda opening, body: opening.around(self.source, body, self.otherwise),
         )  # fmt: skip
         early.bindings[:0] = self.outer.bindings
@@ -233,7 +233,7 @@ class Writer(Stepping):
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
     ) -> s.Expression:
         network = recorded(builder, network.useful())
-        answers = tags_of(self.answer)
+        answers = self.asked_tags
         tags = [self.outputs[wire] for wire in answers]
         primal = builder.finish((*tags, *network.fixed))
         early, made = held(builder.primitives, primal, terms, network, self.names, len(tags))
@@ -326,7 +326,9 @@ class Writer(Stepping):
         if is_pair(target):
             return [ZIP, *back]
         names = [self.names.fresh("u") for _ in network.outputs]
-        reals = iter(map(s.Name, names))
+        reals: Iterator[s.Expression] = iter(map(s.Name, names))
+        if self.declarations.is_open(type_of(shape)):  # a `zero` before it has to know its space
+            reals = map(_of_type, names, network.codomain)
         making = Making(
             self.values, reals, lambda w: self.tags[w], self.grove.tree, self.grove.tree
         )
@@ -353,6 +355,14 @@ def _pairs_zero(tree: s.Expression) -> bool:
         and s.Name("zero") in (each.left, each.right)
         for each in s.walk(s.Tuple((tree,)))
     )
+
+
+def _of_type(name: str, array: ArrayType) -> s.Expression:
+    """`(u : R[2])`; a number says what it is."""
+    if not array.shape:
+        return s.Name(name)
+    sizes = tuple(map(s.SizeNumber, array.shape))
+    return s.Ascription(s.Name(name), s.TypeArray(s.TypeName(array.kind), sizes))
 
 
 def _as_section(tree: s.Expression) -> s.Expression:
