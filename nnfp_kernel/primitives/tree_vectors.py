@@ -49,11 +49,12 @@ def arithmetic(context: Context, symbol: str, a: Value, b: Value) -> Value:
         made: Wire = lifted(context.builder, "mul", own, wire, 0, wire.type.rank)
         return made
 
-    return _each(context, scaled, tree)
+    return _each(context, scaled, tree, factor)
 
 
 def negative(context: Context, tree: Value) -> Value:
-    return _each(context, lambda wire: context.builder.emit("negate", wire), tree)
+    minus = context.builder.constant(-1.0)
+    return _each(context, lambda wire: context.builder.emit("negate", wire), tree, minus)
 
 
 def inner(context: Context, a: Value, b: Value) -> Wire:
@@ -61,11 +62,12 @@ def inner(context: Context, a: Value, b: Value) -> Wire:
     return _sum(context, _together(context, "conjugate product", a, b))
 
 
-def _each(context: Context, change: Callable[[Wire], Wire], value: Value) -> Value:
-    """`change` on all that can move; the shape, whether it is known or not, stays."""
+def _each(context: Context, change: Callable[[Wire], Wire], value: Value, factor: Wire) -> Value:
+    """`change`, which is to multiply by the factor, on all that can move; the shape, whether
+    it is known or not, stays."""
 
     def again(part: Value) -> Value:
-        return _each(context, change, part)
+        return _each(context, change, part, factor)
 
     match value:
         case tuple():
@@ -80,6 +82,8 @@ def _each(context: Context, change: Callable[[Wire], Wire], value: Value) -> Val
             return replace(value, layers=again(layers))
         case Forest():
             return entrywise(context, (value,), change)
+        case Unknown():
+            return value.times(context, factor)
         case Wire():
             return change(value) if value.type.differentiable else value
         case _:
@@ -117,6 +121,12 @@ def _together(context: Context, name: str, one: Value, two: Value) -> Value:
             "What came out of a function, handed in to another, is a tree as any other.",
         )
     match one, two:
+        case Unknown(), Unknown():
+            if name == "conjugate product":
+                return one.dot(context, two)
+            return one.plus(context, two, name)
+        case (Unknown() as unknown, _) | (_, Unknown() as unknown):
+            raise unknown.plant.undecided()
         case Items(items=left), Items(items=right):
             if len(left) != len(right):
                 raise _apart(f"{len(left)} children stand opposite {len(right)}")

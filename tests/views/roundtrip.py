@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -58,15 +59,19 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
     raise AssertionError(f"no random value of {t.show(type)}")
 
 
-def alike(value: Any) -> Any:
-    """Two trees of one type side by side have one shape: they may be zipped."""
-    if isinstance(value, list | tuple):
-        parts = [alike(part) for part in value]
-        trees = [k for k, part in enumerate(parts) if isinstance(part, DataValue)]
-        for k in trees[1:]:
-            parts[k] = jax.tree.map(lambda x: x * x, parts[trees[0]])
-        return type(value)(parts)
-    return value
+def alike(types: Sequence[t.Type], values: Sequence[Any]) -> list[Any]:
+    """Trees of one type side by side have one shape: they may be zipped, and added."""
+    first: dict[str, Any] = {}
+
+    def one(type: t.Type, value: Any) -> Any:
+        if isinstance(value, DataValue):
+            known = first.setdefault(t.show(type), value)
+            return value if known is value else jax.tree.map(lambda x: x * x, known)
+        if isinstance(type, t.Product):
+            return tuple(one(item, part) for item, part in zip(type.items, value, strict=True))
+        return value
+
+    return [one(type, value) for type, value in zip(types, values, strict=True)]
 
 
 def random_tree(type: t.Named, session: Session, rng: numpy.random.Generator, depth: int) -> Any:
@@ -140,7 +145,8 @@ def check(
     call = function.sample()
     rng = numpy.random.default_rng(seed)
     if inputs is None:
-        inputs = alike([random_value(type, session, rng) for type in call.types])
+        values = [random_value(type, session, rng) for type in call.types]
+        inputs = alike(call.types, values)
 
     def like(value: Any) -> Any:
         """A random tangent of a value, 0 where there are no real numbers."""

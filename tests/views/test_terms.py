@@ -180,6 +180,19 @@ TREES |= {
         "  { LeafF x -> x; NodeF (a, x) (b, y) -> cata { Leaf z -> z * x; Node l r -> l + r } b + y })"
     ),
 }
+TREES |= {
+    "sums and multiples": (
+        "f : (Tree R, Tree R, R) -> (Tree R, R)\n"
+        "f (t, u, c) = let v = c * c * t - u in (v + t / c, reduce v + dot t v)"
+    ),
+    "an inner product with other payload": (
+        "f : (Tree R, R) -> R\nf (t, c) = dot (mapData (\\x -> sin (c * x)) t) (-t)"
+    ),
+    "a sum at a node": (
+        "f : Tree R -> R\n"
+        "f t = reduce (t + cata { Leaf x -> Leaf (x * x); Node l r -> Node l (2 * r) } t)"
+    ),
+}
 TREE = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
 reduce = cata { Leaf x -> x * x; Node l r -> sin l * r }

@@ -50,7 +50,9 @@ from .unknown import (
     AnyTree,
     Branch,
     Contents,
+    Inner,
     Inside,
+    Made,
     Observation,
     Plant,
     Reduction,
@@ -64,9 +66,10 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Inside",
-    "Kind", "NoForest", "Observation", "Own", "Part", "Piece", "Plant", "Question", "Reduction",
-    "Structure", "Subtree", "Undecided", "Unknown", "Unordered", "arrays_of", "entrywise",
-    "field_type", "fold_payload", "forest_layout", "forestable", "mapped", "own_layout",
-    "payload_layout", "pieces", "plants", "reduce_forest", "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Inner",
+    "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part", "Piece", "Plant",
+    "Question", "Reduction", "Structure", "Subtree", "Undecided", "Unknown", "Unordered",
+    "arrays_of", "entrywise", "field_type", "fold_payload", "forest_layout", "forestable",
+    "mapped", "own_layout", "payload_layout", "pieces", "plants", "reduce_forest",
+    "reduce_with_trees",
 ]  # fmt: skip

@@ -82,7 +82,33 @@ class Contents:
     outside: tuple[Wire, ...] = ()
 
 
-Observation: TypeAlias = Reduction | Contents
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A tree made of others of its shape: `how` is add, subtract, scale or refill. What that
+    takes of arrays, a factor or the payload, is the `branch`."""
+
+    how: str
+    tree: Plant
+    parts: tuple[Plant, ...]
+    branch: Branch | None = None
+    wires: tuple[Wire, ...] = ()
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return () if self.branch is None else self.branch.outside
+
+
+@dataclass(frozen=True, eq=False)
+class Inner:
+    """The inner product of two trees of one shape, and the input that stands for it."""
+
+    tree: Plant
+    other: Plant
+    wires: tuple[Wire, ...]
+    outside: tuple[Wire, ...] = ()
+
+
+Observation: TypeAlias = Reduction | Contents | Made | Inner
 
 
 @dataclass(frozen=True)
@@ -128,10 +154,36 @@ class Plant:
             self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={}, names=[])
         return self.zipped[other]
 
+    def made(self, how: str, others: Sequence[Plant], branch: Branch | None = None) -> Plant:
+        """A tree of this shape, made of this one and others."""
+        if any(other.home is not self.home for other in others):
+            raise NoForest(self.type)
+        path = ("of", len(self.observed))
+        tree = replace(self, path=path, parts=None, zipped={}, names=[])
+        self.observed.append(Made(how, tree, (self, *others), branch))
+        return tree
+
     def undecided(self) -> Exception:
         """Its constructor is asked for, which may be traced for each if it is an argument's."""
         given = all(isinstance(place, int) for place in self.path)
         return Undecided(self) if given and self.parts is None else NoForest(self.type)
+
+    @property
+    def in_sequences(self) -> bool:
+        """Whether there are children in sequences of any length."""
+
+        def inside(type: t.Type) -> bool:
+            match type:
+                case t.Array(element=element, length=length):
+                    open = length.value is None and t.mentions(element, self.type)
+                    return open or inside(element)
+                case t.Product(items=items):
+                    return any(map(inside, items))
+                case _:
+                    return False
+
+        fields = self.declarations.constructors(self.type).values()
+        return any(inside(field) for one in fields for field in one)
 
     @property
     def bare(self) -> bool:
@@ -208,6 +260,44 @@ class Unknown:
         assert count is not None
         return self.items(self.plant.declarations.rebuild(made.result, made.wires)), count
 
+    # --- as a vector -----------------------------------------------------------------------
+
+    def plus(self, context: Context, other: Unknown, how: str = "add") -> Unknown:
+        """The sum, or with `subtract` the difference, of two trees of one shape."""
+        one, two = self._as_it_is(context), other._as_it_is(context)
+        return Unknown(self.type, one.made(how, (two,)))
+
+    def times(self, context: Context, factor: Wire) -> Unknown:
+        plant = self._as_it_is(context)
+        return Unknown(self.type, plant.made("scale", (), self._of(context, plant, [factor])))
+
+    def dot(self, context: Context, other: Unknown) -> Wire:
+        """The inner product with another tree of one shape."""
+        one, two = self._as_it_is(context), other._as_it_is(context)
+        if one.home is not two.home:
+            raise NoForest(self.type)
+        wire = one.make(ArrayType("R"))
+        one.observed.append(Inner(one, two, (wire,)))
+        return wire
+
+    def _as_it_is(self, context: Context) -> Plant:
+        """The tree itself, with its payload if that was changed."""
+        if self.shown is None:
+            return self.plant
+        arrays = leaves(self.payload()[0])
+        branch = self._of(context, self.plant, arrays)
+        return replace(self.plant, type=self.type).made("refill", (self.plant,), branch)
+
+    def _of(self, context: Context, plant: Plant, wires: Sequence[Wire]) -> Branch:
+        """Arrays as they are made of what is around the tree."""
+        root = plant.home or _outermost(context.builder)
+        try:
+            return _from_inputs(root, root.child(), wires, (), None)
+        except Elsewhere:
+            raise NoForest(self.type) from None
+
+    # --- what is observed --------------------------------------------------------------------
+
     def reduce(
         self, context: Context, algebra: Algebra, result: t.Type, asked: object = None
     ) -> Value:
@@ -237,6 +327,8 @@ class Unknown:
         try:
             if structure is None:
                 plant.declarations.layout(result)
+            elif plant.in_sequences:  # any number of trees
+                raise NotFirstOrder(result)
             for name, fields in plant.declarations.constructors(plant.type).items():
                 types = tuple(self.field(each, result) for each in fields)
                 branches[name] = self._branch(context, root, name, types, algebra, result)
@@ -453,6 +545,6 @@ def _from_inputs(
 
 
 __all__ = [
-    "AnyTree", "Branch", "Contents", "Inside", "Observation", "Plant", "Reduction", "Structure",
-    "Undecided", "Unknown", "arrays_of", "field_type", "plants",
+    "AnyTree", "Branch", "Contents", "Inner", "Inside", "Made", "Observation", "Plant", "Reduction",
+    "Structure", "Undecided", "Unknown", "arrays_of", "field_type", "plants",
 ]  # fmt: skip

@@ -21,8 +21,9 @@ from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
 from .naming import Naming
 from .shapes import Arrays, Key, Making, Opening, Several, Shape, Whole, nothing, parts
-from .trees import Exprs, Group, Grove, total
+from .trees import Group, Grove
 from .values import Values
+from .vectors import Combination, Exprs, total
 
 T = TypeVar("T")
 
@@ -91,6 +92,11 @@ class Body(ABC):
         self.grove = grove
         self._note_types(Several((self.arguments, self.answer)))
         for group in grove.groups:
+            if isinstance(group, Combination):
+                for key in group.keys:
+                    grove.bind_zipped(key, self.outer)
+                group.bind(grove.tree, self.trees, terms, self.outer)
+                continue
             grove.bind_zipped(group.key, self.outer)
             one, after = group.observed, Block()
             tree = grove.tree(group.key)

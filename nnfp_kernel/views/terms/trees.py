@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from ...graph.forest import (
     Branch,
     Contents,
+    Inner,
+    Made,
     Observation,
     Plant,
     Reduction,
@@ -41,8 +43,7 @@ from ...primitives.spelling import apply
 from ..combinators import pair_pattern, pairs
 from .shapes import Key, Making, Opening, Shape, Whole, key_of, parts
 from .values import Values
-
-Exprs = dict[Wire, list[s.Expression]]
+from .vectors import Combination, Exprs, is_nought, operands, total
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Grove:
     observed: Sequence[Observation]
     active: set[Wire]  # inputs of the graph that move
     names: dict[Key, str]
-    groups: list[Group] = field(default_factory=list)
+    groups: list[Group | Combination] = field(default_factory=list)
     types: dict[Key, t.Named] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +83,7 @@ class Grove:
 
     # --- what is made at once ----------------------------------------------------------------
 
-    def _grouped(self) -> Iterator[Group]:
+    def _grouped(self) -> Iterator[Group | Combination]:
         """Reductions of a tree that need nothing of each other, together."""
         depth: dict[Wire, int] = {}
         levels: dict[tuple[Key, int], list[Reduction]] = {}
@@ -91,7 +92,13 @@ class Grove:
         for place, one in enumerate(self.observed):
             key = key_of(one.tree)
             self._note_types(one.tree)
-            below = max((made_at[part] for part in _all_parts(key) if part in made_at), default=-1)
+            known = [key]
+            if isinstance(one, Made | Inner):
+                known = [key_of(each) for each in operands(one)]
+            below = max(
+                (made_at[p] for each in known for p in _all_parts(each) if p in made_at),
+                default=-1,
+            )
             if isinstance(one, Contents):
                 depth |= dict.fromkeys(one.wires, below + 1)
                 order.append((below + 1, place, key, one))
@@ -100,8 +107,11 @@ class Grove:
             level = 1 + max(outside, default=below)
             level = max(level, 1 + below)
             depth |= dict.fromkeys(one.wires, level)
-            if one.structure is not None:
-                made_at |= dict.fromkeys(map(key_of, plants(one.value)), level)
+            if isinstance(one, Made):
+                made_at[key] = level
+            if isinstance(one, Made | Inner) or one.structure is not None:
+                if isinstance(one, Reduction):
+                    made_at |= dict.fromkeys(map(key_of, plants(one.value)), level)
                 order.append((level, place, key, one))
                 continue
             if (key, level) not in levels:
@@ -110,7 +120,10 @@ class Grove:
         for level, _, key, alone in sorted(order, key=lambda each: each[:2]):
             made = alone or together(self.primitives, levels[key, level])
             around = tuple(wire for wire in made.outside if wire in self.active)
-            yield Group(key, made, around)
+            if isinstance(made, Made | Inner):
+                yield Combination(self.values, self.primitives, made, around)
+            else:
+                yield Group(key, made, around)
 
     def _note_types(self, tree: Plant) -> None:
         self.types[key_of(tree)] = tree.type
@@ -119,7 +132,9 @@ class Grove:
 
     def plain(self, key: Key) -> Group | None:
         """The one group of a tree that nothing else is done with, if that is so."""
-        own = [group for group in self.groups if group.key == key]
+        if any(isinstance(group, Combination) for group in self.groups):
+            return None
+        own = [group for group in self.groups if isinstance(group, Group) and group.key == key]
         if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
             return None
         if own[0].trees:
@@ -163,6 +178,9 @@ class Grove:
             return known[key]
 
         for group in self.groups:
+            if isinstance(group, Combination):
+                known |= group.forward(tangent, self.tree, terms, block)
+                continue
             wires = [wire for wire in group.observed.wires if wire in self.active]
             if not wires and not group.trees:
                 continue
@@ -199,6 +217,9 @@ class Grove:
         for group in reversed(self.groups):
             own = {one.key for one in group.trees}
             self._unzip(trees, block, own)
+            if isinstance(group, Combination):
+                group.backward(arrays, trees, self.tree, block)
+                continue
             wires = [wire for wire in group.observed.wires if wire in self.active]
             if wires or own & trees.keys():
                 self._behind(group, wires, arrays, trees, block)
@@ -229,7 +250,7 @@ class Grove:
         block: Block,
     ) -> None:
         used = any(one.key in trees for one in group.trees)
-        nought = map(_is_nought, (each for wire in wires for each in arrays[wire]))
+        nought = map(is_nought, (each for wire in wires for each in arrays[wire]))
         if all(nought) and not used:
             return
         cotangents = iter([total(arrays[wire]) for wire in wires])
@@ -286,23 +307,6 @@ def _no_tag(wire: Wire) -> s.Expression:
 
 def _depth(key: Key) -> int:
     return 1 + max(map(_depth, _parts(key)), default=0)
-
-
-def total(trees: Sequence[s.Expression]) -> s.Expression:
-    """The sum of cotangents."""
-    made, *others = [tree for tree in trees if not _is_nought(tree)] or trees[:1]
-    for other in others:
-        made = s.Binary("+", made, other)
-    return made
-
-
-def _is_nought(tree: s.Expression) -> bool:
-    """Whether it is written as zeros: nothing depends on it."""
-    while isinstance(tree, s.Apply) and isinstance(tree.function, s.Bracket):
-        if tree.function.name != "replicate":
-            return False
-        tree = tree.argument
-    return isinstance(tree, s.Number) and tree.value == 0
 
 
 # --- several reductions of a tree as one ---------------------------------------------------------

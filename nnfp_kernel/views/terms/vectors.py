@@ -1,0 +1,266 @@
+"""Trees as vectors: sums, differences, multiples and inner products of trees of one shape, and
+a tree with other payload among them.
+
+    t2 = t + u          dt2 = dt + du                 wt += w; wu += w
+    t2 = c * t          dt2 = dc * t + c * dt         wt += c * w; wc += dot t w
+    y = dot t u         dy = dot dt u + dot t du      wt += w * u; wu += w * t
+    t2 = refill t xs    dt2 = refill t dxs            wxs += payload w
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from ...graph.forest import Inner, Made, Plant
+from ...graph.graph import Builder, Wire
+from ...graph.rewrite import tidy
+from ...language import syntax as s
+from ...language import types as t
+from ...language.sizes import constant
+from ...linear.differentiate import linearize
+from ...linear.maps import Primitives, filled
+from ...primitives.decompile import Block, Term, Unspeakable, decompile, term, whole
+from ...primitives.spelling import apply
+from .shapes import Key, Whole, key_of
+from .values import Values
+
+Exprs: TypeAlias = "dict[Wire, list[s.Expression]]"
+Trees: TypeAlias = "Callable[[Key], s.Expression]"
+
+
+class Combination:
+    """A tree made of others, or the inner product of two."""
+
+    def __init__(
+        self,
+        values: Values,
+        primitives: Primitives,
+        observed: Made | Inner,
+        around: tuple[Wire, ...],
+    ) -> None:
+        self.values, self.primitives, self.observed = values, primitives, observed
+        self.around = around  # what moves of that which it takes of arrays
+        self.keys = [key_of(each) for each in operands(observed)]
+        self.key = key_of(observed.tree)
+        self.trees: list[Whole] = []
+        if isinstance(observed, Made):
+            self.trees = [Whole(observed.tree.type, self.key, "t")]
+            branch = observed.branch
+            if observed.how == "scale" and branch is not None:
+                (factor,) = branch.body.outputs
+                if factor.type.kind == "C":
+                    raise Unspeakable("a tree times a complex number")
+
+    # --- the values --------------------------------------------------------------------------
+
+    def bind(
+        self, tree: Trees, names: dict[Key, str], terms: dict[Wire, Term], block: Block
+    ) -> None:
+        """Binds it."""
+        one, observed = self.observed, [tree(key) for key in self.keys]
+        self.terms = terms
+        if isinstance(one, Inner):
+            (wire,) = one.wires
+            name = self.values.names.fresh("y")
+            block.bind(s.PatternName(name), apply("dot", *observed))
+            terms[wire] = term(s.Name(name), wire.type)
+            return
+        self.arrays = [self._kept(each, block) for each in self._computed(block)]
+        name = names[self.key] = self.values.names.fresh("t")
+        block.bind(s.PatternName(name), self._made(observed, self.arrays, True))
+
+    def _kept(self, made: Term, block: Block) -> s.Expression:
+        tree = whole(made)
+        if isinstance(tree, s.Name | s.Number | s.Path):
+            return tree
+        name = self.values.names.fresh("h")
+        block.bind(s.PatternName(name), tree)
+        return s.Name(name)
+
+    def _made(
+        self, trees: Sequence[s.Expression], arrays: Sequence[s.Expression], every: bool = False
+    ) -> s.Expression:
+        assert isinstance(self.observed, Made)
+        match self.observed.how:
+            case "add":
+                return s.Binary("+", trees[0], trees[1])
+            case "subtract":
+                return s.Binary("-", trees[0], trees[1])
+            case "scale":
+                return s.Binary("*", arrays[0], trees[0])
+            case _:
+                payload = self.values.rebuilt(self._payload, iter(arrays), True, every)
+                return apply("refill", trees[0], payload)
+
+    @property
+    def _payload(self) -> t.Array:
+        """The type of the payload of a tree that is refilled."""
+        assert isinstance(self.observed, Made)
+        assert self.observed.branch is not None
+        count = self.observed.branch.body.outputs[0].type.shape[0]
+        return t.Array(self.observed.tree.type.arguments[-1], constant(count))
+
+    def _computed(self, block: Block, moving: Mapping[Wire, Term] | None = None) -> list[Term]:
+        """The arrays that it takes; or, of their inputs that move, the tangents."""
+        return self._through(block, moving, None)
+
+    def _through(
+        self,
+        block: Block,
+        moving: Mapping[Wire, Term] | None,
+        cotangents: Sequence[s.Expression] | None,
+    ) -> list[Term]:
+        assert isinstance(self.observed, Made)
+        branch = self.observed.branch
+        if branch is None:
+            return []
+        builder = Builder(self.primitives)
+        inputs = [builder.input(w.type, w.name, w.representation) for w in branch.body.inputs]
+        given = {own: self.terms[wire] for own, wire in zip(inputs, branch.outside, strict=True)}
+        active = [wire in self.around for wire in branch.outside]
+        outputs, network = linearize(builder, branch.body, inputs, active)
+        late: list[Wire] = []
+        if moving is not None or cotangents is not None:
+            network = network if cotangents is None else network.adjoint()
+            late = [builder.input(array) for array in network.domain]
+            if cotangents is None:
+                assert moving is not None
+                found = [moving[wire] for wire in branch.outside if wire in self.around]
+            else:
+                found = [term(c, w.type) for c, w in zip(cotangents, late, strict=True)]
+            given |= dict(zip(late, found, strict=True))
+            outputs = tuple(filled(builder, network.apply(builder, late), network.codomain))
+        graph = tidy(builder.primitives, builder.finish(outputs))
+        place = dict(zip((*inputs, *late), graph.inputs, strict=True))
+        early, after, made = decompile(
+            graph,
+            {place[wire]: each for wire, each in given.items()},
+            self.values.names,
+            [place[wire] for wire in late],
+        )
+        block.bindings += [*early.bindings, *after.bindings]
+        return made
+
+    # --- tangents ------------------------------------------------------------------------------
+
+    def forward(
+        self, tangent: Trees, tree: Trees, terms: dict[Wire, Term], block: Block
+    ) -> dict[Key, s.Expression]:
+        """Binds the tangent, and tells that of the tree."""
+        one = self.observed
+        moved = [tangent(key) for key in self.keys]
+        if isinstance(one, Inner):
+            (wire,) = one.wires
+            first, second = map(tree, self.keys)
+            made: s.Expression = s.Binary(
+                "+", apply("dot", moved[0], second), apply("dot", first, moved[1])
+            )
+            name = self.values.names.fresh("dy")
+            block.bind(s.PatternName(name), made)
+            terms[wire] = term(s.Name(name), wire.type)
+            return {}
+        arrays: list[s.Expression] = []
+        if self.around:
+            found = {wire: terms[wire] for wire in self.around}
+            arrays = [whole(each) for each in self._computed(block, found)]
+        if one.how == "scale":
+            made = s.Binary("*", self.arrays[0], moved[0])
+            if arrays:
+                made = s.Binary("+", s.Binary("*", arrays[0], tree(self.keys[0])), made)
+        elif one.how == "refill":
+            if not arrays:
+                raise Unspeakable("payload that does not move")
+            below = tree(self.keys[0]) if operands(one)[0].bare else moved[0]
+            made = self._made([below], arrays)
+        else:
+            made = self._made(moved, ())
+        name = self.values.names.fresh(f"d{_stem(tree(self.key))}")
+        block.bind(s.PatternName(name), made)
+        return {self.key: s.Name(name)}
+
+    # --- cotangents ----------------------------------------------------------------------------
+
+    def backward(
+        self, arrays: Exprs, trees: dict[Key, list[s.Expression]], tree: Trees, block: Block
+    ) -> None:
+        """Adds the cotangents of what it is made of."""
+        one = self.observed
+        if isinstance(one, Inner):
+            (wire,) = one.wires
+            if all(map(is_nought, arrays[wire])):
+                return
+            w = self._named(total(arrays[wire]), block)
+            first, second = self.keys
+            trees.setdefault(first, []).append(s.Binary("*", w, tree(second)))
+            trees.setdefault(second, []).append(s.Binary("*", w, tree(first)))
+            return
+        if self.key not in trees:
+            return
+        w = self._named(total(trees.pop(self.key)), block)
+        first = self.keys[0]
+        match one.how:
+            case "add" | "subtract":
+                trees.setdefault(first, []).append(w)
+                other = w if one.how == "add" else s.Negate(w)
+                trees.setdefault(self.keys[1], []).append(other)
+            case "scale":
+                trees.setdefault(first, []).append(s.Binary("*", self.arrays[0], w))
+                if self.around:
+                    self._back(arrays, [apply("dot", tree(first), w)], block)
+            case _:
+                if not operands(one)[0].bare:
+                    zero = s.Lambda((s.PatternWildcard(),), s.Name("zero"))
+                    trees.setdefault(first, []).append(apply("mapData", zero, w))
+                if self.around:
+                    assert one.branch is not None
+                    outputs = [w for w in one.branch.body.outputs if w.type.differentiable]
+                    xs = self._named(apply("payload", w), block)
+                    known = self.values.arrays(self._payload, xs, iter(outputs), block, True)
+                    self._back(arrays, [whole(known[each]) for each in outputs], block)
+
+    def _back(self, arrays: Exprs, cotangents: Sequence[s.Expression], block: Block) -> None:
+        assert isinstance(self.observed, Made)
+        assert self.observed.branch is not None
+        wires = [wire for wire in self.observed.branch.outside if wire in self.around]
+        for wire, made in zip(wires, self._through(block, None, cotangents), strict=True):
+            arrays[wire].append(whole(made))
+
+    def _named(self, made: s.Expression, block: Block) -> s.Expression:
+        """By a name, for it is said more than once."""
+        if isinstance(made, s.Name):
+            return made
+        name = self.values.names.fresh("w")
+        block.bind(s.PatternName(name), made)
+        return s.Name(name)
+
+
+def operands(observed: Made | Inner) -> tuple[Plant, ...]:
+    """The trees that it is made of."""
+    if isinstance(observed, Inner):
+        return observed.tree, observed.other
+    return observed.parts[1:] if observed.how == "refill" else observed.parts
+
+
+def _stem(tree: s.Expression) -> str:
+    return tree.name if isinstance(tree, s.Name) else "t"
+
+
+def total(trees: Sequence[s.Expression]) -> s.Expression:
+    """The sum of cotangents."""
+    made, *others = [tree for tree in trees if not is_nought(tree)] or trees[:1]
+    for other in others:
+        made = s.Binary("+", made, other)
+    return made
+
+
+def is_nought(tree: s.Expression) -> bool:
+    """Whether it is written as zeros: nothing depends on it."""
+    while isinstance(tree, s.Apply) and isinstance(tree.function, s.Bracket):
+        if tree.function.name != "replicate":
+            return False
+        tree = tree.argument
+    return isinstance(tree, s.Number) and tree.value == 0
+
+
+__all__ = ["Combination", "Exprs", "is_nought", "operands", "total"]
