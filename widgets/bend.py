@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy
 import traitlets
 
 from nnfp_kernel.runtime.function import Function
-from nnfp_kernel.views.geometry.lens import circles_over
+from nnfp_kernel.views.geometry.curves import geodesic
+from nnfp_kernel.views.geometry.jets import Jets
+from nnfp_kernel.views.geometry.lens import ACROSS, circles_over, metrics, sheet_over
 from nnfp_kernel.views.geometry.strip import strip
 from nnfp_kernel.views.scene import Scene, packed, scene
 
@@ -22,7 +25,10 @@ from . import figures, pictures
 from .modules import css, joined
 from .strip import rows
 from .view import View
+from .work import Stop, Work
 
+CELLS = 32  # of the sheet on which areas and lengths are told
+FEW = 16  # ellipses along a side, up to which each has many corners
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
 
 
@@ -43,7 +49,8 @@ class Bend(View):
     point whose values are shown; `brushed`, the points that are shown alone.
 
     Without `measures` the rows below the stages are left out: intrinsic dimension, alignment
-    with the input, and what flat cuts part of the classes.
+    with the input, and what flat cuts part of the classes. `ellipses` are Tissot's, along the
+    longer side of a plane; over it area and geodesics can be looked at, too.
 
     For authors of a course:
 
@@ -59,12 +66,14 @@ class Bend(View):
     _css = css()
     module = "bend"
     held = ("scene", "position", "traced", "measures", "options")
+    arrays = ("numbers", "metric")
 
     scene = traitlets.Dict().tag(sync=True)
     position = traitlets.Float(0.0).tag(sync=True)
     traced = traitlets.Int(0).tag(sync=True)
     brushed = traitlets.List(traitlets.Int()).tag(sync=True)
     measures = traitlets.List(traitlets.Dict()).tag(sync=True)
+    metric = traitlets.Bytes().tag(sync=True)  # f32 [states, nodes, 3], once it is asked for
 
     def __init__(
         self,
@@ -76,6 +85,7 @@ class Bend(View):
         samples: int | None = None,
         scale: Literal["one", "own"] | None = None,
         measures: bool = True,
+        ellipses: int = ACROSS,
         bookmarks: Mapping[str, float] | None = None,
         captions: Mapping[int, str] | None = None,
         locked: Sequence[str] = (),
@@ -92,6 +102,7 @@ class Bend(View):
         made = again()
         self.data = made
         self._scale, self._measured, self._again = scale, measures, again
+        self._across, self._work = ellipses, Work()
         super().__init__(
             **self._shown(made),
             options=_options(made, bookmarks or {}, captions or {}, locked, height),
@@ -99,11 +110,17 @@ class Bend(View):
 
     def _shown(self, made: Scene) -> dict[str, Any]:
         """What the model holds of a scene."""
-        plane = made.lines > 0 and made.states[0].shape[1] == 2
-        circles = circles_over(made.points(made.states[0]))[1] if plane else None
-        header, numbers = packed(made, circles)
+        circles = sheet = None
+        self._jets: Jets | None = None
+        if made.lines > 0 and made.states[0].shape[1] == 2:
+            points = made.points(made.states[0])
+            sheet = sheet_over(points, CELLS)
+            if self._across:
+                fine = 33 if self._across <= FEW else 17
+                circles = circles_over(points, self._across, fine)[1]
+        header, numbers = packed(made, circles, sheet=sheet)
         measures = rows(strip(made)) if self._measured else []
-        return {"scene": header, "numbers": numbers, "measures": measures}
+        return {"scene": header, "numbers": numbers, "measures": measures, "metric": b""}
 
     def refresh(self) -> None:
         """Show the function with the weights that the session has now. Where one is, which
@@ -130,6 +147,51 @@ class Bend(View):
         count, stages = self.data.count, len(self.data.stages)
         advice = f"These are {count:,} points in {stages + 1} places: take fewer, `X[::4]`"
         return advice + (", or a grid of fewer `lines` and `samples`." if self.data.lines else ".")
+
+    def html(self) -> str:
+        return self.page(metric=self.metric or self._metric())
+
+    def _metric(self) -> bytes:
+        """The metric of every state at the nodes of the sheet, by the function's derivative."""
+        if not self.scene["sheet"][0]:
+            return b""
+        points = self.data.points(self.data.states[0])
+        found = metrics(self._derivatives(), sheet_over(points, CELLS).reshape(-1, 2))
+        return bytes(found.astype("<f4").data)
+
+    def _derivatives(self) -> Jets:
+        if self._jets is None:
+            self._jets = Jets(self.data)
+        return self._jets
+
+    def wait(self) -> None:
+        """Wait until the metric, or the geodesic, that a hand has asked for is there."""
+        self._work.wait()
+
+    def _asked(self, widget: object, said: object, buffers: object) -> None:
+        """What a hand asks for is computed beside the cells: the metric, once the lens is
+        looked through, and the geodesic between two places, as a state measures it."""
+
+        def lens(stopped: Stop) -> None:
+            found = self._metric()
+            if not stopped():
+                self.metric = found
+
+        match said:
+            case "lens":
+                self._work.start(lens)
+            case {"geodesic": [start, end, int(state)]}:
+                ends = (numpy.array(start, float), numpy.array(end, float))
+
+                def shortest(stopped: Stop) -> None:
+                    found = geodesic(self._derivatives(), *ends, state=state)
+                    told = {"length": found.length, "straight": found.straight, "for": said}
+                    if not stopped():
+                        self.send({"geodesic": {**told, "points": found.points.tolist()}})
+
+                self._work.start(shortest)
+            case _:
+                super()._asked(widget, said, buffers)
 
     def forms(self) -> dict[str, str]:
         return pictures.bend(self.data, self._scale)

@@ -15,14 +15,15 @@ from .page import BUDGET, fitting, page
 class View(anywidget.AnyWidget):
     """A widget whose page needs no kernel; elsewhere it is a picture, or a text.
 
-    Each has its `module` of static/, the traits that its page has `held`, too, and the arrays
-    that are its `numbers`; and says its title, its text, its forms where no widgets run, and
+    Each has its `module` of static/, the traits that its page has `held`, too, and its
+    `arrays` of bytes; and says its title, its text, its forms where no widgets run, and
     what would make its page smaller.
     """
 
     module: ClassVar[str]
     styles: ClassVar[tuple[str, ...]] = ()
     held: ClassVar[tuple[str, ...]]
+    arrays: ClassVar[tuple[str, ...]] = ("numbers",)
 
     numbers = traitlets.Bytes().tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
@@ -55,7 +56,7 @@ class View(anywidget.AnyWidget):
         """A page of what is held, some of it perhaps `more` than the widget holds."""
         values = self.trait_values() | more
         state = {name: values[name] for name in self.held} | {"saves": False}
-        style, numbers = css(*self.styles), {"numbers": values["numbers"]}
+        style, numbers = css(*self.styles), {name: values[name] for name in self.arrays}
         return page(self.title, self.module, style, state, numbers, self.text)
 
     def save(self, path: str | Path, budget: int = BUDGET) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -16,7 +17,10 @@ import pytest
 from browser.cells import cell, run
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.views.geometry.lens import circles_over
+from nnfp_kernel.views.geometry.curves import geodesic
+from nnfp_kernel.views.geometry.jets import Jets
+from nnfp_kernel.views.geometry.lens import circles_over, sheet_over
+from nnfp_kernel.views.geometry.metric import singular_values
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,6 +46,9 @@ wide = dense[20] >> tanh >> dense[2]
 """
 N = 50
 HOSTILE = "<img src=x onerror=document.title='caught'>"
+PIXELS = (
+    "bend.canvas.getContext('2d').getImageData(0, 0, bend.canvas.width, bend.canvas.height).data"
+)
 ROOT = "document.getElementById('widget').bend"
 
 
@@ -243,7 +250,7 @@ def test_keys_alone_do_it_all(opened: Any) -> None:
 
 def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:
     """Pictures of the two painters differ by a small share of their pixels' lightness."""
-    pixels = "bend.canvas.getContext('2d').getImageData(0, 0, bend.canvas.width, bend.canvas.height).data"
+    pixels = PIXELS
     # The mean difference to the picture of the card, and whether there is one.
     apart = (
         f"{pixels}.reduce((sum, v, k) => sum + Math.abs(v - byCard[k]), 0) / byCard.length / 255"
@@ -260,6 +267,51 @@ def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:
     bend(page, "lost.restoreContext()")
     page.wait_for_function(f"{ROOT}.painter.live")
     assert bend(page, apart) == 0
+
+
+def test_through_the_lens_lengths_and_areas_are_those_of_the_derivative(
+    scenes: Callable[[str], Scene], opened: Any
+) -> None:
+    """Singular values and areas at nodes of the sheet; and two clicks give the geodesic."""
+    made = scenes("net")
+    page = opened("net", height=300)
+    jets = Jets(made)
+    nodes = sheet_over(made.points(made.states[0]), 32)
+    some = nodes[3::7, 2::9].reshape(-1, 2)
+    for k, jacobian in enumerate(jets.jacobians(some)):
+        wanted = singular_values(jacobian)
+        told = f"{json.dumps(some.tolist())}.map(x => bend.lens.stretched(x, {k}))"
+        found = numpy.array(bend(page, told))[:, : wanted.shape[1]]
+        # What is a thousandth of the most is rounded away with it in 32 bits.
+        assert numpy.allclose(found, wanted, rtol=1e-3, atol=1e-3 * wanted.max())
+    bend(page, "bend.go(2)")
+    plain = bend(page, f"({PIXELS}).reduce((a, b) => a + b)")
+    page.get_by_label("area change").check()
+    assert bend(page, f"({PIXELS}).reduce((a, b) => a + b)") != plain
+    page.get_by_label("geodesic").check()
+    page.get_by_label("Tissot ellipses").uncheck()
+    box = page.locator("canvas.picture").bounding_box()
+    ends = nodes[[4, -6], [5, -9]]
+    for x, y in bend(page, f"bend.lens.seen(bend, bend.ratio, {json.dumps(ends.tolist())})"):
+        page.mouse.click(box["x"] + x, box["y"] + y)
+    chosen = numpy.array(bend(page, "bend.curve.ends"))
+    reach = numpy.ptp(nodes.reshape(-1, 2), axis=0).max()
+    assert numpy.abs(chosen - ends).max() < 0.02 * reach  # the mouse stands on whole pixels
+    for state in (2, 4):
+        bend(page, f"bend.go({state})")
+        length, straight = bend(page, "[bend.curve.found.length, bend.curve.found.straight]")
+        wanted = geodesic(jets, *chosen, state)
+        assert numpy.isclose(length, wanted.length, rtol=2e-3)
+        assert numpy.isclose(straight, wanted.straight, rtol=2e-3)
+        assert f"geodesic after {made.labels[state]}" in page.locator(".lensed").inner_text()
+    assert page.locator(".curves path").count() == 3
+    # Keys alone: a point that is chosen is an end.
+    page.locator(".head input").fill("3")
+    page.locator(".head input").fill("8")
+    data = made.points(made.states[0])
+    assert near(numpy.array(bend(page, "bend.curve.ends")), data[[3, 8]])
+    page.keyboard.press("Escape")
+    assert bend(page, "bend.curve.ends.length") == 0
 
 
 def test_names_are_text_and_what_moves_jumps_where_motion_is_not_wanted(opened: Any) -> None:
@@ -302,6 +354,12 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     # Two over the same data move together, and Python hears of it.
     if verb == "bend":
         other.locator("canvas.picture").wait_for()
+        # Python's own geodesic takes the place of the page's.
+        other.get_by_label("geodesic").check()
+        for point in ("3", "8"):
+            other.locator(".lensed", has_text="geodesic: ").wait_for()
+            other.locator(".head input").fill(point)
+        other.locator(".lensed", has_text=re.compile(r"geodesic after x: [\d.]+ long")).wait_for()
         other.locator(".track input").focus()
         page.keyboard.press("PageUp")
     else:

@@ -6,6 +6,8 @@
 
 import { Axis } from "./axis.js";
 import { make, told } from "./dom.js";
+import { Curve } from "./geodesic.js";
+import { Lens } from "./lens.js";
 import { link } from "./link.js";
 import { Moving } from "./moving.js";
 import { Over } from "./over.js";
@@ -16,7 +18,7 @@ import { table } from "./table.js";
 import { MOST, Trace } from "./trace.js";
 import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
-import { bufferOf } from "./widget.js";
+import { bufferOf, keep } from "./widget.js";
 
 const HIT = 14; // pixels from a point that still mean it
 const TILTED = turnedBy(identity(3), -0.55, 0.42);
@@ -26,7 +28,7 @@ class Bend extends Moving {
     super(model, el, "nnfp-bend");
     this.options = model.get("options") ?? {};
     this.turn = TILTED;
-    this.show = { points: true, grid: true, boundary: true, ellipses: true };
+    this.show = { points: true, grid: true, boundary: true, ellipses: true, area: false, geodesic: false };
     this.brushed = null;
     this.hovered = -1;
     this.build();
@@ -39,6 +41,8 @@ class Bend extends Moving {
         this.redraw();
       },
       "change:brushed": () => this.chosen(model.get("brushed")),
+      "change:metric": () => this.grind(),
+      "msg:custom": (said) => (said.geodesic ? this.curve.told(said.geodesic) : keep(said)),
     });
     el.bend = this; // for pages that drive it, and for tests that read it
   }
@@ -63,7 +67,9 @@ class Bend extends Moving {
     if (this.brushed?.length !== this.scene.count) this.brushed = null;
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
+    this.curve = new Curve(this);
     this.place();
+    this.grind();
     this.recolour();
   }
 
@@ -84,6 +90,7 @@ class Bend extends Moving {
       scene, (to) => this.handed(to), !this.allows("scrub"), this.model.get("measures"));
     this.trace = new Trace(scene);
     this.readout = make("div", { class: "readout" });
+    this.lensed = make("div", { class: "lensed", "aria-live": "polite" });
     this.caption = make("div", { class: "caption", "aria-live": "polite" });
     this.prose = make("div", { class: "prose" });
     this.table = make("div", { class: "data", hidden: true });
@@ -91,13 +98,31 @@ class Bend extends Moving {
       controls(this), checks(this),
       make("div", { class: "head" },
         make("label", {}, "point ", picker(this)), valueMarks(this)),
-      this.trace.element, this.readout, legend(this));
+      this.trace.element, this.readout, legend(this), this.lensed);
     this.el.replaceChildren(
       make("div", { class: "top" }, picture, side), this.prose, bookmarks(this) ?? "",
       this.axis.element, foot(this), this.table
     );
     this.hands();
     if (this.brushed) this.brush(this.brushed, -1, true);
+  }
+
+  /** The lens, of the metric that is there. */
+  grind() {
+    const metric = this.model.get("metric");
+    const here = metric?.byteLength === 4 * 3 * this.scene.states.length * this.scene.sheet[0] * this.scene.sheet[1];
+    this.lens = here && this.scene.sheet[0] > 0 ? new Lens(this.scene, new Float32Array(bufferOf(this.model, "metric"))) : null;
+    this.redraw(true);
+  }
+
+  /** Whether something is shown that takes the lens; without it Python is asked for it, once. */
+  get through() {
+    const wanted = this.show.area || this.show.geodesic;
+    if (wanted && !this.lens && this.askedFor !== this.model.get("numbers")) {
+      this.askedFor = this.model.get("numbers");
+      this.model.send("lens");
+    }
+    return wanted && this.lens;
   }
 
   // --- what is looked at ----------------------------------------------------------------------
@@ -109,6 +134,7 @@ class Bend extends Moving {
   }
 
   pin(point) {
+    if (this.show.geodesic && this.lens && point !== this.pinned) this.curve.from(point);
     this.pinned = point;
     this.redraw();
     this.share?.({ traced: point });
@@ -204,7 +230,8 @@ class Bend extends Moving {
     const released = (event) => {
       if (held && !held.moved) {
         const found = this.nearest(...place(event));
-        if (found >= 0) this.pin(found);
+        if (this.show.geodesic && this.lens) this.curve.click(...place(event));
+        else if (found >= 0) this.pin(found);
         else if (this.brushed) this.brush(null);
       }
       held = null;
@@ -220,6 +247,7 @@ class Bend extends Moving {
         if (this.allows("play")) this.play(!this.playing);
       } else if (event.key === "Escape") {
         this.play(false);
+        this.curve.clear();
         this.brush(null);
       } else if (event.target === canvas && event.key.startsWith("Arrow")) {
         const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -282,11 +310,14 @@ class Bend extends Moving {
   paint(rows) {
     const { scene, xyz, camera, colours, show, brushed, ratio } = this;
     scene.project(this.position, rows, xyz);
-    const picture = { scene, xyz, camera, colours, show, brushed, ratio, depth: this.mode === "3-D" };
+    const below = this.through && show.area
+      ? (context) => this.lens.paint(context, { xyz, camera, canvas: this.canvas, colours }, this.position) : null;
+    const picture = { scene, xyz, camera, colours, show, brushed, ratio, below, depth: this.mode === "3-D" };
     this.painter ??= GlPainter.fit(this.canvas, this.options.painter, () => this.redraw()) ?? new CanvasPainter(this.canvas);
     this.painter.paint(picture);
     this.axis.move(this.position);
     this.over.draw(rows);
+    this.curve.draw();
     if (this.stale) {
       this.stale = false;
       this.axis.paint(this.views, colours, { ...show, ellipses: false }, brushed);
@@ -315,6 +346,7 @@ class Bend extends Moving {
     }
     this.trace.move(position);
     this.said(this.readout, this.values(point));
+    this.tellLens(point);
     const stage = scene.stages[place];
     const whole = Number.isInteger(position);
     const where = position === 0
@@ -328,6 +360,18 @@ class Bend extends Moving {
     const { captions = {} } = this.options;
     this.said(this.prose, captions[position === 0 ? 0 : place + 1] ?? "");
     if (!this.table.hidden) table(this.table, scene, point);
+  }
+
+  /** What the lens tells of a point: how it is stretched there, and the geodesic that is drawn. */
+  tellLens(point) {
+    const { scene, lens, lensed, show } = this;
+    if (!this.through) return this.said(lensed, show.area || show.geodesic ? "the metric is computed …" : "");
+    const state = Math.round(this.position);
+    const [most, least] = lens.stretched(Array.from(scene.values(0, point)), state);
+    const lines = [`point ${point} after ${scene.states[state].label}: stretched by ${told(most)} and ${told(least)}, area × ${told(most * least)}`];
+    if (show.area) lines.push(`blue: area ÷ ${told(Math.exp(lens.limit))} or less, vermillion: × ${told(Math.exp(lens.limit))} or more`);
+    if (show.geodesic) lines.push(this.curve.text);
+    this.said(lensed, lines.join("\n"));
   }
 
   /** What a point is: its class or quantity, and its values here. */

@@ -9,11 +9,12 @@ class Over {
     this.bend = bend;
     this.ring = make("circle", { class: "ring", r: 7 });
     this.way = make("path", { class: "way" });
+    this.curves = make("g", { class: "curves" });
     this.axes = make("g", { class: "axes" });
     this.rule = make("g", { class: "rule" });
     this.brush = make("rect", { class: "brush", visibility: "hidden" });
     this.element = make("svg", { class: "over", "aria-hidden": "true" },
-      this.axes, this.rule, this.way, this.ring, this.brush);
+      this.axes, this.rule, this.way, this.curves, this.ring, this.brush);
   }
 
   box(from, to) {

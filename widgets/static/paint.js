@@ -193,11 +193,18 @@ class CanvasPainter {
     context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
     context.beginPath();
     for (let circle = 0, i = 3 * scene.boundaryEnd; circle < count; circle++) {
-      const places = [];
-      for (let k = 0; k < samples; k++, i += 3) places.push([(xyz[i] - x) * scale, (y - xyz[i + 1]) * scale]);
-      if (!places.flat().every((value) => Math.abs(value) < 1e5)) continue;
-      places.forEach(([u, v], k) => (k ? context.lineTo(u, v) : context.moveTo(u, v)));
-      context.closePath();
+      const end = i + 3 * samples;
+      let whole = true;
+      for (let j = i; j < end; j += 3) {
+        whole &&= Math.abs((xyz[j] - x) * scale) < 1e5 && Math.abs((y - xyz[j + 1]) * scale) < 1e5;
+      }
+      for (let j = i; whole && j < end; j += 3) {
+        const [u, v] = [(xyz[j] - x) * scale, (y - xyz[j + 1]) * scale];
+        if (j === i) context.moveTo(u, v);
+        else context.lineTo(u, v);
+      }
+      if (whole) context.closePath();
+      i = end;
     }
     context.fillStyle = context.strokeStyle = colours.ink;
     context.globalAlpha = 0.07;

@@ -33,7 +33,10 @@ function checks(bend) {
     points: true, grid: scene.lines > 0, boundary: scene.boundaryEnd > scene.gridEnd,
     ellipses: scene.circles[0] > 0,
   };
-  const words = { ellipses: "Tissot ellipses" };
+  // What the lens shows of a plane takes its metric: Python's, or the page's own.
+  const lens = scene.sheet?.[0] > 0 && (bend.model.get("saves") || bend.model.get("metric")?.byteLength > 0);
+  Object.assign(there, { area: lens, geodesic: lens });
+  const words = { ellipses: "Tissot ellipses", area: "area change" };
   const boxes = Object.keys(there).filter((name) => there[name]).map((name) => {
     const box = make("input", {
       type: "checkbox", checked: bend.show[name],

@@ -106,9 +106,11 @@ class Scene {
     this.states = header.states.map((state) => ({ ...state, array: array(state.array) }));
     this.stages = header.stages.map((stage) => ({ ...stage, motion: motion(stage.motion) }));
     if (header.colour) this.colour = { ...header.colour, array: array(header.colour.array) };
-    this.total = this.states[0].array.shape[0]; // the points of data, grid, boundary and circles
+    this.total = this.states[0].array.shape[0]; // the points of data, grid, boundary, circles and sheet
     this.gridEnd = this.count + this.lines * this.samples;
-    this.boundaryEnd = this.total - this.circles[0] * this.circles[1];
+    this.sheet = header.sheet ?? [0, 0];
+    this.circlesEnd = this.total - this.sheet[0] * this.sheet[1];
+    this.boundaryEnd = this.circlesEnd - this.circles[0] * this.circles[1];
   }
 
   /** A position's stage and t. On a tick it is the end of the stage before. */

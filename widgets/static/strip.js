@@ -44,7 +44,7 @@ class Strip extends Widget {
     this.axis.element.append(this.codes);
     // Anywhere below a stage is that stage.
     this.axis.element.addEventListener("click", (event) => {
-      if (event.target.closest("button, input, .column")) return;
+      if (event.target.closest("button, input")) return;
       const { left, width } = this.axis.element.getBoundingClientRect();
       const column = Math.floor(((event.clientX - left) / width) * this.scene.states.length);
       if (event.target.closest(".measure")) this.go(column);

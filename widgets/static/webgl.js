@@ -184,6 +184,7 @@ class GlPainter {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = picture.colours.paper;
     context.fillRect(0, 0, canvas.width, canvas.height);
+    picture.below?.(context);
     if (picture.show.ellipses) this.processor.ellipses(picture);
     context.drawImage(card.canvas, 0, 0);
     // The first frame compiles; the second one is what frames take.

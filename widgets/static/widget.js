@@ -68,4 +68,4 @@ function keep({ page, name }) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-export { Widget, bufferOf };
+export { Widget, bufferOf, keep };

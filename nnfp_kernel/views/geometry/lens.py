@@ -16,7 +16,7 @@ from ...language.telling import plain
 from ..scene import Scene
 from ..scene.plane import box
 from .jets import Jets
-from .metric import ellipses, log_volume, singular_values
+from .metric import ellipses, log_volume, pullback, singular_values
 
 Array = Any
 ACROSS = 7  # ellipses along the longer side
@@ -68,15 +68,11 @@ def lens(scene: Scene, across: int = ACROSS, cells: int = CELLS) -> Lens:
                 ),
             )
         )
-    low, high = box(data)
     centres, circles = circles_over(data, across)
-    counts = _counts(low, high, across)
     jets = Jets(scene)
     carried = scene.run.states(circles.reshape(-1, 2))
     stretches = [singular_values(own) for own in jets.jacobians(centres)]
-    fine = [max(round(cells * count / max(counts)), 1) for count in counts]
-    edges = [numpy.linspace(low[k], high[k], fine[k] + 1) for k in (0, 1)]
-    corners = numpy.stack(numpy.meshgrid(*edges, indexing="ij"), axis=-1)
+    corners = sheet_over(data, cells)
     sheet = scene.run.states(corners.reshape(-1, 2))
     volumes = jets.jacobians(corners.reshape(-1, 2))
     return Lens(
@@ -88,7 +84,26 @@ def lens(scene: Scene, across: int = ACROSS, cells: int = CELLS) -> Lens:
     )
 
 
-def circles_over(points: Array, across: int = ACROSS) -> tuple[Array, Array]:
+def sheet_over(points: Array, cells: int = CELLS) -> Array:
+    """The nodes of a sheet over the box of points [N, 2]: [a, b, 2], `cells` along the longer
+    side.
+
+    >>> sheet_over(numpy.array([[0.0, 0.0], [2.0, 1.0]]), 8).shape
+    (9, 5, 2)
+    """
+    low, high = box(points)
+    counts = _counts(low, high, cells)
+    edges = [numpy.linspace(low[k], high[k], counts[k] + 1) for k in (0, 1)]
+    return numpy.stack(numpy.meshgrid(*edges, indexing="ij"), axis=-1)
+
+
+def metrics(jets: Jets, places: Array) -> Array:
+    """The pullback metric of every state at places [M, 2], as g00, g01, g11: [S, M, 3]."""
+    found = [pullback(own) for own in jets.jacobians(places)]
+    return numpy.stack([own[:, [0, 0, 1], [0, 1, 1]] for own in found])
+
+
+def circles_over(points: Array, across: int = ACROSS, samples: int = 33) -> tuple[Array, Array]:
     """Small circles over the box of points [N, 2]: their centres [M, 2], and [M, samples, 2].
 
     >>> [array.shape for array in circles_over(numpy.array([[0.0, 0.0], [2.0, 1.0]]), 4)]
@@ -97,7 +112,7 @@ def circles_over(points: Array, across: int = ACROSS) -> tuple[Array, Array]:
     low, high = box(points)
     centres = _lattice(low, high, _counts(low, high, across))
     radius = 0.36 * float((high - low).max()) / across
-    return centres, ellipses(centres, numpy.eye(2), radius, 33)
+    return centres, ellipses(centres, numpy.eye(2), radius, samples)
 
 
 def _counts(low: Array, high: Array, across: int) -> list[int]:

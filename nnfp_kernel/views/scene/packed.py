@@ -44,10 +44,14 @@ MOST = 12  # of the space of a path, in which an exact one is drawn
 
 
 def packed(
-    scene: Scene, circles: Array | None = None, buffer: Buffer | None = None
+    scene: Scene,
+    circles: Array | None = None,
+    buffer: Buffer | None = None,
+    sheet: Array | None = None,
 ) -> tuple[Json, bytes]:
-    """The scene as JSON and a buffer; small circles of a plane are carried along if given.
-    The buffer may hold more already, and be given more.
+    """The scene as JSON and a buffer; small circles of a plane, and behind them the nodes of a
+    sheet [a, b, 2] over it, are carried along if given. The buffer may hold more already, and
+    be given more.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -61,8 +65,9 @@ def packed(
     """
     buffer = Buffer() if buffer is None else buffer
     carried = scene.stages
-    if circles is not None:
-        carried = scene.carrying(circles.reshape(-1, circles.shape[2]))
+    more = [own.reshape(-1, own.shape[2]) for own in (circles, sheet) if own is not None]
+    if more:
+        carried = scene.carrying(numpy.concatenate(more))
     values = [carried[0].before, *(stage.after for stage in carried)]
     bases = [_basis(scene, k) for k in range(len(values))]
     kept = [_kept(state, basis) for state, basis in zip(values, bases, strict=True)]
@@ -95,6 +100,7 @@ def packed(
         "lines": scene.lines,
         "samples": scene.samples,
         "circles": [0, 0] if circles is None else list(circles.shape[:2]),
+        "sheet": [0, 0] if sheet is None else list(sheet.shape[:2]),
         "states": states,
         "stages": stages,
         "colour": coloured(scene, buffer),
