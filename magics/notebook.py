@@ -17,6 +17,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
+from nnfp_kernel.runtime.interrupts import heard
+
 from .completion import complete, told
 from .settings import Nnfp
 from .terminal import Printed
@@ -158,7 +160,8 @@ class NnfpMagics(Magics):
         """
         if cell is None:
             # Shown, not returned: IPython shows only what the last line of a cell returns.
-            view = self.workspace.line(line)
+            with heard():
+                view = self.workspace.line(line)
             if view is not None:
                 self.workspace.host.show(view)
             return None
@@ -172,7 +175,7 @@ class NnfpMagics(Magics):
         given = CELL.read(line)
         program, quiet = silenced(program)
         python = self.shell.user_ns
-        with self.workspace.session.all_or_nothing():
+        with heard(), self.workspace.session.all_or_nothing():
             for name in _names(given.input):
                 if name not in python:
                     raise UsageError(f"-i {name}: Python has no {name}")

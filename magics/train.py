@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from nnfp_kernel.runtime.interrupts import heard
+
 from .verb import Arguments, Verb, View, memory_size
 from .workspace import Host, Workspace
 
@@ -54,13 +56,22 @@ ARGUMENTS.add_argument("--shard", action="append", default=[])
 ARGUMENTS.add_argument("--memory")
 ARGUMENTS.add_argument("--film", action="store_true")
 
+UNBEGUN = View("interrupted before it began. The weights are as they were.")
+
 
 def run(workspace: Workspace, text: str) -> View | None:
-    try:
-        _, training, course = begin(workspace, text)
-    except KeyboardInterrupt:
-        return View("interrupted before it began. The weights are as they were.")
-    last = watch(workspace.host, training, course)
+    course: Course | None = None
+    with heard() as signals:
+        try:
+            _, training, course = begin(workspace, text)
+            if signals:  # and Python dropped it
+                raise KeyboardInterrupt
+            last = watch(workspace.host, training, course)
+        except KeyboardInterrupt:
+            if course is not None and course.started is not None:
+                raise
+            signals.clear()
+            return UNBEGUN
     if last.reason == "memory" and last.error is not None:
         raise last.error
     return None
@@ -117,14 +128,17 @@ def watch(host: Host, training: Training, course: Course) -> Finished:
 
     with closing(host.live()) as live:
 
+        def view() -> View:
+            if course.started is None:
+                return UNBEGUN
+            line = course.line() if course.finished is None else course.summary()
+            return View(line, course.to_html())
+
         def show(event: Event) -> None:
             course.add(event)
-            if course.finished is None:
-                live.update(lambda: View(course.line(), course.to_html()))
+            live.update(view, last=course.finished is not None)
 
-        last = follow(training, show)
-        live.update(lambda: View(course.summary(), course.to_html()), last=True)
-    return last
+        return follow(training, show)
 
 
 def _data(workspace: Workspace, names: str, asked: str) -> Any:

@@ -9,6 +9,9 @@ a kernel is there as soon as IPython's own.
 
 from __future__ import annotations
 
+import signal
+import threading
+from types import FrameType
 from typing import Any, ClassVar
 
 from ipykernel.ipkernel import IPythonKernel
@@ -79,6 +82,42 @@ class NnfpKernel(IPythonKernel):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         load_ipython_extension(self.shell)
+
+    # --- interrupts -------------------------------------------------------------------------
+
+    def pre_handler_hook(self) -> None:
+        """An interrupt stops a cell, or what else is asked. Around a cell it waits: where
+        ipykernel itself is struck it sends no reply, and a front end waits for one for ever."""
+        super().pre_handler_hook()
+        asked = self.get_parent("shell").get("header", {}).get("msg_type")
+        self._struck, self._stoppable = False, asked != "execute_request"
+        signal.signal(signal.SIGINT, self._strike)
+
+    def _strike(self, number: int, frame: FrameType | None) -> None:
+        self._struck = True
+        if self._stoppable:
+            raise KeyboardInterrupt
+
+    async def do_execute(self, *given: Any, **asked: Any) -> Any:
+        """Run a cell; one that is struck before it begins, or as it ends, is answered too."""
+        if threading.current_thread() is not threading.main_thread():
+            return await super().do_execute(*given, **asked)
+        try:
+            try:
+                self._stoppable = True
+                if self._struck:
+                    raise KeyboardInterrupt
+                return await super().do_execute(*given, **asked)
+            finally:
+                self._stoppable = False
+        except KeyboardInterrupt:
+            self._stoppable = False
+            error = {"ename": "KeyboardInterrupt", "evalue": "", "traceback": ["KeyboardInterrupt"]}
+            self.send_response(self.iopub_socket, "error", error)
+            count = self.shell.execution_count
+            return {"status": "error", "execution_count": count, "user_expressions": {}, **error}
+
+    # --- what is asked beside cells -----------------------------------------------------------
 
     def do_is_complete(self, code: str) -> dict[str, str]:
         """Whether a console should run a cell; the indentation of its next line if not."""

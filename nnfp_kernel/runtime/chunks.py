@@ -137,8 +137,8 @@ def chunk(
     that are split."""
     if isinstance(data, Stream):
         return Chunk(_of_stream(value_and_grad, way, layout))
-    if not isinstance(data, Buckets) and any(map(columns.listed, data)):
-        return Chunk(_of_lists(value_and_grad, way, batch))
+    if columns.some_listed(data):
+        return Chunk(_of_lists(value_and_grad, way, batch, layout))
     leaves, form = jax.tree.flatten((weights, data, key))
     like = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
     return _on_arrays(value_and_grad, way, batch, form, like, layout)
@@ -203,7 +203,7 @@ def _of_arrays(
             state, losses, done, _ = carry
             examples = columns.taken(data, places(state, batch))
             if layout is not None:
-                examples = layout.shared_out(examples)
+                examples = columns.shared_out(examples, layout)
             weights = state.weights if packs is None else packs.tree(state.weights)
             loss, gradient = value_and_grad(weights, examples, step_key(key, first + done))
             gradient = gradient if packs is None else packs.vector(gradient)
@@ -275,11 +275,12 @@ def _of_lists(
     value_and_grad: Gradient,
     way: Way,
     batch: int,
+    layout: Layout | None,
 ) -> Steps:
     """What `_of_arrays` gives, for examples in lists: only what is around the objective is
     compiled here."""
     turned = jax.jit(_turned, static_argnums=(1, 2))
-    learned = jax.jit(functools.partial(_learned, way, batch))
+    learned = jax.jit(_held(functools.partial(_learned, way, batch), layout))
 
     def run(
         state: State, data: Batch, key: Key, first: int, count: int, rates: Any
@@ -288,6 +289,8 @@ def _of_lists(
         for done in range(count):
             state = turned(key, len(data[0]), batch, state)
             examples = columns.taken(data, numpy.asarray(places(state, batch)))
+            if layout is not None:
+                examples = columns.spread(examples, layout)
             loss, gradient = value_and_grad(state.weights, examples, step_key(key, first + done))
             rate = rates[done] if way.scaled else None
             state, finite = learned(rate, state, loss, gradient, first + done)
@@ -299,15 +302,26 @@ def _of_lists(
     return run
 
 
+def _held(learned: Callable[..., tuple[State, Any]], layout: Layout | None) -> Any:
+    """What `_learned` gives, with the state where it belongs."""
+
+    def run(*given: Any) -> tuple[State, Any]:
+        state, finite = learned(*given)
+        return (state if layout is None else layout.held(state)), finite
+
+    return run
+
+
 @functools.lru_cache(maxsize=16)
 def _of_stream(value_and_grad: Gradient, way: Way, layout: Layout | None) -> Steps:
     """The same for batches of a stream. It stops where the stream does, and raises Ended
     where that is before its first step."""
 
+    learned = _held(functools.partial(_learned, way, 0), layout)
+
     def step(state: State, examples: Batch, key: Key, number: Any, rate: Any) -> Any:
         loss, gradient = value_and_grad(state.weights, examples, step_key(key, number))
-        state, finite = _learned(way, 0, rate, state, loss, gradient, number)
-        return (state if layout is None else layout.held(state)), finite, loss
+        return *learned(rate, state, loss, gradient, number), loss
 
     compiled = _nameless(step)
 
@@ -316,9 +330,9 @@ def _of_stream(value_and_grad: Gradient, way: Way, layout: Layout | None) -> Ste
     ) -> tuple[State, Any, Any, Any]:
         def after(state: State, done: int) -> Any:
             examples = data.at(first + done)
+            take = step if columns.some_listed(examples) else compiled
             if layout is not None:
-                examples = layout.spread(examples)
-            take = step if any(map(columns.listed, examples)) else compiled
+                examples = columns.spread(examples, layout)
             return take(state, examples, key, first + done, rates[done] if way.scaled else None)
 
         losses = numpy.zeros(CHUNK_STEPS, rates.dtype)
@@ -397,7 +411,7 @@ def measure(
     def run(weights: Weights, data: Batch, indices: Any, mask: Any, key: Key) -> tuple[Any, Any]:
         examples = columns.taken(data, indices)
         if layout is not None:
-            examples = layout.shared_out(examples)
+            examples = columns.shared_out(examples, layout)
 
         def total(function: Callable[[Weights, Batch, Key], Any]) -> Any:
             return jnp.sum(jnp.where(mask, function(weights, examples, key), 0))

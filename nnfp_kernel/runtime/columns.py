@@ -4,14 +4,16 @@ a stream of batches."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy
 
+from .devices import Layout
 from .events import Batch
-from .examples import Buckets
+from .examples import Buckets, Rows, Shares
 from .stream import Stream
 
 
@@ -61,6 +63,31 @@ def taken(data: Batch, indices: Any) -> Batch:
         [column[k] for k in indices] if listed(column) else jnp.take(column, indices, axis=0)
         for column in data
     )
+
+
+def shared_out(examples: Batch, layout: Layout) -> Batch:
+    """The examples of a batch, each on its devices: inside a compiled function."""
+    if isinstance(examples, Rows):
+        return replace(examples, layout=layout)
+    return layout.shared_out(examples)
+
+
+def spread(examples: Batch, layout: Layout) -> Batch:
+    """The examples of a batch that comes from outside, each on its devices; lists are packed for
+    them later."""
+    return Shares(examples, layout) if some_listed(examples) else layout.spread(examples)
+
+
+def everywhere(data: Batch, layout: Layout) -> Batch:
+    """The examples on every device; where there are lists, as they are: batches are packed."""
+    if isinstance(data, Stream) or some_listed(data):
+        return data
+    return layout.everywhere(data)
+
+
+def some_listed(data: Batch) -> bool:
+    """Whether there are lists among the columns."""
+    return isinstance(data, tuple) and any(map(listed, data))
 
 
 def some(data: Batch, indices: Any) -> Batch:

@@ -139,6 +139,16 @@ class Layout:
         """The arrays on every device."""
         return jax.tree.map(lambda array: _placed(array, self._at(PartitionSpec())), arrays)
 
+    def there(self, arrays: Any) -> Any:
+        """The arrays as they lie on the mesh; what does not, on every device."""
+        mesh, whole = set(self.mesh.devices.flat), self._at(PartitionSpec())
+
+        def put(array: Any) -> Any:
+            on_it = isinstance(array, jax.Array) and array.sharding.device_set == mesh
+            return array if on_it else _placed(array, whole)
+
+        return jax.tree.map(put, arrays)
+
     def placed(self, state: Any) -> Any:
         """A tree of weights and what goes with each of them (an optimiser's memory), every
         leaf where its weight belongs."""
@@ -159,6 +169,29 @@ class Layout:
         """The examples of a batch, each on its devices: inside a compiled function."""
         apart = self._at(PartitionSpec(BATCH if BATCH in self.mesh.shape else None))
         return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, apart), examples)
+
+    def on_each(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """`function(own, shared)` on every device that has a share of a batch, inside a compiled
+        function: its own row of all arrays, and what all have. It gives what is added up over
+        the devices, and what each has a row of, which are laid end to end."""
+
+        def one(own: Any, shared: Any) -> Any:
+            return function(jax.tree.map(lambda array: array[0], own), shared)
+
+        if BATCH not in self.mesh.shape:
+            return one
+
+        def added(own: Any, shared: Any) -> Any:
+            total, rows = one(own, shared)
+            return jax.lax.psum(total, BATCH), rows
+
+        apart, whole = PartitionSpec(BATCH), PartitionSpec()
+        # What varies from device to device is not followed through loops: nothing asks for it.
+        spread: Callable[[Any, Any], Any] = jax.shard_map(
+            added, mesh=self.mesh, in_specs=(apart, whole), out_specs=(whole, apart),
+            axis_names={BATCH}, check_vma=False,
+        )  # fmt: skip
+        return spread
 
     def spread(self, examples: Any) -> Any:
         """The examples of a batch that comes from outside, each on its devices; on all of

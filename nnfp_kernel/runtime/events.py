@@ -8,16 +8,13 @@ training is made of them.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Literal
 
 import numpy
 
+from .interrupts import heard
 from .memory import Estimate
 
 Weights = Any  # nested dicts of arrays
@@ -167,7 +164,7 @@ def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) 
     """
     last: Event | None = None
     interrupt: KeyboardInterrupt | None = None
-    with _signalled() as signals:
+    with heard() as signals:
         while not isinstance(last, Finished):
             try:
                 last = next(events) if interrupt is None else events.throw(interrupt)
@@ -176,28 +173,11 @@ def follow(events: Generator[Event, None, None], show: Callable[[Event], None]) 
                 if signals and isinstance(last, Progress):
                     raise KeyboardInterrupt
             except KeyboardInterrupt as struck:
+                if isinstance(last, Finished):
+                    show(last)  # it is over: what is left is to tell it
+                    break
                 if interrupt is not None:
                     raise  # twice: it is meant
                 interrupt = struck
                 signals.clear()
     return last
-
-
-@contextmanager
-def _signalled() -> Iterator[list[int]]:
-    """The signals to interrupt that came, whatever became of their exceptions."""
-    came: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield came  # they are not ours to handle
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        before(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -8,7 +8,7 @@ chunk is handed them as an argument, and has a branch for each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -16,18 +16,22 @@ import jax.numpy as jnp
 import numpy
 
 from ..graph.values import Declarations
+from .devices import Layout
 from .lower import Precision
 from .ragged import Form, Structures, bucketed
 
 Array = Any
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A batch of one bucket: the places of its examples, -1 for those to spare."""
+    """A batch of one bucket: the places of its examples, -1 for those to spare. On a mesh each
+    device has its share of the rows."""
 
     buckets: Buckets
     places: Array
+    layout: Layout | None = field(default=None, metadata={"static": True})
 
     def switch(self, ask: Callable[[int, Structures, Sequence[Array], Array], Any]) -> Any:
         """`ask(room, structures, arrays, mask)` for the bucket that the batch is of."""
@@ -42,7 +46,9 @@ class Rows:
                     self.buckets.capacities[which],
                     self.buckets.structures[which],
                 )
-                return ask(capacity, structures, arrays, places >= 0)
+                given = arrays, places >= 0
+                arrays, mask = given if self.layout is None else self.layout.shared_out(given)
+                return ask(capacity, structures, arrays, mask)
 
             return run
 
@@ -52,6 +58,15 @@ class Rows:
         branches = [branch(which) for which in range(len(self.buckets.capacities))]
         chosen = jnp.searchsorted(jnp.asarray(self.buckets.starts), self.places[0], side="right")
         return jax.lax.switch(chosen - 1, branches, self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """A batch some of whose columns are lists, and the devices that share it: each batch is
+    packed for them (runtime/shares.py)."""
+
+    columns: tuple[Any, ...]
+    layout: Layout
 
 
 @jax.tree_util.register_pytree_node_class
@@ -124,8 +139,9 @@ class Buckets:
         structures = tuple(self.structures[k] for k in some)
         return Buckets(self.form, rooms, structures, tuple(kept[k] for k in some))
 
-    def parts(self, most: int) -> Iterator[Array]:
-        size = min(most, max(self.sizes))
+    def parts(self, most: int, shares: int = 1) -> Iterator[Array]:
+        """The places of all, so many at once at most, which so many devices share equally."""
+        size = -(-min(most, max(self.sizes)) // shares) * shares
         for start, number in zip(self.starts, self.sizes, strict=True):
             yield from _in_parts(start + numpy.arange(number), size)
 

@@ -250,7 +250,7 @@ class Function:
         self, weights: NestedWeights, *inputs: Any, key: Array = None, train: bool = False
     ) -> Any:
         """`apply` over a leading axis of all inputs, pure as `apply` is; or over lists."""
-        if self._are_lists(inputs):
+        if self.are_lists(inputs):
             return lists.answers(self, weights, inputs, key, train)
         try:
             call, inputs, count = self._prepared_batch(inputs, train)
@@ -369,7 +369,7 @@ class Function:
         """The mean of an objective over a batch, and its gradient in the weights: all
         examples at once, so that the gradient of a shared weight is one product. Of lists,
         whose examples may differ in length, bucket by bucket."""
-        if self._are_lists(inputs):
+        if self.are_lists(inputs):
             return lists.mean_value_and_grad(self, weights, inputs, key, train)
         try:
             call, inputs, count = self._prepared_batch(inputs, train)
@@ -382,7 +382,9 @@ class Function:
     def live(self, *inputs: Any) -> int | None:
         """The bytes alive at most while the mean of an objective over a batch is
         differentiated in its weights, beside these: counted. None for what is run one by
-        one."""
+        one, or in buckets."""
+        if self.are_lists(inputs):
+            return None
         try:
             return self._prepared_batch(inputs, True)[0].live
         except NoForest:
@@ -408,13 +410,17 @@ class Function:
     ) -> Spoiled | None:
         """The expression at which NaN or infinity came into the mean of an objective over
         a batch, or into its gradient; None where all is finite."""
+
+        def of_one(example: Sequence[Any], own: Array) -> Spoiled | None:
+            return self._where_not_finite(self._prepared(example, train), weights, own)
+
+        if self.are_lists(inputs):
+            found = lists.each(self, lists.examples_of(self, inputs), key, of_one)
+            return next(filter(None, found), None)
         try:
             call, inputs, _ = self._prepared_batch(inputs, train)
         except NoForest:
-            found = self._each(inputs, key, lambda example, own: self._where_not_finite(
-                self._prepared(example, train), weights, own
-            ))  # fmt: skip
-            return next((one for one in found if one is not None), None)
+            return next(filter(None, self._each(inputs, key, of_one)), None)
         return self._where_not_finite((call, inputs), weights, key)
 
     def _where_not_finite(
@@ -566,7 +572,7 @@ class Function:
         if known is not None:
             return known[0], tuple(inputs)
         try:
-            whole = self._packed(inputs)
+            whole = self.packed(inputs)
             call = self._call(whole, train)
         except NoForest as problem:
             if self.asks_for_order(problem):
@@ -590,10 +596,10 @@ class Function:
         known = self._known.get((form, train, True))
         if known is not None:
             return known[0], tuple(inputs), known[1]
-        inputs = self._columns(inputs)
+        inputs = self.columns(inputs)
         for each in (False, True):  # one forest for all; one for each, if the algebra asks
-            whole = self._packed(inputs, batch=True, each=each)
-            count = self._batch_size(whole)
+            whole = self.packed(inputs, batch=True, each=each)
+            count = self.batch_size(whole)
             try:
                 call = self._call(whole, train, count)
                 self._learn((form, train, True), call, count)
@@ -610,7 +616,8 @@ class Function:
         if form[0] is not None and call.fast is not None:
             self._known[form] = call, count
 
-    def _packed(self, inputs: Sequence[Any], **how: bool) -> tuple[Any, ...]:
+    def packed(self, inputs: Sequence[Any], **how: bool) -> tuple[Any, ...]:
+        """Inputs with the trees in them packed. Raises NnfpError, and NoForest."""
         whole = []
         for k, (domain, value) in enumerate(zip(self.domains(len(inputs)), inputs, strict=True), 1):
             try:
@@ -640,6 +647,15 @@ class Function:
             tuple(example_of(value, k) for value in inputs) for k in range(batch_size(inputs))
         ]
         return lists.each(self, examples, key, answer)
+
+    @_of_bounded_depth
+    def call_in_parts(
+        self, whole: Sequence[Any], part: Sequence[Any], count: int, train: bool
+    ) -> Call:
+        """The function traced for a part of a batch, so many examples packed as `part` is, with
+        a key for each. Their types are those of the whole batch. Raises NoForest."""
+        types = self._types(whole, count)
+        return self._traced(types, self._structures(types, part, count), train, count, apart=True)
 
     @_of_bounded_depth
     def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
@@ -685,9 +701,15 @@ class Function:
         )
 
     def _traced(
-        self, types: tuple[t.Type, ...], structures: Any, train: bool, batch: int | None
+        self,
+        types: tuple[t.Type, ...],
+        structures: Any,
+        train: bool,
+        batch: int | None,
+        *,
+        apart: bool = False,
     ) -> Call:
-        cache_key = (tuple(map(t.show, types)), structures, train, batch)
+        cache_key = (tuple(map(t.show, types)), structures, train, batch, apart)
         call = self._calls.get(cache_key)
         if call is None:
             expression = self.specialise(types)
@@ -696,7 +718,7 @@ class Function:
                 for k, (type, structure) in enumerate(zip(types, structures, strict=True))
             }
             traced = trace_application(
-                self.program, expression, arguments, training=train, batch=batch
+                self.program, expression, arguments, training=train, batch=batch, apart=apart
             )
             call = self._calls[cache_key] = Call(traced, types, structures)
         return call
@@ -996,7 +1018,8 @@ class Function:
             None,
         )
 
-    def _batch_size(self, inputs: Sequence[Any]) -> int:
+    def batch_size(self, inputs: Sequence[Any]) -> int:
+        """How many examples there are in a batch that is packed."""
         sizes = {numpy.shape(leaf)[:1] for value in inputs for leaf in _leaves(value)}
         if len(sizes) != 1 or () in sizes:
             raise misfits.batch_misfit(self, inputs)
@@ -1011,7 +1034,7 @@ class Function:
             lists.is_example(domain, value) for domain, value in pairs if isinstance(value, list)
         )
 
-    def _are_lists(self, inputs: Sequence[Any]) -> bool:
+    def are_lists(self, inputs: Sequence[Any]) -> bool:
         """Whether examples come in lists, and no forest holds them: what differs beside
         trees, or without any, is padded."""
         domains = self.domains(len(inputs))
@@ -1020,12 +1043,12 @@ class Function:
         if not any(map(self.program.declarations.has_data, domains)):
             return True
         try:
-            self._columns(inputs)
+            self.columns(inputs)
         except NoForest:
             return True
         return False
 
-    def _columns(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    def columns(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Inputs of a batch, in which a list of examples that are tuples is a tuple of their
         parts. Raises NoForest for arrays that differ in shape."""
         domains = self.domains(len(inputs))

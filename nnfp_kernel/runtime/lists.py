@@ -26,6 +26,7 @@ from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
 
 if TYPE_CHECKING:
     from .call import Call
+    from .devices import Layout
     from .function import Function, Spoiled
 
 Array = Any
@@ -146,17 +147,18 @@ def runs(
     examples: Sequence[Example],
     train: bool,
     alone: bool = False,
+    shares: int = 1,
 ) -> Iterator[Run]:
     """The examples, from the largest bucket to the smallest: where one leaves rows to spare,
-    examples of the next stand in them. One `alone` has an executable of one row. Raises
-    OneByOne."""
+    examples of the next stand in them. One `alone` has an executable of one row; of several
+    `shares` each has as many rows. Raises OneByOne."""
     program = function.program
     rooms = numpy.array([found.capacity(example) for example in examples])
     order = numpy.argsort(-rooms, kind="stable")
     start = 0
     while start < len(order):
         capacity = int(rooms[order[start]])
-        rows = 1 if alone else rows_of(capacity)
+        rows = 1 if alone else -(-rows_of(capacity) // shares) * shares
         part = order[start : start + rows]
         filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
         own = [examples[k] for k in filled]
@@ -274,8 +276,10 @@ def mean_value_and_grad(
     inputs: Sequence[Any],
     key: Array,
     train: bool,
+    layout: Layout | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """The mean of an objective over a batch of lists, and its gradient in the weights."""
+    """The mean of an objective over a batch of lists, and its gradient in the weights. With a
+    `layout`, on which the weights and the key lie, each device has its share of the rows."""
     import jax
 
     examples = examples_of(function, inputs)
@@ -287,7 +291,7 @@ def mean_value_and_grad(
             )
         )  # fmt: skip
     try:
-        return _mean_value_and_grad(function, weights, examples, key, train)
+        return _mean_value_and_grad(function, weights, examples, key, train, layout=layout)
     except OneByOne:
         parted = each(function, examples, key, lambda example, own: function.value_and_grad(
             weights, *example, key=own, train=train
@@ -314,19 +318,24 @@ def _mean_value_and_grad(
     key: Array,
     train: bool,
     alone: bool = False,
+    layout: Layout | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     parts: list[tuple[Any, dict[str, Any]]] = []
     problems = _Problems()
-    for run in runs(function, form_of(function, examples), examples, train, alone):
+    form, devices = form_of(function, examples), 1 if layout is None else layout.shares
+    for run in runs(function, form, examples, train, alone, devices):
         rows = len(run.arrays[0])
         function.require_scalar(run.call, rows)
         shares = numpy.zeros(rows)
         shares[: len(run.indices)] = 1 / len(examples)
         keys = _keys(function, run.call, key, run.indices, rows)
-        held = function.held_arrays(run.call, weights, keys)
-        value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
+        held, arrays = function.held_arrays(run.call, weights, keys), run.arrays
+        if layout is not None:
+            held, (arrays, shares) = layout.there(held), layout.spread((arrays, shares))
+        value, *gradients = run.call.weighted_gradient(*arrays, *held, shares)
         if run.call.traced.problems:
-            problems.see(run, gradients.pop(0))
+            numbers = gradients.pop(0)
+            problems.see(run, numbers if layout is None else layout.together(numbers))
         supply = iter(gradients)
         parts.append((value, function.weight_gradients(run.call, weights, supply)))
     problems.tell()

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import jax
 import numpy
 
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import constant
-from . import columns, lists
+from . import columns, lists, shares
 from .events import Batch, Key, Weights
-from .examples import Buckets, Rows
+from .examples import Buckets, Rows, Shares
 from .exchange import Misfit, match, paths_of, unflatten_paths
 from .function import Function
 from .stream import Ended, Stream
@@ -39,10 +40,12 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
                     weights, *lists.rows_value_and_grad(function, weights, form, key, *rows)
                 )
             )
-        return complete(
-            weights,
-            *function.mean_value_and_grad(weights, _example(batch), key=key, train=True),
-        )
+        if isinstance(batch, Shares):
+            given = (_batch(batch.columns),)
+            found = shares.mean_value_and_grad(function, batch.layout, weights, given, key)
+        else:
+            found = function.mean_value_and_grad(weights, _batch(batch), key=key, train=True)
+        return complete(weights, *found)
 
     def complete(weights: Weights, value: Any, gradient: Weights) -> tuple[Any, Weights]:
         # A weight that is reached but plays no part has no gradient of its own: zero.
@@ -60,10 +63,10 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
                     function, weights, form, key, room, trees, arrays
                 )
             )
-        elif not all(map(finite, batch)):
+        elif not all(map(finite, jax.tree.leaves(batch))):
             return "the data, which hold NaN or infinity"
         else:
-            found = function.first_not_finite(weights, _example(batch), key=key, train=True)
+            found = function.first_not_finite(weights, _batch(batch), key=key, train=True)
         return "" if found is None else str(found)
 
     def live(weights: Weights, data: Batch, size: int) -> int | None:
@@ -71,9 +74,9 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
             return lists.live(function, data.form, data.capacities[-1], size, data.structures[-1])
         if isinstance(data, Stream):
             with suppress(Ended):
-                return function.live(_example(data.at(0)))
+                return function.live(_batch(data.at(0)))
             return None
-        if any(map(columns.listed, data)):
+        if columns.some_listed(data):
             return None  # each example is run by itself, or in buckets of its own
         like = [numpy.zeros((size, *column.shape[1:]), column.dtype) for column in data]
         return function.live(_example(like))
@@ -91,7 +94,10 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
                     function, weights, form, key, room, trees, arrays
                 )
             )
-        return function.apply_batch(weights, _example(batch), key=key)
+        if isinstance(batch, Shares):
+            given = (_batch(batch.columns),)
+            return shares.values(function, batch.layout, weights, given, key)
+        return function.apply_batch(weights, _batch(batch), key=key)
 
     return values
 
@@ -99,6 +105,14 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
 def _example(batch: Sequence[Any]) -> Any:
     """An example of several arrays is a tuple; of one, that array."""
     return batch[0] if len(batch) == 1 else tuple(batch)
+
+
+def _batch(batch: Sequence[Any]) -> Any:
+    """The same of a batch; one with lists in it, which differ, is a list of examples."""
+    if len(batch) > 1 and any(map(columns.listed, batch)):
+        every = [one if columns.listed(one) else numpy.asarray(one) for one in batch]
+        return list(zip(*every, strict=True))
+    return _example(batch)
 
 
 def examples_of(

@@ -208,6 +208,7 @@ def trace_application(
     training: bool = False,
     batch: int | None = None,
     capacity: int | None = None,
+    apart: bool = False,
 ) -> Traced:
     """Trace `expression`, in which `External` names stand for the arguments.
 
@@ -216,7 +217,8 @@ def trace_application(
 
     With `capacity` besides, lengths in the arguments' types that are variables are known
     only at run time, and are at most that: arguments have a wire for the length of each
-    sequence, before those of its elements, and the key is one for each example.
+    sequence, before those of its elements, and the key is one for each example. So it is in
+    a batch whose keys come `apart`: it is a part of a larger one.
     """
     builder = Builder(program.primitives)
     declarations = program.declarations
@@ -245,8 +247,8 @@ def trace_application(
     sources = [InputWeights(builder, declarations) for _ in range(3)]
     keys: list[Wire] = []
 
-    def key() -> Wire:
-        keys.append(builder.input(ArrayType("Key", () if capacity is None else over), "key"))
+    def key(over: tuple[int, ...] = () if capacity is None else over) -> Wire:
+        keys.append(builder.input(ArrayType("Key", over), "key"))
         return keys[-1]
 
     surroundings = Surroundings(
@@ -275,7 +277,7 @@ def trace_application(
         else:
             answer, doubt = _batched(
                 tracer, expression, environment, values, examples, batch,
-                None if capacity is None else key,
+                partial(key, over) if apart or capacity is not None else None,
             )  # fmt: skip
     except OpenSize as problem:
         raise NnfpError(

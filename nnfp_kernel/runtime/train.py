@@ -235,9 +235,6 @@ def train(
     if devices is None:
         devices = jax.device_count() if processes.several() else 1
     layout = machines.layout(devices, shard, weights, size)
-    sample = given.at(0) if isinstance(given, Stream) else given
-    if layout is not None and (isinstance(given, Buckets) or any(map(columns.listed, sample))):
-        raise ValueError("examples that come as lists are trained on with one device")
     folder = None if checkpoint is None else Path(checkpoint)
     asked = {
         "seed": seed,
@@ -275,8 +272,8 @@ def train(
         held = [_fingerprint(each) for each in (given, aside, jax.tree.leaves(weights))]
         plan = replace(plan, told=repr((asked, steps, start.taken, devices, shard, held)))
     if layout is not None:
-        here = learned if isinstance(learned, Stream) else layout.everywhere(learned)
-        plan = replace(plan, data=here, held_out=layout.everywhere(aside))
+        here = columns.everywhere(learned, layout)
+        plan = replace(plan, data=here, held_out=columns.everywhere(aside, layout))
         start = replace(start, state=layout.placed(start.state))
     return _Training(plan, start).events()
 
@@ -403,19 +400,21 @@ class _Plan:
         number = columns.count(data)
         at_once = min(number, MEASURED_AT_ONCE)
         sums = numpy.zeros(2)
+        shares = 1 if self.layout is None else self.layout.shares
         if isinstance(data, Buckets):
-            run = chunks.measure(losses, metrics)
-            for places in data.parts(at_once):
+            run = chunks.measure(losses, metrics, self.layout)
+            for places in data.parts(at_once, shares):
                 part = run(weights, data, places, places >= 0, key)
                 sums += [float(part[0]), float(part[1])]
             return float(sums[0] / number), float(sums[1] / number)
-        if any(map(columns.listed, data)):
+        if columns.some_listed(data):
             for start in range(0, number, at_once):
                 examples = columns.taken(data, numpy.arange(start, min(start + at_once, number)))
+                if self.layout is not None:
+                    examples = columns.spread(examples, self.layout)
                 sums[0] += float(jnp.sum(losses(weights, examples, key)))
                 sums[1] += float(jnp.sum(metrics(weights, examples, key))) if metrics else 0
             return float(sums[0] / number), float(sums[1] / number)
-        shares = 1 if self.layout is None else self.layout.shares
         at_once = math.ceil(at_once / shares) * shares
         run = chunks.measure(losses, metrics, self.layout)
         for start in range(0, number, at_once):
@@ -758,7 +757,8 @@ def _failure(plan: _Plan, state: chunks.State, key: Key, step: int, loss: float)
     else:
         batch = columns.taken(plan.data, _places(plan, state, key))
     drawn = chunks.step_key(key, step)
-    weights, batch, drawn = plan.together((state.weights, batch, drawn))
+    weights, drawn = plan.together((state.weights, drawn))
+    batch = batch if columns.some_listed(batch) else plan.together(batch)
     blame = plan.objective.blame
     cause = blame(weights, batch, drawn) if blame is not None else ""
     return Failure(step + 1, loss, weights, batch, drawn, cause)

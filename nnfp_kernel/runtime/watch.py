@@ -33,8 +33,9 @@ def where_not_finite(graph: Graph, arrays: Sequence[Array], precision: Precision
 
 def finite(array: Array) -> bool:
     """Whether all entries are numbers; true of what is no number at all (a key)."""
-    kind = getattr(getattr(array, "dtype", None), "kind", "")
-    return kind not in "fc" or bool(numpy.isfinite(numpy.asarray(array)).all())
+    given = array if hasattr(array, "dtype") else numpy.asarray(array)
+    kind = getattr(given.dtype, "kind", None)
+    return kind not in ("f", "c") or bool(numpy.isfinite(numpy.asarray(given)).all())
 
 
 def _search(graph: Graph, arrays: list[Array], domain: Arrays) -> Found | None:

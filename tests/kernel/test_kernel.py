@@ -231,6 +231,33 @@ def test_python_that_is_interrupted_leaves_a_kernel_that_goes_on(
     assert "2 : R" in ok(client, "1 + 1")
 
 
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_an_interrupt_beside_a_cell_is_answered(client: BlockingKernelClient, place: str) -> None:
+    """While the kernel itself is at work, on which a front end would wait for ever."""
+    ok(client, STRUCK.format(what="do_execute" if place == "before" else "finish_metadata"))
+    status, messages = run(client, "1 + 1")
+    if place == "before":
+        assert status == "error"
+        assert [m["content"]["ename"] for m in messages if m["msg_type"] == "error"] == [
+            "KeyboardInterrupt"
+        ]
+    else:  # it is over: there is nothing to stop any more
+        assert "2 : R" in text(messages)
+    assert "2 : R" in ok(client, "1 + 1")
+
+
+STRUCK = """%%python
+import os, signal
+kernel = get_ipython().kernel
+def strike(*given, before=kernel.{what}, **asked):
+    del kernel.{what}  # of this kernel alone: once
+    os.kill(os.getpid(), signal.SIGINT)
+    return before(*given, **asked)
+get_ipython().events.register("post_run_cell", strike_next := lambda *_: (
+    get_ipython().events.unregister("post_run_cell", strike_next), setattr(kernel, "{what}", strike)))
+"""
+
+
 def test_a_cell_sent_with_a_wrong_one_is_put_off_and_the_next_runs(
     client: BlockingKernelClient,
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -431,6 +433,27 @@ def test_train_that_is_interrupted_while_it_gets_ready_says_so(
     run(shell, DATA)
     run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x")
     monkeypatch.setattr("nnfp_kernel.runtime.train.train", struck)
+    run(shell, "%nnfp train model --data X,y --loss squaredError")
+    printed = capsys.readouterr().out
+    assert printed == "interrupted before it began. The weights are as they were.\n"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_train_begins_not_after_an_interrupt_that_python_drops(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Deaf:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+
+    def deaf(*given: object, **named: object) -> None:
+        del [Deaf()][:]
+
+    run(shell, DATA)
+    run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x")
+    monkeypatch.setattr("nnfp_kernel.runtime.train.train", deaf)
     run(shell, "%nnfp train model --data X,y --loss squaredError")
     printed = capsys.readouterr().out
     assert printed == "interrupted before it began. The weights are as they were.\n"

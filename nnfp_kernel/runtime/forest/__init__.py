@@ -19,11 +19,11 @@ runs what is compiled already. What stands in the room left over repeats a node 
 there: no value comes up that would not come up anyway, and nobody reads its result.
 """
 
-from .arguments import Planted, forests_in, numbered, packed, packed_like, planted
+from .arguments import Planted, forests_in, numbered, packed, packed_like, planted, shared_out
 from .plan import bucket
 from .trees import PackedTrees
 
 __all__ = [
     "PackedTrees", "Planted", "bucket", "forests_in", "numbered", "packed", "packed_like",
-    "planted",
+    "planted", "shared_out",
 ]  # fmt: skip

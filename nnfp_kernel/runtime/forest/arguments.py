@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+
 from ...graph.forest import NoForest, forestable
 from ...graph.values import Declarations
 from ...language import types as t
@@ -111,6 +113,18 @@ def numbered(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return value
 
     return one(values) if len(forests_in(values)) > 1 else values
+
+
+def shared_out(value: Any, places: Sequence[Sequence[int]]) -> list[Any]:
+    """A packed batch as several: the examples at each of some places, as many each, with the
+    trees of all in one room."""
+    if isinstance(value, PackedTrees):
+        return list(value.shared_out(places))
+    if isinstance(value, tuple):
+        return list(zip(*(shared_out(part, places) for part in value), strict=True))
+    if isinstance(value, list):
+        return [[value[k] for k in own] for own in places]
+    return [numpy.asarray(value)[own] for own in places]
 
 
 def packed_like(value: Any, tangent: Any) -> Any:

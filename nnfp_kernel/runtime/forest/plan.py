@@ -186,6 +186,17 @@ class Plan:
         return made
 
 
+def framed(plans: Sequence[Plan]) -> list[Plan]:
+    """The plans of forests that run alike: of one width and as many slots."""
+    frame = tuple(max(sizes) for sizes in zip(*(plan.frame for plan in plans), strict=True))
+    return [
+        plan
+        if plan.frame == frame
+        else Plan(plan.constructors, plan.flats, plan.declarations, frame)
+        for plan in plans
+    ]
+
+
 def common_shape(shapes: Sequence[ForestShape]) -> ForestShape:
     """The least shape that has the room of all."""
     counts: dict[Kind, int] = {}

@@ -18,7 +18,7 @@ from ..exchange import Misfit, Packed, common_type, describe, is_concrete, match
 from .flat import Flat
 from .order import items_of
 from .packing import arrays_of, rows_in
-from .plan import Plan, common_shape
+from .plan import Plan, common_shape, framed
 from .unpacking import trees_of
 
 Array = Any
@@ -76,14 +76,7 @@ class PackedTrees(Packed):
         constructors = Constructors.of(self.type, self.declarations)
         if not self.each:
             return [Plan(constructors, flats, self.declarations)]
-        alone = [Plan(constructors, [flat], self.declarations) for flat in flats]
-        frame = tuple(max(sizes) for sizes in zip(*(plan.frame for plan in alone), strict=True))
-        return [
-            plan
-            if plan.frame == frame
-            else Plan(constructors, plan.flats, self.declarations, frame)
-            for plan in alone
-        ]
+        return framed([Plan(constructors, [flat], self.declarations) for flat in flats])
 
     @cached_property
     def structure(self) -> ForestShape:
@@ -137,6 +130,19 @@ class PackedTrees(Packed):
         again = replace(self, alike=alike)
         again.__dict__["_plans"] = self._plans
         return again
+
+    def shared_out(self, places: Sequence[Sequence[int]]) -> list[PackedTrees]:
+        """The trees at each of some places, as many each, packed in one room: what is compiled
+        for the first of them serves for all."""
+        parts = [replace(self, trees=tuple(self.trees[k] for k in own)) for own in places]
+        plans = framed([plan for part in parts for plan in part._plans])
+        shape = common_shape([plan.room for plan in plans])
+        items = items_of(plans) if self.ordered else None
+        shape = replace(shape, shared=not self.each, alike=self.alike, items=items)
+        each = len(plans) // len(parts)
+        for k, part in enumerate(parts):
+            part.__dict__.update(_plans=plans[k * each : (k + 1) * each], structure=shape)
+        return parts
 
     def planted(self, type: t.Named, k: int, arrays: Sequence[Array]) -> DataValue:
         """A tree of the shape of the k-th, of `type`, with this payload."""
