@@ -7,6 +7,7 @@
                   with all of its operands stacked, after the loop
     accumulate    a state that only adds up products, Σ wₜ ⊗ xₜ, is one product of all
                   operands stacked, after the loop
+    laid out      a matrix that all steps share lies as their products read it (graph/laid.py)
     packed        a state of several small arrays travels as one (graph/packed.py)
 
 Those of products are choices by cost, counted in entries read and written at each step: a
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..language.source import Span
 from .graph import Call, Graph, Loop, Node, TreeLoop, Wire
+from .laid import laid_out
 from .packed import put_packed, together
 from .vectorise import count_uses, demand, loop_as_it_is, repeat
 
@@ -75,7 +77,8 @@ class Moved:
 def _or_packed(
     rebuild: Rebuild, builder: Simplifier, loop: Loop, operands: Sequence[Wire]
 ) -> Sequence[Wire]:
-    """The loop, its state as few arrays as pay."""
+    """The loop, its matrices as its products read them, its state as few arrays as pay."""
+    loop, operands = laid_out(builder, loop, operands)
     places = together(loop)
     if not places:
         return loop_as_it_is(rebuild, builder, loop, operands)

@@ -70,8 +70,8 @@ def _contract(parameters: Parameters, a: Array, b: Array) -> Array:
         b = lax.conj(b)
     summed = [label for label in left if label not in out]
     shared = [label for label in left if label in out and label in right]
-    free_left = [label for label in left if label not in right]
-    free_right = [label for label in right if label not in left]
+    free_left = [label for label in out if label not in right]
+    free_right = [label for label in out if label not in left]
     sizes = dict(zip((*left, *right), (*a.shape, *b.shape), strict=True))
     if not summed:
         shape = [sizes[label] for label in out]
@@ -88,16 +88,19 @@ def _contract(parameters: Parameters, a: Array, b: Array) -> Array:
     if tuple(out) == (*shared, *free_right, *free_left):
         a, b, left, right = b, a, right, left
         free_left, free_right = free_right, free_left
+    entries = prod(sizes[label] for label in out)
+    a, left = _freely(a, left, free_left, entries)
+    b, right = _freely(b, right, free_right, entries)
     turned = _turned(left, right, summed, shared, a.size, b.size)
     if turned:
         a, b, left, right = b, a, right, left
-        free_left, free_right = free_right, free_left
     contracting = tuple(tuple(labels.index(label) for label in summed) for labels in (left, right))
     batch = tuple(tuple(labels.index(label) for label in shared) for labels in (left, right))
     product = lax.dot_general(a, b, (contracting, batch))
     if turned:
         product = lax.optimization_barrier(product)
-    return _permuted(product, (*shared, *free_left, *free_right), out)
+    free = [label for label in (*left, *right) if label not in (*summed, *shared)]
+    return _permuted(product, (*shared, *free), out)
 
 
 # A product so small is written out too: a call of the matrix product, in a loop say, takes
@@ -115,6 +118,14 @@ def _turned(
     128, 5.5 ms against 3.1 ms."""
     first = set(left[: len(summed)]) == set(summed) == set(right[: len(summed)])
     return first and not shared and a >= 2 * b and a >= 1 << 17
+
+
+def _freely(a: Array, labels: Labels, free: Sequence[int], entries: int) -> tuple[Array, Labels]:
+    """An operand with its free axes in this order, the result's: where it has no more entries
+    than the result, it is the one to transpose."""
+    order = iter(free)
+    wanted = tuple(next(order) if label in free else label for label in labels)
+    return (a, labels) if a.size > entries else (_permuted(a, labels, wanted), wanted)
 
 
 def _permuted(array: Array, labels: Sequence[int], wanted: Sequence[int]) -> Array:

@@ -263,3 +263,48 @@ def test_a_state_of_small_arrays_travels_as_one() -> None:
 @pytest.mark.parametrize(("arrays", "size", "length"), [(2, 3, 64), (4, 40, 64), (4, 3, 5)])
 def test_a_state_of_few_or_large_arrays_stays(arrays: int, size: int, length: int) -> None:
     assert carried(check(rolling(arrays, size, length))) == arrays + 1
+
+
+# --- matrices that all steps share -----------------------------------------------------------
+
+
+def labels_in(graph: Graph) -> list[tuple[int, ...]]:
+    """Those of the shared matrix, in each product of the loop's body."""
+    body = the_loop(graph).body
+    shared = body.inputs[: the_loop(graph).shared]
+    return [
+        node.operation.parameters[side]
+        for node in body.nodes
+        if isinstance(node.operation, Call) and node.operation.primitive.name == "contract"
+        for side, wire in zip(("left", "right"), node.inputs, strict=True)
+        if wire in shared
+    ]
+
+
+def stepping(rows: int, width: int, length: int, adjoint: bool = False) -> Graph:
+    """hₜ₊₁ = tanh (U hₜ + xₜ), or with the adjoint of U; of one row or of several."""
+    state = R(rows, width) if rows else R(width)
+
+    def step(b: Builder, u: Wire, h: Wire, x: Wire) -> tuple:
+        u = b.emit("transpose", u, permutation=(1, 0)) if adjoint else u
+        after = b.emit("tanh", b.emit("add", times(b, u, h), x))
+        return [after], [after]
+
+    return looping(step, [R(width, width)], [state], [R(length, *state.shape)])
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_matrix_that_all_steps_share_is_laid_out_as_its_product_reads_it(rows: int) -> None:
+    """What is summed over comes first; where it does already, nothing is transposed."""
+    made = check(stepping(rows, 32, 16))
+    assert labels_in(made) == [(1, 0)]
+    (transposed,) = [n for n in made.nodes if isinstance(n.operation, Call)]
+    assert transposed.operation.primitive.name == "transpose"
+    as_it_is = check(stepping(rows, 32, 16, adjoint=True))
+    assert labels_in(as_it_is) == [(0, 1)] or labels_in(as_it_is) == [(1, 0)]
+    assert [n for n in as_it_is.nodes if isinstance(n.operation, Call)] == []
+
+
+@pytest.mark.parametrize(("width", "length"), [(31, 16), (32, 15)])
+def test_a_small_matrix_and_that_of_few_steps_stay(width: int, length: int) -> None:
+    assert labels_in(check(stepping(2, width, length))) == [(0, 1)]
