@@ -66,6 +66,6 @@ def twice(name: str) -> Law:
         node = builder.made_by(inputs[0], name)
         return node.inputs[0] if node else None
 
-    law.__name__ = f"{name}twice"
+    law.__name__ = f"{name}_twice"
     law.__doc__ = f"{name} ({name} x) = x"
     return law

@@ -77,7 +77,7 @@ def of_broadcasts(name: str) -> Law:
         one = builder.emit(name, first.inputs[0], other.inputs[0], **parameters)
         return builder.emit("broadcast", one, **parameters_of(first))
 
-    law.__name__ = f"{name}of_broadcasts"
+    law.__name__ = f"{name}_of_broadcasts"
     law.__doc__ = f"{name} (broadcast x) (broadcast y) = broadcast ({name} x y)"
     return law
 
