@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy
@@ -22,7 +23,40 @@ NET = """
 net : R[6] ~> R[4]
 net = dense[16] >> tanh >> dense[4]
 """
-PROGRAM = """
+# Data in lists: trees, and batches of sequences of which one cannot be shared equally.
+LISTED = '''
+import jax, numpy
+
+LISTS = """
+data Tree = Leaf R[2] | Node Tree Tree
+valued : (Tree, R) ~> R
+valued (tree, y) = squaredError (sum (dropout 0.2 (top tree))) y
+top : Tree ~> R[2]
+top = cata { Leaf x -> tanh (?e * x) ; Node l r -> tanh (l + ?r * r) }
+summed : ([R], R) ~> R
+summed (xs, y) = squaredError (?k * sum xs + ?c) y
+"""
+
+
+def listed(session):
+    rng = numpy.random.default_rng(1)
+    leaf, node = session.constructor("Leaf"), session.constructor("Node")
+    trees = [leaf(rng.normal(size=2))]
+    for k in range(15):
+        trees.append(node(trees[k // 2], leaf(rng.normal(size=2))) if k % 3 else leaf(rng.normal(size=2)))
+    y, rows = rng.normal(size=16), [rng.normal(size=3 + k % 5) for k in range(16)]
+    found = []
+    for name, data in {
+        "valued": (trees, y),
+        "summed": ((rows[a:b], y[a:b]) for a, b in [(0, 6), (6, 11), (11, 16)]),
+    }.items():
+        *_, last = session.train(name, data, steps=3, batch=8, rate=0.01)
+        found += [numpy.ravel(leaf).tolist() for leaf in jax.tree.leaves(last.weights)]
+    return [number for each in found for number in each]
+'''
+PROGRAM = (
+    LISTED
+    + """
 import json, os, signal, sys
 import jax, numpy
 import nnfp_kernel as nnfp
@@ -38,6 +72,8 @@ told = {"status": main(line.split()), "devices": jax.device_count()}
 
 session = nnfp.Session(precision=64)
 session.run(open("net.nnfp").read())
+session.run(LISTS)
+told["lists"] = listed(session)
 data = dict(numpy.load("data.npz"))
 
 
@@ -71,6 +107,7 @@ if number == 0:
 print(json.dumps(told), flush=True)
 os._exit(0)
 """
+)
 
 
 @pytest.mark.slow
@@ -95,6 +132,10 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     *_, alone = session.train(
         "net", (X, y), loss="crossEntropy", valid=0.25, batch=24, steps=12, rate=0.01
     )
+    own: dict[str, Any] = {}
+    exec(LISTED, own)
+    session.run(own["LISTS"])
+    lists = own["listed"](session)
     shown, found = [], []
     try:
         for each in both:
@@ -113,6 +154,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         numpy.testing.assert_allclose(told["split"], wanted, rtol=1e-10)
         assert told["stopped"] == ["interrupted", True]
         assert told["same bits"]
+        numpy.testing.assert_allclose(told["lists"], lists, rtol=1e-10)
         assert told["failed"] == ["diverged", True]
         assert told["other"] == "process 1 has other data, options or weights than process 0"
     assert found[0]["gone"]
