@@ -163,9 +163,9 @@ def _structured(form: Any, arrays: Iterator[Array]) -> Any:
     return next(arrays) if form is None else tuple(_structured(each, arrays) for each in form)
 
 
-def _form(value: Value) -> Any:
-    """The structure of a value while tracing."""
-    return tuple(map(_form, value)) if isinstance(value, tuple) else None
+def structure(value: Value) -> Any:
+    """The structure of a value while tracing: nested tuples, and None for an array."""
+    return tuple(map(structure, value)) if isinstance(value, tuple) else None
 
 
 def _leaves(answer: Any) -> list[Array]:
@@ -379,7 +379,7 @@ def imported(name: str, function: Callable[..., Any]) -> Builtin:
     def trace(context: Context, occurrence: Occurrence, *values: Value) -> Value:
         result = occurrence.result(arity)
         wires = [wire for value in values for wire in leaves(value)]
-        flat = Flattened(name, function, tuple(map(_form, values)))
+        flat = Flattened(name, function, tuple(map(structure, values)))
         made = [
             context.builder.emit(
                 "imported", *wires, function=flat, output=k, kind=array.kind, shape=array.shape

@@ -255,7 +255,7 @@ SEQUENCES_IN_DATA = {
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=() if case in ("in an array", "a state", "what is looked at")
+        pytest.param(case, marks=() if case in ("a state", "what is looked at")
                      else pytest.mark.slow)
         for case in SEQUENCES_IN_DATA
     ],

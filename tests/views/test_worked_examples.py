@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy
 import pytest
+from views.roundtrip import check
 
 from nnfp_kernel import Session
+from nnfp_kernel.views import terms
 from nnfp_kernel.views.derivative import Readings, read
 from nnfp_kernel.views.mathematics.formula import Formula
 from nnfp_kernel.views.mathematics.plain import to_plain, wrapped
+from nnfp_kernel.views.terms import derivative_definition
 
 PROGRAM = """
 lnSin : R -> R
@@ -117,3 +120,46 @@ def test_the_projections_derivative_is_that_of_differences(session: Session) -> 
             moved[place][k] -= 2 * step
             behind = numpy.asarray(project(*moved)) @ bar
             assert gradient[k] == pytest.approx((ahead - behind) / (2 * step), rel=1e-6, abs=1e-8)
+
+
+def test_the_projection_reads_as_linear_maps_by_the_names_of_its_definitions(
+    session: Session, snapshot: Callable[[str, str], None]
+) -> None:
+    texts = [
+        str(derivative_definition(session[name], adjoint, combined=True))
+        for name in ("project", "rotate", "turn")
+        for adjoint in (False, True)
+    ]
+    snapshot("derivatives/project-maps.txt", "\n\n".join(texts))
+
+
+def test_the_projections_linear_maps_run_as_they_are_written(session: Session) -> None:
+    random = numpy.random.default_rng(3)
+    point = random.uniform(0.2, 0.6, 11), numpy.array([0.3, 0.4, 2.0])
+    way = random.normal(size=11), random.normal(size=3)
+    project, bar = session["project"], random.normal(size=2)
+    for adjoint in (False, True):
+        session.run(str(derivative_definition(project, adjoint, combined=True)))
+    _, expected = project.jvp(({}, *point), ({}, *way))
+    found = session["projectDerivative"](*point, way)
+    numpy.testing.assert_allclose(found, expected, rtol=1e-10)
+    _, pullback = project.vjp({}, *point)
+    for mine, theirs in zip(session["projectAdjoint"](*point, bar), pullback(bar)[1:], strict=True):
+        numpy.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_definitions_stay_names_in_branches_loops_and_maps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(terms, "LONG", 0)
+    session = Session(precision=64)
+    session.run(
+        "g : (R[3], R) -> R[3] -> R[3]\ng (a, s) b = s * tanh (a * b)\n"
+        "f : R[3] -> R[3]\n"
+        "f x = if sum x > 1 then map (\\a -> sum (g (x, a) x)) x\n"
+        "  else iterate[2] (\\y -> g (y, 1) x) x"
+    )
+    text = str(terms.derivative_definition(session["f"], combined=True))
+    assert "derivative (\\a -> g (x, a) x)" in text
+    check(session, session["f"])

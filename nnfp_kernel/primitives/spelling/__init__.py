@@ -9,9 +9,11 @@ one with fewer axes (`core`), and is written out (`replicate`) only where that d
     axes           axes in another order, and gone over together
     elementwise, complex_numbers, products, movement, reductions, equations
                    the spellings themselves
+    names          definitions that stayed names, and their derivatives
 """
 
-from . import elementwise, equations, movement, products, reductions  # noqa: F401  (they enter)
+from . import elementwise, equations, movement, names, products, reductions  # noqa: F401  (enter)
+from .names import linear_map
 from .table import spell
 from .terms import (
     Names,
@@ -30,6 +32,6 @@ from .terms import (
 )
 
 __all__ = [
-    "Names", "Term", "Unspeakable", "apply", "constant", "lambda_", "mentions", "number", "sized",
-    "spell", "term", "type_tree", "whole", "zeros",
+    "Names", "Term", "Unspeakable", "apply", "constant", "lambda_", "linear_map", "mentions",
+    "number", "sized", "spell", "term", "type_tree", "whole", "zeros",
 ]  # fmt: skip

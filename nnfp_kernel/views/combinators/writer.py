@@ -29,7 +29,7 @@ from ...linear.maps import (
     filled,
 )
 from ...primitives.decompile import Block, Names, Term, among_rounds, decompile, term, whole
-from ...primitives.spelling import apply, number, sized, spell, zeros
+from ...primitives.spelling import apply, linear_map, number, sized, spell, zeros
 from .chains import FIRST, IDENTITY, SECOND, UNZIP, ZIP, Chain, Place, composed, reduced
 from .functions import MINUS, function_of, linear_function, may_be_a_function, taken
 from .nests import Nest, nest_tree, nested, pair_pattern, pairs, variables_of, zip_tree
@@ -205,6 +205,9 @@ class Writer:
         (position,) = map.open
         if map.primitive.name == "negate":
             return MINUS
+        if map.primitive.name == "importedSection":  # of a definition that stayed a name
+            fixed = [self.terms[wire] for wire in map.fixed]
+            return linear_map(map.parameters, fixed, self.names)
         if map.primitive.name in ("add", "subtract"):  # the other summand does not move
             return MINUS if map.primitive.name == "subtract" and position else IDENTITY
         if map.primitive.name == "mul" and not map.parameters.get("conjugate"):

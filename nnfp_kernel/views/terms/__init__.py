@@ -17,7 +17,7 @@ the text is as long as the program is; names are the program's. It is a syntax t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...graph.forest import AnyTree, NoForest, Undecided
@@ -30,6 +30,8 @@ from ...language.printer import show
 from ...language.sizes import as_size, variable
 from ...language.source import Source
 from ...primitives.decompile import Unspeakable, names_of
+from ...primitives.imported import IMPORTED
+from ...primitives.kept import with_names
 from ...runtime.call import Call
 from ...runtime.function import Function
 from ...runtime.program import Structure, any_structure, decided
@@ -38,6 +40,7 @@ from .values import Values
 from .writer import Writer, Written
 
 ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
+LONG = 400  # parts of a text, from which on definitions stay names in it
 MOST_WORLDS = 32  # which constructors the trees of a function have
 
 
@@ -78,19 +81,19 @@ def derivative_definition(
     fDerivative : R[3] -> (R[3] -o R[3])
     fDerivative x = diag x + diag x
 
+    A long expression calls the definitions that the program is made of by their names:
+    `derivative (rotate r) x`.
+
     `inputs` tell the sizes that the type leaves open. Raises NnfpError for what the
     language has no words for.
     """
     called = name or function.name + ("Adjoint" if adjoint else "Derivative")
     asked = _Asked(function, adjoint, called, combined)
     try:
-        if asked.of_trees:
-            return asked.for_any_tree(inputs)
-        if not inputs:
-            general = asked.in_general()
-            if general is not None:
-                return general
-        return asked.alone(function.call_for(*inputs))
+        made = asked.written(inputs)
+        if combined and _length(made) > LONG:
+            return asked.by_names(inputs, made)
+        return made
     except Unspeakable as problem:
         raise NnfpError(
             Diagnostic(
@@ -139,6 +142,32 @@ class _Asked:
     adjoint: bool
     name: str
     combined: bool
+
+    def written(self, inputs: Sequence[Any]) -> Derivative:
+        """The derivative; raises Unspeakable."""
+        if self.of_trees:
+            return self.for_any_tree(inputs)
+        if not inputs:
+            general = self.in_general()
+            if general is not None:
+                return general
+        return self.alone(self.function.call_for(*inputs))
+
+    def by_names(self, inputs: Sequence[Any], otherwise: Derivative) -> Derivative:
+        """The derivative in which definitions stay names, where that makes it shorter."""
+        program = self.function.program
+        definitions, names = with_names(program.definitions, self.function.name)
+        builtins = {**program.builtins, **names}
+        primitives = {**program.primitives, **IMPORTED}
+        known = replace(
+            program, definitions=definitions, builtins=builtins, primitives=primitives, _reached={}
+        )
+        function = replace(self.function, program=known, _calls={}, _fitting=set(), _known={})
+        try:
+            made = replace(self, function=function).written(inputs)
+        except (Unspeakable, NnfpError, NotFirstOrder):
+            return otherwise
+        return made if _length(made) < _length(otherwise) else otherwise
 
     @property
     def domains(self) -> list[t.Type]:
@@ -350,6 +379,11 @@ def _tagged(structure: Structure, type: t.Type, declarations: Declarations) -> S
             return None
         case _:
             return structure
+
+
+def _length(derivative: Derivative) -> int:
+    """How much there is to read."""
+    return sum(1 for _ in s.walk(derivative.program))
 
 
 def _tuple(items: Sequence[s.Expression]) -> s.Expression:

@@ -19,7 +19,7 @@ from ...language import types as t
 from ...language.sizes import as_size
 from ...linear.maps import Network
 from ...primitives.decompile import Block, Term, Unspeakable, names_of, whole
-from ...primitives.spelling import apply
+from ...primitives.spelling import apply, type_tree
 from ...runtime.call import Call
 from ...runtime.function import Function
 from ..combinators import (
@@ -328,7 +328,10 @@ class Writer(Stepping):
         names = [self.names.fresh("u") for _ in network.outputs]
         reals: Iterator[s.Expression] = iter(map(s.Name, names))
         if self.declarations.is_open(type_of(shape)):  # a `zero` before it has to know its space
-            reals = map(_of_type, names, network.codomain)
+            reals = (
+                s.Ascription(s.Name(name), type_tree(array)) if array.shape else s.Name(name)
+                for name, array in zip(names, network.codomain, strict=True)
+            )
         making = Making(
             self.values, reals, lambda w: self.tags[w], self.grove.tree, self.grove.tree
         )
@@ -355,14 +358,6 @@ def _pairs_zero(tree: s.Expression) -> bool:
         and s.Name("zero") in (each.left, each.right)
         for each in s.walk(s.Tuple((tree,)))
     )
-
-
-def _of_type(name: str, array: ArrayType) -> s.Expression:
-    """`(u : R[2])`; a number says what it is."""
-    if not array.shape:
-        return s.Name(name)
-    sizes = tuple(map(s.SizeNumber, array.shape))
-    return s.Ascription(s.Name(name), s.TypeArray(s.TypeName(array.kind), sizes))
 
 
 def _as_section(tree: s.Expression) -> s.Expression:
