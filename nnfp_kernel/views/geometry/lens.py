@@ -89,7 +89,7 @@ def sheet_over(points: Array, cells: int = CELLS) -> Array:
     side.
 
     >>> sheet_over(numpy.array([[0.0, 0.0], [2.0, 1.0]]), 8).shape
-    (9, 5, 2)
+    (9, 6, 2)
     """
     low, high = box(points)
     counts = _counts(low, high, cells)
