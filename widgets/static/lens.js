@@ -12,6 +12,7 @@
 // there to be asked, takes its place.
 
 const LEVELS = 20; // of a tint
+const TOGETHER = 16; // cells in a path: what one costs grows faster than what is in it
 const DEEPEST = 0.8;
 const MOST = Math.log(64); // times the area: beyond that, colours say no more
 const SEGMENTS = 48;
@@ -90,17 +91,19 @@ class Lens {
       }
     }
     for (const [level, cells] of groups) {
-      context.beginPath();
-      for (const corners of cells) {
-        const own = corners.map((node) => places[node]);
-        const turn = own.reduce((sum, [x, y], k) => sum + x * own[(k + 1) % 4][1] - y * own[(k + 1) % 4][0], 0);
-        (turn < 0 ? own.reverse() : own).forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
-        context.closePath();
-      }
       context.fillStyle = context.strokeStyle = mixed(colours.paper, level < 0 ? colours.neg : colours.pos, (DEEPEST * Math.abs(level)) / LEVELS);
-      context.fill();
       context.lineWidth = 0.8; // the seams between two colours
-      context.stroke();
+      for (let from = 0; from < cells.length; from += TOGETHER) {
+        context.beginPath();
+        for (const corners of cells.slice(from, from + TOGETHER)) {
+          const own = corners.map((node) => places[node]);
+          const turn = own.reduce((sum, [x, y], k) => sum + x * own[(k + 1) % 4][1] - y * own[(k + 1) % 4][0], 0);
+          (turn < 0 ? own.reverse() : own).forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+          context.closePath();
+        }
+        context.fill();
+        context.stroke();
+      }
     }
   }
 

@@ -12,6 +12,8 @@
 
 const PHASES = 4; // stamps lie between pixels, too: else points would tremble as they move
 const BUCKETS = 32; // of depth
+const TOGETHER = 16; // ellipses in a path
+const MANY_CIRCLES = 200; // from which on they are outlines alone
 const FOG = 0.4; // how much paler the farthest points are
 const SHAPES = ["circle", "diamond", "triangle", "square", "down", "pentagon", "star", "cross"];
 // cividis, which the colour-blind and those who print in grey read alike.
@@ -191,27 +193,30 @@ class CanvasPainter {
     const { x, y, scale } = camera;
     const [count, samples] = scene.circles;
     context.setTransform(1, 0, 0, 1, canvas.width / 2, canvas.height / 2);
-    context.beginPath();
-    for (let circle = 0, i = 3 * scene.boundaryEnd; circle < count; circle++) {
-      const end = i + 3 * samples;
-      let whole = true;
-      for (let j = i; j < end; j += 3) {
-        whole &&= Math.abs((xyz[j] - x) * scale) < 1e5 && Math.abs((y - xyz[j + 1]) * scale) < 1e5;
-      }
-      for (let j = i; whole && j < end; j += 3) {
-        const [u, v] = [(xyz[j] - x) * scale, (y - xyz[j + 1]) * scale];
-        if (j === i) context.moveTo(u, v);
-        else context.lineTo(u, v);
-      }
-      if (whole) context.closePath();
-      i = end;
-    }
     context.fillStyle = context.strokeStyle = colours.ink;
-    context.globalAlpha = 0.07;
-    context.fill();
-    context.globalAlpha = 0.4;
-    context.lineWidth = 0.8 * ratio;
-    context.stroke();
+    context.lineWidth = (count > MANY_CIRCLES ? 0.6 : 0.8) * ratio;
+    // Few to a path: what a path costs grows faster than what is in it.
+    for (let circle = 0, i = 3 * scene.boundaryEnd; circle < count; ) {
+      context.beginPath();
+      for (let k = 0; k < TOGETHER && circle < count; k++, circle++) {
+        const end = i + 3 * samples;
+        let whole = true;
+        for (let j = i; j < end; j += 3) {
+          whole &&= Math.abs((xyz[j] - x) * scale) < 1e5 && Math.abs((y - xyz[j + 1]) * scale) < 1e5;
+        }
+        for (let j = i; whole && j < end; j += 3) {
+          const [u, v] = [(xyz[j] - x) * scale, (y - xyz[j + 1]) * scale];
+          if (j === i) context.moveTo(u, v);
+          else context.lineTo(u, v);
+        }
+        if (whole) context.closePath();
+        i = end;
+      }
+      context.globalAlpha = 0.07;
+      if (count <= MANY_CIRCLES) context.fill();
+      context.globalAlpha = 0.4;
+      context.stroke();
+    }
     context.globalAlpha = 1;
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
