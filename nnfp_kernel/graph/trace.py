@@ -20,7 +20,7 @@ from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from .context import Context, Further
-from .forest import Forest, NoForest, Question, Subtree, Unknown, reduce_forest
+from .forest import Fellow, Forest, NoForest, Question, Subtree, Unknown, reduce_forest
 from .graph import Builder, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .scope import (
@@ -351,7 +351,7 @@ class Tracer(Context):
             case p.BindName(name=name):
                 if isinstance(value, Wire) and not value.name:
                     value.name = name
-                if isinstance(value, Unknown):
+                if isinstance(value, Unknown | Fellow):
                     value.plant.names.append(name)
                 return True, {name: value}
             case p.BindNothing():
@@ -376,7 +376,7 @@ class Tracer(Context):
                 return self._test(pattern, root)
             case p.MatchConstructor() if isinstance(value, Unknown):
                 raise value.plant.undecided()
-            case p.MatchConstructor() if isinstance(value, Forest | Subtree):
+            case p.MatchConstructor() if isinstance(value, Forest | Subtree | Fellow):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
@@ -470,7 +470,7 @@ class Tracer(Context):
                     lambda layer: self._match(as_tree(functor, layer), alternatives, env, result),
                     result,
                 )  # fmt: skip
-        if isinstance(tree, Forest | Subtree | Unknown):
+        if isinstance(tree, Forest | Subtree | Fellow | Unknown):
             type = tree.type
 
             def algebra(name: str, fields: tuple[Value, ...]) -> Value:
@@ -478,7 +478,7 @@ class Tracer(Context):
 
             if isinstance(tree, Unknown):
                 return tree.reduce(self, algebra, result, _question(alternatives, env))
-            if isinstance(tree, Subtree):
+            if isinstance(tree, Subtree | Fellow):
                 return tree.reduced(self, _question(alternatives, env), algebra, result)
             return reduce_forest(self, tree, algebra, result)
         if tree.constructor is None:

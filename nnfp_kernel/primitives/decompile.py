@@ -280,7 +280,7 @@ class _Writer:
         if zipped is None and not outputs:
             tree = apply(sized("iterate", loop.length), s.Lambda((state,), body), start)
             return self._states(node.outputs, tree)
-        if zipped is None and not finals:
+        if zipped is None and not finals and not loop.reverse:
             tree = apply(sized("unfold", loop.length), s.Lambda((state,), body), start)
             return [
                 *(None for _ in states),

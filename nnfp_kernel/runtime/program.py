@@ -19,14 +19,15 @@ from ..graph.context import Doubt, Further
 from ..graph.forest import (
     AnyTree,
     Constructors,
+    Fellow,
     Forest,
     ForestShape,
     Kind,
     NoForest,
     Observation,
     Own,
-    Plant,
     Unknown,
+    planted,
 )
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import Grown, tree_name
@@ -397,9 +398,8 @@ def placed(
                 placed(item, part, declarations, make, observed)
                 for item, part in zip(items, parts, strict=True)
             )
-        case t.Named() if isinstance(structure, AnyTree):
-            plant = Plant(type, declarations, make, structure.room, structure.path, observed)
-            return Unknown(type, plant)
+        case _ if isinstance(structure, AnyTree):
+            return planted(type, structure, declarations, make, make, observed, None)
         case t.Named() if isinstance(structure, ForestShape):
             new = partial(make, shared=structure.shared)
             return Forest.make(type, structure, declarations, new)
@@ -496,8 +496,8 @@ def any_structure(
     type: t.Type, declarations: Declarations, room: int, path: tuple[int, ...] = ()
 ) -> Structure:
     """The structure of values of `type` in which every tree is one of which nothing is
-    known: for reading. `path` is where the value stands. Raises NotFirstOrder for sequences
-    of trees, of any length."""
+    known: for reading. `path` is where the value stands. Raises NotFirstOrder for sequences,
+    of any length, of what holds trees or sequences."""
     match type:
         case t.Product(items=items):
             parts = tuple(
@@ -508,7 +508,11 @@ def any_structure(
             return AnyTree(room, path)
         case t.Array(element=element, length=length) if declarations.one_by_one(element):
             if length.value is None:
-                raise NotFirstOrder(type)
+                if not (isinstance(element, t.Named) and declarations.has_trees(element)):
+                    raise NotFirstOrder(type)
+                # Another number of elements than any other sequence here has.
+                few = sum((k + 1) * 3**depth for depth, k in enumerate(path)) % 8
+                return AnyTree(room + 6 * (16 + few), path, many=True)
             return tuple(
                 any_structure(element, declarations, room, (*path, k)) for k in range(length.value)
             )
@@ -680,6 +684,9 @@ def _rebuilder(
     declarations = tracer.declarations
     if isinstance(value, Forest):
         return _forest_rebuilder(value, tracer, made)
+    if isinstance(value, Fellow):  # for reading: which of the trees
+        made.append((value.place, False))
+        return lambda arrays: None
     if isinstance(value, Unknown):  # for reading: its payload, where that was changed
         changed = () if value.shown is None else leaves(value.payload()[0])
         made.extend((wire, False) for wire in changed)

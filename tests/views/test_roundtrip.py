@@ -96,8 +96,7 @@ REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
     "no parameters",  # of a constant nothing moves
     "values of type Weights",  # what is known by its paths only
-    "values of type [Rose R]",  # any number of trees
-    "a tree that is not only reduced",  # sums and multiples of trees
+    "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node
     "a number of children that is not any",  # `reshape[2]` of them
 }
 

@@ -31,6 +31,9 @@ PROGRAMS = {
     "residual": "f : R[3] ~> R[3]\nf x = iterate[3] (\\h -> h + tanh (?W @ h)) x",
     "window": "f : R[7] -> R[3]\nf = window[3, stride=2] (\\w -> tanh (sum w))",
     "unfold": "f : R[2] -> R[3]\nf = unfold[3] (\\s -> (sin s, sum s))",
+    "from the right": (
+        "f : (R[3], R) -> R[3]\nf (xs, c) = mapAccumRight (\\(s, r) -> (s + 1, s * r)) c xs |> snd"
+    ),
     "both ways": (
         "step (s, x) = let t = tanh (s + x) in (t, t * x)\n"
         "f : R[4] -> (R, R)[4]\nf xs = bidirectional step step 0 1 xs"
@@ -193,6 +196,26 @@ TREES |= {
         "f t = reduce (t + cata { Leaf x -> Leaf (x * x); Node l r -> Node l (2 * r) } t)"
     ),
 }
+ROSES = {
+    "any number of trees": (
+        "f : Rose R -> R\n"
+        "f (Rose _ rs) = sum (map squares rs) + fold (\\(s, r) -> s * squares r) 1 rs"
+    ),
+    "trees for an argument": (
+        "f : ([Rose R], R) -> R\nf (rs, c) = mean (map (cata { Rose x ys -> c * x + sum ys }) rs)"
+    ),
+    "trees in other places": (
+        "f : Rose R -> (Rose R, [Rose R])\nf (Rose x rs) = (Rose (x * x) (reverse rs), take[1] rs)"
+    ),
+    "numbers beside trees": (
+        "f : Rose R -> [R]\n"
+        "f (Rose x rs) = mapAccumRight (\\(s, r) -> (s + 1, s * squares r)) x rs |> snd"
+    ),
+    "children of a node": (
+        "f : Rose R -> Rose R\nf = cata { Rose x rs -> Rose (x * sum (map squares rs)) rs }"
+    ),
+}
+ROSE = "data Rose a = Rose a [Rose a]\nsquares = cata { Rose x rs -> x * x + sum rs }\n"
 TREE = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
 reduce = cata { Leaf x -> x * x; Node l r -> sin l * r }
@@ -278,6 +301,28 @@ def test_a_cotangent_of_data_with_sequences_is_given_the_room_of_its_arrays() ->
     ):  # fmt: skip
         session.run(f"back : R\nback = fAdjoint {x} ({given})")
         assert float(session["back"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case == "any number of trees" else pytest.mark.slow)
+        for case in ROSES
+    ],
+)
+def test_a_printed_derivative_of_any_number_of_trees_is_the_derivative(case: str) -> None:
+    session = Session(precision=64)
+    session.run(ROSE + ROSES[case])
+    check(session, session["f"])
+
+
+def test_a_derivative_of_moved_trees_moves_tangents() -> None:
+    session = Session(precision=64)
+    session.run(ROSE + "f : Rose R -> Rose R\nf (Rose x rs) = Rose x (reverse rs)")
+    assert str(derivative_definition(session["f"])) == (
+        "fDerivative : Rose R -> (Rose R -o Rose R)\n"
+        "fDerivative (Rose x rs) = \\(Rose dx drs) -> Rose dx (reverse drs)"
+    )
 
 
 def test_a_derivative_of_trees_reads_as_the_catamorphism_does() -> None:
@@ -411,8 +456,16 @@ def in_a_row(count: int, first: str) -> str:
         lambda n: TREE + "f : Tree R -> R\nf = cata { Leaf x -> x; Node l r -> "
         + in_a_row(n, "l * r") + " }",
         lambda n: TREE + "f : Tree R -> R\nf t = " + " + ".join(["reduce t"] * n),
+        lambda n: TREE + "f : Tree R -> Tree R\nf t = " + " + ".join(["t * reduce t"] * n),
+        lambda n: TREE + "f : Tree R -> Tree R\nf = cata { Leaf x -> Leaf ("
+        + in_a_row(n, "x") + "); Node l r -> Node r l }",
+        lambda n: ROSE + "f : [Rose R] -> R\nf rs = sum (map (cata { Rose x ys -> "
+        + in_a_row(n, "x + sum ys") + " }) rs)",
     ],
-    ids=["chain", "product", "squares", "loop", "while", "tree", "trees in a row"],
+    ids=[
+        "chain", "product", "squares", "loop", "while", "tree", "trees in a row", "sums of trees",
+        "tree of a tree", "any number of trees",
+    ],
 )  # fmt: skip
 def test_a_printed_derivative_grows_as_the_program_does(
     program: Callable[[int], str], adjoint: bool, combined: bool

@@ -29,8 +29,23 @@ NoForest is raised, and the caller traces for its structure.
     subtrees.py   a child beside its result: paramorphisms
     order.py      the payload of each tree as a sequence
     unknown.py    a tree of which nothing is known, for reading
+    observed.py   what is made of such trees
 """
 
+from .observed import (
+    AnyTree,
+    Branch,
+    Contents,
+    Inner,
+    Inside,
+    Made,
+    Observation,
+    Plant,
+    Reduction,
+    Structure,
+    Unasked,
+    Undecided,
+)
 from .order import Piece, fold_payload, pieces
 from .reduction import reduce_forest
 from .shape import (
@@ -46,30 +61,14 @@ from .shape import (
     payload_layout,
 )
 from .subtrees import Question, Subtree, reduce_with_trees
-from .unknown import (
-    AnyTree,
-    Branch,
-    Contents,
-    Inner,
-    Inside,
-    Made,
-    Observation,
-    Plant,
-    Reduction,
-    Structure,
-    Undecided,
-    Unknown,
-    arrays_of,
-    field_type,
-    plants,
-)
+from .unknown import Fellow, Unknown, arrays_of, asking, field_type, planted, plants
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Forest", "ForestShape", "Inner",
-    "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part", "Piece", "Plant",
-    "Question", "Reduction", "Structure", "Subtree", "Undecided", "Unknown", "Unordered",
-    "arrays_of", "entrywise", "field_type", "fold_payload", "forest_layout", "forestable",
-    "mapped", "own_layout", "payload_layout", "pieces", "plants", "reduce_forest",
-    "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Fellow", "Forest", "ForestShape",
+    "Inner", "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part", "Piece", "Plant",
+    "Question", "Reduction", "Structure", "Subtree", "Unasked", "Undecided", "Unknown",
+    "Unordered", "arrays_of", "asking", "entrywise", "field_type", "fold_payload",
+    "forest_layout", "forestable", "mapped", "own_layout", "payload_layout", "pieces", "planted",
+    "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -11,215 +11,77 @@ each. Raises NoForest for all else that a program may do with a tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
-from ..values import Declarations, Items, NotFirstOrder, OpenSize, Value, Variant, leaves
+from ..values import Declarations, Items, NotFirstOrder, OpenSize, Standin, Value, Variant, leaves
 from .node import Algebra
+from .observed import (
+    AnyTree,
+    Branch,
+    Inner,
+    Inside,
+    Observation,
+    Plant,
+    Reduction,
+    Structure,
+    Unasked,
+)
 from .shape import NoForest
 
 if TYPE_CHECKING:
     from ..context import Context
 
 Fields = tuple[Value, ...]
-Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
-    """The algebra at one constructor. Its inputs are wires of the outermost graph, which
-    come first, then those of the fields, with results in place of the children, and of what
-    it observes of trees among these (`inside`)."""
+class Fellow(Standin):
+    """One of a sequence of trees of which nothing is known. Its parts are its place in the
+    sequence, and what was asked of each."""
 
-    body: Graph
-    outside: tuple[Wire, ...]
-    fields: tuple[t.Type, ...]
-    inside: Inside | None = None  # where there are trees in it
+    plant: Plant
 
-
-@dataclass(frozen=True, eq=False)
-class Inside:
-    """The trees at a node: how the fields are laid out, the result, what is observed, and
-    the wires of all inputs as these know them."""
-
-    structures: tuple[Structure, ...]
-    answer: Value
-    observed: tuple[Observation, ...]
-    given: tuple[Wire, ...]
-    called: Mapping[Path, str]  # the program's names of trees
-
-
-@dataclass(frozen=True, eq=False)
-class Reduction:
-    """A catamorphism over an unknown tree, and the inputs that stand for its result."""
-
-    tree: Plant
-    result: t.Type
-    branches: dict[str, Branch]
-    wires: tuple[Wire, ...]
-    asked: tuple[object, object] = (None, None)  # which one it is, of which view
-    value: Value = None  # the result, with trees of which nothing is known
-    structure: Structure = None  # of the result, where trees are in it
+    @classmethod
+    def all(cls, plant: Plant, place: Wire) -> Fellow:
+        """The sequence."""
+        made = tuple(
+            (type, plant.declarations.rebuild(type, wires)) for type, wires in plant.answers
+        )
+        return cls(plant.type, ((t.INT, place), *made), plant)
 
     @property
-    def outside(self) -> tuple[Wire, ...]:
-        """What the algebra takes from around it."""
-        return tuple(dict.fromkeys(w for one in self.branches.values() for w in one.outside))
+    def place(self) -> Wire:
+        wire: Wire = self.values[0]
+        return wire
 
-
-@dataclass(frozen=True, eq=False)
-class Contents:
-    """The payload of an unknown tree, from left to right: an array of so many elements,
-    and the inputs that stand for it."""
-
-    tree: Plant
-    result: t.Array
-    wires: tuple[Wire, ...]
-    outside: tuple[Wire, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """A tree made of others of its shape: `how` is add, subtract, scale or refill. What that
-    takes of arrays, a factor or the payload, is the `branch`."""
-
-    how: str
-    tree: Plant
-    parts: tuple[Plant, ...]
-    branch: Branch | None = None
-    wires: tuple[Wire, ...] = ()
-
-    @property
-    def outside(self) -> tuple[Wire, ...]:
-        return () if self.branch is None else self.branch.outside
-
-
-@dataclass(frozen=True, eq=False)
-class Inner:
-    """The inner product of two trees of one shape, and the input that stands for it."""
-
-    tree: Plant
-    other: Plant
-    wires: tuple[Wire, ...]
-    outside: tuple[Wire, ...] = ()
-
-
-Observation: TypeAlias = Reduction | Contents | Made | Inner
-
-
-@dataclass(frozen=True)
-class AnyTree:
-    """In place of a tree's structure: it is not known. A sequence in its fields has so
-    many elements, in the text any number; `path` says where the tree stands."""
-
-    room: int
-    path: Path = ()
-
-
-# What is known of the trees in a value: nothing, or their constructors; a type, with lengths.
-Structure: TypeAlias = "AnyTree | t.Type | tuple[Any, ...] | None"
-
-
-class Undecided(Exception):
-    """A program asks for the constructor of a tree of which nothing is known."""
-
-    def __init__(self, tree: Plant | AnyTree) -> None:
-        super().__init__(tree.path)
-        self.path = tree.path
-
-
-@dataclass(frozen=True, eq=False)
-class Plant:
-    """The tree itself: an argument, or two trees of one shape as one. `observed` is what
-    the program makes of all its trees, one after the other."""
-
-    type: t.Named
-    declarations: Declarations
-    make: Callable[[ArrayType], Wire]  # a further input of the outermost graph
-    room: int
-    path: Path
-    observed: list[Observation]
-    home: Builder | None = None  # where what is made of it is an input; None: the outermost
-    parts: tuple[Plant, Plant] | None = None
-    zipped: dict[Plant, Plant] = field(default_factory=dict)  # with others
-    names: list[str] = field(default_factory=list)  # in the program
-
-    def beside(self, other: Plant, type: t.Named) -> Plant:
-        """The two as one tree."""
-        if other not in self.zipped:
-            self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={}, names=[])
-        return self.zipped[other]
-
-    def made(self, how: str, others: Sequence[Plant], branch: Branch | None = None) -> Plant:
-        """A tree of this shape, made of this one and others."""
-        if any(other.home is not self.home for other in others):
-            raise NoForest(self.type)
-        path = ("of", len(self.observed))
-        tree = replace(self, path=path, parts=None, zipped={}, names=[])
-        self.observed.append(Made(how, tree, (self, *others), branch))
-        return tree
-
-    def undecided(self) -> Exception:
-        """Its constructor is asked for, which may be traced for each if it is an argument's."""
-        given = all(isinstance(place, int) for place in self.path)
-        return Undecided(self) if given and self.parts is None else NoForest(self.type)
-
-    @property
-    def in_sequences(self) -> bool:
-        """Whether there are children in sequences of any length."""
-
-        def inside(type: t.Type) -> bool:
-            match type:
-                case t.Array(element=element, length=length):
-                    open = length.value is None and t.mentions(element, self.type)
-                    return open or inside(element)
-                case t.Product(items=items):
-                    return any(map(inside, items))
-                case _:
-                    return False
-
-        fields = self.declarations.constructors(self.type).values()
-        return any(inside(field) for one in fields for field in one)
-
-    @property
-    def bare(self) -> bool:
-        """Whether all that moves in it is payload."""
-        declarations = self.declarations
-        payload = t.Named(self.type.name, (*self.type.arguments[:-1], t.INT))
-
-        def moves(type: t.Type) -> bool:
-            match type:
-                case t.Scalar(name=name):
-                    return name in ("R", "C")
-                case t.Array(element=element):
-                    return moves(element)
-                case t.Product(items=items):
-                    return any(map(moves, items))
-                case t.Named(name=name) if name in declarations.reps:
-                    return moves(declarations.reps[name].carrier)
-                case t.Named() if type != payload:
-                    fields = declarations.constructors(type).values()
-                    return any(moves(field) for one in fields for field in one)
-                case _:
-                    return False
-
-        fields = declarations.constructors(payload).values()
-        return bool(self.type.arguments) and not any(moves(f) for one in fields for f in one)
-
-    def contents(self) -> Contents:
-        """The payload, which has a number of elements of its own."""
-        for made in self.observed:
-            if isinstance(made, Contents) and made.tree is self:
-                return made
-        others = sum(isinstance(made, Contents) for made in self.observed)
-        type = t.Array(self.type.arguments[-1], constant(self.room + 6 * (others + 1)))
-        made = Contents(self, type, tuple(map(self.make, self.declarations.layout(type))))
-        self.observed.append(made)
-        return made
+    def reduced(
+        self, context: Context, question: object, algebra: Algebra, result: t.Type
+    ) -> Value:
+        """What the catamorphism makes of it. Raises Unasked for one that is new."""
+        plant = self.plant
+        known = [one for one in plant.observed if one.tree is plant]
+        for k, one in enumerate(known, 1):
+            if isinstance(one, Reduction) and one.asked == (question, None):
+                return self.values[k]
+        count = len(known)
+        if count == len(plant.answers):
+            raise Unasked(plant, result)
+        type, wires = plant.answers[count]
+        if type != result:
+            raise NoForest(result)
+        root = plant.home or _outermost(context.builder)
+        try:
+            plant.declarations.layout(result)
+            branches = Unknown(plant.type, plant).branches(context, root, algebra, result)
+        except (NotFirstOrder, OpenSize, Elsewhere):
+            raise NoForest(result) from None
+        plant.observed.append(Reduction(plant, result, branches, wires, (question, None)))
+        return self.values[count + 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,15 +185,10 @@ class Unknown:
 
         path = ("of", len(plant.observed))
         structure = tree_structure(result, plant.declarations, plant.room, path)
-        branches = {}
         try:
             if structure is None:
                 plant.declarations.layout(result)
-            elif plant.in_sequences:  # any number of trees
-                raise NotFirstOrder(result)
-            for name, fields in plant.declarations.constructors(plant.type).items():
-                types = tuple(self.field(each, result) for each in fields)
-                branches[name] = self._branch(context, root, name, types, algebra, result)
+            branches = self.branches(context, root, algebra, result)
             value = planted(
                 result, structure, plant.declarations, make, plant.make, plant.observed, plant.home
             )
@@ -342,31 +199,49 @@ class Unknown:
         plant.observed.append(made)
         return value
 
-    def field(self, type: t.Type, result: t.Type) -> t.Type:
-        """The type of a field, with results in place of the children."""
-        return field_type(self.plant, type, result)
+    def branches(
+        self, context: Context, root: Builder, algebra: Algebra, result: t.Type
+    ) -> dict[str, Branch]:
+        """The algebra, constructor by constructor."""
+        made = {}
+        for name, fields in self.plant.declarations.constructors(self.plant.type).items():
+            types = tuple(t.replace_type(each, self.plant.type, result) for each in fields)
+            structures = tuple(
+                tree_structure(each, self.plant.declarations, self.plant.room, ("field", k))
+                for k, each in enumerate(types)
+            )
+            while name not in made:
+                child = root.child()
+                try:
+                    made[name] = self._branch(
+                        context, child, name, types, structures, algebra, result
+                    )
+                except Unasked as asked:
+                    if asked.plant.home is not child:
+                        raise
+                    _, *path = asked.plant.path
+                    structures = asking(structures, path, asked.result)
+        return made
 
     def _branch(
         self,
         context: Context,
-        root: Builder,
+        child: Builder,
         name: str,
         types: tuple[t.Type, ...],
+        structures: tuple[Structure, ...],
         algebra: Algebra,
         result: t.Type,
     ) -> Branch:
-        plant, child = self.plant, root.child()
-        structures = tuple(
-            tree_structure(each, plant.declarations, plant.room, ("field", k))
-            for k, each in enumerate(types)
-        )
+        plant = self.plant
+        closed = tuple(_closed(each, plant.room) for each in types)
         observed: list[Observation] = []
         with context.inside(child):
             values = tuple(
                 planted(
                     each, structure, plant.declarations, child.input, child.input, observed, child
                 )
-                for each, structure in zip(types, structures, strict=True)
+                for each, structure in zip(closed, structures, strict=True)
             )
             made = algebra(name, self.fields(name, values))
             inside = None
@@ -379,7 +254,8 @@ class Unknown:
                 inside = Inside(structures, answer, tuple(observed), (), called)
             else:
                 outputs = context.flatten(made, result)
-        return _from_inputs(root, child, outputs, types, inside)
+        assert child.parent is not None
+        return _from_inputs(child.parent, child, outputs, closed, inside)
 
 
 def _outermost(builder: Builder) -> Builder:
@@ -407,7 +283,9 @@ def tree_structure(
             return AnyTree(room, path)
         case t.Array(element=element, length=length) if declarations.has_trees(element):
             if length.value is None:
-                raise NotFirstOrder(type)
+                if not isinstance(element, t.Named):
+                    raise NotFirstOrder(type)
+                return AnyTree(room, path, many=True)
             return tuple(
                 tree_structure(element, declarations, room, (*path, k)) for k in range(length.value)
             )
@@ -435,6 +313,18 @@ def planted(
             return tuple(map(each, items, structure))
         case t.Named(name=name) if name in declarations.reps and structure is not None:
             return each(declarations.reps[name].carrier, structure)
+        case t.Array(element=t.Named() as element) if isinstance(structure, AnyTree):
+            room = structure.room
+            place = array(ArrayType("Int", (room,)))
+            answers = tuple(
+                (one, tuple(make(each) for each in declarations.layout(one, (room,))))
+                for one in structure.asked
+            )
+            plant = Plant(
+                element, declarations, make, room, structure.path, observed, home, many=True,
+                answers=answers,
+            )  # fmt: skip
+            return Fellow.all(plant, place)
         case t.Named() if isinstance(structure, AnyTree):
             plant = Plant(type, declarations, make, structure.room, structure.path, observed, home)
             return Unknown(type, plant)
@@ -442,6 +332,19 @@ def planted(
             return Items(element, tuple(each(element, part) for part in structure))
         case _:
             return declarations.rebuild(type, [array(one) for one in declarations.layout(type)])
+
+
+def asking(structure: Structure, path: Sequence[Any], result: t.Type) -> Any:
+    """The structure in which one more result is provided for, of each tree in the sequence
+    at the path."""
+    if isinstance(structure, AnyTree):
+        return replace(structure, asked=(*structure.asked, result))
+    assert isinstance(structure, tuple)
+    k, *rest = path
+    if structure and isinstance(structure[0], str):  # a constructor and its fields
+        name, parts = structure
+        return name, asking(parts, path, result)
+    return (*structure[:k], asking(structure[k], rest, result), *structure[k + 1 :])
 
 
 def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
@@ -461,7 +364,7 @@ def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
             return replace(value, fields={name: tuple(_laid_out(context, *p) for p in parts)})
         case t.Array(element=element) if isinstance(value, Items):
             return Items(element, tuple(_laid_out(context, v, element) for v in value.items))
-        case t.Named() if isinstance(value, Unknown):
+        case _ if isinstance(value, Unknown | Fellow):
             return value
         case _:
             raise NoForest(type)
@@ -480,6 +383,8 @@ def arrays_of(value: Value) -> Iterator[Wire]:
         case Unknown(shown=shown):
             if shown is not None:
                 yield from leaves(value.payload()[0])
+        case Fellow(place=place):
+            yield place
         case _:
             yield from leaves(value)
 
@@ -494,15 +399,19 @@ def plants(value: Value) -> Iterator[Plant]:
             yield from plants(items)
         case Variant(fields=fields):
             yield from plants(tuple(fields.values()))
-        case Unknown():
+        case Unknown() | Fellow():
             yield value.plant
 
 
 def field_type(plant: Plant, type: t.Type, result: t.Type) -> t.Type:
     """The type of a field of a node, with results in place of the children."""
-    made = t.replace_type(type, plant.type, result)
-    _, sizes = t.free_variables(made)
-    return t.substitute(made, {}, dict.fromkeys(sizes, constant(plant.room)))
+    return _closed(t.replace_type(type, plant.type, result), plant.room)
+
+
+def _closed(type: t.Type, room: int) -> t.Type:
+    """The type with so much room in sequences of any length."""
+    _, sizes = t.free_variables(type)
+    return t.substitute(type, {}, dict.fromkeys(sizes, constant(room)))
 
 
 def _from_inputs(
@@ -544,7 +453,4 @@ def _from_inputs(
     return Branch(Graph(inputs, graph.nodes, graph.outputs), outside, types, inside)
 
 
-__all__ = [
-    "AnyTree", "Branch", "Contents", "Inner", "Inside", "Made", "Observation", "Plant", "Reduction",
-    "Structure", "Undecided", "Unknown", "arrays_of", "field_type", "plants",
-]  # fmt: skip
+__all__ = ["Fellow", "Unknown", "arrays_of", "asking", "field_type", "planted", "plants"]

@@ -20,14 +20,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...graph.forest import AnyTree, NoForest, Undecided
+from ...graph.forest import AnyTree, NoForest, Unasked, Undecided, asking
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.parser import parse
 from ...language.printer import show
-from ...language.sizes import as_size, variable
+from ...language.sizes import SizeVariable, as_size, variable
 from ...language.source import Source
 from ...primitives.decompile import Unspeakable, names_of
 from ...primitives.imported import IMPORTED
@@ -35,7 +35,7 @@ from ...primitives.kept import with_names
 from ...runtime.call import Call
 from ...runtime.function import Function
 from ...runtime.program import Structure, any_structure, decided
-from .general import Differs, counted, merged, pruned
+from .general import Differs, counted, merged, opened, pruned
 from .values import Values
 from .writer import Writer, Written
 
@@ -298,7 +298,8 @@ class _Asked:
         if inputs:
             domains = list(self.function.call_for(*inputs).types)
         types, sizes = t.free_variables(t.Product(tuple(domains)))
-        small = dict.fromkeys(sizes, as_size(3))
+        free = self._numbers_of_trees(domains)
+        small = dict.fromkeys((size for size in sizes if size not in free), as_size(3))
         domains = [t.substitute(each, dict.fromkeys(types, t.R), small) for each in domains]
         made, sequences = [], set[str]()
         for room in ROOMS:
@@ -306,8 +307,9 @@ class _Asked:
             made.append(self.defined([each.made(self.combined) for each in writers]))
             sequences = {name for each in writers for name in each.sequences}
         one, other = (each.definition for each in made)
+        signature = opened(made[0].signature, made[1].signature)
         if one == other:
-            return Derivative(made[0].signature, pruned(one, sequences))
+            return Derivative(signature, pruned(one, sequences))
         names = names_of(
             tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)
         )
@@ -324,7 +326,30 @@ class _Asked:
             raise Unspeakable("a size that is a number of children") from None
         for word in words:
             definition = counted(definition, word, sequences)
-        return Derivative(made[0].signature, pruned(definition, sequences))
+        return Derivative(signature, pruned(definition, sequences))
+
+    def _numbers_of_trees(self, domains: Sequence[t.Type]) -> set[SizeVariable]:
+        """The sizes that say nothing but how many trees there are in a sequence."""
+        trees: set[SizeVariable] = set()
+        others: set[SizeVariable] = set()
+
+        def read(type: t.Type) -> None:
+            match type:
+                case t.Array(element=element, length=length):
+                    alone = length.lone_variable
+                    there = self.function.program.declarations.has_trees(element)
+                    if alone is not None and there:
+                        trees.add(alone)
+                    else:
+                        others.update(t.free_variables(t.Array(t.R, length))[1])
+                    read(element)
+                case t.Product(items=items) | t.Named(arguments=items):
+                    for item in items:
+                        read(item)
+
+        for domain in domains:
+            read(domain)
+        return trees - others
 
     def worlds(self, domains: Sequence[t.Type], room: int) -> list[Call]:
         """The function for all that its trees may be, as far as it asks."""
@@ -349,6 +374,8 @@ class _Asked:
                 raise Unspeakable("a number of children that is not any") from None
             except Undecided as asked:
                 pending[:0] = decided(whole, here, declarations, asked.path)
+            except Unasked as asked:
+                pending[:0] = [asking(here, asked.plant.path, asked.result)]
             if len(found) + len(pending) > MOST_WORLDS:
                 raise Unspeakable("more than a few trees that are looked at")
         return found

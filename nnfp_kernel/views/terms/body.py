@@ -15,13 +15,15 @@ from ...graph.forest import Observation, Reduction
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import tidy
 from ...language import syntax as s
+from ...language import types as t
+from ...language.sizes import constant
 from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
 from .naming import Naming
-from .shapes import Arrays, Key, Making, Opening, Several, Shape, Whole, nothing, parts
-from .trees import Group, Grove
+from .shapes import Arrays, Key, Making, Moved, Opening, Several, Shape, Whole, nothing, parts
+from .trees import Group, Grove, room_of
 from .values import Values
 from .vectors import Combination, Exprs, total
 
@@ -65,6 +67,7 @@ class Body(ABC):
     ) -> Network:
         """The linear map of the arrays. Its inputs and outputs are known as `given` and
         `answers`; `around` are inputs that come of no argument."""
+        self.builder = builder
         inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
         self.place = dict(zip(given, inputs, strict=True))
         outputs, network = linearize(builder, graph, inputs, active)
@@ -87,7 +90,7 @@ class Body(ABC):
 
     def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
         """Binds what is made of trees, and the linear maps of it."""
-        values = self.values
+        values, self.known = self.values, terms
         grove = Grove(values, self.primitives, observed, set(self.movers), self.trees)
         self.grove = grove
         self._note_types(Several((self.arguments, self.answer)))
@@ -100,7 +103,9 @@ class Body(ABC):
             grove.bind_zipped(group.key, self.outer)
             one, after = group.observed, Block()
             tree = grove.tree(group.key)
-            if isinstance(one, Reduction):
+            if isinstance(one, Reduction) and group.many:
+                found = self._of_each(group, one, terms, tree, after)
+            elif isinstance(one, Reduction):
                 pattern, found = self._result(group, one, after)
                 group.linear = self.names.fresh("dy")
                 step = self.step(one, terms, group.around)
@@ -115,6 +120,25 @@ class Body(ABC):
                     self.payloads[pattern.name] = tree
             self.outer.bindings += after.bindings
             terms |= found
+
+    def _of_each(
+        self,
+        group: Group,
+        one: Reduction,
+        terms: Mapping[Wire, Term],
+        trees: s.Expression,
+        after: Block,
+    ) -> dict[Wire, Term]:
+        """Binds the step, and what it makes of each tree of a sequence."""
+        type = t.Array(one.result, constant(room_of(one)))
+        pattern, found = self.values.taken(type, None, iter(one.wires), "ys", after)
+        group.linear = self.names.fresh("step")
+        self.outer.bind(s.PatternName(group.linear), self.step(one, terms, group.around))
+        word = "treeRecurrenceWith" if group.around else "treeRecurrence"
+        each = self.names.fresh("t")
+        made = apply("fst", apply(word, s.Name(group.linear), s.Name(each)))
+        self.outer.bind(pattern, apply("map", s.Lambda((s.PatternName(each),), made), trees))
+        return found
 
     def _result(
         self, group: Group, one: Reduction, after: Block
@@ -177,7 +201,7 @@ class Body(ABC):
     def opening(self, moving: Sequence[Wire]) -> Opening:
         """Of the tangent, named after what it moves, or of the cotangent."""
         if self.adjoint:
-            return Opening(self.values, iter(moving), lambda _: "w")
+            return Opening(self.values, iter(moving), lambda _: "w", self._back)
         own = [
             wire for wire, mover in zip(moving, self.movers, strict=True) if mover in set(self.own)
         ]
@@ -200,7 +224,9 @@ class Body(ABC):
         """The value of the target, of its arrays and of what comes of trees."""
         named = self.grove.tree
         if not self.adjoint:
-            making = Making(self.values, iter(results), self.tag, self._tangent_of, named)
+            making = Making(
+                self.values, iter(results), self.tag, self._tangent_of, named, self.moved
+            )
             return making.made(self.target)
         arrays: Exprs = {w: [made] for w, made in zip(self.movers, results, strict=True)}
         trees = opening.trees
@@ -212,12 +238,36 @@ class Body(ABC):
 
         return Making(self.values, reals, self.tag, cotangent, named).made(self.target)
 
+    def moved(self, shape: Moved, trees: s.Expression) -> s.Expression:
+        """Trees of a sequence in other places: said of the trees, as of their places."""
+        place = self.naming.places[shape.key]
+        if shape.place is place:
+            return trees
+        graph = self.builder.finish([self.outputs[shape.place]])
+        given = {self.place[w]: each for w, each in self.known.items() if w in self.place}
+        given[self.place[place]] = Term(trees, place.type, place.type.shape)
+        early, after, (made,) = decompile(graph, given, self.names)
+        early.bindings += after.bindings
+        return early.around(whole(made))
+
+    def _back(self, shape: Moved, cotangent: s.Expression) -> s.Expression:
+        """The adjoint of that, which puts zeros for trees that are left out."""
+        if shape.place is self.naming.places[shape.key]:
+            return cotangent
+        name = self.names.fresh("ts")
+        trees, made = self.grove.tree(shape.key), self.moved(shape, s.Name(name))
+        function: s.Expression = s.Lambda((s.PatternName(name),), made)
+        if isinstance(made, s.Apply) and made.argument == s.Name(name):
+            function = made.function
+        linear = apply("adjoint", apply("derivative", function, trees))
+        return s.Apply(linear, cotangent)
+
     def _tangent_of(self, key: Key) -> s.Expression:
         return self.known_tangents(key)
 
     def otherwise(self) -> s.Expression:
         """Some value of the target, for a tangent of another shape: there is none."""
-        return nothing(self.values, self.target, self.grove.nought)
+        return nothing(self.values, self.target, self.grove.nought, self.moved)
 
     @property
     def asked_tags(self) -> list[Wire]:

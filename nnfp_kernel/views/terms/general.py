@@ -117,6 +117,15 @@ def _along(tree: Any, word: str, name: str) -> Any:
         ):
             repeated = s.Lambda((s.PatternWildcard(),), _along(each, word, name))
             return apply("map", repeated, sequence)
+        case s.Apply(
+            function=s.Apply(function=s.Bracket(name="unfold", sizes=sizes), argument=step),
+            argument=state,
+        ) if sizes == size:
+            # As often as there are elements, whatever these are.
+            start = _along(state, word, name)
+            return apply(
+                "snd", apply("mapAccum", _beside(_along(step, word, name)), start, sequence)
+            )
         case s.Bracket(name="replicate", sizes=sizes) if sizes == size:
             one = f"{name}0"
             repeated = s.Lambda((s.PatternWildcard(),), s.Name(one))
@@ -153,6 +162,37 @@ def _along(tree: Any, word: str, name: str) -> Any:
         if each.compare
     }
     return replace(tree, **inner)
+
+
+def _beside(step: s.Expression) -> s.Expression:
+    """A step that looks at its state alone, as one that is given an element too."""
+    nobody = s.PatternWildcard()
+    if isinstance(step, s.Lambda) and len(step.parameters) == 1:
+        return s.Lambda((s.PatternTuple((step.parameters[0], nobody)),), step.body)
+    return s.Lambda((s.PatternTuple((s.PatternName("s"), nobody)),), s.Apply(step, s.Name("s")))
+
+
+def opened(signature: Any, other: Any) -> Any:
+    """A signature of two that differ in how long sequences are: of any length."""
+    if isinstance(signature, tuple):
+        return tuple(opened(*pair) for pair in zip(signature, other, strict=True))
+    if not isinstance(signature, s.Tree) or signature == other:
+        return signature
+    if isinstance(signature, s.TypeArray):
+        inner: s.TypeTree = opened(signature.element, other.element)
+        for mine, theirs in reversed(list(zip(signature.sizes, other.sizes, strict=True))):
+            if mine != theirs:
+                inner = s.TypeSequence(inner)
+            elif isinstance(inner, s.TypeArray):
+                inner = replace(inner, sizes=(mine, *inner.sizes))
+            else:
+                inner = s.TypeArray(inner, (mine,))
+        return inner
+    return replace(signature, **{
+        each.name: opened(getattr(signature, each.name), getattr(other, each.name))
+        for each in fields(signature)
+        if each.compare
+    })  # fmt: skip
 
 
 def _holds(tree: s.Tree, word: str) -> bool:
@@ -200,4 +240,4 @@ def _length(name: str) -> s.Expression:
     return apply("toReal", apply("length", s.Name(name)))
 
 
-__all__ = ["Differs", "counted", "merged", "pruned"]
+__all__ = ["Differs", "counted", "merged", "opened", "pruned"]

@@ -15,7 +15,7 @@ from ...graph.graph import Wire
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
-from ...primitives.decompile import PLAIN, Block, Term, Unspeakable
+from ...primitives.decompile import PLAIN, Block, Term, Unspeakable, term
 from .shapes import Arrays, Key, Listed, Node, Rep, Several, Shape, Whole
 from .values import Values
 
@@ -49,6 +49,7 @@ class Naming:
     trees: dict[Key, str]  # the names of those of which nothing is known
     sequences: set[str]  # names of those whose lengths only a tree knows
     order: list[Wire | Key] = field(default_factory=list)
+    places: dict[Key, Wire] = field(default_factory=dict)  # of each tree of a sequence
     called: Mapping[Key, str] = field(default_factory=dict)  # the program's names of trees
 
     def argument(
@@ -67,12 +68,21 @@ class Naming:
                 if isinstance(argument[0], s.PatternName):
                     self.sequences.add(argument[0].name)
                 return argument
-            case t.Named() if isinstance(structure, AnyTree):
-                stem = self.called.get(structure.path, otherwise)
+            case _ if isinstance(structure, AnyTree):
+                stem = otherwise
+                if not isinstance(known, p.BindName):
+                    stem = self.called.get(structure.path, otherwise)
                 name = self.values.names.fresh(stem)
                 self.trees[structure.path] = name
+                terms: dict[Wire, Term] = {}
+                if structure.many:
+                    place = next(supply)
+                    self.places[structure.path] = place
+                    self.order.append(place)
+                    self.sequences.add(name)
+                    terms[place] = term(s.Name(name), place.type)
                 self.order.append(structure.path)
-                return s.PatternName(name), Whole(type, structure.path, stem), {}
+                return s.PatternName(name), Whole(type, structure.path, stem), terms
             case t.Product(items=items):
                 below = known.items if isinstance(known, p.MatchTuple) else [None] * len(items)
                 inner = structure if isinstance(structure, tuple) else [None] * len(items)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TypeAlias
 
-from ...graph.forest import Plant, Unknown
+from ...graph.forest import Fellow, Plant, Unknown
 from ...graph.graph import Wire
 from ...graph.grown import Grown
 from ...graph.values import Items, Value, Variant
@@ -73,9 +73,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class Whole:
-    """A tree of which nothing is known, as it is."""
+    """A tree of which nothing is known, as it is, or a sequence of such."""
 
-    type: t.Named
+    type: t.Type
     key: Key
     stem: str = "x"
 
@@ -90,7 +90,16 @@ class Refilled:
     bare: bool  # nothing else in it moves
 
 
-Shape: TypeAlias = Arrays | Several | Rep | Node | Listed | Whole | Refilled
+@dataclass(frozen=True)
+class Moved:
+    """Trees of such a sequence in other places, or one of them: `place` says which."""
+
+    type: t.Type
+    key: Key
+    place: Wire
+
+
+Shape: TypeAlias = Arrays | Several | Rep | Node | Listed | Whole | Refilled | Moved
 
 
 def parts(shape: Shape) -> Iterator[Shape]:
@@ -122,6 +131,8 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
         _, count = value.payload()
         payload = t.Array(value.type.arguments[-1], constant(count))
         return Refilled(value.type, key_of(value.plant), payload, value.plant.bare)
+    if isinstance(value, Fellow):
+        return Moved(type, key_of(value.plant), value.place)
     if isinstance(value, Variant) and value.constructor is not None:
         constructors = values.declarations.constructors(value.type)
         types = constructors[value.constructor]
@@ -171,6 +182,7 @@ class Opening:
     values: Values
     given: Iterator[Wire]  # the arrays in it that move
     stem: Callable[[str], str]
+    back: Callable[[Moved, s.Expression], s.Expression] | None = None  # to the own places
     terms: dict[Wire, Term] = field(default_factory=dict)
     trees: dict[Key, list[s.Expression]] = field(default_factory=dict)
     block: Block = field(default_factory=Block)
@@ -211,6 +223,11 @@ class Opening:
                     zero = s.Lambda((s.PatternWildcard(),), s.Name("zero"))
                     rest = apply("mapData", zero, s.Name(name))
                     self.trees.setdefault(key, []).append(rest)
+                return s.PatternName(name)
+            case Moved(key=key):
+                name = values.names.fresh(self.stem("ts"))
+                if self.back is not None:
+                    self.trees.setdefault(key, []).append(self.back(shape, s.Name(name)))
                 return s.PatternName(name)
             case Listed(items=several):
                 name = values.names.fresh(self.stem("x"))
@@ -265,6 +282,7 @@ class Making:
     tag: Callable[[Wire], s.Expression]
     tree: Callable[[Key], s.Expression]  # what moves of a tree
     named: Callable[[Key], s.Expression]  # the tree itself
+    moved: Callable[[Moved, s.Expression], s.Expression] = lambda _, trees: trees
     every: bool = False  # not what moves, but a value with all its arrays and tags
 
     def made(self, shape: Shape, inside: bool = False) -> s.Expression:
@@ -286,6 +304,8 @@ class Making:
                 return values.rebuilt(space, self._slots(space, tags), inside)
             case Whole(key=key):
                 return self.tree(key)
+            case Moved(key=key):
+                return self.moved(shape, (self.named if self.every else self.tree)(key))
             case Refilled(key=key, payload=payload) if self.every:
                 made = values.rebuilt(payload, self.reals, True, True)
                 return apply("refill", self.named(key), made)
@@ -302,7 +322,12 @@ class Making:
                 yield next(supply) if slot else next(self.reals)
 
 
-def nothing(values: Values, shape: Shape, named: Callable[[Key], s.Expression]) -> s.Expression:
+def nothing(
+    values: Values,
+    shape: Shape,
+    named: Callable[[Key], s.Expression],
+    moved: Callable[[Moved, s.Expression], s.Expression],
+) -> s.Expression:
     """Some value of the same type: zero, and for trees the trees themselves."""
 
     def replaced(part: Shape) -> Shape:
@@ -326,11 +351,11 @@ def nothing(values: Values, shape: Shape, named: Callable[[Key], s.Expression]) 
             return apply("mapData", zero, named(key[1]))  # type: ignore[arg-type]
         return named(key)
 
-    making = Making(values, repeat(s.Name("zero")), lambda _: s.Number(0), tree, named)
+    making = Making(values, repeat(s.Name("zero")), lambda _: s.Number(0), tree, named, moved)
     return making.made(replaced(shape))
 
 
 __all__ = [
-    "Arrays", "Key", "Listed", "Making", "Node", "Opening", "Refilled", "Rep", "Several", "Shape",
-    "Whole", "answer_shape", "key_of", "nothing", "parts", "type_of",
+    "Arrays", "Key", "Listed", "Making", "Moved", "Node", "Opening", "Refilled", "Rep", "Several",
+    "Shape", "Whole", "answer_shape", "key_of", "nothing", "parts", "type_of",
 ]  # fmt: skip

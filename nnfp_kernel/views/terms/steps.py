@@ -236,7 +236,9 @@ class _AtNode(Stepping):
         place = dict(zip(answers, found, strict=True))
         reals = (place[wire] for wire in arrays_of(inside.answer))
         named = self.grove.tree
-        value = Making(self.values, reals, self.tag, named, named, every=True).made(self.answer)
+        value = Making(self.values, reals, self.tag, named, named, self.moved, every=True).made(
+            self.answer
+        )
         self.outer.bindings += early.bindings
         return self.outer, made, value
 

@@ -37,6 +37,7 @@ from ...graph.forest import (
 from ...graph.graph import Builder, Wire
 from ...language import syntax as s
 from ...language import types as t
+from ...language.sizes import constant
 from ...linear.maps import Primitives
 from ...primitives.decompile import Block, Term, Unspeakable, whole
 from ...primitives.spelling import apply
@@ -58,6 +59,16 @@ class Group:
     shape: Shape | None = None  # of the result, where trees are in it
 
     @property
+    def many(self) -> bool:
+        """Whether it is made of each of a sequence of trees; `linear` is the step then."""
+        return self.observed.tree.many
+
+    def step(self, tree: str) -> s.Expression:
+        """The linear map of one tree of a sequence."""
+        word = "treeRecurrenceWith" if self.around else "treeRecurrence"
+        return apply("snd", apply(word, s.Name(self.linear), s.Name(tree)))
+
+    @property
     def trees(self) -> list[Whole]:
         """The trees among its results."""
         return [] if self.shape is None else [p for p in parts(self.shape) if isinstance(p, Whole)]
@@ -73,7 +84,7 @@ class Grove:
     active: set[Wire]  # inputs of the graph that move
     names: dict[Key, str]
     groups: list[Group | Combination] = field(default_factory=list)
-    types: dict[Key, t.Named] = field(default_factory=dict)
+    types: dict[Key, t.Type] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for one in self.observed:
@@ -126,7 +137,8 @@ class Grove:
                 yield Group(key, made, around)
 
     def _note_types(self, tree: Plant) -> None:
-        self.types[key_of(tree)] = tree.type
+        if not tree.many:
+            self.types[key_of(tree)] = tree.type
         for part in tree.parts or ():
             self._note_types(part)
 
@@ -137,7 +149,7 @@ class Grove:
         own = [group for group in self.groups if isinstance(group, Group) and group.key == key]
         if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
             return None
-        if own[0].trees:
+        if own[0].trees or own[0].many:
             return None
         zipped = (part for group in self.groups for part in _parts(group.key))
         return None if key in zipped else own[0]
@@ -189,10 +201,15 @@ class Grove:
             if isinstance(group.observed, Contents):
                 made, moving = apply("payload", given), result
             else:
+                around = None
                 if group.around:
                     around = pairs([whole(terms[wire]) for wire in group.around])
-                    given = s.Tuple((around, given))
-                made, moving = apply(group.linear, given), self.values.tangent(result)
+                if group.many:
+                    made = self._each(group, around, given)
+                    moving = t.Array(self.values.tangent(result), constant(room_of(group.observed)))
+                else:
+                    given = given if around is None else s.Tuple((around, given))
+                    made, moving = apply(group.linear, given), self.values.tangent(result)
             if group.shape is not None:
                 opening = Opening(self.values, iter(wires), lambda stem: f"d{stem}")
                 block.bind(opening.pattern(group.shape), made)
@@ -209,6 +226,15 @@ class Grove:
             block.bindings += unpacking.bindings
             terms |= found
         return tangent
+
+    def _each(
+        self, group: Group, around: s.Expression | None, tangents: s.Expression
+    ) -> s.Expression:
+        """Of each of a sequence of trees the tangent of what is made of it."""
+        tree, moved = (self.values.names.fresh(name) for name in ("t", "dt"))
+        given: s.Expression = s.Name(moved)
+        given = given if around is None else s.Tuple((around, given))
+        return _along(tree, moved, apply(group.step(tree), given), self.tree(group.key), tangents)
 
     # --- cotangents ----------------------------------------------------------------------------
 
@@ -263,6 +289,10 @@ class Grove:
                 back = apply("adjoint", apply("derivative", s.Name("payload"), tree))
             trees.setdefault(group.key, []).append(s.Apply(back, items))
             return
+        if group.many:
+            space = t.Array(self.values.tangent(result), constant(room_of(group.observed)))
+            self._each_behind(group, self.values.rebuilt(space, cotangents), arrays, trees, block)
+            return
         if group.shape is None:
             given = self.values.rebuilt(self.values.tangent(result), cotangents)
         else:
@@ -283,6 +313,30 @@ class Grove:
             made = s.Name(below)
         trees.setdefault(group.key, []).append(made)
 
+    def _each_behind(
+        self,
+        group: Group,
+        cotangents: s.Expression,
+        arrays: Exprs,
+        trees: dict[Key, list[s.Expression]],
+        block: Block,
+    ) -> None:
+        """The same for each of a sequence of trees: what is around them gets the sum."""
+        names = self.values.names
+        tree, moved = names.fresh("t"), names.fresh("w")
+        back = apply(apply("adjoint", group.step(tree)), s.Name(moved))
+        made = _along(tree, moved, back, self.tree(group.key), cotangents)
+        if group.around:
+            both = names.fresh("ws")
+            block.bind(s.PatternName(both), made)
+            for k, wire in enumerate(group.around):
+                own = [names.fresh("w") for _ in group.around]
+                pattern = s.PatternTuple((pair_pattern(own), s.PatternWildcard()))
+                each = apply("map", s.Lambda((pattern,), s.Name(own[k])), s.Name(both))
+                arrays[wire].append(apply("sum", each))
+            made = apply("map", s.Name("snd"), s.Name(both))
+        trees.setdefault(group.key, []).append(made)
+
     def _unzipped(self, key: Key, trees: dict[Key, list[s.Expression]], block: Block) -> None:
         """Of the cotangent of two trees as one those of each."""
         name = self.values.names.fresh("wboth")
@@ -299,6 +353,19 @@ def _parts(key: Key) -> tuple[Key, ...]:
 def _all_parts(key: Key) -> set[Key]:
     """A tree, and all that it is made of as several as one."""
     return {key}.union(*map(_all_parts, _parts(key)))
+
+
+def room_of(observed: Reduction | Contents) -> int:
+    """How many trees there are in a sequence, as it is traced."""
+    return observed.tree.room
+
+
+def _along(
+    one: str, two: str, made: s.Expression, left: s.Expression, right: s.Expression
+) -> s.Expression:
+    """`map (\\(one, two) -> made) (zip (left, right))`."""
+    pattern = s.PatternTuple((s.PatternName(one), s.PatternName(two)))
+    return apply("map", s.Lambda((pattern,), made), apply("zip", s.Tuple((left, right))))
 
 
 def _no_tag(wire: Wire) -> s.Expression:

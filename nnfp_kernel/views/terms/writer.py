@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...graph.forest import plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...language import syntax as s
 from ...language import typed as p
@@ -40,6 +41,7 @@ from .shapes import (
     Key,
     Listed,
     Making,
+    Moved,
     Node,
     Opening,
     Refilled,
@@ -90,6 +92,8 @@ class Writer(Stepping):
         traced = self.call.traced
         observed = {wire for one in traced.observed for wire in one.wires}
         supply = (w for w in traced.graph.inputs[: traced.arguments] if w not in observed)
+        seen = (*(each.tree for each in traced.observed), *plants(traced.value))
+        self.naming.called = {each.path: each.names[0] for each in seen if each.names}
         found = self._arguments(supply)
         patterns, shapes = found.patterns, found.shapes
         terms = found.terms | self._held(traced.graph.inputs)
@@ -227,7 +231,7 @@ class Writer(Stepping):
 
     def _combines(self) -> bool:
         """Whether what moves is all in arrays once trees are reduced: none is handed on."""
-        return not any(isinstance(one, Whole) for one in parts(self.answer))
+        return not any(isinstance(one, Whole | Moved) for one in parts(self.answer))
 
     def _combined(
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
@@ -268,7 +272,9 @@ class Writer(Stepping):
                 return None
 
     def _has_trees(self, shape: Shape) -> bool:
-        return any(isinstance(one, Whole | Node | Listed | Refilled) for one in parts(shape))
+        return any(
+            isinstance(one, Whole | Node | Listed | Refilled | Moved) for one in parts(shape)
+        )
 
     def _entering(self, network: Network) -> list[s.Expression]:
         """From a value of the space to its arrays, as pairs; nothing where it is that."""

@@ -1,0 +1,215 @@
+"""What is made of trees of which nothing is known: observations, one after the other.
+
+A `Plant` is such a tree, or a sequence of them: an argument, what stands in a field of a node
+while an algebra looks at it, or what is made of others. What a program makes of it (unknown.py)
+is written down on it, and is a further input of the graph that the tree belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from ...language import types as t
+from ...language.sizes import constant
+from ..graph import ArrayType, Builder, Graph, Wire
+from ..values import Declarations, Value
+from .shape import NoForest
+
+Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """The algebra at one constructor. Its inputs are wires of the outermost graph, which
+    come first, then those of the fields, with results in place of the children, and of what
+    it observes of trees among these (`inside`)."""
+
+    body: Graph
+    outside: tuple[Wire, ...]
+    fields: tuple[t.Type, ...]
+    inside: Inside | None = None  # where there are trees in it
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The trees at a node: how the fields are laid out, the result, what is observed, and
+    the wires of all inputs as these know them."""
+
+    structures: tuple[Structure, ...]
+    answer: Value
+    observed: tuple[Observation, ...]
+    given: tuple[Wire, ...]
+    called: Mapping[Path, str]  # the program's names of trees
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """A catamorphism over an unknown tree, and the inputs that stand for its result."""
+
+    tree: Plant
+    result: t.Type
+    branches: dict[str, Branch]
+    wires: tuple[Wire, ...]
+    asked: tuple[object, object] = (None, None)  # which one it is, of which view
+    value: Value = None  # the result, with trees of which nothing is known
+    structure: Structure = None  # of the result, where trees are in it
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        """What the algebra takes from around it."""
+        return tuple(dict.fromkeys(w for one in self.branches.values() for w in one.outside))
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """The payload of an unknown tree, from left to right: an array of so many elements,
+    and the inputs that stand for it."""
+
+    tree: Plant
+    result: t.Array
+    wires: tuple[Wire, ...]
+    outside: tuple[Wire, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A tree made of others of its shape: `how` is add, subtract, scale or refill. What that
+    takes of arrays, a factor or the payload, is the `branch`."""
+
+    how: str
+    tree: Plant
+    parts: tuple[Plant, ...]
+    branch: Branch | None = None
+    wires: tuple[Wire, ...] = ()
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return () if self.branch is None else self.branch.outside
+
+
+@dataclass(frozen=True, eq=False)
+class Inner:
+    """The inner product of two trees of one shape, and the input that stands for it."""
+
+    tree: Plant
+    other: Plant
+    wires: tuple[Wire, ...]
+    outside: tuple[Wire, ...] = ()
+
+
+Observation: TypeAlias = Reduction | Contents | Made | Inner
+
+
+@dataclass(frozen=True)
+class AnyTree:
+    """In place of a tree's structure: it is not known. A sequence in its fields has so
+    many elements, in the text any number; `path` says where the tree stands."""
+
+    room: int
+    path: Path = ()
+    many: bool = False  # in place of a sequence of trees of any number
+    asked: tuple[t.Type, ...] = ()  # of each of these, what results
+
+
+# What is known of the trees in a value: nothing, or their constructors; a type, with lengths.
+Structure: TypeAlias = "AnyTree | t.Type | tuple[Any, ...] | None"
+
+
+class Undecided(Exception):
+    """A program asks for the constructor of a tree of which nothing is known."""
+
+    def __init__(self, tree: Plant | AnyTree) -> None:
+        super().__init__(tree.path)
+        self.path = tree.path
+
+
+class Unasked(Exception):
+    """A catamorphism is asked of each of a sequence of trees of which nothing is known, that
+    was not provided for: a result of this type."""
+
+    def __init__(self, plant: Plant, result: t.Type) -> None:
+        super().__init__(plant.path)
+        self.plant, self.result = plant, result
+
+
+@dataclass(frozen=True, eq=False)
+class Plant:
+    """The tree itself: an argument, or two trees of one shape as one. `observed` is what
+    the program makes of all its trees, one after the other."""
+
+    type: t.Named
+    declarations: Declarations
+    make: Callable[[ArrayType], Wire]  # a further input of the outermost graph
+    room: int
+    path: Path
+    observed: list[Observation]
+    home: Builder | None = None  # where what is made of it is an input; None: the outermost
+    parts: tuple[Plant, Plant] | None = None
+    zipped: dict[Plant, Plant] = field(default_factory=dict)  # with others
+    names: list[str] = field(default_factory=list)  # in the program
+    many: bool = False  # not one tree but a sequence of them
+    answers: tuple[tuple[t.Type, tuple[Wire, ...]], ...] = ()  # provided for, of each
+
+    def beside(self, other: Plant, type: t.Named) -> Plant:
+        """The two as one tree."""
+        if other not in self.zipped:
+            self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={}, names=[])
+        return self.zipped[other]
+
+    def made(self, how: str, others: Sequence[Plant], branch: Branch | None = None) -> Plant:
+        """A tree of this shape, made of this one and others."""
+        if any(other.home is not self.home for other in others):
+            raise NoForest(self.type)
+        path = ("of", len(self.observed))
+        tree = replace(self, path=path, parts=None, zipped={}, names=[])
+        self.observed.append(Made(how, tree, (self, *others), branch))
+        return tree
+
+    def undecided(self) -> Exception:
+        """Its constructor is asked for, which may be traced for each if it is an argument's."""
+        given = all(isinstance(place, int) for place in self.path)
+        return Undecided(self) if given and self.parts is None else NoForest(self.type)
+
+    @property
+    def bare(self) -> bool:
+        """Whether all that moves in it is payload."""
+        declarations = self.declarations
+        payload = t.Named(self.type.name, (*self.type.arguments[:-1], t.INT))
+
+        def moves(type: t.Type) -> bool:
+            match type:
+                case t.Scalar(name=name):
+                    return name in ("R", "C")
+                case t.Array(element=element):
+                    return moves(element)
+                case t.Product(items=items):
+                    return any(map(moves, items))
+                case t.Named(name=name) if name in declarations.reps:
+                    return moves(declarations.reps[name].carrier)
+                case t.Named() if type != payload:
+                    fields = declarations.constructors(type).values()
+                    return any(moves(field) for one in fields for field in one)
+                case _:
+                    return False
+
+        fields = declarations.constructors(payload).values()
+        return bool(self.type.arguments) and not any(moves(f) for one in fields for f in one)
+
+    def contents(self) -> Contents:
+        """The payload, which has a number of elements of its own."""
+        for made in self.observed:
+            if isinstance(made, Contents) and made.tree is self:
+                return made
+        others = sum(isinstance(made, Contents) for made in self.observed)
+        type = t.Array(self.type.arguments[-1], constant(self.room + 6 * (others + 1)))
+        made = Contents(self, type, tuple(map(self.make, self.declarations.layout(type))))
+        self.observed.append(made)
+        return made
+
+
+__all__ = [
+    "AnyTree", "Branch", "Contents", "Inner", "Inside", "Made", "Observation", "Path", "Plant",
+    "Reduction", "Structure", "Unasked", "Undecided",
+]  # fmt: skip
