@@ -9,7 +9,7 @@ Loops are kept or made again as a plan decides (linear/planning.py), by the memo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -74,11 +74,19 @@ class Call:
         if max(peak(graph, precision) for graph in graphs) <= limit // 4:
             return graphs, plan
         # What the laws of loops make for all steps at once counts too.
-        run = (optimise(program.primitives, graph) for graph in graphs)
-        if max(peak(graph, precision) for graph in run) <= limit:
+        plain = self._peak(graphs)
+        if plain <= limit:
             return graphs, plan
         tight = replace(plan, tight=True, decisions=[])
-        return make(tight), tight
+        smaller = make(tight)
+        # The weights of a deep stack, laid out by segments, may be more than what is not kept.
+        return (smaller, tight) if self._peak(smaller) < plain else (graphs, plan)
+
+    def _peak(self, graphs: Iterable[Graph]) -> int:
+        """The bytes alive at most while these graphs run, one after the other, counted."""
+        program = self.traced.program
+        run = (optimise(program.primitives, graph) for graph in graphs)
+        return max(peak(graph, program.precision) for graph in run)
 
     def _split_by(self, plan: Plan) -> tuple[Graph, ...]:
         builder, inputs, outputs, derivative = self._linearized(self.active, plan)

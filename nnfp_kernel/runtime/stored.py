@@ -103,8 +103,8 @@ def read(
     """The values of the weights that `name` reaches, and what fits; what else is in the file
     stays there. `partial` gives those that fit. `definitions` are the digests as they are now.
 
-    Raises NnfpError for what is no safetensors file, for a weight it does not hold and, of a
-    part, where nothing fits. Of a whole, whether shapes fit is for the reader to check.
+    Raises NnfpError for what is no safetensors file, for a weight that it does not hold, or of
+    another shape, and, of a part, where nothing fits.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -135,6 +135,16 @@ def read(
                     (f"It holds: {held}.", *account.lines(), "--partial loads what fits."),
                 )
             )
+        for key, then, now in account.reshaped:
+            if key in keys:
+                title = f"{key} of {file} has shape {then}, and {now} is taken"
+                raise NnfpError(
+                    Diagnostic(
+                        "stored-weight-reshaped", title,
+                        Label(weight.span or NOWHERE, f"{name} needs it"), (),
+                        (*account.lines(), "--partial loads what fits."),
+                    )
+                )  # fmt: skip
         layout = declarations.layout(weight.type)
         found = (
             as_complex(arrays[key])

@@ -143,3 +143,15 @@ def test_what_the_machine_has_is_read(tmp_path: Path, monkeypatch: pytest.Monkey
     assert memory.free() == 200_000
     (tmp_path / "memory.max").write_text("max\n")
     assert (memory.total(), memory.free()) == (total, 512_000)
+
+
+def test_a_deep_stack_keeps_less_where_that_is_less() -> None:
+    """At one example its weights, laid out by segments, are more than all that is kept."""
+    session = nnfp.Session()
+    session.run("deep : R[16] ~> R\ndeep = deepMlp[50, 16, 1] >> sum")
+    function = session["deep"]
+    examples = numpy.zeros((512, 16), numpy.float32)
+    assert function.within(100_000).call_for().live <= function.call_for().live
+    tight = function.within(100_000).live(examples)
+    assert tight is not None
+    assert tight < 0.7 * (function.live(examples) or 0)

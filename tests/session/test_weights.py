@@ -488,7 +488,7 @@ def test_a_file_of_other_precision_is_taken(tmp_path: Path) -> None:
         (STORED.replace("dense[2] (", "mlp[5, 2] ("), "holds no weight called net.mlp"),
         (
             STORED.replace("R[4]", "R[5]").replace("dense[4]", "dense[5]"),
-            "is R[2,5], and R[2,4] was handed over",
+            "encode.dense.b is [4] there, and [5] here.",
         ),
     ],
     ids=["another weight", "another shape"],
