@@ -28,6 +28,7 @@ NAMES = (
     "derivative",
     "graph",
     "bend",
+    "hands",
     "unroll",
     "film",
     "regions",

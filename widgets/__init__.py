@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bend import Bend
     from .film import Film
+    from .hands import Hands
     from .regions import Regions
     from .strip import Strip
     from .unroll import Unroll
 
 MODULES = {
-    "Bend": "bend", "Film": "film", "Regions": "regions", "Strip": "strip", "Unroll": "unroll",
+    "Bend": "bend", "Film": "film", "Hands": "hands", "Regions": "regions", "Strip": "strip",
+    "Unroll": "unroll",
 }  # fmt: skip
-__all__ = ["Bend", "Film", "Regions", "Strip", "Unroll"]
+__all__ = ["Bend", "Film", "Hands", "Regions", "Strip", "Unroll"]
 
 
 def __getattr__(name: str) -> Any:

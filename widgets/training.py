@@ -40,7 +40,7 @@ class Training(anywidget.AnyWidget):
         self._stop = threading.Event()
         super().__init__(**traits)
         self.on_msg(self._told)
-        _answered_beside_cells(self.comm)
+        answered_beside_cells(self.comm)
 
     @property
     def answers(self) -> bool:
@@ -61,7 +61,7 @@ class Training(anywidget.AnyWidget):
                 self._stop.set()
 
 
-def _answered_beside_cells(comm: Any) -> None:
+def answered_beside_cells(comm: Any) -> None:
     """Let messages come by the subshell that the front end names.
 
     ipykernel from 7.4 on takes what answers a comm to the thread that wrote to it last:

@@ -133,6 +133,7 @@ class Function:
     session_weights: Callable[[], NestedWeights]
     session_key: Callable[[], Array]
     write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
+    home: Any = None  # the session that it is of, whose weights a hand in a widget sets
     _calls: dict[Any, Call] = field(default_factory=dict)
     _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
     trainings: Callable[[], Any] | None = None  # of its session, which views follow

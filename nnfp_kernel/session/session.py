@@ -10,6 +10,7 @@ gone well, so that a failed cell leaves everything as it was.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,6 +51,7 @@ from ..runtime.weights import first_value
 from ..std import FILES
 from ..views.terms import derivative_text
 from . import completion, construct, inspection, promises, touched
+from .again import Asked
 from .completion import Completions
 from .inspection import Inspection
 from .objectives import Objectives
@@ -95,6 +97,11 @@ class Session:
         self.memory = memory
         self.seed = seed
         self.folder = Path(folder)
+        # Whose turn it is to change what stands, or weights: a cell's, a hand's in a widget, whose
+        # messages come in another thread.
+        self.turn = threading.RLock()
+        self.training: list[str] = []  # what is being trained now
+        self.asked: dict[str, Asked] = {}  # the last training of each name
         self._count = 0
         self._evaluations = 0
         self._kept: dict[WeightPath, Kept] = {}
@@ -119,6 +126,12 @@ class Session:
         `show` is handed every output as soon as it is there, so that what stands
         further down already sees what a line of magic did.
         """
+        with self.turn:
+            return self._run(source, name, show)
+
+    def _run(
+        self, source: str, name: str | None, show: Callable[[Output], None] | None
+    ) -> CellResult:
         parsed, standing = self._read(source, name)
         before = self._standing
         outputs: list[Output] = []
@@ -306,9 +319,11 @@ class Session:
 
         def keep(found: Mapping[str, Any]) -> None:
             kept = {path: replace(present[path], value=value) for path, value in paths_of(found)}
-            self._kept.update(kept)  # at once: an interrupt finds none or all of them
-            self._changes += 1
+            with self.turn:
+                self._kept.update(kept)  # at once: an interrupt finds none or all of them
+                self._changes += 1
 
+        self.asked[name] = Asked(name, data, loss, metric, valid, seed, memory, options)
         if film or self.trainings.watched:
             options = {"pieces": PIECES, **options}
         with telling(function.definition.span):  # data and weights are put on the device
@@ -322,9 +337,19 @@ class Session:
                 memory=memory,
                 **options,
             )
-        if processes.several():  # each has a share of the weights
-            return events
-        return self.trainings.followed(events, nested, metric)
+        if not processes.several():  # there each has a share of the weights
+            events = self.trainings.followed(events, nested, metric)
+        return self._noted(name, events)
+
+    def _noted(
+        self, name: str, events: Generator[Event, None, None]
+    ) -> Generator[Event, None, None]:
+        """A training, of which is known while it goes on that it does."""
+        self.training.append(name)
+        try:
+            yield from events
+        finally:
+            self.training.remove(name)
 
     @cached_property
     def trainings(self) -> Trainings:
@@ -452,6 +477,7 @@ class Session:
             self.next_key,
             derivative_text,
             trainings=lambda: self.trainings,
+            home=self,
         )
 
     @property
@@ -589,8 +615,9 @@ class Session:
                 raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
             own = self._own(value, weight.type)
             fresh[path] = Kept(weight.shown, weight.initialiser, own)
-        self._kept.update(fresh)
-        self._changes += 1
+        with self.turn:
+            self._kept.update(fresh)
+            self._changes += 1
 
     def _present_weights(self) -> dict[str, Any]:
         """The same for our own use, put together anew only when something changed."""

@@ -1,6 +1,7 @@
 """Figures for paper: the matplotlib twins of the widgets, one call each.
 
     bend(scene)                  every stage of a scene beside the other
+    hands(scene, layer)          one layer: what its columns and singular vectors do
     tissot(lens)                 what each stage does to lengths and areas
     regions(found, scene)        where a network is linear, in the input and in every layer
     strip(found)                 every stage with what is measured of it below
@@ -16,6 +17,7 @@ as PDF, SVG or PNG. All panels have one scale, or say below which one is theirs.
 from .alignment import alignment
 from .bend import bend
 from .film import film
+from .hands import hands
 from .regions import regions
 from .strip import strip
 from .svg import themed, to_svg
@@ -24,6 +26,7 @@ from .training import training
 from .unroll import unroll
 
 __all__ = [
-    "alignment", "bend", "film", "regions", "strip", "themed", "tissot", "to_svg", "training",
+    "alignment", "bend", "film", "hands", "regions", "strip", "themed", "tissot", "to_svg",
+    "training",
     "unroll",
 ]  # fmt: skip

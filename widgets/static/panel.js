@@ -126,4 +126,4 @@ function shapeOf(shape) {
   return d;
 }
 
-export { bookmarks, button, checks, controls, foot, legend, picker, valueMarks };
+export { bookmarks, button, checks, controls, foot, legend, picker, shapeOf, valueMarks };

@@ -7,6 +7,8 @@
     stage.py   a stage with points in it
     run.py     the stages on many points at once
     scene.py   a function's stages with data in them
+    tape.py    the function as steps that a page can run
+    handed.py  the scene for a hand that changes its weights and data
     packed.py  the scene as JSON and a buffer, for widgets and pages
 
 Stages are read off the traced graph, so they are there however the function is written;

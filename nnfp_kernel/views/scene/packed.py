@@ -149,22 +149,34 @@ def _numbers(matrix: Array) -> list[list[float]]:
     return rows
 
 
-def coloured(scene: Scene, buffer: Buffer) -> Json | None:
-    """The colours of the points: classes and their names, or a quantity and its ends."""
+def colours(scene: Scene) -> Json | None:
+    """What the points are coloured by: classes and their names, or a quantity and its ends."""
     if scene.colour is None:
         return None
+    values = kinds(scene)
     if scene.classes:
-        places = numpy.searchsorted(numpy.asarray(scene.classes), scene.colour)
-        counts = numpy.bincount(places, minlength=len(scene.classes))
-        return {
-            "classes": [str(value) for value in scene.classes],
-            "counts": counts.tolist(),
-            "array": buffer.add(places.astype(numpy.uint8)),
-        }
-    values = numpy.asarray(scene.colour, float)
+        counts = numpy.bincount(values.astype(int), minlength=len(scene.classes))
+        return {"classes": [str(value) for value in scene.classes], "counts": counts.tolist()}
     finite = values[numpy.isfinite(values)]
     ends = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    return {"low": ends[0], "high": ends[1], "array": buffer.add(values)}
+    return {"low": ends[0], "high": ends[1]}
+
+
+def kinds(scene: Scene) -> Array:
+    """Of each point the place of its class among the classes, or its quantity; 0 without."""
+    if scene.colour is None:
+        return numpy.zeros(scene.count)
+    if scene.classes:
+        return numpy.searchsorted(numpy.asarray(scene.classes), scene.colour).astype(float)
+    return numpy.asarray(scene.colour, float)
+
+
+def coloured(scene: Scene, buffer: Buffer) -> Json | None:
+    """The same, with the array of the points' own."""
+    found, values = colours(scene), kinds(scene)
+    if found is None:
+        return None
+    return {**found, "array": buffer.add(values.astype(numpy.uint8) if scene.classes else values)}
 
 
 # --- the axes of a state -----------------------------------------------------------------------

@@ -150,7 +150,7 @@ class _Reader:
         def close() -> None:
             own = [part for part in run if part.nodes or part.blocks]
             if len(own) > 1:
-                nodes = [node for part in run for node in _nodes(part)]
+                nodes = [node for part in run for node in nodes_of(part)]
                 ends = run[0].sources, run[-1].sinks
                 made.append(Part("opaque", inside, own[-1].span, *ends, tuple(nodes)))
             else:
@@ -158,9 +158,9 @@ class _Reader:
             run.clear()
 
         for part in parts:
-            nodes = _nodes(part)
+            nodes = nodes_of(part)
             name = self.library(nodes) if nodes else inside
-            if not name or (name != inside and nodes and any(_nodes(each) for each in run)):
+            if not name or (name != inside and nodes and any(nodes_of(each) for each in run)):
                 close()
             inside = name
             run.append(part)
@@ -399,9 +399,9 @@ def _merged(parts: Sequence[Part], reader: _Reader) -> list[Part]:
     return made
 
 
-def _nodes(part: Part) -> list[Node]:
+def nodes_of(part: Part) -> list[Node]:
     """The nodes of a part and of its blocks."""
-    inner = [node for _, inside in part.blocks for each in inside for node in _nodes(each)]
+    inner = [node for _, inside in part.blocks for each in inside for node in nodes_of(each)]
     return [*part.nodes, *inner]
 
 

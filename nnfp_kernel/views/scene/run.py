@@ -81,7 +81,7 @@ class Run:
     ) -> dict[Wire, Array]:
         """The values of wires at all points; without `wanted`, of all that stages meet at.
         With other arrays `held` than those of the scene, as they are then."""
-        wires = tuple(dict.fromkeys(self._met(self.parts.parts) if wanted is None else wanted))
+        wires = tuple(dict.fromkeys(self.met if wanted is None else wanted))
         return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays, held)
 
     def states(self, points: Array) -> tuple[Array, ...]:
@@ -94,6 +94,11 @@ class Run:
     def ends(self) -> tuple[tuple[Wire, ...], ...]:
         """The wires of the input, and those after each stage."""
         return (self.sources, *(part.sinks for part in self.parts.parts))
+
+    @property
+    def met(self) -> list[Wire]:
+        """All wires that stages meet at, those inside of blocks too."""
+        return self._met(self.parts.parts)
 
     def _met(self, parts: Sequence[Part]) -> list[Wire]:
         found = []
@@ -114,7 +119,7 @@ class Run:
         """Values of wires over a first axis of the arrays of `sources`."""
         import jax
 
-        kept = _needed(nodes, wires)
+        kept = needed(nodes, wires)
         key = (tuple(sources), kept, tuple(wires))
         if key not in self._compiled:
             run = self.lowered(*key)
@@ -132,7 +137,7 @@ class Run:
         import jax
 
         weights = self.parts.graph.inputs[self.parts.arguments :]
-        graph = Graph((*sources, *weights), _needed(nodes, wires), tuple(wires))
+        graph = Graph((*sources, *weights), needed(nodes, wires), tuple(wires))
         axes = (*(0 for _ in sources), *(None for _ in weights))
         lowered: Callable[..., Any] = jax.vmap(
             lower(graph, self.function.program.precision), in_axes=axes
@@ -248,7 +253,7 @@ def affine_of(images: Array) -> Affine:
     return Affine((images[1:] - images[0]).T, images[0])
 
 
-def _needed(nodes: Sequence[Node], wires: Sequence[Wire]) -> tuple[Node, ...]:
+def needed(nodes: Sequence[Node], wires: Sequence[Wire]) -> tuple[Node, ...]:
     """The nodes that wires depend on, in order."""
     wanted, kept = set(wires), []
     for node in reversed(nodes):

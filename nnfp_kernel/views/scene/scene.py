@@ -55,6 +55,12 @@ class Scene:
         """The classes that the points are coloured by; none where the colour is a quantity."""
         return classes_of(self.colour)
 
+    @property
+    def compared(self) -> bool:
+        """Whether there is a decision boundary: the plane's points have classes, and the
+        outputs tell which."""
+        return has_boundary(self.run, len(self.classes))
+
     def points(self, of: Array) -> Array:
         return of[: self.count]
 
