@@ -110,6 +110,12 @@ def test_an_svg_is_the_same_each_time_and_takes_the_pages_colours(made: Scene) -
     assert len(svg) < 150_000
 
 
+def test_numbers_on_colours_are_as_dark_by_night(made: Scene) -> None:
+    """The cells of the matrix do not change with the page; so neither may what stands in them."""
+    inner = figures.themed(figures.to_svg(figures.alignment(made)))
+    assert inner.count("#1a1e23") + inner.count("#fdfdfd") == len(made.states) ** 2
+
+
 # --- compared with stored pictures ------------------------------------------------------------
 
 STORED = Path(__file__).parent / "pictures"

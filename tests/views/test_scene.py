@@ -437,3 +437,23 @@ def test_what_cannot_be_shown_says_why_and_what_would_work(
 def test_a_colour_belongs_to_each_point(session: nnfp.Session) -> None:
     with pytest.raises(nnfp.NnfpError, match="each of the 40 points"):
         scene(session["net"], data(2), colour=[0, 1])
+
+
+def test_the_states_of_gated_cells_are_seen_at_every_position() -> None:
+    """Of a pair of states, as that of an LSTM, the one that is used; the layer has its name."""
+    session = nnfp.Session(seed=1)
+    session.run(
+        "long : R[2][5] ~> R[3]\nlong = every >> last\n"
+        "gated : R[2][5] ~> R[3]\ngated = gru[3] >> last\n"
+        "every : R[2][5] ~> R[5,3]\nevery = lstm[3]"
+    )
+    sequences = numpy.random.default_rng(0).normal(size=(6, 5, 2))
+    states = numpy.asarray(session["every"].batch(sequences))
+    for name, label in (("long", "lstm[3]"), ("gated", "gru[3]")):
+        made = scene(session[name], sequences)
+        assert [(stage.kind, stage.label) for stage in made.stages] == [("fold", label)]
+        path = made.stages[0].path
+        assert path.states.shape == (6, 6, 3)
+        assert numpy.allclose(path.states[-1], session[name].batch(sequences), atol=1e-5)
+        if name == "long":
+            assert numpy.allclose(path.states[1:], states.transpose(1, 0, 2), atol=1e-5)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Array = Any
 CELL = 0.4
+# Cells have their colours by night, too: so have the numbers in them, which are no tokens of the
+# page, and are not taken for them (figures/svg.py).
+ON_LIGHT, ON_DARK = "#1a1e23", "#fdfdfd"
 MOST_WORDS = 14  # stages up to which numbers are written into the cells
 
 
@@ -61,7 +64,7 @@ def alignment(one: Scene, other: Scene | None = None) -> Figure:
                     light = value > 0.6
                     axes.text(
                         j, i, f"{value:.2f}", ha="center", va="center", size=6,
-                        color=INK if light else PAPER,
+                        color=ON_LIGHT if light else ON_DARK,
                     )  # fmt: skip
         bar = made.add_axes(
             ((width - right + 0.22) / width, foot / high, 0.09 / width, CELL * rows / high)

@@ -78,7 +78,7 @@ class Axis {
     const moving = !Number.isInteger(position);
     this.cursor.hidden = !moving;
     this.labels.forEach((label, k) => label.classList.toggle("now", k === place && position > 0));
-    this.time.textContent = moving ? `t = ${t.toFixed(2)}` : "";
+    this.time.textContent = moving ? moment(this.scene.stages[place], t) : "";
     const state = this.scene.states[Math.round(position)];
     this.range.setAttribute("aria-valuetext",
       moving ? `${this.scene.stages[place].label}, t = ${t.toFixed(2)}` : `after ${state.label}`);
@@ -107,6 +107,13 @@ class Axis {
       });
     });
   }
+}
+
+/** Where one is inside of a stage: of a fold, at which element. */
+function moment({ motion }, t) {
+  if (motion.form !== "positions") return `t = ${t.toFixed(2)}`;
+  const count = motion.states.length - 1;
+  return `element ${Math.min(Math.floor(t * count) + 1, count)} of ${count}`;
 }
 
 /** A row of numbers, one below each tick: dots whose height is their share of the largest. */

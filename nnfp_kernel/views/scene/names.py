@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...graph.graph import Call, Node
+from ...graph.graph import Call, Loop, Node
 from ...language import typed as p
 from ...language.source import Span
 from ...runtime.program import Program
@@ -25,14 +25,15 @@ class Names:
 
     def label(self, nodes: Sequence[Node], weights: Sequence[str]) -> tuple[str, Span | None]:
         origin = next((node.origin for node in reversed(nodes) if node.origin is not None), None)
-        owner = self._occurrence(_shared(weights))
+        one = nodes[0].operation if len(nodes) == 1 else None
+        # A loop is a whole layer, `lstm[3]`: what is written inside of it is its own affair.
+        owner = self._occurrence(_shared(weights), whole=isinstance(one, Loop))
         library = origin is not None and origin.source.name.startswith("std/")
         if owner is not None and library:
             return shortened(owner.text), owner
         names = [
             node.operation.primitive.name for node in nodes if isinstance(node.operation, Call)
         ]
-        one = nodes[0].operation if len(nodes) == 1 else None
         if (
             isinstance(one, Call)
             and one.primitive.kind == "elementwise"
@@ -45,13 +46,16 @@ class Names:
             return " ".join(dict.fromkeys(names)) or "·", origin
         return shortened(without_brackets(origin.text)), origin
 
-    def _occurrence(self, path: tuple[str, ...]) -> Span | None:
-        """Where the owner of weights is written: `dense[2]` for `net.dense`."""
+    def _occurrence(self, path: tuple[str, ...], whole: bool = False) -> Span | None:
+        """Where the owner of weights is written: `dense[2]` for `net.dense`. Of the `whole` of
+        a layer it is where the program says it, and not where the library goes on."""
         place: Span | None = None
         name = path[0] if path else ""
         for label in path[1:]:
             definition = self.program.definitions.get(name)
             if definition is None:
+                return place
+            if whole and place is not None and definition.span.source.name.startswith("std/"):
                 return place
             node = _labelled(definition.body, label)
             if node is None:

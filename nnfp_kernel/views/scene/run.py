@@ -226,8 +226,9 @@ class Run:
         types = every.results([wire.type for wire in node.inputs])
         outputs = tuple(Wire(type) for type in types)
         copy = Node(every, node.inputs, outputs, node.origin)
-        kept = outputs[-loop.carried :]
-        initial = [node.inputs[loop.shared + k] for k in range(loop.carried)]
+        seen = [node.outputs.index(wire) for wire in part.sinks]
+        kept = [outputs[len(node.outputs) + k] for k in seen]
+        initial = [node.inputs[loop.shared + k] for k in seen]
         columns = [values[wire] for wire in part.sources]
         again = Part("fold", "", None, part.sources, (*kept, *initial), (copy,))
         graph = self.parts.graph
@@ -267,7 +268,7 @@ def _stacked(part: Part) -> bool:
     """Whether a fold's part gives what is made at every position, and not the last state."""
     (node,) = part.nodes[:1]
     assert isinstance(node.operation, Loop)
-    return list(node.outputs[: node.operation.carried]) != list(part.sinks)
+    return not set(part.sinks) <= set(node.outputs[: node.operation.carried])
 
 
 def _length(part: Part) -> int:
