@@ -66,7 +66,7 @@ check: lint
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow and not browser"
 
 soak: $(STAMP)
-	@NNFP_SOAK=10 NNFP_FULL_XLA=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/programs tests/views/test_roundtrip.py tests/runtime/test_ragged.py tests/runtime/test_checkpoints.py tests/runtime/test_faults.py tests/session/test_touched.py
+	@NNFP_SOAK=10 NNFP_FULL_XLA=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/programs tests/views/test_roundtrip.py tests/runtime/test_ragged.py tests/runtime/test_checkpoints.py tests/runtime/test_faults.py tests/kernel/test_struck.py tests/session/test_touched.py
 	@$(BIN)/python demo_notebooks/soak.py
 
 bench: $(STAMP)
