@@ -254,8 +254,8 @@ class _Reader:
             return made + (self.segment(targets, rest, sinks) if rest else [])
         if len(nodes) == 1 and isinstance(nodes[0].operation, Loop):
             loop, outputs = nodes[0].operation, list(nodes[0].outputs)
-            states, made = outputs[: loop.carried], outputs[loop.carried :]
-            if list(sinks) == made or set(sinks) <= set(states):  # of a pair perhaps one alone
+            every, states = outputs[loop.carried :], outputs[: loop.carried]
+            if list(sinks) == every or set(sinks) <= set(states):  # of a pair perhaps one alone
                 return [self.part("fold", sources, nodes, sinks)]
         return [self.part("opaque", sources, nodes, sinks)]
 
