@@ -11,13 +11,16 @@ from .verb import Arguments, Verb, View
 from .weights import definition
 from .workspace import Workspace
 
-USAGE = "%nnfp graph NAME [--unroll N] [--on VALUE] [--derivative | --adjoint] [--dag]"
+USAGE = (
+    "%nnfp graph NAME [--unroll N] [--on VALUE] [--derivative | --adjoint] [--dag] [--save FILE]"
+)
 MOST = 32  # positions
 ARGUMENTS = Arguments("graph", USAGE)
 ARGUMENTS.add_argument("name")
 ARGUMENTS.add_argument("--dag", action="store_true")
 ARGUMENTS.add_argument("--unroll", type=int)
 ARGUMENTS.add_argument("--on")
+ARGUMENTS.add_argument("--save")
 ARGUMENTS.add_argument("--derivative", action="store_true")
 ARGUMENTS.add_argument("--adjoint", action="store_true")
 
@@ -36,7 +39,13 @@ def run(workspace: Workspace, text: str) -> View:
 
     on = None if given.on is None else _tree(workspace, given.on)
     try:
-        shown = wiring(workspace.session.program, name, of, given.unroll, on)
+        program = workspace.session.program
+        if given.save or workspace.host.widgets:
+            from nnfp_kernel.widgets.wiring import Wiring
+
+            made = Wiring(program, name, of, given.unroll, on)
+            return over_data.widget(made, made.data, given.save)
+        shown = wiring(program, name, of, given.unroll, on)
     except NotDrawn as problem:
         asked = f"--on {given.on}: " if given.on else ""
         raise UsageError(f"{asked}{problem}") from None
@@ -70,6 +79,9 @@ VERB = Verb(
     "positions, --on VALUE a cata over that tree. --derivative shows each box above its own\n"
     "derivative, --adjoint the adjoint below that, from right to left. --dag shows the traced\n"
     "graph (with the others, that of the derivative), a node a line: its inputs first,\n"
-    "arguments, then weights by path; a map or a loop has its body below it.",
+    "arguments, then weights by path; a map or a loop has its body below it.\n"
+    "In a notebook it is a widget: a box with a strong edge is a definition, and opens into it\n"
+    "by a click or Enter; Escape closes all. Under the pointer a wire says its type and where it\n"
+    "is written. --save FILE writes a page of HTML that shows the same without a kernel.",
     arguments=ARGUMENTS,
 )

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from .regions import Regions
     from .strip import Strip
     from .unroll import Unroll
+    from .wiring import Wiring
 
 MODULES = {
     "Bend": "bend", "Film": "film", "Hands": "hands", "Regions": "regions", "Strip": "strip",
-    "Unroll": "unroll",
+    "Unroll": "unroll", "Wiring": "wiring",
 }  # fmt: skip
-__all__ = ["Bend", "Film", "Hands", "Regions", "Strip", "Unroll"]
+__all__ = ["Bend", "Film", "Hands", "Regions", "Strip", "Unroll", "Wiring"]
 
 
 def __getattr__(name: str) -> Any:

@@ -49,7 +49,6 @@ class Unroll(View):
 
     header = traitlets.Dict().tag(sync=True)
     trail = traitlets.Unicode("").tag(sync=True)
-    asked = traitlets.Unicode("").tag(sync=True)
     part = traitlets.Int(0).tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
 
@@ -87,11 +86,14 @@ class Unroll(View):
         header, numbers = packed(list(self.frames.values()))
         return {"header": header, "numbers": numbers}
 
-    def _opened(self, change: Any) -> None:
-        """A hand has opened a step: what repeats inside of it."""
-        key = change["new"]
-        if not key:
-            return
+    def _asked(self, widget: object, said: object, buffers: object) -> None:
+        if isinstance(said, dict) and "open" in said:
+            self.enter(said["open"])
+        else:
+            super()._asked(widget, said, buffers)
+
+    def enter(self, key: str) -> None:
+        """Show what repeats inside of a step: "0/2", of the first part at its third step."""
         if key not in self.frames:
             self.frames[key] = self._at(_trail(key))
         with self.hold_sync():
@@ -100,7 +102,6 @@ class Unroll(View):
             self.position = 0
             self.part = first(self.frames[key])
             self.trail = key
-            self.asked = ""
 
     @property
     def title(self) -> str:

@@ -56,8 +56,13 @@ class View(anywidget.AnyWidget):
         """A page of what is held, some of it perhaps `more` than the widget holds."""
         values = self.trait_values() | more
         state = {name: values[name] for name in self.held} | {"saves": False}
-        style, numbers = css(*self.styles), {name: values[name] for name in self.arrays}
-        return page(self.title, self.module, style, state, numbers, self.text)
+        numbers = {name: values[name] for name in self.arrays}
+        return page(self.title, self.module, self.style, state, numbers, self.text)
+
+    @property
+    def style(self) -> str:
+        """The CSS of its page."""
+        return css(*self.styles)
 
     def save(self, path: str | Path, budget: int = BUDGET) -> int:
         """Write a page that needs no kernel and no network; gives its bytes.

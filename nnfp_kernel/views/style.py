@@ -9,6 +9,7 @@ Pictures drawn with matplotlib have the same tokens, on light paper: `plt.style.
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 from ..language import palette
@@ -157,6 +158,20 @@ FIGURE: dict[str, Any] = {
 def page(body: str) -> str:
     """HTML for an output: the style that it uses, and the body, which is HTML already."""
     return styled("nnfp", RULES, body)
+
+
+def rules(scope: str, name: str) -> str:
+    """The rules of one kind of picture, `.wiring`, for what is in elements of class `scope`.
+
+    >>> ".nnfp-view .wiring .group{fill:var(--nn-tint)}" in rules("nnfp-view", "wiring")
+    True
+    """
+    found = re.findall(r"([^{}]+)\{([^{}]*)\}", RULES)
+    own = [(each.strip(), said) for each, said in found if f".{name}" in each]
+    return "\n".join(
+        ",".join(f".{scope} {one.strip()}" for one in each.split(",")) + f"{{{said.strip()}}}"
+        for each, said in own
+    )
 
 
 def escape(text: str) -> str:

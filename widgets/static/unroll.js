@@ -2,7 +2,7 @@
 //
 // The model holds `header` and `numbers` (views/unroll/packed.py), the `trail` to the frame that
 // is seen, the `part` of it, and the `position`, how many steps were made. Frames that are not
-// there are `asked` for, where there is a kernel.
+// there are asked for, where there is a kernel.
 
 import { ChainView } from "./chain.js";
 import { make, told } from "./dom.js";
@@ -231,10 +231,7 @@ class Unroll extends Widget {
   enter(step) {
     const trail = this.key_(step - 1);
     if (this.header.frames[trail]) this.to(trail, 0, 0);
-    else if (this.model.get("saves")) {
-      this.model.set("asked", trail);
-      this.model.save_changes();
-    }
+    else if (this.model.get("saves")) this.model.send({ open: trail });
   }
 
   leave() {

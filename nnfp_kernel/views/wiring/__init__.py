@@ -10,6 +10,7 @@
     ties.py      weights used in several places
     unroll.py    loops and maps laid out over some positions
     tree.py      a catamorphism over one tree
+    opening.py   what a hand can do with a picture: boxes that open, wires that say what they are
     derivative.py   the derivative of each box, below it, and the adjoint
     svg.py, figure.py, text.py    the three faces of it
 
@@ -20,6 +21,7 @@ and out of a group through dots. Data flows left to right.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...language import types as t
@@ -62,10 +64,12 @@ def wiring(
     unroll: int | None = None,
     on: DataValue | None = None,
     width: float = WIDTH,
+    opened: Collection[str] = (),
 ) -> Wiring:
     """The wiring diagram of a definition; `of` "derivative" or "adjoint", those below it;
     with `unroll` also its loops and maps laid out over so many positions, with `on` its
-    catamorphism over that tree. Raises NotDrawn for what is too large to look at, and for
+    catamorphism over that tree. Boxes that are `opened`, by their keys, show their definitions.
+    Raises NotDrawn for what is too large to look at, and for
     a tree that cannot be drawn.
 
     >>> from nnfp_kernel import Session
@@ -76,18 +80,18 @@ def wiring(
       x : R[8] ──[ ?W @ · ○ ]── R[12] ──[ + ?b ○ ]── R[12] ──[ tanh ]── a : R[12]
     """
     definition = program.definitions[name]
-    diagram = _read(program, name)
+    diagram = _read(program, name, opened=opened)
     representations = tuple(program.reps)
     if of == "value":
         drawn = picture(diagram, representations, width)
     else:
         drawn = with_derivative(program, diagram, representations, width, of == "adjoint")
     pictures = [("", drawn)]
-    opened = _read(program, name, loops=True) if unroll or on else diagram
+    loops = _read(program, name, loops=True) if unroll or on else diagram
     if on is not None:
-        pictures.append(("over the tree", over_tree(opened, on, representations)))
+        pictures.append(("over the tree", over_tree(loops, on, representations)))
     if unroll is not None:
-        steps = unrolled(opened, representations, unroll, width)
+        steps = unrolled(loops, representations, unroll, width)
         if steps is not None:
             pictures.append((f"unrolled over {unroll} positions", steps))
     return Wiring(
@@ -99,10 +103,12 @@ def wiring(
     )
 
 
-def _read(program: Program, name: str, loops: bool = False) -> Diagram:
+def _read(
+    program: Program, name: str, loops: bool = False, opened: Collection[str] = ()
+) -> Diagram:
     """The diagram of a definition, if it can be looked at."""
     try:
-        diagram = read(program, name, loops)
+        diagram = read(program, name, loops, opened)
         count = sum(1 for _ in diagram.everywhere())
     except RecursionError:
         count = MOST + 1

@@ -42,7 +42,8 @@ class Node:
     inputs; "zero"; "enter" and "leave", the half discs of a representation; "parameter",
     a function that is itself an argument. `before` and `after` name ports. `operation`
     and `held` say what it computes, for its derivative: a primitive's name, and for each
-    argument the text of a constant or None for a wire. `origin` is where it is written.
+    argument the text of a constant or None for a wire. `origin` is where it is written. `key`
+    names the use of a definition, as a box or open: `0.2` is the third one inside of the first.
     """
 
     shape: str
@@ -55,6 +56,7 @@ class Node:
     operation: str = ""
     held: tuple[str | None, ...] = ()
     origin: Span | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,20 +81,37 @@ class _Place:
         return replace(self, locals={**self.locals, **names})
 
 
-def read(program: Program, name: str, loops: bool = False) -> Diagram:
+def read(program: Program, name: str, loops: bool = False, opened: Collection[str] = ()) -> Diagram:
     """The diagram of a definition: a wire in for each part of its parameters.
 
     Holes of its own are rings on boxes, definitions it uses are boxes with their names.
     With `loops`, definitions in which something is repeated are opened too, to unroll it.
+    Uses of definitions that are `opened`, by their keys, are groups with what they do inside.
     """
-    return Reader(program, name, loops).definition()
+    return Reader(program, name, loops, opened).definition()
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """Whose holes are read: a definition, and what stands for its variables in this use."""
+
+    name: str
+    path: tuple[str, ...]
+    types: Mapping[t.TypeVariable, t.Type] = field(default_factory=dict)
+    sizes: Mapping[SizeVariable, Size] = field(default_factory=dict)
 
 
 class Reader:
-    def __init__(self, program: Program, name: str, loops: bool) -> None:
+    def __init__(
+        self, program: Program, name: str, loops: bool, opened: Collection[str] = ()
+    ) -> None:
         self.program = program
         self.loops = loops
         self.name = name
+        self.open = frozenset(opened)
+        self.within = ""  # the key of the use that is read
+        self.uses: dict[str, int] = {}  # how many were met inside of each
+        self.holder = _Holder(name, (name,))
         self.sheet = _Sheet(None)
         self.primes: dict[tuple[str, ...], str] = {}
         self.here: Span | None = None  # what is read just now is written there
@@ -347,10 +364,6 @@ class Reader:
 
     # --- expressions --------------------------------------------------------------------------
 
-    @property
-    def path(self) -> tuple[str, ...]:
-        return (self.name,)
-
     def value(self, expression: p.Expression, place: _Place) -> Value:
         """What an expression is: wires, or a function of wires."""
 
@@ -568,12 +581,41 @@ class Reader:
         owner = self.owner(path) if definition.learns else None
 
         def used(given: list[Value], result: t.Type) -> Value:
+            key = self.key()
             with self.at(self.whole(node.span)):
-                return self.operate(label, given, result, owner, operation="definition")
+                if key in self.open and self.opens(type):
+                    return self.shown(key, node.name, label, inner, given)
+                made = self.operate(label, given, result, owner, operation="definition")
+            last = self.sheet.nodes[-1] if self.sheet.nodes else None
+            if last is not None and last.operation == "definition" and not isinstance(made, Term):
+                self.sheet.nodes[-1] = replace(last, key=key if self.opens(type) else "")
+            return made
 
         if isinstance(type, t.Linear):
             return Closure(label, type, lambda argument: used([argument], type.codomain))
         return self.curried(label, type, used)
+
+    def key(self) -> str:
+        """The key of the next use of a definition, in the order of reading."""
+        number = self.uses.get(self.within, 0)
+        self.uses[self.within] = number + 1
+        return f"{self.within}.{number}" if self.within else str(number)
+
+    @staticmethod
+    def opens(type: t.Type) -> bool:
+        """Whether a use of that type is a box that can be opened."""
+        return not isinstance(type, t.Linear)
+
+    def shown(self, key: str, name: str, label: str, inner: _Place, given: list[Value]) -> Value:
+        """A use of a definition that is open: what it does, in a group of its name."""
+        before = self.within, self.holder
+        self.within, self.holder = key, _Holder(name, inner.path, inner.types, inner.sizes)
+        try:
+            value = self.opened(label, self.program.definitions[name], inner, given)
+        finally:
+            self.within, self.holder = before
+        self.sheet.nodes[-1] = replace(self.sheet.nodes[-1], key=key)
+        return value
 
     def repeats(self, body: p.Expression) -> bool:
         """Whether something is done over and over in an expression, or in what it uses."""
@@ -603,16 +645,18 @@ class Reader:
 
     def holes(self, text: str) -> Owner:
         """The weights that are written into a box: `?W @ ·` has those of ?W."""
+        holder = self.holder
         found = [
             spec
-            for spec in self.program.definitions[self.name].holes
+            for spec in self.program.definitions[holder.name].holes
             if re.search(rf"\?{re.escape(spec.name)}(?!\w)", text)
         ]
-        path = (*self.path, *([spec.name for spec in found] or [text]))
-        if not found or not all(t.is_concrete(spec.type) for spec in found):
+        path = (*holder.path, *([spec.name for spec in found] or [text]))
+        types = [t.substitute(spec.type, holder.types, holder.sizes) for spec in found]
+        if not found or not all(map(t.is_concrete, types)):
             return Owner(path, None)
         layout = self.program.declarations.layout
-        return Owner(path, sum(a.size for spec in found for a in layout(spec.type)))
+        return Owner(path, sum(a.size for type in types for a in layout(type)))
 
     def opened(
         self, label: str, definition: p.Definition, inner: _Place, given: list[Value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from ..style import alone, escape
@@ -14,21 +14,41 @@ PLAIN = "#7b8794"
 BEHIND = ("band", "group")  # the wires
 
 
-def svg(picture: Picture, title: str = "") -> str:
-    """The picture as an `<svg>`; `title` is what a screen reader says of it."""
+Marks = Callable[[Box | Path | Text], dict[str, str]]
+
+
+def svg(picture: Picture, title: str = "", marks: Marks | None = None) -> str:
+    """The picture as an `<svg>`; `title` is what a screen reader says of it. `marks` are more
+    attributes of boxes, words and wires; what a wire is marked with stands on a broad stroke
+    over it, which a hand can meet."""
+
+    def said(thing: Box | Path | Text) -> str:
+        return "" if marks is None else _attributes(marks(thing))
+
+    def marked(drawn: str, thing: Box | Text) -> str:
+        more = said(thing)
+        return drawn.replace(" ", f" {more} ", 1) if more else drawn
+
     width, height = number(picture.width), number(picture.height)
     parts = [
         f'<svg class="wiring" xmlns="http://www.w3.org/2000/svg" role="img" '
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<title>{escape(title)}</title>",
     ]
-    parts += [_box(box) for box in picture.boxes if box.style in BEHIND]
+    parts += [marked(_box(box), box) for box in picture.boxes if box.style in BEHIND]
     parts += _wires(wires(picture))
     parts += [_path(path) for path in picture.paths if path.style != "wire"]
-    parts += [_box(box) for box in picture.boxes if box.style not in BEHIND]
+    for path in wires(picture):
+        if more := said(path):
+            parts.append(f'<path class="hit" {more} d="{outline(path.points)}"/>')
+    parts += [marked(_box(box), box) for box in picture.boxes if box.style not in BEHIND]
     parts += [_dot(dot) for dot in picture.dots]
-    parts += [_text(text) for text in picture.texts]
+    parts += [marked(_text(text), text) for text in picture.texts]
     return "\n".join([*parts, "</svg>"])
+
+
+def _attributes(found: dict[str, str]) -> str:
+    return " ".join(f'{name}="{escape(value)}"' for name, value in found.items())
 
 
 def standalone(pictures: Sequence[Picture]) -> str:
