@@ -269,7 +269,7 @@ def train(
         with contextlib.suppress(Ended):  # the loop tells it
             given.skip(start.taken)
     if processes.several():
-        held = [_fingerprint(each) for each in (given, aside, jax.tree.leaves(weights))]
+        held = [_checksums(each) for each in (given, aside, jax.tree.leaves(weights))]
         plan = replace(plan, told=repr((asked, steps, start.taken, devices, shard, held)))
     if layout is not None:
         here = columns.everywhere(learned, layout)
@@ -286,6 +286,15 @@ def _fingerprint(data: Batch) -> str:
     if isinstance(data, Stream):
         return "a stream"
     return "" if isinstance(data, Buckets) else checkpoints.fingerprint(data)
+
+
+def _checksums(data: Batch) -> str:
+    """What tells apart the data that processes were given, what is in lists too."""
+    if isinstance(data, Stream):
+        return _fingerprint(data)
+    leaves, form = jax.tree.flatten(data)
+    shapes = repr(form) if columns.some_listed(data) else ""
+    return f"{shapes} {checkpoints.fingerprint(leaves)}"
 
 
 def _size(data: Stream) -> int:
