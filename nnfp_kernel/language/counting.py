@@ -156,6 +156,31 @@ class EntriesOf(Laid):
         return f"{show(self.line)} = {name} {show(self.type)}"
 
 
+@dataclass(kw_only=True, eq=False)
+class PartsOf(Laid):
+    """`items` are the weights of `type`, `Weights f`, one by one in the order of their paths: a
+    product, or the weight itself where there is one."""
+
+    type: Type
+    items: Type
+    kind: ClassVar[str] = "weights"
+
+    def attempt(self, solver: Solver) -> bool:
+        found = solver.resolve(self.type)
+        if isinstance(found, TypeVariable):
+            return False
+        every = solver.weights_of(found.name) if isinstance(found, Weights) else None
+        if every is None:
+            raise Mistake(type_mistakes.no_weights(solver, found, self.place))
+        if any(kinds_of(solver, each) is None for each in every):
+            return False
+        self.unify(solver, every[0] if len(every) == 1 else Product(tuple(every)), self.items)
+        return True
+
+    def text(self, show: Callable[[Type | Size], str]) -> str:
+        return f"{show(self.items)} = parts {show(self.type)}"
+
+
 def axes_of(solver: Solver, type_: Type, pairs: bool) -> list[Size]:
     """The axes a space counts as in a matrix; `pairs`: a complex number counts as two real
     ones, in one axis. What is laid end to end, a product or weights, is one axis, too."""

@@ -16,6 +16,7 @@ After `where`, separated by commas:
     c = matmul a b    vectors and matrices, as `@`
     b = flatten a     all entries in one axis
     b = reshape a     the axes of the brackets, as many entries
+    b = parts a       the weights of a, `Weights f`, as a product
     b = entries a     as many numbers as a matrix of maps a -o a has rows; `complexEntries`
     m = matrix a b    the axes of b, then those of a; `realMatrix`: of R in any case
     c = scalar a      C for a complex space, else R
@@ -49,6 +50,7 @@ from .counting import (
     Index,
     InverseOf,
     MatrixOf,
+    PartsOf,
     Reshape,
     SizeAtLeast,
     SizeLeast,
@@ -150,6 +152,8 @@ def _constraint(text: str, reader: Reader, whole: str) -> Constraint:
         case [result, "=", "entries" | "complexEntries" as word, operand]:
             scalar = R if word == "entries" else C
             return EntriesOf(type=named(operand), line=named(result), scalar=scalar)
+        case [result, "=", "parts", operand]:
+            return PartsOf(type=named(operand), items=named(result))
         case [result, "=", "scalar", operand]:
             return FieldOf(type=named(operand), field=named(result))
         case [result, "=", "inverse", operand]:

@@ -459,6 +459,19 @@ def spoken(role: str) -> str:
     return "" if role.startswith("`") else role
 
 
+def no_weights(solver: Solver, type_: Type, place: Origin | None) -> Diagnostic:
+    """Something else where the weights of a definition are wanted."""
+    assert place is not None
+    return plain(
+        "no-weights",
+        "the weights of a definition are expected here",
+        place.span,
+        f"this is {shown(solver, type_)}",
+        secondary=came(solver, type_, place.span),
+        notes=["`weights f`, of a definition f, are a value of the type `Weights f`."],
+    )
+
+
 def not_linear(solver: Solver, type_: Type, place: Origin | None) -> Diagnostic:
     """A function where a linear map is wanted."""
     assert place is not None

@@ -48,6 +48,10 @@ def _dup(context: Context, use: Occurrence) -> Value:
     return _linear(context, use, 0, lambda u: (u, u))
 
 
+def _parts(context: Context, use: Occurrence) -> Value:
+    return _linear(context, use, 0, lambda every: every[0] if len(every) == 1 else every)
+
+
 def _add(context: Context, use: Occurrence) -> Value:
     return _linear(context, use, 0, lambda pair: _plus(context, *pair))
 
@@ -178,6 +182,12 @@ for _record in (
         "add", "(a, a) -o a where vector a", 0, _add,
         doc="The sum of the two parts of a pair; its adjoint is `dup`.",
         example="(diag [1, 2] *** diag [3, 4] >> add) ([1, 1], [1, 1])",
+    ),
+    Builtin(
+        "parts", "a -o b where b = parts a", 0, _parts,
+        doc="The weights of a definition, a value of the type `Weights f`, one by one in the order "
+        "of their paths; where there is one weight, that one. The adjoint puts them together.",
+        example="net : R[2] ~> R\nnet x = dot ?w x + ?b\nfst (parts (weights net))",
     ),
     Builtin(
         "diag", "a -> (a -o a) where elementwise a", 1, _diag,

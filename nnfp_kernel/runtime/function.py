@@ -891,7 +891,11 @@ class Function:
             cotangent = self._uprooted(
                 call.traced.answer.rebuild(iter(outputs)), cotangent, forests
             )
-        flat = self._tagged(call, cotangent, outputs) or list(_leaves(cotangent))
+        flat = (
+            self._tagged(call, cotangent, outputs)
+            or self._of_weights(call, cotangent)
+            or list(_leaves(cotangent))
+        )
         lengths = call.traced.answer.lengths
         wires = [wire for k, wire in enumerate(call.traced.answers) if k not in lengths]
         wanted = [wire for wire in wires if wire.type.differentiable]
@@ -943,6 +947,30 @@ class Function:
             pairs = zip(answer, cotangent, strict=True)
             return tuple(self._uprooted(part, other, forests) for part, other in pairs)
         return cotangent
+
+    def _of_weights(self, call: Call, cotangent: Any) -> list[Array]:
+        """The cotangent of an answer with weights in it, nested dicts by path, in the order of
+        the answer's arrays. Empty for any other cotangent."""
+        if not any(isinstance(leaf, Mapping) for leaf in _leaves(cotangent)):
+            return []
+        found: dict[int, Array] = {}
+
+        def beside(place: Any, part: Any) -> None:
+            if isinstance(place, Mapping) and isinstance(part, Mapping):
+                if place.keys() != part.keys():
+                    raise misfits.cotangent_misfit(self, cotangent)
+                for key, inner in place.items():
+                    beside(inner, part[key])
+            elif isinstance(place, tuple) and isinstance(part, tuple | list):
+                if len(place) != len(part):
+                    raise misfits.cotangent_misfit(self, cotangent)
+                for inner, other in zip(place, part, strict=True):
+                    beside(inner, other)
+            else:
+                found[place] = part
+
+        beside(call.traced.answer.rebuild(iter(range(len(call.traced.answers)))), cotangent)
+        return [found[k] for k in sorted(found)]
 
     def _tagged(self, call: Call, cotangent: Any, outputs: Sequence[Array]) -> list[Array]:
         """The cotangent of data whose constructors are only known by their tags, laid out as

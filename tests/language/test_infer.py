@@ -139,6 +139,8 @@ TYPES = [
     # weights as values
     ("g : R[3] ~> R\ng x = dot ?w x\nf w = open g (w, [1, 2, 3])", "Weights g -> R"),
     ("g : R[3] ~> R\ng x = dot ?w x\nf = weights g", "Weights g"),
+    ("g : R[3] ~> R\ng x = dot ?w x\nf = parts (weights g)", "R[3]"),
+    ("g : R[3] ~> R[2]\ng x = ?W @ x + ?b\nf = parts (weights g)", "(R[2,3], R[2])"),
     ("g : R[3] ~> R\ng x = dot ?w x\nf = g.w", "R[3]"),
     ("g : R[3] ~> R[2]\ng = dense[4] >> dense[2]\nf = g.dense_2.W", "R[2,4]"),
     # linear maps

@@ -383,6 +383,29 @@ def test_open_takes_the_weights_as_an_argument() -> None:
     assert made["steepness"].init(jax.random.key(0)) == {}
 
 
+def test_weights_are_taken_apart_in_the_order_of_their_paths_and_put_together() -> None:
+    made = session(
+        LAYER + "there : Weights layer -> Weights layer\n"
+        "there w = adjoint parts (parts w)\n"
+        "slope x = grad (\\w -> sum (open layer (w, x))) (weights layer)\n"
+    )
+    given = jax.tree.map(lambda leaf: leaf + 0.5, made["layer"].weights)
+    same = jax.tree.map(numpy.allclose, made["there"](given), given)
+    assert all(jax.tree.leaves(same))
+    # A cotangent of weights is what the value is: dicts by path, in whatever order.
+    value, pullback = made["slope"].vjp({}, numpy.array([0.3, -0.2, 0.8, 0.1]))
+    turned = {name: dict(reversed(inner.items())) for name, inner in value.items()}
+    assert numpy.array_equal(pullback(value)[1], pullback(turned)[1])
+    with pytest.raises(nnfp.NnfpError):
+        pullback({"layer": {"W": value["layer"]["W"]}})
+
+
+def test_only_weights_have_such_parts() -> None:
+    with pytest.raises(nnfp.NnfpError) as caught:
+        session("f = parts 3")
+    assert caught.value.diagnostics[0].code == "no-weights"
+
+
 def test_the_value_of_weights_follows_the_session() -> None:
     made = session(LAYER + "size_ = dot (weights layer) (weights layer)\n")
     first = float(made["size_"])

@@ -46,6 +46,8 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
                 return numpy.stack(made)
             empty = random_value(element, session, rng)
             return numpy.zeros((0, *numpy.shape(empty)), numpy.asarray(empty).dtype)
+        case t.Weights(name=name):
+            return jax.tree.map(lambda w: rng.normal(size=w.shape), session[name].weights)
         case t.Fin(size=size):
             return numpy.array(rng.integers(0, size.value or 1))
         case t.Scalar(name="Int"):

@@ -95,7 +95,6 @@ SOURCES = {
 REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
     "no parameters",  # of a constant nothing moves
-    "values of type Weights",  # what is known by its paths only
     "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node
     "a number of children that is not any",  # `reshape[2]` of them
 }

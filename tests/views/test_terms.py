@@ -325,6 +325,46 @@ def test_a_derivative_of_moved_trees_moves_tangents() -> None:
     )
 
 
+WEIGHTS = """
+net : R[3] ~> R[2]
+net x = tanh (?W @ x + ?b)
+one : R[3] ~> R
+one x = dot ?w x
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "f x = grad (\\w -> square (open one (w, x))) (weights one)",
+        pytest.param("f x = derivative (\\w -> open net (w, x)) (weights net)",
+                     marks=pytest.mark.slow),
+        pytest.param("f : Weights net -> R[3] -> Weights net\n"
+                     "f w x = w - 0.1 * grad (\\v -> sum (open net (v, x))) w",
+                     marks=pytest.mark.slow),
+    ],
+    ids=["one weight", "a linear map between weights", "a step of descent"],
+)  # fmt: skip
+def test_a_printed_derivative_moves_weights_by_their_parts(program: str) -> None:
+    session = Session(precision=64)
+    session.run(WEIGHTS + program)
+    check(session, session["f"])
+
+
+def test_the_gradient_in_weights_reads_as_in_a_book() -> None:
+    session = Session(precision=64)
+    session.run(WEIGHTS + "f : Weights net -> R[3] -> R\nf w x = sum (open net (w, x))")
+    assert str(derivative_definition(session["f"], adjoint=True)) == (
+        "fAdjoint : Weights net -> R[3] -> (R -o (Weights net, R[3]))\n"
+        "fAdjoint w x =\n"
+        "  let (w2, w3) = (parts w : (R[2,3], R[2]))\n"
+        "      h = tanh (w2 @ x + w3)\n"
+        "  in \\w4 ->\n"
+        "      let v = (1 - h * h) * w4 in"
+        " ((adjoint parts (outer v x, v) : Weights net), v @ w2)"
+    )
+
+
 def test_a_derivative_of_trees_reads_as_the_catamorphism_does() -> None:
     session = Session(precision=64)
     session.run("data Tree = Leaf R | Node Tree Tree\nf : Tree -> R\n"

@@ -10,7 +10,7 @@ from .chains import IDENTITY, Chain
 from .nests import pair_pattern, pairs
 
 MINUS = apply("scale", s.Negate(s.Number(1)))
-_LINEAR = ("sum", "reverse", "transpose", "flatten", "concat", "unzip")
+_LINEAR = ("sum", "reverse", "transpose", "flatten", "concat", "unzip", "parts")
 _LINEAR_SIZED = ("take", "drop", "replicate", "reshape", "overlapAdd", "split")
 
 

@@ -25,10 +25,8 @@ from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
-from ...language.parser import parse
 from ...language.printer import show
 from ...language.sizes import SizeVariable, as_size, variable
-from ...language.source import Source
 from ...primitives.decompile import Unspeakable, names_of
 from ...primitives.imported import IMPORTED
 from ...primitives.kept import with_names
@@ -36,7 +34,7 @@ from ...runtime.call import Call
 from ...runtime.function import Function
 from ...runtime.program import Structure, any_structure, decided
 from .general import Differs, counted, merged, opened, pruned
-from .values import Values
+from .values import Values, type_tree
 from .writer import Writer, Written
 
 ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
@@ -415,13 +413,6 @@ def _length(derivative: Derivative) -> int:
 
 def _tuple(items: Sequence[s.Expression]) -> s.Expression:
     return items[0] if len(items) == 1 else s.Tuple(tuple(items))
-
-
-def type_tree(text: str) -> s.TypeTree:
-    """A type as a tree."""
-    (item,) = parse(Source(f"x : {text}", "type")).program.items
-    assert isinstance(item, s.Signature)
-    return item.type
 
 
 __all__ = ["Derivative", "Mapping", "derivative_definition", "derivative_text"]

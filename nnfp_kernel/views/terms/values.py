@@ -16,7 +16,9 @@ from ...graph.values import Declarations, known
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
+from ...language.parser import parse
 from ...language.sizes import as_size
+from ...language.source import Source
 from ...primitives.decompile import PLAIN, Block, Term, Unspeakable, term, whole
 from ...primitives.spelling import Names, apply, lambda_, number, sized, zeros
 
@@ -56,8 +58,15 @@ class Values:
                 return type if self.tangent(carrier) == carrier else self.tangent(carrier)
             case t.Named() if self.is_data(type):
                 return type
+            case t.Weights():
+                return type
             case _:
                 raise Unspeakable(f"values of type {t.show(type)}")
+
+    def weights(self, type: t.Weights) -> t.Type:
+        """All weights of a definition as a product, as `parts` gives them."""
+        every = tuple(item for _, item in self.declarations.weights(type.name))
+        return every[0] if len(every) == 1 else t.Product(every)
 
     def moves(self, type: t.Type, inside: frozenset[str] = frozenset()) -> bool:
         """Whether there may be real or complex numbers in a value."""
@@ -68,6 +77,8 @@ class Values:
                 return any(self.moves(item, inside) for item in items)
             case t.Named(name=name) if name in self.declarations.reps:
                 return self.moves(self.declarations.reps[name].carrier, inside)
+            case t.Weights():
+                return self.moves(self.weights(type))
             case t.Named(name=name) if self.is_data(type):
                 fields = self.declarations.constructors(type).values()
                 return name not in inside and any(
@@ -89,6 +100,8 @@ class Values:
                 return [slot for item in items for slot in self.slots(item)]
             case t.Named(name=name) if name in self.declarations.reps:
                 return self.slots(self.declarations.reps[name].carrier)
+            case t.Weights():
+                return self.slots(self.weights(type))
             case t.Named() if self.is_data(type):
                 fields = self.declarations.constructors(type).values()
                 return [
@@ -150,6 +163,14 @@ class Values:
         moving: bool = False,
     ) -> dict[Wire, Term]:
         """The arrays that a value of `type` is made of."""
+        if isinstance(type, t.Weights):
+            inside = Block()
+            every = self.weights(type)
+            pattern, found = self.taken(every, None, supply, _stem(tree), inside, moving)
+            # A product of matrices is not known by what is done with them.
+            block.bind(pattern, s.Ascription(apply("parts", tree), type_tree(t.show(every))))
+            block.bindings += inside.bindings
+            return found
         if is_plain(type):
             wire = next(supply)
             return {wire: term(tree, wire.type, below=_below(type))}
@@ -291,6 +312,10 @@ class Values:
                 return s.Apply(s.Name(name), self.rebuilt(carrier, supply, inside, every))
             case t.Named() if self.is_data(type):
                 return self._rebuilt_data(type, supply, every)
+            case t.Weights(name=name):
+                made = self.rebuilt(self.weights(type), supply, inside, every)
+                said = s.TypeApply("Weights", (s.TypeName(name),))
+                return s.Ascription(apply(apply("adjoint", s.Name("parts")), made), said)
             case t.Array(element=element):
                 slots = self.slots(element)
                 count = len(slots) if every else sum(slot is not None for slot in slots)
@@ -333,6 +358,13 @@ class Values:
         if made == s.Tuple(tuple(map(s.Name, names))) and len(names) == 2:
             return zipped
         return apply("map", s.Lambda((pattern,), made), zipped)
+
+
+def type_tree(text: str) -> s.TypeTree:
+    """A type as a tree."""
+    (item,) = parse(Source(f"x : {text}", "type")).program.items
+    assert isinstance(item, s.Signature)
+    return item.type
 
 
 def _with_room(type: t.Type, room: ArrayType) -> t.Type:
@@ -408,4 +440,4 @@ def _stem(tree: s.Expression) -> str:
     return name if name[-1:].isalpha() else f"{name}_"
 
 
-__all__ = ["ArrayType", "Values", "is_pair", "is_plain", "nests"]
+__all__ = ["ArrayType", "Values", "is_pair", "is_plain", "nests", "type_tree"]
