@@ -10,7 +10,6 @@ another thread than cells run in: whose turn it is to change the session is aske
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +18,10 @@ import traitlets
 
 from nnfp_kernel.language.diagnostics import NnfpError
 from nnfp_kernel.runtime import events
+from nnfp_kernel.runtime.exchange import lookup
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.session.again import training_on
+from nnfp_kernel.views.film.reel import Frame, Reel
 from nnfp_kernel.views.scene import Scene, handed, scene
 from nnfp_kernel.views.scene.handed import carried, changed, merged, vector
 from nnfp_kernel.views.scene.packed import kinds
@@ -36,7 +37,6 @@ from .work import Stop, Work
 
 Array = Any
 MOST = 200_000  # weights, which a page holds as a whole
-SHOWN_EVERY = 0.05  # seconds, at least, between weights that are shown while they are trained
 CURVE = 120  # losses of it that are drawn
 
 
@@ -101,6 +101,7 @@ class Hands(View):
         self._known = vector(made)  # the weights that the page has
         self._training = dict(training or {})
         self._work = Work()
+        self._own, self._aim, self._follows = False, "", False
         super().__init__(
             scene=header,
             numbers=grid,
@@ -110,6 +111,8 @@ class Hands(View):
             layer=layer,
         )
         answered_beside_cells(self.comm)
+        if shown.trainings is not None:
+            shown.trainings().watch(self, ("hands", header["id"]))
 
     # --- what a hand has made ------------------------------------------------------------------
 
@@ -219,18 +222,23 @@ class Hands(View):
 
     def train_on(self) -> None:
         """Train from these weights on, as the button does, beside the cells."""
-        function = self.data.run.function
-        session = function.home
-        self.status = {"state": "training", "words": "gets ready"}
+        session = self.data.run.function.home
+        if session.training or not session.turn.acquire(timeout=0.02):
+            words = "A cell is running: press again when it has ended."
+            self.status = {"state": "refused", "words": words}
+            return
         try:
-            with session.turn:
-                training, words = training_on(
-                    session, self.data, self._points, self._kinds, film=True, **self._training
-                )
+            training, self._aim = training_on(
+                session, self.data, self._points, self._kinds, film=True, **self._training
+            )
         except (NnfpError, ValueError) as problem:
             self.status = {"state": "refused", "words": _words(problem)}
             return
-        self._work.start(lambda stopped: self._trained(training, words, stopped))
+        finally:
+            session.turn.release()
+        self._own = True
+        self.status = {"state": "training", "words": "gets ready"}
+        self._work.start(lambda stopped: self._trained(training, stopped))
 
     def stop(self) -> None:
         """Stop the training; the best weights so far are kept."""
@@ -240,35 +248,45 @@ class Hands(View):
         """Wait until the training has ended."""
         self._work.wait()
 
-    def _trained(self, training: Any, words: str, stopped: Stop) -> None:
-        course, shown = Course(), 0.0
-
-        def show(event: events.Event) -> None:
-            nonlocal shown
-            course.add(event)
-            now = time.monotonic()
-            if isinstance(event, events.Progress) and now - shown >= SHOWN_EVERY:
-                shown = now
-                self._show(event.weights and event.weights())
-                self.status = {
-                    "state": "training", "words": f"{words}: {course.line()}",
-                    "done": course.share, "losses": _thinned(course),
-                }  # fmt: skip
+    def _trained(self, training: Any, stopped: Stop) -> None:
+        def heed(event: events.Event) -> None:
             if stopped() and not isinstance(event, events.Finished):
                 raise KeyboardInterrupt
 
         try:
-            events.follow(training, show)
-            told = {"state": "ended", "words": f"{words}: {course.summary()}"}
-        except (NnfpError, ValueError) as problem:
-            told = {"state": "refused", "words": _words(problem)}
-        self.refresh()
-        self.status = {**told, "losses": _thinned(course)}
+            events.follow(training, heed)
+        except Exception as problem:  # whatever it is: else the page would wait for ever
+            self.refresh()
+            self.status = {"state": "refused", "words": _words(problem)}
+        finally:
+            self._own, self._aim = False, ""
 
-    def _show(self, nested: Any) -> None:
-        """Weights on their way; those that are not trained stay."""
-        if nested is not None:
-            self.weights = merged(self.data, self._known, nested).tobytes()
+    # A training of these weights is followed, the own one and that of a cell (views/film/reel.py).
+
+    def began(self, reel: Reel) -> None:
+        nested = reel.frames[0].weights() if reel.frames else {}
+        paths = [weight.path for weight in self._tape.weights]
+        self._follows = not reel.frames or any(lookup(nested, path) is not None for path in paths)
+        self._tell(reel, "training" if self._own else "watched", reel.course.line())
+
+    def look(self, reel: Reel, frame: Frame) -> int:
+        if not self._follows:
+            return 0
+        self.weights = merged(self.data, self._known, frame.weights()).tobytes()
+        self._tell(reel, "training" if self._own else "watched", reel.course.line())
+        return len(self.weights)
+
+    def ended(self, reel: Reel) -> None:
+        if self._follows:
+            self.refresh()
+            self._tell(reel, "ended", reel.course.summary())
+
+    def _tell(self, reel: Reel, state: str, words: str) -> None:
+        if self._follows:
+            words = f"{self._aim}: {words}" if self._aim else words
+            losses = _thinned(reel.course)
+            done = reel.course.share
+            self.status = {"state": state, "words": words, "done": done, "losses": losses}
 
     # --- forms ---------------------------------------------------------------------------------
 

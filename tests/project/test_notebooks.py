@@ -157,9 +157,9 @@ def test_layers_bend_manifolds(execute: Execute, runner: ModuleType) -> None:
     drawn = [
         cell
         for cell in notebook.cells
-        if re.match(r"(?s).*%nnfp (bend|strip|regions)", cell.source)
+        if re.match(r"(?s).*%nnfp (bend|hands|strip|regions)", cell.source)
     ]
-    assert sum("<svg" in str(cell.get("outputs")) for cell in drawn) == 4
+    assert sum("<svg" in str(cell.get("outputs")) for cell in drawn) == 5
 
 
 @pytest.mark.slow

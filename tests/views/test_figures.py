@@ -119,7 +119,7 @@ def test_numbers_on_colours_are_as_dark_by_night(made: Scene) -> None:
 # --- compared with stored pictures ------------------------------------------------------------
 
 STORED = Path(__file__).parent / "pictures"
-# Functions without weights, which are the same everywhere.
+# Functions without weights, and one with weights that are set: the same everywhere.
 DRAWN = """
 swirl : R[2] -> R[2]
 swirl = turned >> tanh >> turned >> tanh where
@@ -129,12 +129,18 @@ folded : R[2] -> R[1]
 folded = first >> relu >> second where
   first x = [x ! 0 + x ! 1, x ! 0 - x ! 1, 0.5 - x ! 0]
   second h = [h ! 0 + h ! 1 - 2 * h ! 2 - 0.4]
+
+held : R[2] ~> R[2]
+held x = tanh (?W @ x + ?b)
 """
+HELD = {"held.W": [[1.4, -0.8], [0.3, 1.2]], "held.b": [0.5, 0.2]}
+OF = {"regions": "folded", "hands": "held"}  # the others are of `swirl`
 FIGURES: dict[str, Callable[[Scene], Any]] = {
     "bend": figures.bend,
     "tissot": lambda made: figures.tissot(lens(made)),
     "strip": lambda made: figures.strip(strip(made)),
     "regions": lambda made: figures.regions(regions(made), made),
+    "hands": figures.hands,
     "alignment": figures.alignment,
 }
 
@@ -143,10 +149,11 @@ FIGURES: dict[str, Callable[[Scene], Any]] = {
 def drawn() -> dict[str, Scene]:
     made = nnfp.Session(precision=64)
     made.run(DRAWN)
+    made.weights = HELD
     points = numpy.random.default_rng(4).uniform(-1, 1, size=(120, 2))
     inside = (points**2).sum(1) < 0.5
-    scenes = {name: scene(made[name], points, colour=inside) for name in ("swirl", "folded")}
-    return {name: scenes["folded" if name == "regions" else "swirl"] for name in FIGURES}
+    scenes = {name: scene(made[name], points, colour=inside) for name in ("swirl", *OF.values())}
+    return {name: scenes[OF.get(name, "swirl")] for name in FIGURES}
 
 
 def pixels(figure: Any) -> Any:

@@ -43,6 +43,12 @@ def commit(hands: Any, weights: Any, points: Any = None, kinds: Any = None) -> A
     return sent[0]
 
 
+def near(hands: Any, session: nnfp.Session) -> bool:
+    """Whether the page is shown the session's weights."""
+    shown = numpy.frombuffer(hands.weights)[:6]
+    return bool(numpy.allclose(shown, session.weights["net"]["dense"]["W"].reshape(-1)))
+
+
 def test_what_a_hand_has_changed_is_the_sessions(session: nnfp.Session, hands: Any) -> None:
     others = session.weights["net"]["dense_2"]["W"]
     weights = vector(hands.data)
@@ -107,7 +113,19 @@ def test_train_on_trains_the_points_that_are_there(session: nnfp.Session, hands:
     assert len(session.asked["net"].data[0]) == 20
     after = numpy.frombuffer(hands.weights)
     assert (after != before).any()
-    assert numpy.allclose(after[:6], session.weights["net"]["dense"]["W"].reshape(-1))
+    assert near(hands, session)
+    # What a cell trains is followed, too; and no second one is begun beside it.
+    seen: list[Any] = []
+    hands.observe(lambda change: seen.append(change["new"]["state"]), "status")
+    training = session.train("net", [X, SIDE[:, None] * 1.0], loss="squaredError", epochs=40)
+    next(training)
+    hands.train_on()
+    assert hands.status["words"].startswith("A cell is running")
+    for _ in training:
+        pass
+    assert seen[0] == "watched"
+    assert hands.status["state"] == "ended"
+    assert near(hands, session)
     # A stop ends it, and its weights are kept.
     hands._training = {"epochs": 1e6}
     hands.train_on()

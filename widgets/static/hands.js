@@ -175,7 +175,7 @@ class Hands extends Widget {
       ? colour.classes.map((each, k) => tool(k, [sign(k), make("span", { class: "what" }, each)]))
       : [tool(0, ["draw"])];
     if (colour && !colour.classes) {
-      this.value = make("input", { type: "number", step: "any", value: Number(((colour.low + colour.high) / 2).toPrecision(3)), "aria-label": "the number of a point that is drawn" });
+      this.value = make("input", { type: "number", step: "any", value: Number(((colour.low + colour.high) / 2).toPrecision(2)), "aria-label": "the number of a point that is drawn" });
     }
     this.choices = [...draws, tool("erase", ["erase"])];
     return make("div", { class: "chips", role: "group", "aria-label": "draw" }, this.value ?? "", ...this.choices);
@@ -347,7 +347,7 @@ class Hands extends Widget {
       : "Training needs a kernel: open the notebook that this page is from";
     [undo, redo, reset].forEach((each) => (each.disabled = this.training));
     this.fill();
-    this.done.style.width = this.training ? `${100 * (status.done ?? 0)}%` : "0";
+    this.done.style.width = this.training || status.state === "watched" ? `${100 * (status.done ?? 0)}%` : "0";
     this.said(this.told, this.kernel ? status.words ?? "" : "Training needs a kernel; everything else works here.");
     this.told.setAttribute("aria-live", this.training ? "off" : "polite");
     this.plot(status.losses ?? []);

@@ -12,7 +12,7 @@ import { make, told } from "./dom.js";
 import { seen } from "./picture.js";
 import { svd } from "./svd.js";
 
-const MOST = 12; // arrows; of more columns the longest
+const MOST = 8; // arrows; of more columns the longest
 const ROW = 30; // pixels between the arrows of a line
 const REST = 500; // ms after the last key, when a hand is taken to be off
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
