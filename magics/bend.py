@@ -50,7 +50,8 @@ In a notebook it is a widget. Drag the scrubber, or press space to play; its key
 arrows, Page Up and Page Down, Home and End. Point at a point to read its values, click it to
 trace it through all stages, drag over points to see them alone. In 3-D drag to turn (with
 Shift to choose points); in a tour drag the ends of the axes. Where no widgets run, and in
-what is saved, it is a picture of all stages.
+what is saved, it is a picture of all stages. It follows a training while that runs, at a tenth
+of its time at most.
 
 Of more than two dimensions the principal axes are seen.""",
     arguments=ARGUMENTS,

@@ -8,31 +8,47 @@ All forms are drawn from one scene (views/scene).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy
 import traitlets
 
 from nnfp_kernel.runtime.function import Function
+from nnfp_kernel.views.film.reel import Frame, Reel
 from nnfp_kernel.views.geometry.curves import geodesic
 from nnfp_kernel.views.geometry.jets import Jets
 from nnfp_kernel.views.geometry.lens import ACROSS, circles_over, metrics, sheet_over
 from nnfp_kernel.views.geometry.strip import strip
 from nnfp_kernel.views.scene import Scene, packed, scene
+from nnfp_kernel.views.scene.moving import Moving
+from nnfp_kernel.views.scene.packed import Buffer, bases_of
 
 from . import figures, pictures
+from .live import LiveView
 from .modules import css, joined
 from .strip import rows
-from .view import View
 from .work import Stop, Work
 
 CELLS = 32  # of the sheet on which areas and lengths are told
 FEW = 16  # ellipses along a side, up to which each has many corners
+LIVE_LINES, LIVE_SAMPLES = 9, 25  # of the grid, while a network trains
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
 
 
-class Bend(View):
+@dataclass
+class _Live:
+    """A training that is followed, and by what."""
+
+    reel: Reel | None = None
+    moving: Moving | None = None
+    bases: list[Any] | None = None
+    header: int = 0  # bytes
+
+
+class Bend(LiveView):
     """Data, a grid and the decision boundary, moving through a function's stages.
 
     >>> import numpy
@@ -99,14 +115,23 @@ class Bend(View):
                 return shown
             return scene(shown, *inputs, colour=colour, level=level, **given)
 
+        def seen(**other: Any) -> Moving | None:
+            if isinstance(shown, Scene):
+                return None
+            return Moving(scene(shown, *inputs, colour=colour, level=level, **other), affine=True)
+
         made = again()
         self.data = made
+        self._moving, self._live = seen, _Live()
         self._scale, self._measured, self._again = scale, measures, again
         self._across, self._work = ellipses, Work()
         super().__init__(
             **self._shown(made),
             options=_options(made, bookmarks or {}, captions or {}, locked, height),
         )  # fmt: skip
+        self._function = shown if isinstance(shown, Function) else None
+        if self._function is not None and self._function.trainings is not None:
+            self._function.trainings().watch(self, ("bend", self.scene["id"]))
 
     def _shown(self, made: Scene) -> dict[str, Any]:
         """What the model holds of a scene."""
@@ -129,6 +154,46 @@ class Bend(View):
         with self.hold_sync():
             for name, value in self._shown(self.data).items():
                 setattr(self, name, value)
+
+    # --- while a network trains -----------------------------------------------------------------
+
+    def began(self, reel: Reel) -> None:
+        """A training begins: if it is one of this function's, its stages are compiled."""
+        live = self._live
+        live.reel = reel if self._function is not None and reel.is_of(self._function) else None
+        if live.reel is not None and live.moving is None:
+            live.moving = self._moving(lines=LIVE_LINES, samples=LIVE_SAMPLES)
+            assert live.moving is not None
+            live.bases = bases_of(live.moving.scene)
+            if live.moving.simple:  # compiles
+                live.header = len(json.dumps(self._moved(Frame(0, 0.0, None, dict))[0]))
+
+    def look(self, reel: Reel, frame: Frame) -> int:
+        """The points with the weights of now; gives the bytes that were sent."""
+        live = self._live
+        if live.reel is not reel or live.moving is None:
+            return 0
+        if not live.moving.simple:  # a fold, blocks: the whole scene anew, as seldom as it must be
+            self.refresh()
+            return len(self.numbers)
+        header, numbers = self._moved(frame)
+        self.send({"live": header}, [numbers])
+        return len(numbers) + live.header
+
+    def _moved(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        """The scene with other weights, along axes that stay, in few bytes."""
+        live = self._live
+        assert live.moving is not None
+        made = live.moving.scene_at(frame.weights(), frame.known)
+        return packed(made, buffer=Buffer(half=True), bases=live.bases)
+
+    def ended(self, reel: Reel) -> None:
+        """The function with the weights that are kept, and what is measured of it."""
+        if self._live.reel is reel:
+            self._live.reel = None
+            self.refresh()
+
+    # --- its other forms ------------------------------------------------------------------------
 
     @property
     def text(self) -> str:

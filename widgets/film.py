@@ -20,15 +20,15 @@ from nnfp_kernel.views.film.reel import FRAMES, Frame, Reel
 from nnfp_kernel.views.scene.packed import Buffer
 
 from . import figures, pictures
+from .live import LiveView
 from .modules import css, joined
-from .view import View
 
 CONTROLS = ("scrub", "play", "view", "layers", "brush")
-LIVE = 24_000  # bytes of a moment that is sent while a network trains: then some points must do
+LIVE = 40_000  # bytes of a moment that is sent while a network trains: then some points must do
 CURVES = 5  # moments, between two of which the whole loss curve is sent
 
 
-class Film(View):
+class Film(LiveView):
     """Data in every stage of a function, all through its training.
 
     >>> import numpy
@@ -88,32 +88,41 @@ class Film(View):
             grid = {"lines": lines, "samples": samples}
             given = {name: value for name, value in grid.items() if value is not None}
             shown = views.Film(shown, *inputs, colour=colour, level=level, most=most, **given)
-        self.data = shown
-        self._told = 0
+        self._data, self._told = shown, 0
+        self._left: Reel | None = None  # a training that nobody has looked at yet
         header, numbers = packed(shown)
         options = {"locked": list(locked), "height": height}
         super().__init__(film=header, numbers=numbers, options=options)
         if shown.trainings is not None:
             shown.trainings.watch(self, ("film", header["id"]))
 
+    @property
+    def data(self) -> views.Film:
+        """The film."""
+        if self._left is not None:
+            reel, self._left = self._left, None
+            self._data.take(reel)
+            self._show()
+        return self._data
+
     # --- while a network trains -----------------------------------------------------------------
 
     def began(self, reel: Reel) -> None:
-        """A training begins: what was there makes place, if it is one of this function's."""
-        if not self.data.is_of(reel):
-            return
-        self.data.begin(reel)
-        self._told = 0
-        self._show()
+        """What was there makes place for a training of this function."""
+        self._left = None
+        if reel.is_of(self._data.function):
+            self._data.begin(reel)
+            self._told = 0
+            self._show()
 
     def look(self, reel: Reel, frame: Frame) -> int:
         """A moment of it; gives the bytes that were sent."""
-        if self.data.reel is not reel:
+        if self._data.reel is not reel:
             return 0
-        moment = self.data.look(frame)
+        moment = self._data.look(frame)
         buffer = Buffer()
         live = told(moment, None, buffer, LIVE)
-        kept = [each.step for each in reel.frames if each.step in self.data.looked]
+        kept = [each.step for each in reel.frames if each.step in self._data.looked]
         said: dict[str, Any] = {"live": live, "kept": kept}
         if self._told % CURVES == 0:
             said["course"] = curve(reel.course)
@@ -123,13 +132,14 @@ class Film(View):
         return len(numbers)
 
     def ended(self, reel: Reel) -> None:
-        """The whole of it, with one view all through."""
-        if self.data.reel is reel:
-            self.data.take(reel)
-            self._show()
+        """The whole of it, with one view all through: at once, if somebody sees it."""
+        if reel.is_of(self._data.function):
+            self._left = reel
+        if self.awake:
+            _ = self.data
 
     def _show(self) -> None:
-        header, numbers = packed(self.data)
+        header, numbers = packed(self._data)
         with self.hold_sync():
             self.film, self.numbers = header, numbers
 
@@ -150,6 +160,10 @@ class Film(View):
 
     def forms(self) -> dict[str, str]:
         return pictures.film(self.data)
+
+    def html(self) -> str:
+        _ = self.data  # what is told below is of the last training
+        return super().html()
 
     def advice(self) -> str:
         made, count = self.data, self.data.scene.count

@@ -62,6 +62,7 @@ from .stream import Ended, Stream, is_stream, raised
 T = TypeVar("T")
 
 CHUNK_SECONDS = 0.08  # a stop is seen within this, and progress told as often
+PIECES = 200  # of a training that is watched, at least
 MEASURED_AT_ONCE = 512  # examples in one call, when a loss is only measured
 HARDLY = 1 << 20  # bytes: a training that takes no more fits wherever Python does
 LOOKED_AT = 100  # steps, after which weights that have not moved are told of
@@ -124,7 +125,7 @@ def train(
     devices: Devices | None = None,
     shard: Shard = (),
     memory: int | None = None,
-    pieces: int = 1,
+    watched: bool = False,
 ) -> Generator[Event, None, None]:
     """Minimise the mean loss over the examples; yields events, the last one `Finished`.
 
@@ -166,8 +167,8 @@ def train(
     that come of it are those of one device, to rounding. Where JAX has several processes all of
     their devices take part, and process 0 alone writes checkpoints.
 
-    Progress is told so many times at least, in `pieces` of a like number of steps, however fast
-    it goes: for who wants to see the weights on their way.
+    Where it is `watched`, progress is told twice as often, and in PIECES of a like number of
+    steps at least, however fast it goes: then the weights can be seen on their way.
 
     It may take so many bytes of `memory`, or those that are free. What it will take is
     counted before it starts: a warning where that is more, NnfpError where it cannot fit.
@@ -191,8 +192,6 @@ def train(
         raise ValueError(f"of an average a share between 0 and 1 is left by a step, not {ema}")
     if patience is not None and patience < 1:
         raise ValueError(f"patience is for one validation at least, not {patience}")
-    if pieces < 1:
-        raise ValueError(f"a training has one piece at least, not {pieces}")
     if patience is not None and not share and not aside:
         raise ValueError("patience is with validations: hold a share of the examples out")
 
@@ -260,7 +259,7 @@ def train(
         raise ValueError("to go on from a checkpoint, name the folder that holds it")
     plan = _Plan(
         objective, way, rates, name, learned, aside, size, epochs, steps, seed, until, patience,
-        keep, folder, every, asked, layout, memory, math.ceil(steps / pieces),
+        keep, folder, every, asked, layout, memory, watched,
     )  # fmt: skip
     start = plan.start(jax.tree.map(columns.array, weights))
     if folder is not None and resume:
@@ -334,13 +333,22 @@ class _Plan:
     asked: checkpoints.Asked
     layout: Layout | None  # on several devices
     memory: int | None  # bytes it may take; None: what is free
-    told_every: int  # steps at most, between two events of progress
+    watched: bool  # progress is told often
     told: str = ""  # to other processes, which must be told the same
 
     @cached_property
     def key(self) -> Key:
         """The key of all its random draws."""
         return _key(self.seed, jax.config.jax_enable_x64, jax.config.jax_default_prng_impl)
+
+    @property
+    def piece(self) -> int:
+        """The steps, at most, between two events of progress."""
+        return math.ceil(self.steps / PIECES) if self.watched else self.steps
+
+    @property
+    def chunk_seconds(self) -> float:
+        return CHUNK_SECONDS / 2 if self.watched else CHUNK_SECONDS
 
     @property
     def measures(self) -> bool:
@@ -536,7 +544,7 @@ class _Training:
             at = self.at
             stream = isinstance(plan.data, Stream)
             most = chunks.STREAM_STEPS if stream else chunks.CHUNK_STEPS
-            limit = min(plan.steps - at.taken, most, plan.told_every)
+            limit = min(plan.steps - at.taken, most, plan.piece)
             if plan.measures or plan.until:
                 limit = min(limit, plan.end_of_epoch(at.epoch) - at.taken)
             (now,) = processes.agreed(min(run.count, limit))  # which is a matter of time
@@ -557,7 +565,7 @@ class _Training:
             so_far = (*at.epoch_losses, *map(float, losses))
             self.at = replace(at, state=after, taken=at.taken + now, epoch_losses=so_far)
             # Towards chunks of the wanted time, without trusting one measurement much.
-            wanted = now * CHUNK_SECONDS / max(elapsed, 1e-9)
+            wanted = now * plan.chunk_seconds / max(elapsed, 1e-9)
             if now == run.count or wanted < run.count:
                 run.count = max(1, min(int(wanted), 4 * run.count, chunks.CHUNK_STEPS))
             yield self._progress(losses, float(rates[now - 1]) if plan.way.scaled else None)

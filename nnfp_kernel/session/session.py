@@ -304,7 +304,6 @@ class Session:
         from ..runtime.memory import telling
         from ..runtime.objective import examples_of, stream_of
         from ..runtime.stream import is_stream
-        from ..views.film.reel import PIECES
 
         memory = self.memory if memory is None else memory
         objective, function = self._objectives.of(self.program, name, loss, metric, memory)
@@ -324,8 +323,6 @@ class Session:
                 self._changes += 1
 
         self.asked[name] = Asked(name, data, loss, metric, valid, seed, memory, options)
-        if film or self.trainings.watched:
-            options = {"pieces": PIECES, **options}
         with telling(function.definition.span):  # data and weights are put on the device
             events = loop.train(
                 objective,
@@ -335,6 +332,7 @@ class Session:
                 seed=self.seed if seed is None else seed,
                 keep=keep,
                 memory=memory,
+                watched=film or self.trainings.watched,
                 **options,
             )
         if not processes.several():  # there each has a share of the weights

@@ -351,6 +351,7 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     for k in range(3):
         run(page, k)
     first, other = cell(page, 1).locator(".nnfp-view"), cell(page, 2).locator(".nnfp-view")
+    first.locator("canvas.picture").wait_for(state="attached")  # it hears of the other
     # Two over the same data move together, and Python hears of it.
     if verb == "bend":
         other.locator("canvas.picture").wait_for()

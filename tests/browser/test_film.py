@@ -175,27 +175,38 @@ FILM = """\
 ring : R[2] ~> R[1]
 ring = dense[8] >> tanh >> dense[2] >> tanh >> dense[1]
 %nnfp film ring X --colour kind"""
+BEND = "%nnfp bend ring X --colour kind"
 TRAIN = "%nnfp train ring --data X,y --loss squaredError --epochs 1000000"
-LIVE = "document.querySelector('.nnfp-film').film"
+LIVE = "document.querySelector('.nnfp-film')?.film"
+BENT = "document.querySelector('.nnfp-bend')?.bend"
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
-def test_it_follows_a_training_while_it_runs_and_keeps_it(
+def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     open_notebook: Any, application: str
 ) -> None:
-    page = open_notebook(application, "nnfp", [SETUP, FILM, TRAIN], dark=application == "notebook")
-    run(page, 0)
-    run(page, 1)
-    page.wait_for_function(f"{LIVE}?.camera")
+    page = open_notebook(application, "nnfp", [SETUP, FILM, BEND, TRAIN])
+    page.set_viewport_size({"width": 1100, "height": 2400})  # both are drawn
+    for k in range(3):
+        run(page, k)
+    page.wait_for_function(f"{LIVE}?.camera && {BENT}?.camera")
     assert "Train it, and it is filmed here." in cell(page, 1).inner_text()
-    prompt = start(page, 2)
-    page.wait_for_function(f"{LIVE}.updates > 20")
+    page.evaluate(f"{BENT}.go(4)")
+    prompt = start(page, 3)
+    page.wait_for_function(f"{LIVE}.updates > 10 && {BENT}.updates > 10")
     assert page.evaluate(f"{LIVE}.running")
-    first = page.evaluate(f"Array.from({LIVE}.xyz)")
-    page.wait_for_function(f"{LIVE}.updates > 40")
-    assert page.evaluate(f"Array.from({LIVE}.xyz)") != first
-    cell(page, 2).get_by_role("button", name="Stop").click()
+    first = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
+    kept = page.evaluate_handle(f"{BENT}.canvas")
+    page.wait_for_function(f"{LIVE}.updates > 30 && {BENT}.updates > 30")
+    then = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
+    assert then[0] != first[0]
+    assert then[1] != first[1]
+    assert kept.evaluate("canvas => canvas.isConnected")  # a hand that holds it holds it still
+    assert page.evaluate(f"{BENT}.position") == 4
+    cell(page, 3).get_by_role("button", name="Stop").click()
     wait(page, prompt)
-    page.wait_for_function(f"!{LIVE}.running")
+    page.wait_for_function(f"!{LIVE}.running && !{BENT}.el.classList.contains('live')")
     assert page.evaluate(f"{LIVE}.reel.moments.length") > 20
-    cell(page, 1).scroll_into_view_if_needed()
+    # Stages are one axis: a click on one of the film moves the other there.
+    page.get_by_role("button", name="after dense[8], R[8]").click()
+    page.wait_for_function(f"{BENT}.position === 1")

@@ -16,10 +16,13 @@ import pytest
 from matplotlib import image
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.views.film.film import Film
+from nnfp_kernel.views.film.reel import Frame, Reel
 from nnfp_kernel.views.geometry.lens import lens
 from nnfp_kernel.views.geometry.regions import regions
 from nnfp_kernel.views.geometry.strip import alignments, strip
 from nnfp_kernel.views.scene import Scene, scene
+from nnfp_kernel.views.training import Course
 from nnfp_kernel.widgets import figures
 
 PROGRAM = """
@@ -135,8 +138,28 @@ held x = tanh (?W @ x + ?b)
 """
 HELD = {"held.W": [[1.4, -0.8], [0.3, 1.2]], "held.b": [0.5, 0.2]}
 OF = {"regions": "folded", "hands": "held"}  # the others are of `swirl`
+
+
+def turning(made: Scene) -> Film:
+    """A film whose weights are no training's: a turn that grows, which is the same everywhere."""
+    session = nnfp.Session(precision=64)
+    session.run(
+        "turn : R[2] ~> R[1]\nturn x = [?v @ tanh (?W @ x)] where\n  ?v : R[2]\n  ?W : R[2, 2]"
+    )
+    reel, steps = Reel(Course()), range(0, 60, 10)
+    for step in steps:
+        c, s = numpy.cos(0.05 * step), numpy.sin(0.05 * step)
+        matrix = (1 + 0.03 * step) * numpy.array([[c, -s], [s, c]])
+        weights = {"turn": {"W": matrix, "v": numpy.array([1.0, 0.3])}}
+        reel.add(Frame(step, step / 10, 0.5**step, lambda own=weights: own))
+    film = Film(session["turn"], made.points(made.states[0]), colour=made.colour)
+    film.take(reel)
+    return film
+
+
 FIGURES: dict[str, Callable[[Scene], Any]] = {
     "bend": figures.bend,
+    "film": lambda made: figures.film(turning(made)),
     "tissot": lambda made: figures.tissot(lens(made)),
     "strip": lambda made: figures.strip(strip(made)),
     "regions": lambda made: figures.regions(regions(made), made),

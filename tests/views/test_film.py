@@ -135,6 +135,8 @@ def test_what_has_not_been_trained_has_one_moment(workspace: Workspace, film: Fi
 class Seen:
     """A view that counts."""
 
+    awake = True
+
     def __init__(self, seconds: float = 0.0, error: type[BaseException] | None = None) -> None:
         self.seconds, self.error, self.steps, self.told = seconds, error, list[int](), list[str]()
 
@@ -165,7 +167,7 @@ def test_views_take_a_tenth_of_the_time_and_no_more(workspace: Workspace, film: 
 
 def test_bytes_are_counted_as_well() -> None:
     pace = Pace(0.0)
-    pace.looked(1.0, 0.001, 6_000_000)
+    pace.looked(1.0, 0.001, 12_000_000)
     assert not pace.due(9.0)
     assert pace.due(10.1)
 
@@ -236,6 +238,7 @@ def test_a_live_film_gets_each_moment_and_the_whole_in_the_end(workspace: Worksp
     film = nnfp.widgets.Film(workspace.session["net"], X, colour=KIND)
     sent: list[tuple[Any, Any]] = []
     film.send = lambda said, buffers=None: sent.append((said, buffers))
+    film._asked(film, "here", [])
     for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
         time.sleep(0.001)
     assert sent
@@ -246,6 +249,39 @@ def test_a_live_film_gets_each_moment_and_the_whole_in_the_end(workspace: Worksp
     assert place["offset"] + 2 * len(X) <= len(numbers)
     assert [moment["step"] for moment in film.film["moments"]][-1] == 1200
     assert film.film["course"]["running"] is False
+
+
+def test_bend_is_live_as_well_and_ends_with_the_weights_that_are_kept(
+    workspace: Workspace,
+) -> None:
+    bend = nnfp.widgets.Bend(workspace.session["net"], X, colour=KIND, measures=False)
+    sent: list[tuple[Any, Any]] = []
+    bend.send = lambda said, buffers=None: sent.append((said, buffers))
+    for _ in workspace.session.train("net", DATA, epochs=40, **FIT):
+        pass
+    assert not sent  # nobody sees it
+    bend._asked(bend, "here", [])
+    for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
+        time.sleep(0.001)
+    assert sent
+    header, (numbers,) = sent[-1][0]["live"], sent[-1][1]
+    json.dumps(header, allow_nan=False)
+    assert [stage["motion"]["form"] for stage in header["stages"]][:2] == ["affine", "straight"]
+    assert header["id"] == bend.scene["id"]
+    place = header["states"][-1]["array"]
+    assert place["type"] == "f16"
+    assert place["offset"] + 2 * place["shape"][0] <= len(numbers)
+    moved = bend.data.points(bend.data.states[-1])
+    assert numpy.allclose(moved, workspace.session["net"].batch(X), atol=1e-5)
+
+
+def test_what_nobody_sees_is_made_when_it_is_asked_for(workspace: Workspace) -> None:
+    film = nnfp.widgets.Film(workspace.session["net"], X, colour=KIND)
+    for _ in workspace.session.train("net", DATA, epochs=21, **FIT):
+        pass
+    assert film.film["moments"][-1]["step"] != 63
+    assert "finished: 21 epochs" in film.text
+    assert film.film["moments"][-1]["step"] == 63
 
 
 def test_a_page_is_within_its_budget_or_says_what_to_reduce(shown: Any, tmp_path: Path) -> None:

@@ -68,9 +68,26 @@ class Bend extends Moving {
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
     this.curve = new Curve(this);
+    this.el.classList.remove("live");
     this.place();
     this.grind();
     this.recolour();
+  }
+
+  /** The same points with the weights of now, while a network trains: where a hand is, and the
+   * camera, stay. */
+  live(said, buffers) {
+    this.scene = new Scene(said.live, buffers[0]);
+    this.views = new Views(this.scene, this.views);
+    this.xyz = new Float32Array(3 * this.scene.total);
+    this.axis.scene = this.scene;
+    this.trace.renew(this.scene);
+    this.lens = null; // it is of the weights before
+    this.askedFor = this.model.get("numbers");
+    this.shown = null;
+    this.updates = (this.updates ?? 0) + 1; // for tests and benchmarks
+    this.el.classList.add("live");
+    this.redraw(true);
   }
 
   place() {

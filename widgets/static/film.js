@@ -43,7 +43,6 @@ class Film extends Widget {
       "change:state": () => this.choose(model.get("state"), { known: true }),
       "change:traced": () => this.pin(model.get("traced"), { known: true }),
       "change:brushed": () => this.chosen(model.get("brushed")),
-      "msg:custom": (said, buffers) => this.hear(said, buffers),
     });
     this.ends.push(() => this.sized.disconnect());
     el.film = this; // for pages that drive it, and for tests that read it
@@ -125,13 +124,10 @@ class Film extends Widget {
   }
 
   /** What Python says while a network trains. */
-  hear(said, buffers) {
-    if (!said.live) return;
-    const bytes = buffers[0];
-    const start = bytes.byteOffset ?? 0;
+  live(said, buffers) {
     const follows = this.time >= this.reel.last - 1e-9;
     const { reel } = this;
-    reel.add(said.live, (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength), said.kept);
+    reel.add(said.live, buffers[0], said.kept);
     if (said.course) this.course = said.course;
     this.running = true;
     if (this.wait.isConnected) {

@@ -5,6 +5,8 @@
 //
 // A position is stage + t, from 0 to the number of stages. Nothing here knows of a page.
 
+import { halves } from "./halves.js";
+
 // Matrices are arrays of rows.
 const multiply = (a, b) =>
   a.map((row) => b[0].map((_, j) => row.reduce((sum, value, k) => sum + value * b[k][j], 0)));
@@ -83,7 +85,9 @@ class Scene {
     const view = (place) => {
       const Type = place.type === "u8" ? Uint8Array : Float32Array;
       const size = place.shape.reduce((a, b) => a * b, 1);
-      return { shape: place.shape, data: new Type(buffer, place.offset, size) };
+      const half = place.type === "f16";
+      const data = half ? halves(buffer, place.offset, size) : new Type(buffer, place.offset, size);
+      return { shape: place.shape, data };
     };
     const known = new Map();
     const array = (place) => {

@@ -55,6 +55,12 @@ class Trace {
     });
   }
 
+  /** Other values of the same points; the scales only grow. */
+  renew(scene) {
+    this.scene = scene;
+    this.scales = scales(scene).map((most, k) => Math.max(most, this.scales[k]));
+  }
+
   y(state) {
     return 12 + state * this.step;
   }

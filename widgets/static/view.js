@@ -65,7 +65,8 @@ function dragged(frame, k, x, y) {
 }
 
 class Views {
-  constructor(scene) {
+  /** With the views of `before` what holds the same, while a network trains. */
+  constructor(scene, before = null) {
     this.scene = scene;
     const ends = scene.stages.map((_, k) => [k + 1e-9, k + 0.5, k + 1]);
     this.size = Math.max(
@@ -76,12 +77,24 @@ class Views {
     this.deep = Math.max(...this.boxes(ends.flat()).map((box) => box.depth));
     this.stages = ends.map((places) => this.boxes(places).reduce(joined));
     this.states = this.boxes(scene.states.map((_, k) => k));
+    if (before?.size === this.size) this.hold(before);
     const whole = [...this.stages, ...this.states].reduce(joined);
     this.together = {};
     for (const mode of ["2-D", "3-D", "tour"]) {
       const least = Math.min(...this.states.map((box) => reach(box, mode)));
       if (reach(whole, mode) <= NEAR * least) this.together[mode] = whole;
     }
+  }
+
+  /** The boxes of before as long as all is in them, else larger ones: so they change seldom. */
+  hold(before) {
+    const held = (box, old) => {
+      const inside = box.low.every((value, k) => value >= old.low[k] && box.high[k] <= old.high[k]);
+      return inside ? old : wider(joined(old, box));
+    };
+    this.deep = Math.max(this.deep, before.deep);
+    this.stages = this.stages.map((box, k) => held(box, before.stages[k]));
+    this.states = this.states.map((box, k) => held(box, before.states[k]));
   }
 
   get modes() {
@@ -132,6 +145,12 @@ const joined = (a, b) => ({
   high: a.high.map((value, k) => Math.max(value, b.high[k])),
   depth: Math.max(a.depth, b.depth),
 });
+
+/** A box with room around it. */
+const wider = ({ low, high, depth }) => {
+  const room = 0.15 * Math.max(...low.map((value, k) => high[k] - value));
+  return { low: low.map((value) => value - room), high: high.map((value) => value + room), depth };
+};
 
 function reach({ low, high }, mode) {
   const halves = high.map((value, k) => (value - low[k]) / 2);

@@ -3,7 +3,8 @@
 //   class Bend extends Widget { build() {…} recolour() {…} redraw() {…} }
 //
 // `build` makes what there is of the model; `recolour` is called when the page turns from light to
-// dark; `redraw` asks for a frame, `tick(now)` draws it.
+// dark; `redraw` asks for a frame, `tick(now)` draws it; `live(said, buffers)`, where there is one,
+// hears what comes while a network trains.
 
 import { make, onTheme } from "./dom.js";
 
@@ -21,11 +22,14 @@ class Widget {
 
   /** Hear what Python sets and says: {"change:position": call, …}. */
   listen(heard) {
-    for (const [event, call] of Object.entries({ "msg:custom": keep, ...heard })) {
+    const other = heard["msg:custom"] ?? keep;
+    const custom = (said, buffers) => (said.live ? this.live(said, buffers.map(copied)) : other(said, buffers));
+    for (const [event, call] of Object.entries({ ...heard, "msg:custom": custom })) {
       this.model.on(event, call);
       this.ends.push(() => this.model.off(event, call));
     }
     this.ends.push(onTheme(() => this.recolour()));
+    if (this.live) this.model.send("here");
   }
 
   /** Tell Python, when a hand rests. */
@@ -54,8 +58,10 @@ class Widget {
 }
 
 /** The bytes of an array that came with the model, as a buffer of its own. */
-function bufferOf(model, name) {
-  const bytes = model.get(name);
+const bufferOf = (model, name) => copied(model.get(name));
+
+/** The bytes of an array that came with a message, as a buffer of its own. */
+function copied(bytes) {
   const start = bytes.byteOffset ?? 0;
   return (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength);
 }
@@ -68,4 +74,4 @@ function keep({ page, name }) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-export { Widget, bufferOf, keep };
+export { Widget, bufferOf, copied, keep };

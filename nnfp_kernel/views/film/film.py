@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy
 
-from ...language.diagnostics import NnfpError
-from ...runtime.exchange import paths_of
 from ...runtime.function import Function
 from ..scene import Scene, scene
 from ..scene.moving import Moved, Moving
@@ -22,6 +20,7 @@ Array = Any
 LINES, SAMPLES = 9, 25  # of the grid: a film has many of them
 AXES = 3  # along which a state is seen
 WIDE = 400  # dimensions, from which on axes are found from so many points
+FEW = 8  # moments, at first, of a training that is seen from its middle
 LONGEST = 2.0  # seconds that all frames together may take to be made after a training
 
 
@@ -84,7 +83,7 @@ class Film:
         self.looked: set[int] = set()  # steps of the training that goes on
         self.moments: tuple[Moment, ...] = (self.now(),)
         last = self.trainings.last if self.trainings else None
-        if last is not None and self.is_of(last):
+        if last is not None and last.is_of(function):
             self.take(last)
 
     @property
@@ -100,27 +99,15 @@ class Film:
         """With the weights that the session has now."""
         return Moment(0, 0.0, None, self.scene.count, self.moving.at({}))
 
-    def is_of(self, reel: Reel) -> bool:
-        """Whether weights of the function took part in a training."""
-        own = {weight.path for weight in self.function.reached}
-        frames = reel.frames
-        if not frames or own.isdisjoint(path for path, _ in paths_of(frames[-1].weights())):
-            return False
-        try:
-            self.moving.held(frames[-1].weights())
-        except NnfpError:  # it was written anew since then, with other sizes
-            return False
-        return True
-
     def begin(self, reel: Reel) -> None:
-        """A training begins: there is its first moment."""
+        """A training begins, or is seen from here on: some of its moments."""
         self.reel, self.looked = reel, set()
-        self.moments = tuple(map(self.look, reel.frames))
+        self.moments = tuple(map(self.look, evenly(reel.frames, FEW)))
 
     def look(self, frame: Frame) -> Moment:
         """A moment of a training, along the axes of now."""
         self.looked.add(frame.step)
-        moved = self.moving.at(frame.weights())
+        moved = self.moving.at(frame.weights(), frame.known)
         return Moment(frame.step, frame.epoch, frame.loss, self.scene.count, moved)
 
     def take(self, reel: Reel, seconds: float = LONGEST) -> None:

@@ -90,10 +90,12 @@ def _thinned(points: Array, count: int, every: int) -> Array:
 
 def placed(points: Array, buffer: Buffer) -> Json:
     """Points [N, k] in 16 bits: their place, and where and how large they are."""
-    finite = numpy.where(numpy.isfinite(points), points, numpy.nan)
-    low = numpy.nanmin(finite, 0) if points.size else numpy.zeros(points.shape[1])
-    high = numpy.nanmax(finite, 0) if points.size else numpy.zeros(points.shape[1])
-    low, high = numpy.nan_to_num(low), numpy.nan_to_num(high)
+    low, high = numpy.zeros((2, points.shape[1]))
+    if len(points):
+        low, high = points.min(0), points.max(0)
+        if not numpy.isfinite(low + high).all():
+            finite = numpy.where(numpy.isfinite(points), points, 0)
+            low, high = finite.min(0), finite.max(0)
     middle = (low.astype(float) + high) / 2
     reach = float((high.astype(float) - low).max(initial=0)) / 2 or 1.0
     half = ((points - middle) / reach).astype(numpy.float16)

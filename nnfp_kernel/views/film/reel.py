@@ -14,20 +14,22 @@ from __future__ import annotations
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy
+
 from ...runtime.events import Event, Finished, Progress, Started, Weights
 from ...runtime.exchange import paths_of
+from ...runtime.function import Function
 from ..training import Course
 
 FRAMES = 50  # that a film has at most
 LARGEST = 2**28  # bytes of weights that are kept for it
-PIECES = 4 * FRAMES  # of a training that is watched: it may end early
 SHARE = 0.1  # of the time of a training that views of it may take
 AT_MOST = 20.0  # looks a second
-BYTES = 600_000  # a second: a server of notebooks drops what is more than a million
+BYTES = 1_200_000  # a second: what comes through a line of some 10 Mbit
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Frame:
     epoch: float
     loss: float | None
     weights: Callable[[], Weights] = field(repr=False)
+    known: dict[str, Any] = field(default_factory=dict, repr=False)  # what views found of them
 
 
 class Reel:
@@ -80,13 +83,28 @@ class Reel:
         latest = [] if self._latest is None or self._latest in self._kept[-1:] else [self._latest]
         return (*self._kept, *latest)
 
+    def is_of(self, function: Function) -> bool:
+        """Whether weights of a function took part, and still fit it."""
+        frames, own = self.frames, {weight.path: weight for weight in function.reached}
+        found = dict(paths_of(frames[-1].weights())) if frames else {}
+        present = dict(paths_of(function.session_weights()))
+        return not own.keys().isdisjoint(found) and all(
+            numpy.shape(present.get(path, ())) == numpy.shape(value)
+            for path, value in found.items()
+            if path in own
+        )
+
     @property
     def running(self) -> bool:
         return self.course.finished is None
 
 
 class Watcher(Protocol):
-    """A view of a training, of which it is told between two chunks of steps."""
+    """A view of a training, of which it is told between two chunks of steps, from when it is
+    `awake`: somebody sees it."""
+
+    @property
+    def awake(self) -> bool: ...
 
     def began(self, reel: Reel) -> None: ...
 
@@ -123,6 +141,40 @@ class Pace:
         self.last, self.spent, self.sent = at, self.spent + seconds, self.sent + sent
 
 
+class Audience:
+    """The views of one training, and how much of its time they have taken."""
+
+    def __init__(self, views: Iterable[Any]) -> None:
+        self.views = list(views)
+        self.looking: list[Any] = []
+        self.pace = Pace(time.perf_counter())
+
+    def see(self, reel: Reel, frame: Frame) -> None:
+        """A moment, for those that are awake, if it is time to look."""
+        for view in self.views:
+            if view.awake and view not in self.looking:
+                self.looking.append(view)
+                self._tell(view, lambda own: own.began(reel))  # it compiles: no part of its pace
+        begin = time.perf_counter()
+        if self.looking and self.pace.due(begin):
+            sent = sum(self._tell(v, lambda own: own.look(reel, frame)) for v in [*self.looking])
+            self.pace.looked(begin, time.perf_counter() - begin, sent)
+
+    def end(self, reel: Reel) -> None:
+        for view in [*self.views]:
+            self._tell(view, lambda own: own.ended(reel))
+
+    def _tell(self, view: Any, tell: Callable[[Any], int | None]) -> int:
+        """What a view says. One that fails is told no more; the training goes on."""
+        try:
+            return tell(view) or 0
+        except Exception as error:
+            self.views.remove(view)
+            self.looking.remove(view)
+            warnings.warn(f"a view follows this training no longer: {error}", stacklevel=2)
+            return 0
+
+
 class Trainings:
     """The trainings of a session: the last one, and who watches."""
 
@@ -145,8 +197,7 @@ class Trainings:
         """The same events, while the reel is filled and views look."""
         size = sum(getattr(value, "nbytes", 8) for _, value in paths_of(weights))
         reel = Reel(Course(metric or "metric"), min(2 * FRAMES, LARGEST // max(size, 1)))
-        views = list(self._watchers.values())
-        pace = Pace(time.perf_counter())
+        audience = Audience(self._watchers.values())
         thrown: BaseException | None = None
         try:
             while reel.running:
@@ -156,7 +207,7 @@ class Trainings:
                     return
                 thrown = None
                 try:
-                    self._note(reel, event, weights, views, pace)
+                    self._note(reel, event, weights, audience)
                 except KeyboardInterrupt as struck:  # it ends the training, as in a step
                     thrown = struck if reel.running else None
                 try:
@@ -171,36 +222,17 @@ class Trainings:
         finally:
             events.close()
 
-    def _note(
-        self, reel: Reel, event: Event, weights: Weights, views: list[Any], pace: Pace
-    ) -> None:
+    def _note(self, reel: Reel, event: Event, weights: Weights, audience: Audience) -> None:
         reel.course.add(event)
         match event:
             case Started(resumed=resumed):
                 self.last = reel
                 if not resumed:
                     reel.add(Frame(0, 0.0, None, lambda: weights))
-                _each(views, lambda view: view.began(reel))
             case Progress(weights=now) if now is not None:
                 reel.begin(float(event.losses[0]))
                 frame = Frame(event.step, event.epoch, event.loss, now)
                 reel.add(frame)
-                begin = time.perf_counter()
-                if views and pace.due(begin):
-                    sent = _each(views, lambda view: view.look(reel, frame))
-                    pace.looked(begin, time.perf_counter() - begin, sent)
+                audience.see(reel, frame)
             case Finished():
-                _each(views, lambda view: view.ended(reel))
-
-
-def _each(views: list[Any], tell: Callable[[Any], int | None]) -> int:
-    """Tell all views; gives the sum of what they say. One that fails is told no more; the
-    training goes on."""
-    total = 0
-    for view in list(views):
-        try:
-            total += tell(view) or 0
-        except Exception as error:
-            views.remove(view)
-            warnings.warn(f"a view follows this training no longer: {error}", stacklevel=2)
-    return total
+                audience.end(reel)

@@ -10,7 +10,7 @@ points. What does not change is laid out beforehand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,14 +19,15 @@ import numpy
 from ...graph.graph import Wire
 from ...runtime.events import Weights
 from ...runtime.exchange import paths_of, unflatten_paths
-from .paths import Affine
+from .packed import link
+from .paths import Affine, Straight
 from .plane import boundary
-from .run import WIDEST, affine_of, corners, of_kinds, shaped
+from .run import affine_of, corners, of_kinds, shaped
 from .scene import Scene, has_boundary
 
 Array = Any
-FINE = 49  # samples along an axis in which the boundary is looked for
-SEGMENTS = 320  # of a boundary, at most: arrays of one size are compiled for once
+FINE = 41  # samples along an axis in which the boundary is looked for
+SEGMENTS = 256  # of a boundary, at most: arrays of one size are compiled for once
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +73,21 @@ class Moving:
         self.fixed = scene.count + scene.lines * scene.samples
         run = scene.run
         self._points = scene.states[0][: self.fixed]
+        self._name = f"{link(scene)} {scene.level}"
         self._bounded = scene.lines > 0 and has_boundary(run, len(scene.classes))
-        parts = run.parts.parts
-        self._affine = [
-            k
-            for k, part in enumerate(parts)
-            if affine and part.kind in ("affine", "shift")
-            and max(map(len, (part.sources, part.sinks))) <= WIDEST
-        ]  # fmt: skip
+        stages = enumerate(scene.stages) if affine else ()
+        self._affine = [k for k, stage in stages if isinstance(stage.path, Affine)]
 
-    def at(self, weights: Weights) -> Moved:
-        """All points with these weights; raises NnfpError for weights that do not fit."""
+    def at(self, weights: Weights, known: dict[str, Array] | None = None) -> Moved:
+        """All points with these weights; raises NnfpError for weights that do not fit. What is
+        `known` of these weights by others over the same data need not be found again."""
         held = self.held(weights)
         points, room = self._points, 0
+        known = {} if known is None else known
         if self._bounded:
-            ends = self._boundary(held)
+            if self._name not in known:
+                known[self._name] = self._boundary(held)
+            ends = known[self._name]
             room = len(ends)
             padding = numpy.repeat(self._points[:1], 2 * SEGMENTS - room, 0)
             points = numpy.concatenate([self._points, ends, padding])
@@ -106,6 +107,22 @@ class Moving:
                 for k, image in zip(self._affine, images, strict=True)
             },
         )
+
+    @property
+    def simple(self) -> bool:
+        """Whether all stages go straight or are affine: then there is a scene at once."""
+        return all(isinstance(stage.path, Affine | Straight) for stage in self.scene.stages)
+
+    def scene_at(self, weights: Weights, known: dict[str, Array] | None = None) -> Scene:
+        """The scene with these weights, of what is `simple`, without axes of its own and with
+        `affine`; its frames are those of the scene that it was made for."""
+        moved = self.at(weights, known)
+        ends = zip(moved.states, moved.states[1:], strict=False)
+        stages = tuple(
+            replace(stage, before=before, after=after, path=moved.affine.get(k, stage.path))
+            for k, (stage, (before, after)) in enumerate(zip(self.scene.stages, ends, strict=True))
+        )
+        return replace(self.scene, stages=stages, axes=self.scene.frames)
 
     def held(self, weights: Weights) -> list[Array]:
         """The arrays beside the points, for weights of a training."""

@@ -48,10 +48,12 @@ def packed(
     circles: Array | None = None,
     buffer: Buffer | None = None,
     sheet: Array | None = None,
+    bases: Sequence[Array] | None = None,
 ) -> tuple[Json, bytes]:
     """The scene as JSON and a buffer; small circles of a plane, and behind them the nodes of a
     sheet [a, b, 2] over it, are carried along if given. The buffer may hold more already, and
-    be given more.
+    be given more. States are kept along axes of their own, or along those that are given,
+    `bases_of` another scene.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -69,7 +71,7 @@ def packed(
     if more:
         carried = scene.carrying(numpy.concatenate(more))
     values = [carried[0].before, *(stage.after for stage in carried)]
-    bases = [_basis(scene, k) for k in range(len(values))]
+    bases = bases_of(scene) if bases is None else bases
     kept = [_kept(state, basis) for state, basis in zip(values, bases, strict=True)]
     states = [
         {
@@ -118,9 +120,11 @@ KINDS_OF_NUMBER = {"u8": "u1", "f16": "<f2", "f32": "<f4"}
 
 
 class Buffer:
-    """Arrays, one after the other; each begins at a multiple of four bytes."""
+    """Arrays, one after the other; each begins at a multiple of four bytes. With `half` numbers
+    have 16 bits, for a moment that is looked at and not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, half: bool = False) -> None:
+        self._other = "f16" if half else "f32"
         self._parts: list[bytes] = []
         self._size = 0
         self._known: dict[int, tuple[Array, Json]] = {}
@@ -130,7 +134,7 @@ class Buffer:
         those that are in 8 or 16."""
         if id(array) in self._known:
             return self._known[id(array)][1]
-        kind = {"uint8": "u8", "float16": "f16"}.get(array.dtype.name, "f32")
+        kind = {"uint8": "u8", "float16": "f16"}.get(array.dtype.name, self._other)
         whole = numpy.ascontiguousarray(array, KINDS_OF_NUMBER[kind])
         data = whole.tobytes()
         place = {"offset": self._size, "shape": list(whole.shape), "type": kind}
@@ -180,6 +184,11 @@ def coloured(scene: Scene, buffer: Buffer) -> Json | None:
 
 
 # --- the axes of a state -----------------------------------------------------------------------
+
+
+def bases_of(scene: Scene) -> list[Array]:
+    """The axes that each state is kept along: [d, k], orthonormal, the scene's frame first."""
+    return [_basis(scene, k) for k in range(len(scene.states))]
 
 
 def _basis(scene: Scene, state: int) -> Array:

@@ -74,7 +74,8 @@ def boundary(
     """
     low, high = box(points)
     xs, ys = (numpy.linspace(low[k], high[k], fine) for k in (0, 1))
-    mesh = numpy.stack(numpy.meshgrid(xs, ys, indexing="ij"), axis=-1)
+    mesh = numpy.empty((fine, fine, 2))
+    mesh[..., 0], mesh[..., 1] = xs[:, None], ys
     outputs = answer(mesh.reshape(-1, 2))
     found = [numpy.zeros((0, 2, 2))]
     for margin in margins(outputs, level):

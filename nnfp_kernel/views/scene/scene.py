@@ -49,6 +49,7 @@ class Scene:
     run: Run = field(repr=False)  # by which more points go through the same stages
     colour: Array | None = None  # [N], what the points are coloured by
     level: float = 0.0  # where a single output changes its answer
+    axes: tuple[Array, ...] | None = field(default=None, repr=False)  # frames that stay
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -102,6 +103,8 @@ class Scene:
         Up to two dimensions are seen as they are. Of more, the principal axes of the data,
         turned so that the picture moves least from the one before.
         """
+        if self.axes is not None:
+            return self.axes
         found: list[Array] = []
         for state in self.states:
             points = self.points(state)
