@@ -78,7 +78,9 @@ def _or_packed(
     rebuild: Rebuild, builder: Simplifier, loop: Loop, operands: Sequence[Wire]
 ) -> Sequence[Wire]:
     """The loop, its matrices as its products read them, its state as few arrays as pay."""
-    loop, operands = laid_out(builder, loop, operands)
+    given, (loop, operands) = loop, laid_out(builder, loop, operands)
+    if loop is not given:
+        builder.tell("laid out", "a matrix that all steps share lies as their products read it")
     places = together(loop)
     if not places:
         return loop_as_it_is(rebuild, builder, loop, operands)
