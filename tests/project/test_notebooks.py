@@ -168,7 +168,7 @@ def test_the_gallery_shows_a_picture_of_each_kind(runner: ModuleType) -> None:
     (exact,) = differences(runner.results(notebook))  # the curvature of a torus
     assert exact < 1e-10
     assert len(runner.pictures(notebook)) == 3
-    assert str(notebook.cells).count("<svg") >= 4
+    assert str(notebook.cells).count("<svg") >= 6
     (film,) = [cell for cell in notebook.cells if cell.source.startswith("%nnfp film")]
     assert "50 moments. finished: 300 epochs" in str(film.outputs)
 
