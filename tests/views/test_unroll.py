@@ -64,6 +64,9 @@ leaf x = tanh (?E @ x)
 sentence : Tree ~> R
 sentence = cata { Leaf x -> leaf x ; Node l a r -> tanh (a * ?L @ l + ?R @ r) } >> sum
 
+gated : [R[4]] ~> [R[3]]
+gated = lstm[3]
+
 plain : R[3] ~> R[3]
 plain = dense[3] >> tanh
 """
@@ -178,6 +181,14 @@ def test_every_node_of_a_tree_has_the_result_of_its_own_subtree(session: nnfp.Se
         mark.what: each.text[mark.begin : mark.end] for each in part.excerpts for mark in each.marks
     }
     assert marks["Leaf"] == "Leaf x -> leaf x"
+
+
+def test_what_repeats_in_the_library_is_quoted_where_it_is_used(session: nnfp.Session) -> None:
+    part = one(unroll(session["gated"], XS))
+    assert (part.label, [each.text for each in part.excerpts]) == ("lstm[3]", ["gated = lstm[3]"])
+    hidden, memory = part.chains[0].states
+    assert close(hidden.values[1:], session["gated"](XS))
+    assert memory.values.shape == (7, 3)
 
 
 def test_what_repeats_inside_of_a_step_is_reached_by_a_trail(session: nnfp.Session) -> None:

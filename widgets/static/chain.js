@@ -301,7 +301,8 @@ class ChainView {
       });
       if (chain.weights !== null && chain.tied) {
         const many = `${chain.weights.toLocaleString("en")} weight${chain.weights === 1 ? "" : "s"}`;
-        const said = /^\w+(\[[^\]]*\])?′*$/.test(chain.label) ? `one ${chain.label}` : "one function";
+        const named = /^\w+(\[[^\]]*\])?′*$/.test(chain.label) && chain.label.length < 10;
+        const said = named ? `one ${chain.label}` : "one function";
         found.push(make("text", { class: "gutter note", x, y: box + BOX + 15 }, said, make("title", {}, many)));
       }
     }

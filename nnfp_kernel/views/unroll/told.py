@@ -77,11 +77,32 @@ class Told:
         if origin is None or not origin.source.name.startswith("std/"):
             return origin
         library = self.names.library(origin)
-        for definition in self.written:
-            for node in p.nodes(definition.body):
-                if isinstance(node, p.Global) and node.name == library:
+        uses = [
+            (definition, node)
+            for definition in self.written
+            for node in p.nodes(definition.body)
+            if isinstance(node, p.Global)
+        ]
+        for straight in (True, False):
+            for definition, node in uses:
+                found = node.name == library if straight else self._leads(node.name, library)
+                if found:
                     return _applied(definition.body, node)
         return None
+
+    def _leads(self, name: str, library: str) -> bool:
+        """Whether a function of the library uses another one."""
+        pending, seen = [name], set[str]()
+        while pending:
+            each = pending.pop()
+            definition = self.program.definitions.get(each)
+            if each in seen or definition is None:
+                continue
+            seen.add(each)
+            if not definition.span.source.name.startswith("std/"):
+                continue
+            pending += [n.name for n in p.nodes(definition.body) if isinstance(n, p.Global)]
+        return library in seen and name != library
 
     @cached_property
     def written(self) -> list[p.Definition]:
@@ -148,7 +169,8 @@ class Told:
         if group is not None:
             nodes = group.body.nodes
             label = nodes[0].label if len(nodes) == 1 else group.text or group.label
-            return shortened(without_brackets(_line(label)), BOX)
+            text = without_brackets(_line(label))
+            return shortened(text.removeprefix("(") if text.startswith("(\\") else text, BOX)
         inside = [span for _, span in self.done_at(ran)]
         for definition in self.written:
             if inside and all(definition.span.contains(span) for span in inside):
