@@ -649,27 +649,35 @@ class Function:
         ]
         return lists.each(self, examples, key, answer)
 
-    @_of_bounded_depth
     def call_in_parts(
         self, whole: Sequence[Any], part: Sequence[Any], count: int, train: bool
     ) -> Call:
         """The function traced for a part of a batch, so many examples packed as `part` is, with
         a key for each. Their types are those of the whole batch. Raises NoForest."""
-        types = self._types(whole, count)
-        return self._traced(types, self._structures(types, part, count), train, count, apart=True)
+        return self._call(whole, train, count, part)
 
     @_of_bounded_depth
-    def _call(self, inputs: Sequence[Any], train: bool, batch: int | None = None) -> Call:
+    def _call(
+        self,
+        inputs: Sequence[Any],
+        train: bool,
+        batch: int | None = None,
+        part: Sequence[Any] | None = None,
+    ) -> Call:
+        def traced(types: tuple[t.Type, ...]) -> Call:
+            structures = self._structures(types, inputs if part is None else part, batch)
+            return self._traced(types, structures, train, batch, apart=part is not None)
+
         types = self._types(inputs, batch)
         try:
-            return self._traced(types, self._structures(types, inputs, batch), train, batch)
+            return traced(types)
         except NnfpError as error:
             # As a literal is: a whole number is an Int where one is taken, and R elsewhere.
             real = self._types(inputs, batch, integers=False)
             if real == types:
                 raise
             try:
-                return self._traced(real, self._structures(real, inputs, batch), train, batch)
+                return traced(real)
             except NnfpError:
                 raise error from None
 
