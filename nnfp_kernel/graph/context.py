@@ -37,6 +37,7 @@ from .graph import (
     Wire,
     subgraphs_together,
 )
+from .grown import grown_in, told_in
 from .scope import BuiltinRecord, Keys, Occurrence
 from .sequences import (
     elements,
@@ -663,6 +664,8 @@ class Context:
             value = function(argument)
             shaped = self.declarations.has_trees(codomain)
             outputs = spread(value) if shaped else self.flatten(value, codomain)
+            count, grown = len(outputs), list(grown_in(value)) if shaped else []
+            outputs = [*outputs, *(wire for each in grown for wire in each.telling)]
             doubt = self.doubt().wire
 
         def outcome(made: Sequence[Wire]) -> Value:
@@ -670,8 +673,9 @@ class Context:
                 self._doubts.append(made[-1])
                 made = made[:-1]
             if shaped:
-                answer = iter(made)
-                return refilled(value, lambda _: next(answer))
+                answer, told = iter(made[:count]), iter(made[count:])
+                moved = refilled(value, lambda _: next(answer))
+                return told_in(moved, lambda _: next(told)) if grown else moved
             return self.declarations.rebuild(codomain, made, unfilled(value))
 
         graph = child.finish([*outputs, *([] if doubt is None else [doubt])])

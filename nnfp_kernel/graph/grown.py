@@ -20,7 +20,7 @@ contribute nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..language import types as t
@@ -30,12 +30,18 @@ from .sequences import leading, map_all, over, present
 from .values import (
     Declarations,
     Extent,
+    Held,
+    Items,
     NotFirstOrder,
     Value,
     Variant,
     emptied,
     item_at,
     leaves,
+    lengths,
+    refilled,
+    same_shape,
+    spread,
 )
 from .values import Sequence as Ragged
 
@@ -45,8 +51,19 @@ if TYPE_CHECKING:
 MOST = 2**20  # places of a tree
 
 
-@dataclass(frozen=True)
-class Grown:
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A tree as it was grown: from the seed, by a function from seeds to layers."""
+
+    context: Context
+    function: Value
+    seed: Value
+    seed_type: t.Type
+    depth: int
+
+
+@dataclass(frozen=True, eq=False)
+class Grown(Held):
     """A tree of type `type`: a level is layers with `()` in place of children (a Variant over
     its places), and `alive` where the tree goes. `rooms` is for the elements of sequences of
     children, by level."""
@@ -56,6 +73,32 @@ class Grown:
     layers: tuple[Variant, ...]
     alive: tuple[Wire, ...]
     rooms: tuple[int, ...]
+    growth: Growth | None = None  # how it was grown, if nothing was done with it since
+
+    @property
+    def wires(self) -> list[Wire]:
+        if lengths(self.layers):
+            raise NotFirstOrder(self.type)
+        return spread(self.layers)
+
+    def refilled(self, change: Callable[[Wire], Wire]) -> Grown:
+        return replace(self, layers=refilled(self.layers, change), growth=None)
+
+    def like(self, other: Held) -> bool:
+        return isinstance(other, Grown) and same_shape(self.layers, other.layers)
+
+    @property
+    def telling(self) -> list[Wire]:
+        """The wires that say where it goes."""
+        return [*(layer.tag for layer in self.layers if layer.tag is not None), *self.alive]
+
+    def told(self, change: Callable[[Wire], Wire]) -> Grown:
+        """The same with other such wires."""
+        layers = tuple(
+            layer if layer.tag is None else replace(layer, tag=change(layer.tag))
+            for layer in self.layers
+        )
+        return replace(self, layers=layers, alive=tuple(map(change, self.alive)))
 
     def slots(self, level: int) -> int:
         """How many children a place of a level has room for: none on the last."""
@@ -197,7 +240,8 @@ def grow(
                 "with shorter sequences of children.",
             )
         alive, seeds = _below(context, functor, made.tag, blocks, rooms[-1], alive)
-    return Grown(functor.tree, functor, tuple(layers), tuple(goes), tuple(rooms))
+    growth = Growth(context, function, seed, seed_type, depth)
+    return Grown(functor.tree, functor, tuple(layers), tuple(goes), tuple(rooms), growth)
 
 
 @dataclass(frozen=True)
@@ -548,6 +592,100 @@ def subtree(context: Context, tree: Grown, slot: int) -> Grown:
     return Grown(tree.type, tree.functor, tuple(layers), tuple(alive), tree.rooms[1:])
 
 
+# --- between trees that are known and that are grown -------------------------------------------
+
+
+def grown_in(value: Value) -> Iterator[Grown]:
+    """The grown trees in a value that is known otherwise."""
+    match value:
+        case Grown():
+            yield value
+        case tuple():
+            for part in value:
+                yield from grown_in(part)
+        case Items(items=items):
+            yield from grown_in(items)
+        case Variant(constructor=str(name), fields=fields):
+            yield from grown_in(fields[name])
+
+
+def told_in(value: Value, change: Callable[[Wire], Wire]) -> Value:
+    """A value with other wires that say where the grown trees in it go."""
+    match value:
+        case Grown():
+            return value.told(change)
+        case tuple():
+            return tuple(told_in(part, change) for part in value)
+        case Items(items=items):
+            return replace(value, items=told_in(items, change))
+        case Variant(constructor=str(name), fields=fields):
+            return replace(value, fields={name: told_in(fields[name], change)})
+        case _:
+            return value
+
+
+def laid_out(context: Context, value: Value, like: Value) -> Value:
+    """A value with known trees, laid out as the grown ones of another. That they have the same
+    nodes is required."""
+    match value, like:
+        case (tuple(), tuple()):
+            return tuple(laid_out(context, *pair) for pair in zip(value, like, strict=True))
+        case Variant(constructor=str(name)), Variant(constructor=str(other)) if name == other:
+            fields = laid_out(context, value.fields[name], like.fields[name])
+            return replace(value, fields={name: fields})
+        case Variant(constructor=str()), Grown() if like.functor.plain:
+            return _by_levels(context, value, like)
+        case _:
+            return value
+
+
+def _by_levels(context: Context, tree: Variant, like: Grown) -> Grown:
+    functor, builder = like.functor, context.builder
+    nodes: list[Variant | None] = [tree]
+    layers = []
+    for level, (layer, alive) in enumerate(zip(like.layers, like.alive, strict=True)):
+        fields = {}
+        for name, items in functor.fields.items():
+            here = [node if node and node.constructor == name else None for node in nodes]
+            fields[_base(name)] = tuple(
+                _row(context, item, [node.fields[name][k] if node else None for node in here])
+                if item != functor.tree
+                else ()
+                for k, item in enumerate(items)
+            )
+        places = list(functor.fields)
+        tags = [places.index(node.constructor or "") if node else -1 for node in nodes]
+        assert layer.tag is not None
+        nowhere = builder.constant([-1] * len(nodes), "Int")
+        there = builder.emit("select", alive, layer.tag, nowhere)
+        same = builder.emit("compare", there, builder.constant(tags, "Int"), how="eq")
+        none = builder.zeros(ArrayType("Int", (len(nodes),)))
+        wrong = builder.emit("select", same, none, builder.constant([1] * len(nodes), "Int"))
+        wrong = builder.emit("maximum", wrong, axes=(0,))
+        right = builder.emit("compare", wrong, builder.constant(0, "Int"), how="eq")
+        context.require(right, "the tangent of a tree has the shape of the tree")
+        layers.append(Variant(layer.type, None, fields, layer.tag))
+        below: list[Variant | None] = []
+        for node in nodes:
+            children = [] if node is None else _children(functor, node)
+            below += [*children, *[None] * (like.slots(level) - len(children))]
+        nodes = below
+    return replace(like, layers=tuple(layers), growth=None)
+
+
+def _children(functor: Functor, node: Variant) -> list[Variant | None]:
+    name = node.constructor or ""
+    pairs = zip(functor.fields[name], node.fields[name], strict=True)
+    return [part for item, part in pairs if item == functor.tree]
+
+
+def _row(context: Context, type: t.Type, values: Sequence[Value]) -> Value:
+    """A field over all places, zero where it is not there."""
+    empty = context.zero(emptied(type))
+    columns = [context.flatten(empty if v is None else v, type) for v in values]
+    return context.rebuild(type, [context.stacked(each) for each in zip(*columns, strict=True)])
+
+
 # --- arrays ------------------------------------------------------------------------------------
 
 
@@ -652,6 +790,6 @@ def changed(
 
 
 __all__ = [
-    "MOST", "Functor", "Grown", "as_tree", "changed", "functor_of", "grow", "opened", "places",
-    "reduce", "subtree", "tree_name",
+    "MOST", "Functor", "Grown", "Growth", "as_tree", "changed", "functor_of", "grow", "grown_in",
+    "laid_out", "opened", "places", "reduce", "subtree", "told_in", "tree_name",
 ]  # fmt: skip

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..graph.context import Context
+from ..graph.forest import Forest, NoForest
 from ..graph.graph import Builder, Graph, Wire
+from ..graph.grown import grown_in, laid_out
 from ..graph.rewrite import vectorise
 from ..graph.scope import Occurrence
 from ..graph.sequences import resized, settled, unfilled
@@ -46,8 +48,11 @@ class LinearValue:
         if self.source is None:
             tangents = self.context.flatten(argument, self.domain)
         else:
+            argument = laid_out(self.context, argument, self.source)
             argument = _measured(self.context, argument, self.source)
             if not same_shape(argument, self.source):
+                if _holds_forest(argument) and list(grown_in(self.source)):
+                    raise NoForest(self.domain)  # which node is where, must be known
                 self.context.fail(
                     "shapes-disagree", "the tangent of a tree has the shape of the tree"
                 )
@@ -307,6 +312,12 @@ class Promised(LinearValue):
                 ),
             )
         )
+
+
+def _holds_forest(value: Value) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_holds_forest, value))
+    return isinstance(value, Forest)
 
 
 def _measured(context: Context, tangent: Value, space: Value) -> Value:

@@ -79,7 +79,7 @@ def _each(context: Context, change: Callable[[Wire], Wire], value: Value, factor
         case Variant(fields=fields):
             return replace(value, fields={name: again(own) for name, own in fields.items()})
         case Grown(layers=layers):
-            return replace(value, layers=again(layers))
+            return replace(value, layers=again(layers), growth=None)
         case Forest():
             return entrywise(context, (value,), change)
         case Unknown():

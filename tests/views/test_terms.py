@@ -196,6 +196,16 @@ TREES |= {
         "f t = reduce (t + cata { Leaf x -> Leaf (x * x); Node l r -> Node l (2 * r) } t)"
     ),
 }
+TREES |= {
+    "a tree that is grown": (
+        "f : (R, R) -> (Tree R, R)\nf (x, c) = (ana[3] (\\s -> if s > 0.5 then "
+        "NodeF (s / 2 * c) (s / 3) else LeafF (s * s)) (x * x + 1), c * x)"
+    ),
+    "a list that is grown": (
+        "data List a = Nil | Cons a (List a)\nf : R -> List R\n"
+        "f = ana[5] (\\s -> if s < 0.9 then NilF else ConsF (log (s - 0.8)) (s - 0.1))"
+    ),
+}
 ROSES = {
     "any number of trees": (
         "f : Rose R -> R\n"
@@ -499,12 +509,14 @@ def in_a_row(count: int, first: str) -> str:
         lambda n: TREE + "f : Tree R -> Tree R\nf t = " + " + ".join(["t * reduce t"] * n),
         lambda n: TREE + "f : Tree R -> Tree R\nf = cata { Leaf x -> Leaf ("
         + in_a_row(n, "x") + "); Node l r -> Node r l }",
+        lambda n: TREE + "f : R -> Tree R\nf = ana[3] (\\s -> if s > 1 then NodeF (s / 2) (s / 3) "
+        "else LeafF (" + in_a_row(n, "s") + "))",
         lambda n: ROSE + "f : [Rose R] -> R\nf rs = sum (map (cata { Rose x ys -> "
         + in_a_row(n, "x + sum ys") + " }) rs)",
     ],
     ids=[
         "chain", "product", "squares", "loop", "while", "tree", "trees in a row", "sums of trees",
-        "tree of a tree", "any number of trees",
+        "tree of a tree", "grown", "any number of trees",
     ],
 )  # fmt: skip
 def test_a_printed_derivative_grows_as_the_program_does(

@@ -61,14 +61,24 @@ from .shape import (
     payload_layout,
 )
 from .subtrees import Question, Subtree, reduce_with_trees
-from .unknown import Fellow, Unknown, arrays_of, asking, field_type, planted, plants
+from .unknown import (
+    Fellow,
+    Unknown,
+    answered,
+    arrays_of,
+    asking,
+    field_type,
+    growing,
+    planted,
+    plants,
+)
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
     "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Fellow", "Forest", "ForestShape",
     "Inner", "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part", "Piece", "Plant",
     "Question", "Reduction", "Structure", "Subtree", "Unasked", "Undecided", "Unknown",
-    "Unordered", "arrays_of", "asking", "entrywise", "field_type", "fold_payload",
-    "forest_layout", "forestable", "mapped", "own_layout", "payload_layout", "pieces", "planted",
-    "plants", "reduce_forest", "reduce_with_trees",
+    "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type", "fold_payload",
+    "forest_layout", "forestable", "growing", "mapped", "own_layout", "payload_layout", "pieces",
+    "planted", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
+from ..grown import Grown
 from ..values import Declarations, Items, NotFirstOrder, OpenSize, Standin, Value, Variant, leaves
 from .node import Algebra
 from .observed import (
@@ -347,6 +348,27 @@ def asking(structure: Structure, path: Sequence[Any], result: t.Type) -> Any:
     return (*structure[:k], asking(structure[k], rest, result), *structure[k + 1 :])
 
 
+def growing(tree: Grown) -> Branch:
+    """The function that a tree is grown by, from a seed to a layer with seeds in place of the
+    children, as an algebra is kept. Raises NotFirstOrder for what has no layout."""
+    growth = tree.growth
+    if growth is None:
+        raise NotFirstOrder(tree.type)
+    context, root = growth.context, _outermost(growth.context.builder)
+    child = root.child()
+    with context.inside(child):
+        inputs = [child.input(array) for array in context.layout(growth.seed_type)]
+        layer = growth.function(context.rebuild(growth.seed_type, inputs))
+        outputs = context.flatten(layer, tree.functor.layer(growth.seed_type))
+    return _from_inputs(root, child, outputs, (growth.seed_type,), None)
+
+
+def answered(tree: Grown, value: Value) -> Graph:
+    """The graph that ends with the arrays in an answer, the seed in place of a grown tree."""
+    assert tree.growth is not None
+    return _outermost(tree.growth.context.builder).finish(list(arrays_of(value)))
+
+
 def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
     """A value in which all but the trees is known by its tags, whatever made it."""
     declarations = context.declarations
@@ -385,6 +407,10 @@ def arrays_of(value: Value) -> Iterator[Wire]:
                 yield from leaves(value.payload()[0])
         case Fellow(place=place):
             yield place
+        case Grown(growth=growth):
+            if growth is None:
+                raise NotFirstOrder(value.type)
+            yield from leaves(growth.seed)
         case _:
             yield from leaves(value)
 
@@ -453,4 +479,14 @@ def _from_inputs(
     return Branch(Graph(inputs, graph.nodes, graph.outputs), outside, types, inside)
 
 
-__all__ = ["Fellow", "Unknown", "arrays_of", "asking", "field_type", "planted", "plants"]
+__all__ = [
+    "Fellow",
+    "Unknown",
+    "answered",
+    "arrays_of",
+    "asking",
+    "field_type",
+    "growing",
+    "planted",
+    "plants",
+]

@@ -8,7 +8,7 @@ goes through the arrays and the observations, and puts its image together (`mapp
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ...graph.forest import Observation, Reduction
@@ -21,8 +21,21 @@ from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
+from .growth import Growing, grown
 from .naming import Naming
-from .shapes import Arrays, Key, Making, Moved, Opening, Several, Shape, Whole, nothing, parts
+from .shapes import (
+    Arrays,
+    Key,
+    Making,
+    Moved,
+    Opening,
+    Several,
+    Shape,
+    Sprout,
+    Whole,
+    nothing,
+    parts,
+)
 from .trees import Group, Grove, room_of
 from .values import Values
 from .vectors import Combination, Exprs, total
@@ -44,6 +57,8 @@ class Body(ABC):
         self.trees: dict[Key, str] = {}  # the names of those of which nothing is known
         self.payloads: dict[str, s.Expression] = {}  # their names, and the trees
         self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
+        self.growing: dict[Sprout, Growing] = {}  # of grown trees in the answer
+        self.behind: list[tuple[Wire, s.Expression]] = []  # cotangents that come of these
         self.naming = Naming(values, self.outer, self.trees, self.sequences)
 
     @property
@@ -201,7 +216,7 @@ class Body(ABC):
     def opening(self, moving: Sequence[Wire]) -> Opening:
         """Of the tangent, named after what it moves, or of the cotangent."""
         if self.adjoint:
-            return Opening(self.values, iter(moving), lambda _: "w", self._back)
+            return Opening(self.values, iter(moving), lambda _: "w", self._back, self._shrunk)
         own = [
             wire for wire, mover in zip(moving, self.movers, strict=True) if mover in set(self.own)
         ]
@@ -217,6 +232,7 @@ class Body(ABC):
         movers = dict(zip(moving, self.movers, strict=True))
         terms = {movers[wire]: each for wire, each in opening.terms.items()} | dict(around)
         trees = {key: found[0] for key, found in opening.trees.items()}
+        self.found = terms
         self.known_tangents = self.grove.forward(trees, terms, opening.block)
         return {wire: terms[mover] for wire, mover in movers.items()}
 
@@ -225,10 +241,13 @@ class Body(ABC):
         named = self.grove.tree
         if not self.adjoint:
             making = Making(
-                self.values, iter(results), self.tag, self._tangent_of, named, self.moved
-            )
+                self.values, iter(results), self.tag, self._tangent_of, named, self.moved,
+                self._grown,
+            )  # fmt: skip
             return making.made(self.target)
         arrays: Exprs = {w: [made] for w, made in zip(self.movers, results, strict=True)}
+        for wire, found in self.behind:
+            arrays[wire].append(found)
         trees = opening.trees
         self.grove.backward(arrays, trees, opening.block)
         reals = iter([total(arrays[wire]) for wire in self.own])
@@ -278,6 +297,26 @@ class Body(ABC):
         self.tags = {wire: answers[wire] for wire in self.asked_tags}
         for wire in tags_of(self.arguments):
             self.tags[wire] = terms[self.place[wire]].tree
+
+    # --- trees that are grown ----------------------------------------------------------------
+
+    def sprout(self, terms: Mapping[Wire, Term]) -> None:
+        """Binds the linear maps of grown trees in the answer."""
+        for shape in parts(self.answer):
+            if isinstance(shape, Sprout):
+                graph = self.builder.finish([self.outputs[wire] for wire in shape.seed])
+                given = {self.place[w]: each for w, each in terms.items() if w in self.place}
+                early, after, seed = decompile(graph, given, self.names)
+                self.outer.bindings += [*early.bindings, *after.bindings]
+                self.growing[shape] = grown(
+                    self.values, self.primitives, shape, seed, terms, set(self.movers), self.outer
+                )
+
+    def _grown(self, shape: Sprout, reals: Iterator[s.Expression]) -> s.Expression:
+        return self.growing[shape].tangent(self.found, reals)
+
+    def _shrunk(self, shape: Sprout, tree: str, opening: Opening) -> None:
+        self.behind += self.growing[shape].cotangents(tree, opening)
 
     def tag(self, wire: Wire) -> s.Expression:
         return self.tags[wire]

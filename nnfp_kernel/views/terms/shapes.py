@@ -15,7 +15,7 @@ from typing import TypeAlias
 from ...graph.forest import Fellow, Plant, Unknown
 from ...graph.graph import Wire
 from ...graph.grown import Grown
-from ...graph.values import Items, Value, Variant
+from ...graph.values import Items, Value, Variant, leaves
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
@@ -99,7 +99,16 @@ class Moved:
     place: Wire
 
 
-Shape: TypeAlias = Arrays | Several | Rep | Node | Listed | Whole | Refilled | Moved
+@dataclass(frozen=True, eq=False)
+class Sprout:
+    """A tree that is grown: what moves is the seed."""
+
+    type: t.Named
+    tree: Grown
+    seed: tuple[Wire, ...]
+
+
+Shape: TypeAlias = Arrays | Several | Rep | Node | Listed | Whole | Refilled | Moved | Sprout
 
 
 def parts(shape: Shape) -> Iterator[Shape]:
@@ -146,7 +155,9 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
             value.type, tuple(answer_shape(values, item, value.type) for item in value.items)
         )
     if isinstance(value, Grown):
-        raise Unspeakable("a tree that is grown, for an answer")
+        if value.growth is None or not value.functor.plain:
+            raise Unspeakable("a tree that is grown with sequences, or changed, for an answer")
+        return Sprout(value.type, value, tuple(leaves(value.growth.seed)))
     match type:
         case t.Product(items=items):
             return Several(
@@ -183,6 +194,7 @@ class Opening:
     given: Iterator[Wire]  # the arrays in it that move
     stem: Callable[[str], str]
     back: Callable[[Moved, s.Expression], s.Expression] | None = None  # to the own places
+    shrunk: Callable[[Sprout, str, Opening], None] | None = None  # to the seed
     terms: dict[Wire, Term] = field(default_factory=dict)
     trees: dict[Key, list[s.Expression]] = field(default_factory=dict)
     block: Block = field(default_factory=Block)
@@ -223,6 +235,11 @@ class Opening:
                     zero = s.Lambda((s.PatternWildcard(),), s.Name("zero"))
                     rest = apply("mapData", zero, s.Name(name))
                     self.trees.setdefault(key, []).append(rest)
+                return s.PatternName(name)
+            case Sprout():
+                name = values.names.fresh(self.stem("t"))
+                if self.shrunk is not None:
+                    self.shrunk(shape, name, self)
                 return s.PatternName(name)
             case Moved(key=key):
                 name = values.names.fresh(self.stem("ts"))
@@ -283,6 +300,7 @@ class Making:
     tree: Callable[[Key], s.Expression]  # what moves of a tree
     named: Callable[[Key], s.Expression]  # the tree itself
     moved: Callable[[Moved, s.Expression], s.Expression] = lambda _, trees: trees
+    grown: Callable[[Sprout, Iterator[s.Expression]], s.Expression] | None = None
     every: bool = False  # not what moves, but a value with all its arrays and tags
 
     def made(self, shape: Shape, inside: bool = False) -> s.Expression:
@@ -304,6 +322,9 @@ class Making:
                 return values.rebuilt(space, self._slots(space, tags), inside)
             case Whole(key=key):
                 return self.tree(key)
+            case Sprout():
+                assert self.grown is not None
+                return self.grown(shape, self.reals)
             case Moved(key=key):
                 return self.moved(shape, (self.named if self.every else self.tree)(key))
             case Refilled(key=key, payload=payload) if self.every:
@@ -357,5 +378,5 @@ def nothing(
 
 __all__ = [
     "Arrays", "Key", "Listed", "Making", "Moved", "Node", "Opening", "Refilled", "Rep", "Several",
-    "Shape", "Whole", "answer_shape", "key_of", "nothing", "parts", "type_of",
+    "Shape", "Sprout", "Whole", "answer_shape", "key_of", "nothing", "parts", "type_of",
 ]  # fmt: skip

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...graph.forest import plants
+from ...graph.forest import answered, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
+from ...graph.grown import grown_in
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
@@ -48,6 +49,7 @@ from .shapes import (
     Rep,
     Several,
     Shape,
+    Sprout,
     Whole,
     answer_shape,
     key_of,
@@ -101,8 +103,12 @@ class Writer(Stepping):
         builder = Builder(self.primitives)
         order = self._in_order()
         active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
-        plain = Graph(tuple(order), traced.graph.nodes, traced.answers)
-        network = self.linearized(builder, plain, traced.observed, active, order, traced.answers)
+        answers, nodes = traced.answers, traced.graph.nodes
+        for one in grown_in(traced.value):
+            ended = answered(one, traced.value)
+            answers, nodes = ended.outputs, ended.nodes
+        plain = Graph(tuple(order), nodes, answers)
+        network = self.linearized(builder, plain, traced.observed, active, order, answers)
 
         codomain = self.function.specialise(self.call.types).type
         answer = answer_shape(self.values, traced.value, codomain)
@@ -112,6 +118,7 @@ class Writer(Stepping):
         arguments = shapes[0] if len(shapes) == 1 else Several(shapes)
         self.arguments, self.answer = arguments, answer
         self.observe(traced.observed, terms)
+        self.sprout(terms)
         if self.adjoint:
             network = network.adjoint()
         known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
@@ -231,7 +238,7 @@ class Writer(Stepping):
 
     def _combines(self) -> bool:
         """Whether what moves is all in arrays once trees are reduced: none is handed on."""
-        return not any(isinstance(one, Whole | Moved) for one in parts(self.answer))
+        return not any(isinstance(one, Whole | Moved | Sprout) for one in parts(self.answer))
 
     def _combined(
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
@@ -273,7 +280,8 @@ class Writer(Stepping):
 
     def _has_trees(self, shape: Shape) -> bool:
         return any(
-            isinstance(one, Whole | Node | Listed | Refilled | Moved) for one in parts(shape)
+            isinstance(one, Whole | Node | Listed | Refilled | Moved | Sprout)
+            for one in parts(shape)
         )
 
     def _entering(self, network: Network) -> list[s.Expression]:
