@@ -218,11 +218,15 @@ class _Writer:
                 zipped = apply("zip", s.Tuple((zipped, whole(outside))))
         return pattern or s.PatternWildcard(), zipped, given
 
-    def _unzipped(self, wires: Sequence[Wire], tree: s.Expression, heavy: bool) -> list[Term]:
-        """The sequences that a sequence of nested pairs is made of."""
+    def _unzipped(
+        self, wires: Sequence[Wire], tree: s.Expression, heavy: bool, each: Sequence[Term]
+    ) -> list[Term]:
+        """The sequences that a sequence of nested pairs is made of, from the terms of one:
+        indices stay indices."""
+        belows = [one.below for one in each]
         if len(wires) == 1:
             (wire,) = wires
-            return [self.keep(wire, term(tree, wire.type, heavy=heavy, depth=2))]
+            return [self.keep(wire, term(tree, wire.type, heavy=heavy, depth=2, below=belows[0]))]
         block = self.block(wires[0])
         found: list[Term] = []
         for k in range(len(wires) - 1, 0, -1):
@@ -230,19 +234,25 @@ class _Writer:
             rest = self._name(wires[0], "ys") if k == 1 else self.names.fresh("rest")
             pattern = s.PatternTuple((s.PatternName(rest), s.PatternName(name)))
             block.bind(pattern, apply("unzip", tree))
-            found.insert(0, term(s.Name(name), wires[k].type))
+            found.insert(0, term(s.Name(name), wires[k].type, below=belows[k]))
             tree = s.Name(rest)
-        return [term(tree, wires[0].type), *found]
+        return [term(tree, wires[0].type, below=belows[0]), *found]
 
     def map(self, operation: Map, operands: list[Term | None], node: Node) -> Terms:
         shared, inner = operation.shared, operation.body.inputs
         given = zip(inner[:shared], operands[:shared], strict=True)
         pattern, zipped, own = self._sequence(operands[shared:], inner[shared:])
-        body = self._body(operation.body, node.inputs, [*given, *own], _paired)
+        made: list[Term] = []
+
+        def give(terms: Sequence[Term]) -> s.Expression:
+            made.extend(terms)
+            return _paired(terms)
+
+        body = self._body(operation.body, node.inputs, [*given, *own], give)
         if zipped is None:
             zipped = sized("iota", operation.length)
         tree = _mapped(pattern, body, zipped)
-        return self._unzipped(node.outputs, tree, True)
+        return self._unzipped(node.outputs, tree, True, made)
 
     def loop(self, loop: Loop, operands: list[Term | None], node: Node) -> Terms:
         if not loop.carried and not loop.counted:
@@ -266,7 +276,10 @@ class _Writer:
         outputs = loop.carried < len(node.outputs)
         finals = [wire for wire in node.outputs[: loop.carried] if self.uses[wire]]
 
+        made: list[Term] = []
+
         def give(terms: Sequence[Term]) -> s.Expression:
+            made.extend(terms[loop.carried :])
             after = _tuple([whole(each) for each in terms[: loop.carried]])
             if not outputs:
                 return after
@@ -275,7 +288,7 @@ class _Writer:
         body = self._body(loop.body, node.inputs[: len(loop.body.inputs)], [*given, *own], give)
         if loop.counted:
             body = self._while_there(loop, there, names, body)
-        start = _wholes(initial)
+        start = _start(initial)
         count = self.names
         if zipped is None and not outputs:
             tree = apply(sized("iterate", loop.length), s.Lambda((state,), body), start)
@@ -284,7 +297,7 @@ class _Writer:
             tree = apply(sized("unfold", loop.length), s.Lambda((state,), body), start)
             return [
                 *(None for _ in states),
-                *self._unzipped(node.outputs[loop.carried :], tree, True),
+                *self._unzipped(node.outputs[loop.carried :], tree, True, made),
             ]
         if zipped is None:
             zipped = sized("iota", loop.length)
@@ -296,7 +309,7 @@ class _Writer:
         stacks = node.outputs[loop.carried :]
         if not finals:
             tree = apply("snd", tree)
-            return [*(None for _ in states), *self._unzipped(stacks, tree, True)]
+            return [*(None for _ in states), *self._unzipped(stacks, tree, True, made)]
         block = self.block(node.outputs[0])
         found = [self._name(wire, "s") for wire in node.outputs[: loop.carried]]
         if not any(self.uses[wire] for wire in stacks):
@@ -309,7 +322,7 @@ class _Writer:
         block.bind(s.PatternTuple((_pattern(found), s.PatternName(name))), tree)
         return [
             *(term(s.Name(n), w.type) for n, w in zip(found, node.outputs, strict=False)),
-            *self._unzipped(stacks, s.Name(name), False),
+            *self._unzipped(stacks, s.Name(name), False, made),
         ]
 
     def _while_there(
@@ -354,10 +367,9 @@ class _Writer:
                 lambda terms, more=more: _tuple([*more, *(whole(each) for each in terms)]),
             )  # fmt: skip
             functions.append(s.Lambda((_pattern([*front, *names]),), body))
-        start = [whole(_there(each)) for each in operands[shared:]]
-        none = s.Ascription(s.Number(0), s.TypeName("Int"))
+        initial = [term(s.Number(0), numbers[0].type), *operands[shared:]]
         name = s.Name("while") if loop.most is None else sized("while", loop.most)
-        tree = apply(name, *functions, _tuple([none, *start] if numbered else start))
+        tree = apply(name, *functions, _start(initial if numbered else initial[1:]))
         if numbered:
             return self._states(node.outputs, tree)
         return [None, *self._states(node.outputs[1:], tree)]
@@ -537,6 +549,17 @@ def _paired(terms: Sequence[Term]) -> s.Expression:
 def _wholes(terms: Sequence[Term | None]) -> s.Expression:
     """Terms as one value, written out."""
     return _tuple([whole(_there(each)) for each in terms])
+
+
+def _start(terms: Sequence[Term | None]) -> s.Expression:
+    """The state that a loop starts with: of a whole number only its type tells that it counts,
+    and is not a number or an index."""
+    trees = []
+    for each in map(_there, terms):
+        tree = whole(each)
+        counts = each.type.kind == "Int" and isinstance(tree, s.Number)
+        trees.append(s.Ascription(tree, s.TypeName("Int")) if counts else tree)
+    return _tuple(trees)
 
 
 def _there(made: Term | None) -> Term:

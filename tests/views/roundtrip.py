@@ -76,6 +76,14 @@ def alike(types: Sequence[t.Type], values: Sequence[Any]) -> list[Any]:
     return [one(type, value) for type, value in zip(types, values, strict=True)]
 
 
+def definite(x: Any) -> Any:
+    """Of square matrices ones that are Hermitian and positive definite."""
+    x = numpy.asarray(x)
+    if not is_real(x) or x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        return x
+    return x @ x.conj().swapaxes(-1, -2) + numpy.eye(x.shape[-1])
+
+
 def random_tree(type: t.Named, session: Session, rng: numpy.random.Generator, depth: int) -> Any:
     """A random value of a data type, of so many levels at most."""
     constructors = session.program.declarations.constructors(type)
@@ -149,6 +157,9 @@ def check(
     if inputs is None:
         values = [random_value(type, session, rng) for type in call.types]
         inputs = alike(call.types, values)
+        value = function.apply(function.weights, *inputs, key=KEY)
+        if not all(numpy.isfinite(part).all() for part in real_parts(value)):
+            inputs = [jax.tree.map(definite, each) for each in inputs]
 
     def like(value: Any) -> Any:
         """A random tangent of a value, 0 where there are no real numbers."""

@@ -34,6 +34,9 @@ PROGRAMS = {
     "from the right": (
         "f : (R[3], R) -> R[3]\nf (xs, c) = mapAccumRight (\\(s, r) -> (s + 1, s * r)) c xs |> snd"
     ),
+    "indices out of loops": (
+        "f : (R[4], Fin[4][5]) -> R[4]\nf (x, ys) = x * sum (map onehot[4] (takeUntil 3 ys))"
+    ),
     "both ways": (
         "step (s, x) = let t = tanh (s + x) in (t, t * x)\n"
         "f : R[4] -> (R, R)[4]\nf xs = bidirectional step step 0 1 xs"
@@ -559,6 +562,16 @@ def test_what_cannot_be_written_is_refused_with_the_reason() -> None:
         derivative_definition(session["g"])
     assert caught.value.diagnostics[0].code == "derivative-not-printed"
     assert "values of type Weights" in caught.value.diagnostics[0].primary.text
+
+
+def test_a_name_that_means_something_else_in_the_program_is_not_used() -> None:
+    session = Session(precision=64)
+    session.run("norm x = x\nf : R -> R[3]\nf x = norm (replicate[3] (sin x))")
+    session.run(str(derivative_definition(session["f"], adjoint=True)))
+    session.run("sum x = 1")
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"], adjoint=True)
+    assert "a `sum` of its own" in caught.value.diagnostics[0].primary.text
 
 
 def test_a_derivative_from_python_reads_as_a_program_and_as_maps() -> None:

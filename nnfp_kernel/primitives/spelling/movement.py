@@ -162,7 +162,10 @@ def _concat(call: Call) -> Term:
 def _look_up(xs: s.Expression, index: Term, size: int, names: Names) -> s.Expression:
     """`xs ! i`, or `gather` at several indices; an Int that may be none is moved by `!`."""
     if index.type.rank == 0:
-        return s.Binary("!", xs, whole(index))
+        place = whole(index)
+        if index.below is None and not isinstance(place, s.Ascription):
+            place = s.Ascription(place, s.TypeName("Int"))  # `!` alone would make an index of it
+        return s.Binary("!", xs, place)
     if index.below == size or isinstance(index.tree, s.Sequence):
         return apply(under(index.type.rank - 1, apply("gather", xs)), whole(index))
     name = names.fresh("i")

@@ -13,7 +13,9 @@ from .terms import Names, Term, Unspeakable, apply, deeper, term, under, whole
 
 Spelling = Callable[["Call"], Term]
 SPELLINGS: dict[str, Spelling] = {}
-_MOVING = {"broadcast", "reshape", "transpose", "reverse", "slice", "gather", "concat", "hold"}
+_MOVING = {
+    "broadcast", "reshape", "transpose", "reverse", "slice", "gather", "concat", "hold", "select",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,17 @@ def spell(
     made = rule(Call(parameters, tuple(operands), type, names))
     if type.kind == "Int" and made.below is None and name in _MOVING:
         # Indices stay indices where they are only moved.
-        belows = {each.below for each in operands[: 1 if name == "gather" else None]}
+        moved = {"gather": operands[:1], "select": operands[1:]}.get(name, operands)
+        belows = {each.below for each in moved if not _is_literal(each.tree)}
         made = replace(made, below=belows.pop() if len(belows) == 1 else None)
     return made
+
+
+def _is_literal(tree: s.Expression) -> bool:
+    """Whether whole numbers are written out: they are indices wherever these are asked for."""
+    return isinstance(tree, s.Number) or (
+        isinstance(tree, s.Sequence) and all(isinstance(each, s.Number) for each in tree.items)
+    )
 
 
 def spelling(*names: str) -> Callable[[Spelling], Spelling]:

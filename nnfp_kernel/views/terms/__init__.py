@@ -89,6 +89,7 @@ def derivative_definition(
     asked = _Asked(function, adjoint, called, combined)
     try:
         made = asked.written(inputs)
+        _require_its_words(function, made)
         if combined and _length(made) > LONG:
             return asked.by_names(inputs, made)
         return made
@@ -102,6 +103,19 @@ def derivative_definition(
                 ("`derivative`, `jvp` and `vjp` compute with it all the same.",),
             )
         ) from None
+
+
+def _require_its_words(function: Function, made: Derivative) -> None:
+    """Raises Unspeakable where a name of the language means something else in the program."""
+    program = function.program
+    for tree in s.walk(made.definition):
+        if isinstance(tree, s.Name | s.Bracket):
+            name = tree.name
+            if name in program.builtins and name in program.definitions:
+                raise Unspeakable(
+                    f"`{name}` of the language, and this program has a `{name}` of its own: "
+                    "under another name it would not be in the way"
+                )
 
 
 def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[Any] = ()) -> str:
