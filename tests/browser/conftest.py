@@ -134,10 +134,10 @@ def open_notebook(
             Path(keep).mkdir(parents=True, exist_ok=True)
             page.screenshot(path=f"{keep}/{name}_{k}.png")
         page.close()
-    _shut_down_all(address)
+    shut_down_all(address)
 
 
-def _shut_down_all(address: str) -> None:
+def shut_down_all(address: str) -> None:
     with urllib.request.urlopen(f"{address}/api/sessions") as found:
         sessions = json.load(found)
     for session in sessions:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 import pytest
 from browser.cells import cell, run
+from browser.conftest import shut_down_all
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.views.geometry.curves import geodesic
@@ -337,7 +338,7 @@ def test_names_are_text_and_what_moves_jumps_where_motion_is_not_wanted(opened: 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
 def test_in_a_notebook_it_is_a_widget_that_python_can_read(
-    open_notebook: Any, application: str
+    open_notebook: Any, jupyter: tuple[str, Path], application: str
 ) -> None:
     program = "net : R[2] ~> R[1]\nnet = dense[3] >> tanh >> dense[1]"
     make = "%%python\nimport numpy, nnfp_kernel as nnfp\nX = numpy.eye(2)[numpy.arange(40) % 2]\n"
@@ -377,3 +378,12 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     with page.expect_download() as kept:
         first.get_by_role("button", name="save page").click()
     assert "<title>net</title>" in Path(kept.value.path()).read_text()
+    if application == "lab":
+        # Saved, and opened again without that kernel: its picture, and what to do.
+        cell(page, 3).locator(".cm-content").click()
+        page.keyboard.press("Control+s")
+        page.locator(".jp-mod-dirty").first.wait_for(state="detached")
+        shut_down_all(jupyter[0])
+        page.reload()
+        page.get_by_text("As it was saved. Run the cell for the widget.").first.wait_for()
+        assert page.get_by_text("model not found").count() == 0

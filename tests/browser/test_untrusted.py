@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
 import pytest
 
 from nnfp_kernel import NnfpError
@@ -15,17 +16,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CELLS = [
     "rep Word = R[4]\nencode : [Word] ~> R[8]\nencode = fold cell zero\n"
-    "cell : (R[8], Word) ~> R[8]\ncell (h, Word x) = tanh (?W @ h + ?U @ x)",
+    "cell : (R[8], Word) ~> R[8]\ncell (h, Word x) = tanh (?W @ h + ?U @ x)\n"
+    "flat : R[2] ~> R[1]\nflat = dense[1] >> tanh",
     "[[1, 2.5], [3, 4]]",
     "encode >> encode",
     "%nnfp graph encode",
     "%nnfp derivative cell --steps",
+    "%nnfp bend flat X",  # a widget, whose kernel has gone
 ]
+GONE = {"model_id": "0" * 32, "version_major": 2, "version_minor": 1}
 
 
 def left() -> list[list[dict[str, Any]]]:
     """What the cells showed, in all its forms."""
-    workspace = Workspace(TerminalHost())
+    workspace = Workspace(TerminalHost(), {"X": numpy.eye(2)})
 
     def shown(cell: str) -> View | None:
         if cell.startswith("%nnfp"):
@@ -37,10 +41,9 @@ def left() -> list[list[dict[str, Any]]]:
 
     views = [view for cell in CELLS if (view := shown(cell)) is not None]
     assert len(views) == len(CELLS)
-    return [
-        [{"output_type": "display_data", "data": view._repr_mimebundle_(), "metadata": {}}]
-        for view in views
-    ]
+    data = [view._repr_mimebundle_() for view in views]
+    data[-1]["application/vnd.jupyter.widget-view+json"] = GONE
+    return [[{"output_type": "display_data", "data": each, "metadata": {}}] for each in data]
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
@@ -59,3 +62,5 @@ def test_what_is_not_trusted_can_be_read(open_notebook: Any, application: str) -
     assert "encode >> encode" in texts[2]
     assert "fold" in texts[3]
     assert "tanh" in texts[4]
+    assert "flat : R[2] ~> R[1]" in texts[5]
+    assert "turns, stretches and shifts" in texts[5]  # the table: an SVG is not let through

@@ -1,4 +1,5 @@
-// Three plugins: the language, which cells are written in it, and completion in them.
+// Four plugins: the language, which cells are written in it, completion in them, and what is seen of
+// a widget that was saved.
 //
 //   nnfp kernel     a cell is a program, one that starts with %%python is Python
 //   Python kernel   a cell that starts with %%nnfp is a program
@@ -8,6 +9,7 @@ import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { completions } from './completion';
 import { nnfp } from './language';
+import { watchOutputs } from './saved';
 
 const MIME = 'text/x-nnfp';
 const PYTHON = 'text/x-ipython';
@@ -91,4 +93,15 @@ const completionPlugin = {
   activate: (_, manager) => manager.registerProvider(completions)
 };
 
-export default [languagePlugin, cellsPlugin, completionPlugin];
+const savedPlugin = {
+  id: 'nnfp-editor:saved',
+  description: 'Widgets whose kernel has gone are seen as the picture that was saved with them',
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate: (_, notebooks) => {
+    notebooks.forEach(watchOutputs);
+    notebooks.widgetAdded.connect((_, panel) => watchOutputs(panel));
+  }
+};
+
+export default [languagePlugin, cellsPlugin, completionPlugin, savedPlugin];
