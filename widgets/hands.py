@@ -263,6 +263,11 @@ class Hands(View):
 
     # A training of these weights is followed, the own one and that of a cell (views/film/reel.py).
 
+    @property
+    def awake(self) -> bool:
+        """It is told of all of every training: its weights are those of the session."""
+        return True
+
     def began(self, reel: Reel) -> None:
         nested = reel.frames[0].weights() if reel.frames else {}
         paths = [weight.path for weight in self._tape.weights]
