@@ -99,7 +99,6 @@ REFUSED = {
     "no parameters",  # of a constant nothing moves
     "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node
     "a tree that is grown with sequences",  # whose places only running tells
-    "a number of children that is not any",  # `reshape[2]` of them
 }
 
 

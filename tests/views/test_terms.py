@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy
 import pytest
 from soak import FACTOR
 from views.roundtrip import check
@@ -327,6 +328,18 @@ def test_a_printed_derivative_of_any_number_of_trees_is_the_derivative(case: str
     session = Session(precision=64)
     session.run(ROSE + ROSES[case])
     check(session, session["f"])
+
+
+def test_a_derivative_of_a_certain_number_of_children_is_that_of_as_many() -> None:
+    session = Session(precision=64)
+    session.run(
+        "data Call = Number R | Call [Call] | Ends [R] Call\nf : Call -> R\n"
+        "f = cata { Number x -> x * x ; Ends r y -> mean r * y\n"
+        "  ; Call xs -> let ys = reshape[2,1] xs in ys ! 0 ! 0 * sum (flatten ys) }"
+    )
+    number, call, ends = map(session.constructor, ("Number", "Call", "Ends"))
+    tree = call([number(2.0), ends(numpy.array([1.0, 2.0, 4.0]), number(3.0))])
+    check(session, session["f"], inputs=[tree])
 
 
 def test_a_derivative_of_moved_trees_moves_tangents() -> None:

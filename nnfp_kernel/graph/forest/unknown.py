@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
+from ...language.diagnostics import NnfpError
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
 from ..grown import Grown
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ..context import Context
 
 Fields = tuple[Value, ...]
+FEW = (2, 3, 4, 1, 0)  # children, for an algebra that asks for a certain number
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,39 +205,61 @@ class Unknown:
     def branches(
         self, context: Context, root: Builder, algebra: Algebra, result: t.Type
     ) -> dict[str, Branch]:
-        """The algebra, constructor by constructor."""
+        """The algebra, constructor by constructor. Where it cannot do with any number of children
+        in a sequence, it may with a few."""
         made = {}
-        for name, fields in self.plant.declarations.constructors(self.plant.type).items():
-            types = tuple(t.replace_type(each, self.plant.type, result) for each in fields)
-            structures = tuple(
-                tree_structure(each, self.plant.declarations, self.plant.room, ("field", k))
-                for k, each in enumerate(types)
-            )
-            while name not in made:
-                child = root.child()
+        for name in self.plant.declarations.constructors(self.plant.type):
+            problem: NnfpError | None = None
+            for room in (self.plant.room, *FEW):
                 try:
-                    made[name] = self._branch(
-                        context, child, name, types, structures, algebra, result
-                    )
-                except Unasked as asked:
-                    if asked.plant.home is not child:
-                        raise
-                    _, *path = asked.plant.path
-                    structures = asking(structures, path, asked.result)
+                    made[name] = self._with_room(context, root, name, room, algebra, result)
+                except NnfpError as error:
+                    problem = problem or error
+                else:
+                    break
+            else:
+                assert problem is not None
+                raise problem
         return made
+
+    def _with_room(
+        self,
+        context: Context,
+        root: Builder,
+        name: str,
+        room: int,
+        algebra: Algebra,
+        result: t.Type,
+    ) -> Branch:
+        """The algebra at one constructor, with so many children in each sequence."""
+        fields = self.plant.declarations.constructors(self.plant.type)[name]
+        types = tuple(t.replace_type(each, self.plant.type, result) for each in fields)
+        structures = tuple(
+            tree_structure(each, self.plant.declarations, room, ("field", k))
+            for k, each in enumerate(types)
+        )
+        closed = tuple(_closed(each, room) for each in types)
+        while True:
+            child = root.child()
+            try:
+                return self._branch(context, child, name, closed, structures, algebra, result)
+            except Unasked as asked:
+                if asked.plant.home is not child:
+                    raise
+                _, *path = asked.plant.path
+                structures = asking(structures, path, asked.result)
 
     def _branch(
         self,
         context: Context,
         child: Builder,
         name: str,
-        types: tuple[t.Type, ...],
+        closed: tuple[t.Type, ...],
         structures: tuple[Structure, ...],
         algebra: Algebra,
         result: t.Type,
     ) -> Branch:
         plant = self.plant
-        closed = tuple(_closed(each, plant.room) for each in types)
         observed: list[Observation] = []
         with context.inside(child):
             values = tuple(

@@ -120,7 +120,7 @@ class Grove:
             depth |= dict.fromkeys(one.wires, level)
             if isinstance(one, Made):
                 made_at[key] = level
-            if isinstance(one, Made | Inner) or one.structure is not None:
+            if isinstance(one, Made | Inner) or one.structure is not None or not _any(one):
                 if isinstance(one, Reduction):
                     made_at |= dict.fromkeys(map(key_of, plants(one.value)), level)
                 order.append((level, place, key, one))
@@ -348,6 +348,15 @@ class Grove:
 
 def _parts(key: Key) -> tuple[Key, ...]:
     return tuple(key[1:]) if key[:1] == ("both",) else ()  # type: ignore[arg-type]
+
+
+def _any(one: Reduction) -> bool:
+    """Whether its algebra does with any number of children."""
+    declared = one.tree.declarations.constructors(one.tree.type)
+    return all(
+        branch.fields == tuple(field_type(one.tree, each, one.result) for each in declared[name])
+        for name, branch in one.branches.items()
+    )
 
 
 def _all_parts(key: Key) -> set[Key]:
