@@ -43,6 +43,9 @@ encode xs = fold cell zero xs
 
 mixed : R[4] ~> R[2]
 mixed x = let y = dense[6] x in take[2] (reverse (y * erf y / (1 + square y))) - drop[4] (exp y)
+
+settled : R[2] ~> R[2]
+settled x = dense[2] (fixpoint (\\y -> tanh (0.1 * y + x)) zero)
 """
 N = 40
 HOSTILE = "<img src=x onerror=document.title='caught'>"
@@ -56,7 +59,7 @@ def data(*shape: int) -> Any:
 KIND = data(2)[:, 0] > 0
 INPUTS: dict[str, tuple[Any, ...]] = {
     "net": (data(2),), "three": (data(2),), "beside": ((data(2), data(3)),), "stacked": (data(2),),
-    "encode": (data(4, 2),), "mixed": (data(4),),
+    "encode": (data(4, 2),), "mixed": (data(4),), "settled": (data(2),),
 }  # fmt: skip
 
 
@@ -131,6 +134,8 @@ def test_a_page_computes_what_the_kernel_computes(session: nnfp.Session, opened:
     """Every stage and the boundary, to 1e-5 of the extent."""
     page = opened()
     for name, inputs in INPUTS.items():
+        if name == "settled":
+            continue
         three = numpy.arange(N) % 3
         made = scene(session[name], *inputs, colour=three if name == "three" else KIND, lines=4)
         header, grid = handed(made, tape(made))
@@ -249,6 +254,50 @@ def test_points_are_drawn_and_taken_away(session: nnfp.Session, opened: Any) -> 
     assert page.title() == "net"
     dark = "hands.left.canvas.getContext('2d').getImageData(2, 2, 1, 1).data[0]"
     assert hands(page, dark) < 40
+
+
+def test_what_a_page_does_not_compute_is_shown_as_it_was(
+    session: nnfp.Session, opened: Any
+) -> None:
+    """And it says why it is not to be moved."""
+    page = opened("settled")
+    made = scene(session["settled"], INPUTS["settled"][0], lines=0)
+    for found, wanted in zip(states(page), made.states, strict=True):
+        assert near(found, wanted.reshape(-1))
+    assert "This page does not compute `fixpoint`" in page.locator(".caption").inner_text()
+    before = weights(page)
+    page.locator(".hold .end").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert (weights(page) == before).all()
+    assert page.get_by_label("row 0, column 0").is_disabled()
+    assert page.get_by_role("button", name="erase").is_disabled()
+    # With a kernel it asks: what comes back is of the weights that were sent.
+    page.evaluate(
+        f"""() => {{
+          const hands = {ROOT};
+          hands.model.send = (said, _, buffers) => (window.sent = [said, buffers.map((each) =>
+            btoa(String.fromCharCode(...new Uint8Array(each))))]);
+          hands.kernel = true;
+          hands.weights[0] = 2;
+          hands.changed();
+        }}"""
+    )
+    page.wait_for_function("window.sent")
+    said, texts = page.evaluate("window.sent")
+    assert said["do"] == "ask"
+    kernel = nnfp.widgets.Hands(session["settled"], *INPUTS["settled"], colour=KIND)
+    answers: list[Any] = []
+    kernel.send = lambda *answer: answers.append(answer)
+    kernel._asked(kernel, said, [base64.b64decode(text) for text in texts])
+    answer, buffers = answers[0]
+    page.evaluate(
+        f"""([said, texts]) => {ROOT}.answered(said, texts.map((text) =>
+          new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)))""",
+        [answer, [base64.b64encode(each).decode() for each in buffers]],
+    )
+    moved = states(page)[-1].reshape(-1, 2)
+    stay = made.states[-1] + (made.states[1] * [2 - before[0], 0]).sum(1)[:, None] * [1, 0]
+    assert near(moved, stay)
 
 
 def test_keys_alone_move_arrows_and_draw(opened: Any) -> None:

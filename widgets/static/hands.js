@@ -48,11 +48,14 @@ class Hands extends Widget {
   build() {
     const { model } = this;
     this.scene = model.get("scene");
-    const grid = Float64Array.from(new Float32Array(bufferOf(model, "numbers")));
-    this.forward = new Forward(this.scene, grid);
+    const numbers = Float64Array.from(new Float32Array(bufferOf(model, "numbers")));
+    const size = this.scene.inputs.reduce((a, b) => a + b, 0);
+    const end = this.scene.lines * this.scene.samples * size;
+    this.forward = new Forward(this.scene, numbers.subarray(0, end));
     this.weights = doubles(model, "weights");
     this.points = doubles(model, "points");
     this.kinds = doubles(model, "kinds");
+    this.frame = this.scene.seen ? this.seen(numbers.subarray(end)) : null;
     this.first = this.snapshot();
     [this.past, this.future] = [[], []];
     this.plane = this.scene.box !== null;
@@ -66,6 +69,16 @@ class Hands extends Widget {
     this.changed();
     this.trained();
     this.recolour();
+  }
+
+  /** What a page does not compute, as it was when Python wrote it. */
+  seen(values) {
+    const { columns, sizes, rows } = this.scene.seen;
+    let from = 0;
+    const known = new Map(columns.map((number, k) =>
+      [number, values.subarray(from, (from += rows * sizes[k]))]));
+    const grid = this.scene.lines * this.scene.samples;
+    return new Frame(this.scene, this.kinds.length, rows - this.kinds.length - grid, (number) => known.get(number));
   }
 
   place() {
@@ -339,13 +352,15 @@ class Hands extends Widget {
     const status = this.model.get("status") ?? {};
     const was = this.training;
     this.training = status.state === "training";
-    this.grip.locked = this.training;
+    const stuck = this.forward.missing && !this.kernel; // what is moved could not be followed
+    this.grip.locked = this.training || stuck;
     const { train, undo, redo, reset } = this.acts;
     train.textContent = this.training ? "stop" : "train on";
     train.disabled = !this.kernel;
     train.title = this.kernel ? "Train on from these weights, with the points that are seen"
       : "Training needs a kernel: open the notebook that this page is from";
     [undo, redo, reset].forEach((each) => (each.disabled = this.training));
+    this.choices?.forEach((each) => (each.disabled = stuck));
     this.fill();
     this.done.style.width = this.training || status.state === "watched" ? `${100 * (status.done ?? 0)}%` : "0";
     this.said(this.told, this.kernel ? status.words ?? "" : "Training needs a kernel; everything else works here.");
@@ -401,7 +416,7 @@ class Hands extends Widget {
   drawn(event) {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const acts = { Enter: this.tool ?? 0, " ": this.tool ?? 0, Delete: "nearest", Backspace: "nearest" };
-    if ((!way && acts[event.key] === undefined) || !this.plane || this.training) return;
+    if ((!way && acts[event.key] === undefined) || !this.plane || this.grip.locked) return;
     event.preventDefault();
     const { clientWidth, clientHeight } = this.left.canvas;
     this.at ??= [clientWidth / 2, clientHeight / 2];
@@ -501,7 +516,7 @@ class Hands extends Widget {
       this.stale = false;
       const frame = this.forward.frame(this.weights, this.points);
       if (frame) this.frame = frame;
-      else this.asking();
+      else this.asking(); // until then what was seen last
     }
     if (!this.frame) return this.tell();
     this.see();
@@ -619,7 +634,7 @@ class Hands extends Widget {
       const text = String(Number(input.read().toPrecision(4)));
       if (document.activeElement !== input && input.value !== text) input.value = text;
     });
-    this.fields?.forEach((input) => (input.disabled = Boolean(this.training)));
+    this.fields?.forEach((input) => (input.disabled = this.grip.locked));
   }
 
   tell() {

@@ -39,7 +39,8 @@ FINE = 101  # samples along an axis in which a page looks for the boundary, at m
 
 
 def handed(scene: Scene, made: Tape) -> tuple[Json, bytes]:
-    """What the widget is sent of a scene and its tape, and its grid as little-endian float32.
+    """What the widget is sent of a scene and its tape, and little-endian float32: its grid, and
+    of what a page does not compute the values that are `seen`, column by column.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -63,7 +64,7 @@ def handed(scene: Scene, made: Tape) -> tuple[Json, bytes]:
         for k, wires in enumerate(run.ends)
     ]
     low, high = box(scene.points(scene.states[0]))
-    header = {
+    header: Json = {
         "id": link(scene),
         "name": scene.name,
         "type": scene.type,
@@ -86,9 +87,26 @@ def handed(scene: Scene, made: Tape) -> tuple[Json, bytes]:
         "fine": FINE,
         "colour": colours(scene),
     }
-    # A plane, whose points can be drawn in it, and which has a grid that a page can carry.
     grid = scene.grid(scene.states[0]).reshape(-1, scene.states[0].shape[1])
-    return header, numpy.ascontiguousarray(grid, "<f4").tobytes()
+    arrays = [grid]
+    if made.missing:
+        # What a page does not compute is there as it is now: it is seen, if not moved.
+        columns = list(dict.fromkeys(k for state in states for k in state["columns"]))
+        columns += [each["column"] for each in header["layers"] if each["column"] not in columns]
+        values, rows = _now(scene, made, columns)
+        sizes = [value.shape[1] for value in values]
+        header["seen"] = {"columns": columns, "sizes": sizes, "rows": rows}
+        arrays += values
+    flat = [numpy.asarray(array, "<f4").reshape(-1) for array in arrays]
+    return header, numpy.concatenate(flat).tobytes()
+
+
+def _now(scene: Scene, made: Tape, columns: Sequence[int]) -> tuple[list[Array], int]:
+    """The values of columns at all points of a scene, and how many points these are."""
+    wires = {number: wire for wire, number in reversed(made.numbers.items())}
+    points = shaped(scene.states[0], scene.run.sources)
+    values = scene.run.values(points, [wires[number] for number in columns])
+    return [flattened([values[wires[number]]]) for number in columns], len(scene.states[0])
 
 
 def _axes(frame: Array) -> list[list[float]] | None:
