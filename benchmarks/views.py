@@ -7,6 +7,8 @@
     in space      the same, seen in 3-D and sorted by depth
     ellipses      1,000 of Tissot's, and the sheet tinted by how area has changed
     regions       3,000 linear regions at a new t, with their borders; and one more pointed at
+    an echo       a weight of 2-16-16-2 in the hand: 1,000 points, the grid and the boundary are
+                  computed anew in the page, and drawn after every stage
     played        the first one as it is played: how far its frames are from each other
     the scene     from data to what a page holds, in Python; its bytes
 
@@ -39,6 +41,10 @@ net = dense[3] >> tanh >> dense[3] >> tanh >> dense[1]
 REGIONS = """
 cut : R[2] ~> R[3]
 cut = dense[32] >> relu >> dense[32] >> relu >> dense[28] >> relu >> dense[3]
+"""
+HELD = """
+held : R[2] ~> R[2]
+held = dense[16] >> tanh >> dense[16] >> tanh >> dense[2]
 """
 # A stage that bends (tanh) and one that turns (dense), in turns.
 FRAMES = """([mode, frames]) => {
@@ -75,6 +81,21 @@ MOSAIC = """([mode, frames]) => {
       regions.paint(rows);
       regions.canvas.getContext("2d").getImageData(0, 0, 1, 1);
     }
+    taken.push(performance.now() - start);
+  }
+  return taken;
+}"""
+# A hand that holds an entry of the first layer, back and forth.
+ECHO = """([_, frames]) => {
+  const hands = document.getElementById("widget").hands;
+  const taken = [];
+  hands.moving = true;
+  for (let k = 0; k < frames; k++) {
+    const start = performance.now();
+    hands.weights[0] += 0.02 * Math.sin(k / 10);
+    hands.stale = true;
+    hands.tick();
+    hands.right.canvas.getContext("2d").getImageData(0, 0, 1, 1);
     taken.push(performance.now() - start);
   }
   return taken;
@@ -142,6 +163,9 @@ def frames(pages: dict[str, Path], count: int) -> Taken:
         opened("regions")
         measured("3,000 regions", MOSAIC, "paint")
         measured("a region pointed at", MOSAIC, "hover")
+        page.goto(pages["hands"].as_uri())
+        page.wait_for_function("() => document.getElementById('widget').hands?.right.camera")
+        measured("an echo", ECHO, "")
     return taken
 
 
@@ -151,7 +175,7 @@ def main() -> int:
     parser.add_argument("--webgl", action="store_true")
     given = parser.parse_args()
     session = nnfp.Session(seed=0)
-    session.run(PROGRAM + REGIONS)
+    session.run(PROGRAM + REGIONS + HELD)
     random = numpy.random.default_rng(0)
     session.weights = {
         f"cut.dense{k}.b": 0.3 * random.normal(size=size)
@@ -165,10 +189,13 @@ def main() -> int:
     bend.options = {**bend.options, "painter": "webgl" if given.webgl else None}
     lens = nnfp.widgets.Bend(session["net"], X[:300], ellipses=32, measures=False)
     regions = nnfp.widgets.Regions(session["cut"], X[:300])
+    hands = nnfp.widgets.Hands(session["held"], X[:1000], colour=kind[:1000])
     with tempfile.TemporaryDirectory() as folder:
-        pages = {name: Path(folder) / f"{name}.html" for name in ("bend", "lens", "regions")}
+        names = ("bend", "lens", "regions", "hands")
+        pages = {name: Path(folder) / f"{name}.html" for name in names}
         size = bend.save(pages["bend"], budget=2**26)
         lens.save(pages["lens"])
+        hands.save(pages["hands"])
         cut = regions.save(pages["regions"], budget=2**26)
         taken = frames(pages, given.frames)
     print(f"{lens.scene['circles'][0]:,} ellipses, {len(regions.found):,} regions")

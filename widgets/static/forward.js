@@ -9,6 +9,7 @@ import { boundary, mesh } from "./marching.js";
 import { Tape } from "./tape.js";
 
 const WORK = 2.5e6; // operations in which the boundary is looked for: some 3 ms
+const QUICK = 1e6; // the same while a hand moves
 const LEAST = 25; // samples along an axis
 
 class Forward {
@@ -22,14 +23,17 @@ class Forward {
     if (this.missing) return;
     this.tape = new Tape(header.tape.steps);
     this.answers = new Tape(header.tape.steps); // of the points among which the boundary is sought
-    const most = Math.floor(Math.sqrt(WORK / Math.max(this.tape.work, 1)));
-    this.fine = Math.max(Math.min(header.fine, most), LEAST);
-    if (header.level !== null) this.mesh = mesh(header.box, this.fine);
+    this.meshes = [WORK, QUICK].map((work) => {
+      const most = Math.floor(Math.sqrt(work / Math.max(this.tape.work, 1)));
+      const fine = Math.max(Math.min(header.fine, most), LEAST);
+      return { fine, points: header.level === null ? null : mesh(header.box, fine) };
+    });
   }
 
-  frame(weights, points) {
+  /** `quick`: the boundary is looked for less finely. */
+  frame(weights, points, quick = false) {
     if (this.missing) return null;
-    const ends = this.boundary(weights);
+    const ends = this.boundary(weights, quick);
     const whole = new Float64Array(points.length + this.grid.length + ends.length);
     whole.set(points);
     whole.set(this.grid, points.length);
@@ -40,14 +44,15 @@ class Forward {
       (number) => columns[number].data);
   }
 
-  boundary(weights) {
+  boundary(weights, quick) {
     const { header } = this;
     if (header.level === null) return new Float64Array(0);
     const { columns } = header.states.at(-1);
-    const rows = this.fine * this.fine;
-    const found = this.answers.run(weights, this.inputs(this.mesh, rows), rows, columns);
+    const { fine, points } = this.meshes[+quick];
+    const rows = fine * fine;
+    const found = this.answers.run(weights, this.inputs(points, rows), rows, columns);
     const outputs = joined(columns.map((k) => found[k].data), rows);
-    return boundary(header.box, this.fine, outputs, outputs.length / rows, header.level);
+    return boundary(header.box, fine, outputs, outputs.length / rows, header.level);
   }
 
   /** The points as the function takes them: each input's numbers by themselves. */

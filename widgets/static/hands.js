@@ -514,7 +514,7 @@ class Hands extends Widget {
     const clock = performance.now();
     if (this.stale) {
       this.stale = false;
-      const frame = this.forward.frame(this.weights, this.points);
+      const frame = this.forward.frame(this.weights, this.points, this.moving || this.training);
       if (frame) this.frame = frame;
       else this.asking(); // until then what was seen last
     }
