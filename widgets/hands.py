@@ -18,7 +18,6 @@ import traitlets
 
 from nnfp_kernel.language.diagnostics import NnfpError
 from nnfp_kernel.runtime import events
-from nnfp_kernel.runtime.exchange import lookup
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.session.again import training_on
 from nnfp_kernel.views.film.reel import Frame, Reel
@@ -30,9 +29,8 @@ from nnfp_kernel.views.scene.tape import tape, weights_of
 from nnfp_kernel.views.training import Course
 
 from . import figures, pictures
+from .live import LiveView
 from .modules import css, joined
-from .training import answered_beside_cells
-from .view import View
 from .work import Stop, Work
 
 Array = Any
@@ -40,7 +38,7 @@ MOST = 200_000  # weights, which a page holds as a whole
 CURVE = 120  # losses of it that are drawn
 
 
-class Hands(View):
+class Hands(LiveView):
     """A function's layers in the hand: arrows to drag, numbers to set, points to draw.
 
     >>> import numpy
@@ -110,7 +108,6 @@ class Hands(View):
             kinds=kinds(made).astype("<f8").tobytes(),
             layer=layer,
         )
-        answered_beside_cells(self.comm)
         if shown.trainings is not None:
             shown.trainings().watch(self, ("hands", header["id"]))
 
@@ -269,9 +266,7 @@ class Hands(View):
         return True
 
     def began(self, reel: Reel) -> None:
-        nested = reel.frames[0].weights() if reel.frames else {}
-        paths = [weight.path for weight in self._tape.weights]
-        self._follows = not reel.frames or any(lookup(nested, path) is not None for path in paths)
+        self._follows = reel.is_of(self.data.run.function)
         self._tell(reel, "training" if self._own else "watched", reel.course.line())
 
     def look(self, reel: Reel, frame: Frame) -> int:
@@ -282,9 +277,11 @@ class Hands(View):
         return len(self.weights)
 
     def ended(self, reel: Reel) -> None:
+        self._follows = self._follows or self._own  # also where nobody has looked
         if self._follows:
             self.refresh()
             self._tell(reel, "ended", reel.course.summary())
+        self._follows = False
 
     def _tell(self, reel: Reel, state: str, words: str) -> None:
         if self._follows:

@@ -366,3 +366,6 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     assert field.is_enabled()
     hands.get_by_role("button", name="undo").click()
     assert field.input_value() == "2.5"
+    with page.expect_download() as kept:
+        hands.get_by_role("button", name="save page").click()
+    assert "<title>net</title>" in Path(kept.value.path()).read_text()

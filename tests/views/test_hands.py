@@ -117,6 +117,7 @@ def test_train_on_trains_the_points_that_are_there(session: nnfp.Session, hands:
     # What a cell trains is followed, too; and no second one is begun beside it.
     seen: list[Any] = []
     hands.observe(lambda change: seen.append(change["new"]["state"]), "status")
+    hands._asked(hands, "here", [])
     training = session.train("net", [X, SIDE[:, None] * 1.0], loss="squaredError", epochs=40)
     next(training)
     hands.train_on()

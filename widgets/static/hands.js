@@ -12,7 +12,7 @@ import { link } from "./link.js";
 import { SHAPES } from "./paint.js";
 import { shapeOf } from "./panel.js";
 import { Picture } from "./picture.js";
-import { Widget, bufferOf } from "./widget.js";
+import { Widget, bufferOf, keep } from "./widget.js";
 
 const SMALL = 84; // a small picture, at most
 const FEW = 400; // points in it
@@ -37,6 +37,7 @@ class Hands extends Widget {
       "change:layer": () => this.hold(model.get("layer"), true),
       "msg:custom": (said, buffers) => this.answered(said, buffers),
     });
+    this.model.send("here"); // from now on a training is followed
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(el);
     this.ends.push(() => this.sized.disconnect());
@@ -310,7 +311,8 @@ class Hands extends Widget {
   }
 
   answered(said, buffers) {
-    if (said.answer === this.sequence || said.answer !== undefined) return this.carried(said, buffers);
+    if (said.page !== undefined) return keep(said);
+    if (said.answer !== undefined) return this.carried(said, buffers);
     if ((said.done ?? said.waits ?? said.refused) !== this.sequence) return;
     clearTimeout(this.retrying);
     if (said.done !== undefined) {
