@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from nnfp_kernel import Session
 from nnfp_kernel.graph.graph import ArrayType, Builder, Call, Graph, Wire
 from nnfp_kernel.graph.primitive import Step
 from nnfp_kernel.linear import structure
@@ -468,3 +469,29 @@ def test_the_trace_of_a_map_after_its_mirror_image_takes_half_of_it() -> None:
     w, v, d = arrays
     (found,) = lower(graph, 64)(*arrays)
     assert_allclose(found, numpy.trace((v @ w).T @ numpy.diag(d) @ (v @ w)))
+
+
+def test_a_band_is_taken_from_its_factors_without_gathers() -> None:
+    session = Session(precision=64)
+    session.run(
+        "stencil c x = window[5, pad=same] (\\w -> tanh (dot c w) * w ! 2) x\n"
+        "jacobian : R[5] -> R[40] -> R[40,5]\n"
+        "jacobian c x = bands[2,2] (derivative (stencil c) x)\n"
+        "dense : R[5] -> R[40] -> R[40,40]\n"
+        "dense c x = matrix (derivative (stencil c) x)"
+    )
+    c, x = numpy.linspace(-1, 1, 5), numpy.sin(numpy.arange(40.0))
+    names = [
+        node.operation.primitive.name
+        for node in session["jacobian"].graph().walk()
+        if isinstance(node.operation, Call)
+    ]
+    assert not {"gather", "scatterAdd"} & set(names)
+    found = numpy.zeros((40, 40))
+    for row, entries in enumerate(numpy.asarray(session["jacobian"](c, x))):
+        for k, entry in enumerate(entries):
+            if 0 <= row + k - 2 < 40:
+                found[row, row + k - 2] = entry
+            else:
+                assert entry == 0
+    numpy.testing.assert_allclose(found, session["dense"](c, x), rtol=1e-12, atol=1e-14)

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy
 
-from ...graph.graph import ArrayType, Builder, Wire
+from ...graph.graph import ArrayType, Builder, Call, Constant, Wire
 from ..maps import (
     Add,
     ChooseL,
@@ -58,6 +58,8 @@ class Entries:
 Found: TypeAlias = "Entries | None"
 
 DENSE = 1 << 12  # a full matrix with more entries than this is not looked at as sparse
+DEEP = 6  # so many products and sums, one in another, are taken from what they are made of
+MEETING = 3  # entries are gathered, where that is no more than so many for one
 
 # Linear in each entry by itself, the entry of the answer at the same place.
 _ENTRYWISE = frozenset({"mul", "add", "subtract", "negate", "select", "conj", "convert"})
@@ -371,14 +373,26 @@ class _Propagation:
         return taken(self.builder, data, places)
 
     def _collected(self, data: Wire, where: Index, count: int) -> Wire:
-        """Entries added up at the places where they belong."""
+        """Entries added up at the places where they belong. Where few meet, each place takes
+        its first, its second, …: XLA gathers in one loop, and scatters entry by entry."""
         assert self.builder is not None
-        if len(where) == count:
-            back = numpy.empty(count, numpy.int64)
-            back[where] = numpy.arange(count)
-            return self._taken(data, back)
-        places = self.builder.constant(where, "Int")
-        return self.builder.emit("scatterAdd", data, places, axis=0, size=count)
+        meet = numpy.bincount(where, minlength=count)
+        most = int(meet.max(initial=1))
+        if most * count > MEETING * len(where):
+            belongs = self.builder.constant(where, "Int")
+            return self.builder.emit("scatterAdd", data, belongs, axis=0, size=count)
+        order = numpy.argsort(where, kind="stable")
+        first = numpy.cumsum(meet) - meet
+        turns = []
+        for turn in range(most):
+            places = numpy.full(count, -1)
+            there = meet > turn
+            places[there] = order[first[there] + turn]
+            turns.append(arranged(self.builder, data, places))
+        total = turns[0]
+        for each in turns[1:]:
+            total = self.builder.emit("add", total, each)
+        return total
 
     def _counted(self, made: Pattern, where: Index, pairs: Index) -> Wire | None:
         """How many ways there are, where each contributes 1."""
@@ -388,13 +402,28 @@ class _Propagation:
         return self.builder.constant(numpy.bincount(where, minlength=made.count).astype(float))
 
 
-def taken(builder: Builder, data: Wire, places: Index) -> Wire:
-    """The entries of an array with one axis at these places: nothing where it is all of
-    them in order, an exchange of axes where they are interleaved, else a gather."""
+def taken(builder: Builder, data: Wire, places: Index, free: Index | None = None) -> Wire:
+    """The entries of an array with one axis at these places; where it is `free`, any will do.
+
+    What was itself taken from somewhere is taken from there, through products and sums; then
+    it is nothing where it is all of them in order, a repetition or an exchange of axes where
+    they are so regular, else a gather.
+    """
     size = data.type.shape[0]
     count = len(places)
-    if count == size and numpy.array_equal(places, numpy.arange(size)):
-        return data
+    if free is None:
+        if count == size and numpy.array_equal(places, numpy.arange(size)):
+            return data
+        free = numpy.zeros(count, bool)
+    if (found := _from_before(builder, data, places, free)) is not None:
+        return found
+    if count > size and size and count % size == 0:
+        line, times = numpy.arange(size), count // size
+        for axis, regular in ((0, numpy.repeat(line, times)), (1, numpy.tile(line, times))):
+            if (free | (places == regular)).all():
+                shape = (times, size) if axis else (size, times)
+                wide = builder.emit("broadcast", data, shape=shape, axes=(axis,))
+                return builder.emit("reshape", wide, shape=(count,))
     if count == size and size and places[0] == 0 and count > 1 and size % int(places[1] or 1) == 0:
         step = int(places[1])
         order = numpy.arange(size).reshape(size // step, step) if step else None
@@ -408,14 +437,67 @@ def taken(builder: Builder, data: Wire, places: Index) -> Wire:
     return builder.emit("gather", data, builder.constant(places, "Int"), axis=0)
 
 
+def _from_before(
+    builder: Builder, data: Wire, places: Index, free: Index, deep: int = DEEP
+) -> Wire | None:
+    """The entries of what was made by `taken`, from what it was made of; None of anything
+    else, and of what would then be computed for many more entries than there are."""
+    if len(places) > 2 * data.type.size:
+        return None
+    node = builder.producer(data) if builder.owns(data) else None
+    if node is None or not isinstance(node.operation, Call):
+        return None
+    name, parameters, inputs = node.operation.primitive.name, node.operation.parameters, node.inputs
+    if name == "gather" and inputs[0].type.rank == 1 and (index := _known(builder, inputs[1])):
+        return taken(builder, inputs[0], index[0][places], free)
+    if name == "broadcast" and not inputs[0].type.rank:
+        return builder.emit("broadcast", inputs[0], shape=(len(places),), axes=())
+    if name in ("mul", "add") and deep and not parameters.get("conjugate"):
+        parts = [_from_before(builder, wire, places, free, deep - 1) for wire in inputs]
+        if all(part is not None for part in parts):
+            return builder.emit(name, *(part for part in parts if part is not None))
+    if name == "select" and (mask := _known(builder, inputs[0])):
+        there = mask[0][places]
+        part = taken(builder, inputs[1], places, free | ~there)
+        return _where(builder, there | free, part)
+    if name == "concat":
+        first = 0
+        for wire in inputs:
+            inside = (places >= first) & (places < first + wire.type.size)
+            if wire.type.size and (inside | free).all():
+                return taken(builder, wire, numpy.where(inside, places - first, 0), free)
+            first += wire.type.size
+    return None
+
+
+def _known(builder: Builder, wire: Wire) -> tuple[Index] | None:
+    """The numbers that a wire is, where they are known."""
+    node = builder.producer(wire) if builder.owns(wire) else None
+    if node is None or not isinstance(node.operation, Constant):
+        return None
+    return (numpy.asarray(node.operation.value),)
+
+
+def _where(builder: Builder, there: Index, data: Wire) -> Wire:
+    """The entries that are there, 0 for the others."""
+    if there.all():
+        return data
+    return builder.emit("select", builder.constant(there, "Bool"), data, builder.zeros(data.type))
+
+
 def arranged(builder: Builder, data: Wire, places: Index) -> Wire:
     """The entries at these places, as an array of their shape; 0 where a place is -1."""
     line = places.ravel()
-    if (line < 0).any():
-        nothing = builder.zeros(ArrayType(data.type.kind, (1,)))
-        data = builder.emit("concat", data, nothing, axis=0)
-        line = numpy.where(line < 0, data.type.size - 1, line)
-    return builder.emit("reshape", taken(builder, data, line), shape=places.shape)
+    nothing = line < 0
+    if not nothing.any():
+        made = taken(builder, data, line)
+    elif nothing.all():
+        made = builder.zeros(ArrayType(data.type.kind, line.shape))
+    else:
+        made = _where(
+            builder, ~nothing, taken(builder, data, numpy.where(nothing, 0, line), nothing)
+        )
+    return builder.emit("reshape", made, shape=places.shape)
 
 
 def entry_count(types: Types) -> int:
