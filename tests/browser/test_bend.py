@@ -380,8 +380,8 @@ def test_in_a_notebook_it_is_a_widget_that_python_can_read(
     assert "<title>net</title>" in Path(kept.value.path()).read_text()
     if application == "lab":
         # Saved, and opened again without that kernel: its picture, and what to do.
-        cell(page, 3).locator(".cm-content").click()
-        page.keyboard.press("Control+s")
+        first.locator(".track input").focus()
+        page.keyboard.press("Control+s")  # a key of the notebook's, from inside of the widget
         page.locator(".jp-mod-dirty").first.wait_for(state="detached")
         shut_down_all(jupyter[0])
         page.reload()

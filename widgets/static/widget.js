@@ -15,8 +15,15 @@ class Widget {
     this.ends = [];
     el.classList.add("nnfp-view", name);
     // Notebooks have keys of their own, which those of a widget must not be.
-    el.addEventListener("keydown", (event) => event.stopPropagation());
-    el.setAttribute("data-lm-suppress-shortcuts", "true");
+    // With Ctrl or Cmd they are the notebook's all the same: it is still saved.
+    const own = (event) => !event.ctrlKey && !event.metaKey;
+    el.addEventListener("keydown", (event) => own(event) && event.stopPropagation());
+    const whose = (event) => {
+      if (el.contains(event.target)) el.toggleAttribute("data-lm-suppress-shortcuts", own(event));
+    };
+    el.toggleAttribute("data-lm-suppress-shortcuts", true);
+    window.addEventListener("keydown", whose, true);
+    this.ends.push(() => window.removeEventListener("keydown", whose, true));
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
