@@ -568,6 +568,13 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     session.run(text)
 
 
+def test_a_grown_tree_that_was_changed_is_refused_with_the_reason() -> None:
+    session = Session(precision=64)
+    session.run(TREE + "f : R -> Tree R\nf x = mapData square (ana[2] LeafF x)")
+    with pytest.raises(NnfpError, match="changed, for an answer"):
+        derivative_definition(session["f"])
+
+
 def test_what_cannot_be_written_is_refused_with_the_reason() -> None:
     session = Session(precision=64)
     session.run("f : R[2] ~> R\nf x = dot ?w x\ng x = grad (\\w -> open f (w, x)) (weights f)")

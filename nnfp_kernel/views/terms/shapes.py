@@ -19,7 +19,7 @@ from ...graph.values import Items, Value, Variant, leaves
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
-from ...primitives.decompile import Block, Term, Unspeakable
+from ...primitives.decompile import Block, Term
 from ...primitives.spelling import apply
 from .values import Values
 
@@ -155,8 +155,7 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
             value.type, tuple(answer_shape(values, item, value.type) for item in value.items)
         )
     if isinstance(value, Grown):
-        if value.growth is None or not value.functor.plain:
-            raise Unspeakable("a tree that is grown with sequences, or changed, for an answer")
+        assert value.growth is not None, "asked before"
         return Sprout(value.type, value, tuple(leaves(value.growth.seed)))
     match type:
         case t.Product(items=items):

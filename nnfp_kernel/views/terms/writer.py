@@ -105,6 +105,8 @@ class Writer(Stepping):
         active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
         answers, nodes = traced.answers, traced.graph.nodes
         for one in grown_in(traced.value):
+            if one.growth is None or not one.functor.plain:
+                raise Unspeakable("a tree that is grown with sequences, or changed, for an answer")
             ended = answered(one, traced.value)
             answers, nodes = ended.outputs, ended.nodes
         plain = Graph(tuple(order), nodes, answers)
