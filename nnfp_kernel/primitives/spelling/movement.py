@@ -163,7 +163,8 @@ def _look_up(xs: s.Expression, index: Term, size: int, names: Names) -> s.Expres
     """`xs ! i`, or `gather` at several indices; an Int that may be none is moved by `!`."""
     if index.type.rank == 0:
         place = whole(index)
-        if index.below is None and not isinstance(place, s.Ascription):
+        one_there = isinstance(place, s.Number) and place.value in range(size)
+        if index.below is None and not one_there and not isinstance(place, s.Ascription):
             place = s.Ascription(place, s.TypeName("Int"))  # `!` alone would make an index of it
         return s.Binary("!", xs, place)
     if index.below == size or isinstance(index.tree, s.Sequence):
