@@ -201,6 +201,11 @@ def test_what_repeats_inside_of_a_step_is_reached_by_a_trail(session: nnfp.Sessi
         unroll(session["each"], batch, trail=[(0, 2)])
 
 
+def test_an_expression_is_unrolled_as_a_definition_is(session: nnfp.Session) -> None:
+    part = one(unroll(session.function("fold cell zero >> (\\h -> 2 * h)"), XS))
+    assert close(part.chains[0].states[0].values[-1], session["encode"](XS))
+
+
 def test_what_has_no_steps_is_refused_in_words(session: nnfp.Session) -> None:
     with pytest.raises(nnfp.NnfpError, match="nothing repeats in plain"):
         unroll(session["plain"], XS[0, :3])

@@ -120,7 +120,7 @@ class _Reader:
             if made is not None:
                 parts.append(made)
                 kept.append(None)
-        ran = [each for each in frame.run() if _steps_of(each) and _is_written(each)]
+        ran = [each for each in frame.run() if _steps_of(each) and self.is_written(each)]
         while ran:
             first = ran.pop(0)
             other = next((each for each in ran if _opposite(first, each)), None)
@@ -132,6 +132,11 @@ class _Reader:
                 parts.append(self.steps(frame, [first]))
             kept.append(first)
         return parts, kept
+
+    def is_written(self, ran: Ran) -> bool:
+        """Whether a person has written it: what a forest does with its leaves nobody has."""
+        origin, own = ran.node.origin, self.told.function.definition.span.source
+        return origin is not None and (origin.source.name != "expression" or origin.source == own)
 
     # --- loops and maps -------------------------------------------------------------------------
 
@@ -316,11 +321,6 @@ def _types(group: Group | None) -> tuple[Any, Any, Any]:
     elements = [wire.type for wire, port in entering if port.role == "element"]
     outputs = [wire.type for wire, port in leaving if port.role == "element"]
     return states, elements, outputs
-
-
-def _is_written(ran: Ran) -> bool:
-    """Whether a person has written it: what a forest does with its leaves nobody has."""
-    return ran.node.origin is not None and ran.node.origin.source.name != "expression"
 
 
 def _opposite(one: Ran, other: Ran) -> bool:
