@@ -159,8 +159,8 @@ class Audience:
 
     def see(self, reel: Reel, frame: Frame) -> None:
         """A moment, for those that are awake, if it is time to look."""
-        for view in self.views:
-            if view.awake and view not in self.looking:
+        for view in [*self.views]:
+            if view not in self.looking and self._tell(view, lambda own: own.awake):
                 self.looking.append(view)
                 self._tell(view, lambda own: own.began(reel))  # it compiles: no part of its pace
         if not self.looking:
@@ -186,8 +186,8 @@ class Audience:
         try:
             return tell(view) or 0
         except Exception as error:
-            self.views.remove(view)
-            self.looking.remove(view)
+            self.views = [each for each in self.views if each is not view]
+            self.looking = [each for each in self.looking if each is not view]
             warnings.warn(f"a view follows this training no longer: {error}", stacklevel=2)
             return 0
 
