@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .branches import within_branches
+from .drawn import drawn_once
 from .graph import Graph, Map
 from .laws import LAWS, Fired, Law, Primitives, Simplifier
 from .loops import Moved, put_loop, put_tree_loop
@@ -71,7 +72,7 @@ def tidy(primitives: Primitives, graph: Graph) -> Graph:
     >>> len(tidy(PRIMITIVES, graph).nodes)
     0
     """
-    return _Tidying(primitives).graph(graph)
+    return _Tidying(primitives).graph(drawn_once(_Reader(primitives), graph))
 
 
 _PLAIN = frozenset(("add", "subtract", "mul", "negate", "conj", "reverse", "reshape", "transpose"))

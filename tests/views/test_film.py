@@ -183,6 +183,20 @@ def test_a_view_that_fails_is_told_no_more_and_the_training_goes_on(workspace: W
     assert "no longer: so it is" in str(caught[0].message)
 
 
+def test_a_view_that_cannot_begin_is_told_no_more_either(workspace: Workspace) -> None:
+    class Unready(Seen):
+        def began(self, reel: Any) -> None:
+            raise ValueError("so it is")
+
+    unready, well = Unready(), Seen()
+    workspace.session.trainings.watch(unready, "unready")
+    workspace.session.trainings.watch(well, "well")
+    with pytest.warns(UserWarning, match="no longer: so it is"):
+        *_, last = workspace.session.train("net", DATA, epochs=40, **FIT)
+    assert (last.reason, unready.steps) == ("finished", [])
+    assert well.told == ["began", "ended"]
+
+
 @pytest.mark.parametrize("where", ["in a view", "at a yield"])
 def test_an_interrupt_ends_a_watched_training_and_keeps_its_moments(
     workspace: Workspace, where: str

@@ -95,6 +95,7 @@ SOURCES = {
 NO_VALUE = {"away", "swing"}  # fixpoints there are none of
 REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
+    "a loop that draws",  # in another loop, or for any number of rounds
     "of its own",  # a name of the language that the program gives another meaning
     "no parameters",  # of a constant nothing moves
     "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node

@@ -35,6 +35,10 @@ PROGRAMS = {
     "from the right": (
         "f : (R[3], R) -> R[3]\nf (xs, c) = mapAccumRight (\\(s, r) -> (s + 1, s * r)) c xs |> snd"
     ),
+    "a loop that draws": (
+        "walk x = while[20] (\\s -> s < 10) (\\s -> s + abs (draw (normal 1)) * x) x\n"
+        "f : R -> R\nf x = let y = walk x in y * y"
+    ),
     "indices out of loops": (
         "f : (R[4], Fin[4][5]) -> R[4]\nf (x, ys) = x * sum (map onehot[4] (takeUntil 3 ys))"
     ),
@@ -582,6 +586,28 @@ def test_what_cannot_be_written_is_refused_with_the_reason(program: str, reason:
         derivative_definition(session["f"])
     assert caught.value.diagnostics[0].code == "derivative-not-printed"
     assert reason in caught.value.diagnostics[0].primary.text
+
+
+@pytest.mark.parametrize(
+    "loop", ["while[3] (\\s -> s < 10) (\\s -> while[4] {} s) x", "while {} x"]
+)
+def test_what_a_derivative_would_draw_anew_is_refused(loop: str) -> None:
+    session = Session(precision=64)
+    walk = "(\\s -> s < 10) (\\s -> s + draw (normal 1) * x)"
+    session.run(f"f : R -> R\nf x = {loop.format(walk)}")
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"])
+    assert "a loop that draws" in caught.value.diagnostics[0].primary.text
+
+
+def test_a_name_that_means_something_else_in_the_program_is_not_used() -> None:
+    session = Session(precision=64)
+    session.run("norm x = x\nf : R -> R[3]\nf x = norm (replicate[3] (sin x))")
+    session.run(str(derivative_definition(session["f"], adjoint=True)))
+    session.run("sum x = 1")
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"], adjoint=True)
+    assert "a `sum` of its own" in caught.value.diagnostics[0].primary.text
 
 
 def test_a_derivative_from_python_reads_as_a_program_and_as_maps() -> None:

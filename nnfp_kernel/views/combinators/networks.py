@@ -28,24 +28,35 @@ from ...linear.maps import (
     Variable,
     WhileL,
 )
-from ...primitives.decompile import Block, Names, Term, decompile
+from ...primitives.decompile import Block, Names, Term, Unspeakable, decompile
 from .nests import Nest, variables_of
 
 _OPENED = (Network, Sum, Pair, Copair, DirectSum)
 
 
-def recorded(builder: Builder, network: Network) -> Network:
+def recorded(builder: Builder, network: Network, *, drawing: bool = False) -> Network:
     """The network with every loop that has a bound as a recurrence of the rounds it made,
-    of which the builder records what the steps' maps refer to."""
+    of which the builder records what the steps' maps refer to; with `drawing`, only the
+    loops that draw, for made again they would draw anew. Raises Unspeakable where loops in
+    loops do."""
 
     def part(each: Part) -> Part:
         map = each.map
         if not isinstance(map, WhileL) or map.like.most is None:
             return each
+        if drawing and not _draws(map):
+            return each
         rounds = map.unrolled(builder)
         return replace(each, map=rounds.adjoint() if map.backwards else rounds)
 
-    return Network(network.inputs, tuple(map(part, network.parts)), network.outputs)
+    made = Network(network.inputs, tuple(map(part, network.parts)), network.outputs)
+    if any(_draws(each.map) for each in made.parts):
+        raise Unspeakable("a loop that draws, and is made again to differentiate it")
+    return made
+
+
+def _draws(map: LinearMap) -> bool:
+    return any(wire.type.kind == "Key" for wire in map.fixed)
 
 
 def opened(network: Network) -> Network:

@@ -21,6 +21,7 @@ from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
+from ..combinators import recorded
 from .growth import Growing, grown
 from .naming import Naming
 from .shapes import (
@@ -187,6 +188,7 @@ class Body(ABC):
         it, and what the `wanted` outputs are. `around` are tangents of what comes of no
         argument."""
         inputs = builder.finish(()).inputs
+        network = recorded(builder, network, drawing=True)
         moving = [builder.input(array) for array in network.domain]
         images = filled(builder, network.apply(builder, moving), network.codomain)
         own = [self.outputs[wire] for wire in wanted]
