@@ -562,7 +562,7 @@ class _Training:
             self.before = (at.state, at.taken)
             if isinstance(plan.data, Stream):
                 plan.data.forget(at.taken)
-            so_far = (*at.epoch_losses, *map(float, losses))
+            so_far = (*at.epoch_losses, *losses.tolist())
             self.at = replace(at, state=after, taken=at.taken + now, epoch_losses=so_far)
             # Towards chunks of the wanted time, without trusting one measurement much.
             wanted = now * plan.chunk_seconds / max(elapsed, 1e-9)
@@ -736,12 +736,15 @@ def _though_struck(do: Callable[[], T]) -> T:
 
 def _unmoved(before: Weights, after: Weights) -> tuple[str, ...]:
     """The paths of weights of which no number has changed: their gradient is zero."""
+    pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
+    same = [numpy.array_equal(one, other) for one, other in pairs]
+    if not any(same):
+        return ()
     places = jax.tree_util.tree_flatten_with_path(before)[0]
-    pairs = zip(places, jax.tree.leaves(after), strict=True)
     return tuple(
         jax.tree_util.keystr(path, simple=True, separator=".")
-        for (path, one), other in pairs
-        if numpy.array_equal(one, other)
+        for (path, _), equal in zip(places, same, strict=True)
+        if equal
     )
 
 

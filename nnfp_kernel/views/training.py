@@ -58,12 +58,13 @@ class Course:
                 self.finished = event
 
     def _add_steps(self, event: events.Progress) -> None:
-        number = len(event.losses)
-        per_epoch = event.epoch / event.step
-        for k, loss in enumerate(event.losses):
-            if self._seen % self._stride == 0:
-                self.steps.append(((event.step - number + k + 1) * per_epoch, float(loss)))
-            self._seen += 1
+        first, per_epoch = -self._seen % self._stride, event.epoch / event.step
+        losses = event.losses[first :: self._stride].tolist()
+        step = event.step - len(event.losses) + 1 + first
+        self.steps += [
+            ((step + k * self._stride) * per_epoch, loss) for k, loss in enumerate(losses)
+        ]
+        self._seen += len(event.losses)
         while len(self.steps) > 2 * POINTS:
             self.steps, self._stride = self.steps[::2], 2 * self._stride
 
