@@ -163,6 +163,50 @@ def test_what_goes_along_the_payload_is_as_its_formulas_say(session: Session, na
     numpy.testing.assert_allclose(page.whole(m.barred(t)), gradient, rtol=1e-10)
 
 
+def test_a_parameter_that_is_a_pattern_names_the_fields_it_is_given() -> None:
+    session = Session(precision=64)
+    session.run(
+        r"""
+data Rose a = Rose a [Rose a]
+data Segment = Segment R[2] R
+below : Rose R -> R
+below (Rose _ rs) = sum (map weighed rs)
+weighed : Rose R -> R
+weighed (Rose x _) = x * sin x
+slope : (Segment, R) ~> R
+slope (Segment a r, c) = dot ?k a * sin r * c
+"""
+    )
+    found = mathematics(session.program, "below")
+    shown = [to_plain(line.formula) for line in found.section("derivative")]
+    assert shown == ["dy_i = D weighed(r_i) dr_i", "dz = ∑_i dy_i"]
+    assert {to_plain(line.range) for line in found.section("derivative") if line.range} == {
+        "i = 1, …, |r|"
+    }
+    function, found = session["slope"], mathematics(session.program, "slope")
+    k, a, r, c = numpy.array([0.3, -0.8]), numpy.array([1.1, 0.4]), 0.7, -1.3
+    a_way, r_way, c_way = numpy.array([0.2, 0.5]), -0.6, 0.9
+    names = [m.symbol(name) for name in "arc"]
+    page = Page({m.symbol("k"): k, **dict(zip(names, (a, r, c), strict=True))})
+    ways = zip(names, (a_way, r_way, c_way), strict=True)
+    page.values |= {m.differential(name): way for name, way in ways}
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    held, still = {"slope": {"k": k}}, {"slope": {"k": numpy.zeros(2)}}
+    given, way = (tree(["Segment", a, r]), c), (tree(["Segment", a_way, r_way]), c_way)
+    value, change = function.jvp((held, given), (still, way))
+    y = found.results[0]
+    assert page.of(y) == pytest.approx(float(value), rel=1e-12)
+    assert page.of(m.differential(y)) == pytest.approx(float(change), rel=1e-10)
+    page.values[m.barred(y)] = 0.8
+    page.read(found.section("adjoint"), backwards=True)
+    page.read(found.section("weights"), backwards=True)
+    by_weights, (segment, by_c) = function.vjp(held, given)[1](0.8)
+    theirs = [*segment.fields, by_c, by_weights["slope"]["k"]]
+    for name, gradient in zip((*names, m.symbol("k")), theirs, strict=True):
+        numpy.testing.assert_allclose(page.of(m.barred(name)), gradient, rtol=1e-10)
+
+
 # --- trees made of trees --------------------------------------------------------------------
 
 

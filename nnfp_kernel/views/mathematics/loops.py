@@ -130,6 +130,15 @@ def loop(
     return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
 
 
+def _length(reader: Reader, size: Size, sequences: Value) -> Formula:
+    """The number of elements; |r|, where the program has no name for it."""
+    first = next(flat(sequences), None)
+    if first is None or not str(size).startswith("_"):
+        return size_formula(size)
+    reader.ensure_named(first, "u", "v", "w")
+    return m.Fenced("|", first.shown(), "|")
+
+
 def equation(reader: Reader, function: Value, like: Value) -> Value:
     """A state that a function leaves as it is."""
     starts = list(flat(like))
@@ -165,6 +174,8 @@ def map_over(
         result = result.element
     if not list(flat(xs)):
         return opaque_builtin(reader, use, [f, xs])
+    if axes == 1 and not options:
+        counts = [_length(reader, size_of_loop(xs), xs)]
     _, out = loop(reader,
         (), xs, counts, lambda _, item: ((), reader.apply(f, item)),
         index=("i", "j", "k"), **options,
@@ -198,7 +209,7 @@ def moore(reader: Reader, use: p.Builtin, f: Value, z: Value, xs: Value) -> Valu
 
 
 def along(reader: Reader, use: p.Builtin, step: Any, z: Value, xs: Value) -> tuple[Value, Value]:
-    count = size_formula(size_of_loop(xs))
+    count = _length(reader, size_of_loop(xs), xs)
     return loop(reader, z, xs, count, step, reverse=use.name.endswith("Right"))
 
 

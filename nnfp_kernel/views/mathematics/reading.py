@@ -109,6 +109,10 @@ class Reader:
                 return tuple(argument for argument, _ in pairs), names
             case p.LeaveRep(name=name, argument=inner) if isinstance(type, t.Named):
                 return self._parameter(inner, self.program.reps[name].carrier)
+            case p.MatchConstructor(name=name, arguments=fields):
+                pairs = [self._parameter(each, each.type) for each in fields]
+                names = {name: value for _, bound in pairs for name, value in bound.items()}
+                return Built(name, tuple(argument for argument, _ in pairs)), names
             case _:
                 argument = self._given(type, "x")
                 return argument, self.bindings(pattern, argument)
