@@ -28,16 +28,18 @@ def run(workspace: Workspace, text: str) -> View:
     from nnfp_kernel.views.geometry.regions import chosen, regions
     from nnfp_kernel.views.scene import scene
 
-    shown = scene(function, *inputs, colour=colour, level=given.level)
+    data = {"colour": colour, "level": given.level}
     try:
+        if given.save or workspace.host.widgets:
+            from nnfp_kernel.widgets.regions import Regions
+
+            how = {"axes": axes, "points": points, "by": given.by, "scale": given.scale}
+            made = Regions(function, *inputs, **data, **how)
+            return widget(made, made.found, given.save)
+        shown = scene(function, *inputs, **data)
         plane = chosen(shown, axes, points)
     except ValueError as problem:
         raise UsageError(f"{problem}\nUsage: {USAGE}") from None
-    if given.save or workspace.host.widgets:
-        from nnfp_kernel.widgets.regions import Regions
-
-        made = Regions(shown, axes=axes, points=points, by=given.by, scale=given.scale)
-        return widget(made, made.found, given.save)
 
     from nnfp_kernel.widgets import pictures
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy
 import traitlets
 
+from nnfp_kernel.language.diagnostics import NnfpError
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views.film.reel import Frame, Reel
 from nnfp_kernel.views.geometry.curves import geodesic
@@ -230,19 +232,26 @@ class Bend(LiveView):
         return self._jets
 
     def wait(self) -> None:
-        """Wait until the metric, or the geodesic, that a hand has asked for is there."""
+        """Wait until what a hand has asked for is there: the metric, a geodesic, other weights."""
         self._work.wait()
 
     def _asked(self, widget: object, said: object, buffers: object) -> None:
         """What a hand asks for is computed beside the cells: the metric, once the lens is
-        looked through, and the geodesic between two places, as a state measures it."""
+        looked through, the geodesic between two places, as a state measures it, and all of it
+        anew, once the hand of a linked widget has moved weights."""
 
         def lens(stopped: Stop) -> None:
             found = self._metric()
             if not stopped():
                 self.metric = found
 
+        def moved(stopped: Stop) -> None:
+            with suppress(NnfpError):  # the program is another one: what was seen stays
+                self.refresh()
+
         match said:
+            case "moved":  # a hand has moved weights: what was asked for of the others is void
+                self._work.start(moved)
             case "lens":
                 self._work.start(lens)
             case {"geodesic": [start, end, int(state)]}:

@@ -160,6 +160,8 @@ class Hands(LiveView):
                 self.train_on()
             case {"do": "stop"}:
                 self.stop()
+            case {"do": "refresh"}:  # another widget's hand has moved weights
+                self._merge()
             case _:
                 super()._asked(widget, said, buffers)
 
@@ -170,7 +172,7 @@ class Hands(LiveView):
         session = function.home
         edits = changed(self.data, self._known, weights)
         if not edits:
-            return {"done": seq, "note": ""}
+            return {"done": seq, "note": "", "moved": False}
         if not session.turn.acquire(timeout=0.02):
             return {"waits": seq, "why": "a cell is running"}
         try:
@@ -183,7 +185,7 @@ class Hands(LiveView):
             return {"refused": seq, "why": f"The program has changed: {_words(problem)}"}
         finally:
             session.turn.release()
-        return {"done": seq, "note": self._older(session)}
+        return {"done": seq, "note": self._older(session), "moved": True}
 
     def _merge(self) -> None:
         """What others have done to the session's weights meanwhile is shown, too."""

@@ -75,14 +75,18 @@ class Regions(View):
         by: Literal["answer", "region", "map", "area"] = "answer",
         scale: Literal["one", "own"] | None = None,
     ) -> None:
-        if not isinstance(shown, Scene):
-            shown = scene(shown, *inputs, colour=colour, level=level)
-        self.data = shown
-        self.found: Found = regions(shown, chosen(shown, axes, points))
+        def again() -> Scene:
+            if isinstance(shown, Scene):
+                return shown
+            return scene(shown, *inputs, colour=colour, level=level)
+
+        self._again = again
+        self.data = made = again()
+        self.found: Found = regions(made, chosen(made, axes, points))
         kind = "axes" if axes is not None else "points" if points is not None else "data"
         asked = {"kind": kind, "chosen": list(axes or points or ())}
         self._scale, self._work = scale, Work()
-        header, numbers = packed_regions(self.found, shown)
+        header, numbers = packed_regions(self.found, made)
         super().__init__(scene=header, numbers=numbers, by=by, slice=asked)
         self.observe(self._other, "slice")
 
@@ -116,26 +120,35 @@ class Regions(View):
         """Stop cutting: what was seen before stays."""
         self._work.stop()
 
+    def refresh(self) -> None:
+        """Cut the same plane with the weights that the session has now, beside the cells: `wait`
+        waits for it."""
+        self._start(anew=True)
+
     def _other(self, change: Any) -> None:
+        self._start()
+
+    def _start(self, anew: bool = False) -> None:
+        kind, places = self.slice["kind"], self.slice["chosen"]
         try:
-            kind, places = change["new"]["kind"], change["new"]["chosen"]
             plane = chosen(self.data, **({} if kind == "data" else {kind: places}))
         except ValueError as problem:
             self.problem = f"{problem}."
             return
         self.problem, self.working = "", "the plane"
-        self._work.start(lambda stopped: self._cut(plane, stopped))
+        self._work.start(lambda stopped: self._cut(plane, anew, stopped))
 
-    def _cut(self, plane: Plane | None, stopped: Stop) -> None:
+    def _cut(self, plane: Plane | None, anew: bool, stopped: Stop) -> None:
         def grown(count: int) -> None:
             if stopped():
                 raise Stopped
             self.working = f"{count:,} regions so far"
 
         try:
-            found = regions(self.data, plane, grown)
-            header, numbers = packed_regions(found, self.data)
-            self.found, self.region = found, -1
+            data = self._again() if anew else self.data
+            found = regions(data, plane, grown)
+            header, numbers = packed_regions(found, data)
+            self.data, self.found, self.region = data, found, -1
             with self.hold_sync():
                 self.numbers, self.scene = numbers, header
         except NnfpError as problem:
@@ -147,5 +160,7 @@ class Regions(View):
     def _asked(self, widget: object, said: object, buffers: object) -> None:
         if said == "stop":
             self.stop()
+        elif said == "moved":  # the weights, by the hand of a linked widget
+            self.refresh()
         else:
             super()._asked(widget, said, buffers)

@@ -88,6 +88,11 @@ def opened(session: nnfp.Session, browser: Any, tmp_path: Path) -> Iterator[Any]
         page.close()
 
 
+def live(name: str) -> str:
+    """A widget of a notebook."""
+    return f"document.querySelector('.nnfp-{name}')?.{name}"
+
+
 def hands(page: Any, expression: str) -> Any:
     """Something of the widget, after the next frame."""
     return page.evaluate(
@@ -329,23 +334,41 @@ def test_keys_alone_move_arrows_and_draw(opened: Any) -> None:
 
 
 def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
-    """Also those that a hand has changed while a cell ran; and training goes on from them."""
-    program = "net : R[2] ~> R[1]\nnet = dense[3] >> tanh >> dense[1]"
+    """Also those that a hand has changed while a cell ran; and training goes on from them. What
+    is linked is redrawn, or says that they have moved."""
+    program = "net : R[2] ~> R[1]\nnet = dense[3] >> relu >> dense[1]"
     make = "%%python\nimport numpy\nX = numpy.random.default_rng(0).normal(size=(60, 2))\ny = X[:, 0] > 0"
     read = "%%python\nget_ipython().magics.workspace.session.weights['net']['dense']['W'][0, 0]"
     slow = "%%python\nimport time\ntime.sleep(3)"
     page = open_notebook(
         "lab", "nnfp",
-        [program, make, "%nnfp hands net X --colour y --epochs 1000000", read, slow, read],
+        [program, make, "%nnfp hands net X --colour y --epochs 1000000", read, slow, read,
+         *(f"%nnfp {verb} net X --colour y" for verb in ("bend", "regions", "film"))],
     )  # fmt: skip
-    for k in range(3):
+    page.set_viewport_size({"width": 1100, "height": 3600})  # all are drawn
+    for k in (0, 1, 2, 6, 7, 8):
         run(page, k)
+    page.wait_for_function(
+        " && ".join(f"{live(name)}?.camera" for name in ("bend", "regions", "film"))
+    )
+    ends = f"[{live('bend')}.scene.values(3, 0).join(), {live('regions')}.mosaic.corners.join()]"
+    first = page.evaluate(ends)
     hands = page.locator(".nnfp-hands")
     caption = hands.locator(".caption")
     field = hands.get_by_label("row 0, column 0")
     field.fill("1.25")
     field.press("Enter")
     caption.locator("text=In the session.").wait_for()
+    page.wait_for_function(f"first => {ends}.every((now, k) => now !== first[k])", arg=first)
+    page.locator(".nnfp-film .caption", has_text="A hand has moved the weights since").wait_for()
+    # A region under the hand is marked in the plane, in its image, and in every layer.
+    page.locator(".nnfp-regions canvas.slice").hover()
+    page.wait_for_function(f"{live('regions')}.region >= 0 && !{live('regions')}.asked")
+    marks = page.locator(".nnfp-regions polygon.region")
+    drawn = marks.evaluate_all("all => all.map(each => each.points.length)")
+    assert len(drawn) == 2 + 4
+    assert len(set(drawn)) == 1
+    assert drawn[0] >= 3
     run(page, 3)
     assert "1.25" in cell(page, 3).inner_text()
     prompt = start(page, 4)
@@ -358,7 +381,7 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     # Train on: the page follows, and a press on the same button stops it.
     hands.get_by_role("button", name="train on").click()
     hands.get_by_role("button", name="stop").wait_for()
-    page.wait_for_function("document.querySelector('.nnfp-hands .progress i').offsetWidth > 3")
+    page.wait_for_function("document.querySelector('.nnfp-hands .share i').offsetWidth > 3")
     assert field.input_value() != "2.5"
     assert field.is_disabled()
     hands.get_by_role("button", name="stop").click()

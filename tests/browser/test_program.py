@@ -143,7 +143,7 @@ def test_thousands_of_steps_draw_what_is_in_view_and_boxes_open(
     page = opened(nnfp.widgets.Unroll(session["sentence"], tree))
     page.locator(".picture").focus()
     page.keyboard.press("End")
-    assert page.locator(".caption").inner_text() == "Step 5 of 5: Node."
+    page.locator(".caption").get_by_text("Step 5 of 5: Node.", exact=True).wait_for()
     root = unroll(page, "u.steps.row(u.steps.chains[0].states[0], 4)")
     assert numpy.allclose(root, session["sentence"](tree), atol=1e-6)
     assert page.locator("pre .now").all_inner_texts() == ["Node l r -> tanh (?L @ l + ?R @ r)"]

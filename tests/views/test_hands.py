@@ -54,10 +54,18 @@ def test_what_a_hand_has_changed_is_the_sessions(session: nnfp.Session, hands: A
     weights = vector(hands.data)
     weights[1] = 7.0
     points, kinds = numpy.concatenate([X, [[2.0, 3.0]]]), numpy.array([*SIDE, 1.0], float)
-    assert commit(hands, weights, points, kinds) == {"done": 5, "note": ""}
+    linked = nnfp.widgets.Bend(session["net"], X)
+    before = linked.data.states[-1]
+    assert commit(hands, weights, points, kinds) == {"done": 5, "note": "", "moved": True}
     assert session.weights["net"]["dense"]["W"].tolist()[0][1] == 7.0
     assert (session.weights["net"]["dense_2"]["W"] == others).all()
     assert hands.X.tolist() == points.tolist()
+    # What a linked view is told by the page: it shows the same data with the weights of now.
+    linked._asked(linked, "moved", [])
+    linked.wait()
+    after = linked.data.points(linked.data.states[-1])
+    assert numpy.allclose(after, session["net"].batch(X), atol=1e-5)
+    assert not numpy.allclose(after, before[: len(X)], atol=0.1)
     assert hands.y.tolist() == [*SIDE, True]
     # What a cell has set meanwhile is not written over, but shown.
     session.weights = {"net.dense_2.b": [5.0]}
@@ -87,7 +95,8 @@ def test_it_waits_while_a_cell_runs_or_a_training(session: nnfp.Session, hands: 
     next(training)
     assert commit(hands, weights) == {"waits": 5, "why": "net is being trained"}
     training.close()
-    assert commit(hands, weights) == {"done": 5, "note": ""}
+    assert commit(hands, weights) == {"done": 5, "note": "", "moved": True}
+    assert commit(hands, weights) == {"done": 5, "note": "", "moved": False}
 
 
 def test_a_program_that_has_changed_is_told_of(session: nnfp.Session, hands: Any) -> None:

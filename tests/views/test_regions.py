@@ -305,6 +305,12 @@ def test_another_plane_is_cut_beside_the_cells_or_it_is_said_why_not(session: nn
         assert widget.scene["regions"]["count"] == len(widget.found)
         assert widget.numbers != before
     assert numpy.allclose(widget.found.plane.points(widget.found.plane.seen(data[3:6])), data[3:6])
+    # Once a linked hand has moved the weights the same plane is cut with those of now.
+    session.weights = {"wide.dense.b": numpy.full(5, 100.0)}
+    widget._asked(widget, "moved", [])
+    widget.wait()
+    assert len(widget.found) == 1
+    assert "the plane through three points" in widget.text
     for kind, chosen, told in (
         ("axes", [0, 9], "2 axes, different ones of 0 to 3"),
         ("points", [1, 1, 2], "3 points, different ones of 0 to 19"),

@@ -190,7 +190,8 @@ class Bend extends Moving {
   }
 
   /** What another widget of the same scene has done: the model is told, the others know. */
-  linked({ position, traced, brushed, kind }) {
+  linked({ position, traced, brushed, kind, moved }) {
+    if (moved === "hand") this.model.send("moved"); // of a training Python knows itself
     if (position !== undefined && position <= this.scene.stages.length) {
       this.go(position, { told: true });
       this.save({ position });

@@ -59,7 +59,7 @@ class Film extends Widget {
     const before = this.reel && this.time < this.reel.last ? this.reel.at(this.time).epoch : null;
     this.reel = this.scene = new Reel(model.get("film"), bufferOf(model, "numbers"));
     this.course = this.reel.course;
-    this.running = false;
+    this.running = this.moved = false;
     const states = this.reel.states.length;
     const asked = model.get("state");
     this.state = asked >= 0 ? Math.min(asked, states - 1) : this.best();
@@ -130,6 +130,7 @@ class Film extends Widget {
     reel.add(said.live, buffers[0], said.kept);
     if (said.course) this.course = said.course;
     this.running = true;
+    this.moved = false;
     if (this.wait.isConnected) {
       this.wait.remove();
       this.curve.element.hidden = false;
@@ -254,7 +255,11 @@ class Film extends Widget {
   }
 
   /** What another widget of the same data has done: the model is told, the others know. */
-  linked({ position, traced, brushed, kind }) {
+  linked({ position, traced, brushed, kind, moved }) {
+    if (moved === "hand") {
+      this.moved = true; // a film is of a training, which stays as it was
+      this.ask();
+    }
     if (position !== undefined) {
       this.choose(Math.round(position), { known: true });
       this.save({ state: this.state });
@@ -496,7 +501,8 @@ class Film extends Widget {
     const kept = size > seen ? ` Of ${size} dimensions the ${seen} principal ones are seen, the same at every moment.` : "";
     const place = state ? `After stage ${state} of ${reel.states.length - 1}, ${label} : ${type}.` : `The input, ${label} : ${type}.`;
     this.caption.setAttribute("aria-live", whole && !this.playing && !this.running ? "polite" : "off");
-    this.said(this.caption, `${where[0].toUpperCase()}${where.slice(1)}. ${place}${kept}`);
+    const since = this.moved ? " A hand has moved the weights since: this is how they were." : "";
+    this.said(this.caption, `${where[0].toUpperCase()}${where.slice(1)}. ${place}${kept}${since}`);
     this.canvas.setAttribute("aria-label", `${reel.name}: ${reel.count} points. ${this.caption.textContent}`);
     if (!this.table.hidden) this.tabulate();
   }

@@ -135,7 +135,7 @@ class Hands extends Widget {
       make("div", { class: "row" },
         make("div", { class: "group" }, this.acts.undo, this.acts.redo, this.acts.reset), this.score,
         make("span", { class: "end" }, this.curve, this.acts.train)),
-      make("div", { class: "progress" }, this.done), this.told,
+      make("div", { class: "share" }, this.done), this.told,
       make("div", { class: "foot" }, this.caption, make("span", { class: "links" }, toggle, save)), this.table);
     this.drawing(input);
     this.looking(output);
@@ -318,6 +318,7 @@ class Hands extends Widget {
     if (said.done !== undefined) {
       this.waiting = null;
       this.state = said.note || "In the session.";
+      if (said.moved) this.share?.({ moved: "hand" });
     } else if (said.refused !== undefined) {
       this.waiting = null;
       this.state = `Not in the session. ${said.why}`;
@@ -368,7 +369,10 @@ class Hands extends Widget {
     this.said(this.told, this.kernel ? status.words ?? "" : "Training needs a kernel; everything else works here.");
     this.told.setAttribute("aria-live", this.training ? "off" : "polite");
     this.plot(status.losses ?? []);
-    if (was && !this.training) this.state = "In the session.";
+    if (was && !this.training) {
+      this.state = "In the session.";
+      this.share?.({ moved: "training" });
+    }
     this.changed();
   }
 
@@ -486,7 +490,8 @@ class Hands extends Widget {
   }
 
   /** What another widget over the same data has done. */
-  linked({ traced, brushed }) {
+  linked({ traced, brushed, moved }) {
+    if (moved === "hand") this.model.send({ do: "refresh" });
     if (traced !== undefined && traced < this.count) this.point(traced);
     if (brushed !== undefined) this.brushed = brushed?.length === this.count ? brushed : null;
     this.ask();

@@ -3,7 +3,10 @@
 
 const known = (globalThis[Symbol.for("nnfp.links")] ??= new Map());
 
-/** Link a widget to the others of a scene: it gets `share(change)`, and hears `linked(change)`. */
+/** Link a widget to the others of a scene: it gets `share(change)`, and hears `linked(change)`.
+ *
+ * A change tells the `position`, the point that is `traced`, those that are `brushed`, or what has
+ * `moved` the weights of the session: a "hand", or a "training" that a widget has begun. */
 function link(id, widget) {
   if (!known.has(id)) known.set(id, new Set());
   const others = known.get(id);

@@ -259,7 +259,8 @@ class Regions extends Moving {
   }
 
   /** What another widget over the same data has done. */
-  linked({ position, brushed }) {
+  linked({ position, brushed, moved }) {
+    if (moved) this.model.send("moved");
     if (position !== undefined && position <= this.scene.stages.length) {
       this.go(position, { told: true });
       this.save({ position });
