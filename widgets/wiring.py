@@ -37,8 +37,7 @@ class Wiring(View):
     >>> diagram.opened = ["1"]
     >>> print(diagram.text)
     quarter : R -> R
-      a : R ──[ half ]── b : R
-      b : R ──[ half ]── c : R
+      a : R ──[ half ]── R ──[ half ]── b : R
 
     `of` "derivative" or "adjoint" draws those below it, box by box. A box that uses a
     definition opens into that definition, and closes: `opened` are the keys of those that are

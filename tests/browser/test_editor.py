@@ -26,9 +26,21 @@ def colours(page: Any, cell: int) -> dict[str, str]:
     return found
 
 
+def _letters_are_typed_and_lines_are_indented(page: Any) -> None:
+    field = page.locator(".jp-CodeCell .cm-content").last
+    field.click()
+    page.keyboard.type(r"f : R \-> R" + "\n" + r"f = \\x \-> x * 2 + ")
+    page.keyboard.press("Enter")
+    page.keyboard.type("1")
+    lines = field.locator(".cm-line").all_inner_texts()
+    assert [line.rstrip() for line in lines] == ["f : R → R", "f = λx → x * 2 +", "    1"]
+
+
 @pytest.mark.parametrize("application", ["lab", "notebook"])
-def test_cells_of_the_kernel_are_coloured(open_notebook: Any, application: str) -> None:
-    page = open_notebook(application, "nnfp", [PROGRAM, PYTHON])
+def test_cells_are_coloured_letters_typed_and_lines_indented(
+    open_notebook: Any, application: str
+) -> None:
+    page = open_notebook(application, "nnfp", [PROGRAM, PYTHON, ""])
     page.wait_for_function(
         "document.querySelector('.jp-CodeCell .cm-line span')?.textContent === 'rep'"
     )
@@ -40,6 +52,7 @@ def test_cells_of_the_kernel_are_coloured(open_notebook: Any, application: str) 
     python = colours(page, 1)
     assert python["for"] == python["in"]
     assert python["'k'"] != python["for"]
+    _letters_are_typed_and_lines_are_indented(page)
 
 
 def test_a_program_in_a_notebook_of_python_is_coloured(open_notebook: Any) -> None:
@@ -51,16 +64,3 @@ def test_a_program_in_a_notebook_of_python_is_coloured(open_notebook: Any) -> No
     assert "rep" in colours(page, 0)
     assert "lambda" in colours(page, 1)
     assert "rep" not in colours(page, 1)
-
-
-def test_letters_are_typed_and_lines_are_indented(open_notebook: Any) -> None:
-    page = open_notebook("lab", "nnfp", [""])
-    page.wait_for_function(
-        "document.querySelector('.jp-CodeCell .cm-content').getAttribute('data-language') === 'nnfp'"
-    )
-    page.click(".jp-CodeCell .cm-content")
-    page.keyboard.type(r"f : R \-> R" + "\n" + r"f = \\x \-> x * 2 + ")
-    page.keyboard.press("Enter")
-    page.keyboard.type("1")
-    lines = page.locator(".jp-CodeCell .cm-line").all_inner_texts()
-    assert [line.rstrip() for line in lines] == ["f : R → R", "f = λx → x * 2 +", "    1"]

@@ -128,6 +128,7 @@ def test_hands_and_keys_move_it(film: Film, opened: Any) -> None:
     before = seen(page, "film.state")
     page.keyboard.press("PageDown")
     assert seen(page, "film.state") == before - 1
+    seen(page, "film.go(8)")
     page.keyboard.press("Space")
     assert page.get_by_role("button", name="pause").count() == 1
     page.wait_for_function(f"{ROOT}.time === {ROOT}.reel.last && !{ROOT}.playing")
@@ -193,11 +194,11 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     assert "Train it, and it is filmed here." in cell(page, 1).inner_text()
     page.evaluate(f"{BENT}.go(4)")
     prompt = start(page, 3)
-    page.wait_for_function(f"{LIVE}.updates > 10 && {BENT}.updates > 10")
+    page.wait_for_function(f"{LIVE}.updates > 3 && {BENT}.updates > 3")
     assert page.evaluate(f"{LIVE}.running")
     first = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
     kept = page.evaluate_handle(f"{BENT}.canvas")
-    page.wait_for_function(f"{LIVE}.updates > 30 && {BENT}.updates > 30")
+    page.wait_for_function(f"{LIVE}.updates > 12 && {BENT}.updates > 12")
     then = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
     assert then[0] != first[0]
     assert then[1] != first[1]
@@ -206,7 +207,7 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     cell(page, 3).get_by_role("button", name="Stop").click()
     wait(page, prompt)
     page.wait_for_function(f"!{LIVE}.running && !{BENT}.el.classList.contains('live')")
-    assert page.evaluate(f"{LIVE}.reel.moments.length") > 20
+    assert page.evaluate(f"{LIVE}.reel.moments.length") > 10
     # Stages are one axis: a click on one of the film moves the other there.
     page.get_by_role("button", name="after dense[8], R[8]").click()
     page.wait_for_function(f"{BENT}.position === 1")

@@ -339,7 +339,7 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     program = "net : R[2] ~> R[1]\nnet = dense[3] >> relu >> dense[1]"
     make = "%%python\nimport numpy\nX = numpy.random.default_rng(0).normal(size=(60, 2))\ny = X[:, 0] > 0"
     read = "%%python\nget_ipython().magics.workspace.session.weights['net']['dense']['W'][0, 0]"
-    slow = "%%python\nimport time\ntime.sleep(3)"
+    slow = "%%python\nimport time\ntime.sleep(2)"
     page = open_notebook(
         "lab", "nnfp",
         [program, make, "%nnfp hands net X --colour y --epochs 1000000", read, slow, read,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy
@@ -27,6 +28,7 @@ CELLS = [
 GONE = {"model_id": "0" * 32, "version_major": 2, "version_minor": 1}
 
 
+@cache
 def left() -> list[list[dict[str, Any]]]:
     """What the cells showed, in all its forms."""
     workspace = Workspace(TerminalHost(), {"X": numpy.eye(2)})
