@@ -148,7 +148,7 @@ class Page:
     def assign(self, line: Line) -> None:
         left = line.left
         if isinstance(left, m.Fenced):
-            for name, part in zip(_split(left.inside), self.of(line.right), strict=True):
+            for name, part in zip(split(left.inside), self.of(line.right), strict=True):
                 self.values[name] = part
             return
         if line.sign == "=" and left in m.inside(line.right):  # an equation
@@ -178,7 +178,7 @@ class Page:
             inner, places = self.place(name.items[1])
             return m.differential(inner), places
         if isinstance(name, m.Script) and name.sub is not None and name.sup is None:
-            parts = _split(name.sub)
+            parts = split(name.sub)
             numbered = m.Script(name.base, parts[0])
             if len(parts) > 1 and numbered in self.values:  # the entry of x₁ at i
                 return numbered, tuple(map(self.index, parts[1:]))
@@ -325,7 +325,7 @@ class Page:
             return numpy.sum(self._row(items))
         assert isinstance(sign, m.Script)
         assert sign.sub is not None
-        indices = _split(sign.sub)
+        indices = split(sign.sub)
         kept = {index: self.values.get(index) for index in indices}
         total: Any = 0.0
         if all(("count", index) in self.values for index in indices):
@@ -390,7 +390,7 @@ class Page:
             item = items.pop()
             before = items[-1] if items else None
             called = isinstance(before, m.Letter) and before not in self.values
-            several = _split(item.inside) if isinstance(item, m.Fenced) else [item]
+            several = split(item.inside) if isinstance(item, m.Fenced) else [item]
             if before == m.Letter("max") and len(several) > 1:
                 items.pop()
                 own: Any = numpy.maximum(*map(self.of, several))
@@ -438,7 +438,7 @@ def grouped(lines: Sequence[Line]) -> Iterator[tuple[m.Formula | None, list[Line
         yield range, group
 
 
-def _split(formula: m.Formula) -> list[m.Formula]:
+def split(formula: m.Formula) -> list[m.Formula]:
     """What stands between commas; a window is one."""
     if not isinstance(formula, m.Row) or m.Sign(",") not in formula.items:
         return [formula]

@@ -12,7 +12,7 @@ from typing import Any
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics.tape import Line
 
-from .arithmetic import Page, grouped
+from .arithmetic import Page, grouped, split
 
 
 class Node:
@@ -243,3 +243,104 @@ class Grove(Page):
     def _holds(self, range: m.Row) -> bool:
         said = range.items[-1]
         return said == m.Words("otherwise") or bool(self.of(said))
+
+
+class Forest(Page):
+    """A page on which constructors stand in formulas: y = Node(Leaf(x), t), and
+    Node(l, r) = t says what l and r are. A field is known by its place: ȳ₂ is the second."""
+
+    def __init__(self, values: dict[m.Formula, Any], constructors: Sequence[str]) -> None:
+        super().__init__(values)
+        self.constructors = constructors
+
+    def repeated(self, range: m.Formula, group: Sequence[Line], backwards: bool) -> None:
+        """Lines said `if t = Leaf(a)`."""
+        assert isinstance(range, m.Row)
+        assert range.items[0] == m.Words("if ")
+        if self.of(range.items[1]):
+            for line in group:
+                self.assign(line)
+
+    def assign(self, line: Line) -> None:
+        if self._parts(line.left) is None:
+            super().assign(line)
+        else:
+            assert self.matched(self.of(line.right), line.left), "a form that it has not"
+
+    def of(self, formula: m.Formula) -> Any:
+        made = self._parts(formula)
+        if made is not None:
+            return Planted(made[0], [self.of(part) for part in made[1]])
+        if isinstance(formula, m.Row) and len(formula.items) == 3:
+            value, sign, pattern = formula.items
+            if self._parts(pattern) is not None and sign in (m.Sign("="), m.Sign("≠")):
+                return self.matched(self.of(value), pattern) == (sign == m.Sign("="))
+        return super().of(formula)
+
+    def _row(self, items: list[m.Formula]) -> Any:
+        for sign in ("∧", "=", "≠"):
+            if m.Sign(sign) in items and (sign == "∧" or self._parts(items[-1]) is not None):
+                k = items.index(m.Sign(sign))
+                if sign == "∧":
+                    return self._row(items[:k]) and self._row(items[k + 1 :])
+                return self.of(m.Row(tuple(items), m.RELATION))
+        return super()._row(items)
+
+    def matched(self, value: Any, pattern: m.Formula) -> bool:
+        """Whether a value has the form of a pattern, whose names then stand for its parts."""
+        made = self._parts(pattern)
+        if made is None:
+            if pattern != m.Sign("·"):
+                self.values[pattern] = value
+            return True
+        same = value.name == made[0]
+        pairs = zip(value.fields, made[1], strict=True) if same else ()
+        return same and all(self.matched(*each) for each in pairs)
+
+    def _parts(self, formula: m.Formula) -> tuple[str, list[m.Formula]] | None:
+        match formula:
+            case m.Row(items=(m.Letter(text=name), m.Fenced(left="(", inside=inside))):
+                return (name, _between_commas(inside)) if name in self.constructors else None
+            case m.Letter(text=name) if name in self.constructors:
+                return name, []
+        return None
+
+    def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:
+        for k in places if isinstance(array, Planted) else ():
+            array = array.fields[k - 1]
+        return array if isinstance(array, Planted | float) else super().entry(array, places, padded)
+
+
+class Planted:
+    """A value of a constructor in a formula; what is 0 has whatever form it is added to."""
+
+    def __init__(self, name: str, fields: list[Any]) -> None:
+        self.name, self.fields = name, fields
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, Planted):
+            assert other == 0
+            return self
+        return Planted(
+            self.name, [a + b for a, b in zip(self.fields, other.fields, strict=True)]
+        )  # fmt: skip
+
+    __radd__ = __add__
+
+    def __rmul__(self, factor: Any) -> Any:
+        return Planted(self.name, [factor * field for field in self.fields])
+
+    @property
+    def leaves(self) -> list[float]:
+        return [
+            each
+            for field in self.fields
+            for each in (field.leaves if isinstance(field, Planted) else [float(field)])
+        ]
+
+
+def _between_commas(formula: m.Formula) -> list[m.Formula]:
+    """The fields: a row of one is that one."""
+    fields = split(formula)
+    only = fields[0]
+    return [only.items[0]] if isinstance(only, m.Row) and len(only.items) == 1 else fields

@@ -15,7 +15,7 @@ from nnfp_kernel.views.mathematics import mathematics
 from nnfp_kernel.views.mathematics.plain import to_plain
 
 from .arithmetic import Page
-from .arithmetic_trees import Grove, Node
+from .arithmetic_trees import Forest, Grove, Node, Planted
 
 PROGRAM = r"""
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -217,8 +217,10 @@ slope (Segment a r, c) = dot ?k a * sin r * c
             "made : Tree R -> Tree R\nmade = cata { Leaf x -> Leaf (x * x) ; Node l r -> Node r l }",
             [
                 "y_{Node l r} = Node(y_r, y_l)",
-                "dy_{Leaf x} = D Leaf(x^2) (2 x dx)",
-                "ȳ_l = (D2 Node(y_r, y_l))† ȳ_{Node l r}",
+                "dy_{Leaf x} = Leaf(2 x dx)",
+                "dy_{Node l r} = Node(dy_r, dy_l)",
+                "ȳ_l = (ȳ_{Node l r})2",
+                "x̄ = 2 x (ȳ_{Leaf x})1",
             ],
         ),
         (  # children are taken apart by patterns, and are told from each other
@@ -246,3 +248,109 @@ def test_a_constructor_in_an_algebra_is_a_function_of_its_fields(
     shown = [to_plain(line.formula) for section in found.sections for line in section.lines]
     composed = {unicodedata.normalize("NFC", line) for line in shown}
     assert {unicodedata.normalize("NFC", line) for line in lines} <= composed
+
+
+PUT_TOGETHER = r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+data Pair = Pair R R
+pair : R -> Pair
+pair x = Pair (x * x) (sin x)
+
+planted : R -> Tree R
+planted x = Node (Node (Leaf x) (Leaf 2)) (Leaf (x * x))
+parted : R -> R
+parted x = let Pair a b = pair x in a * sin b
+taken : Tree R -> R
+taken t = case t of { Leaf a -> a * a ; Node (Leaf b) (Leaf c) -> b * sin c ;
+  Node (Leaf e) _ -> sin e ; _ -> 2 }
+grafted : (Tree R, R) -> Tree R
+grafted (t, x) = case t of { Node (Leaf a) r -> Node r (Leaf (a * x)) ; s -> Node s (Leaf (x * x)) }
+"""
+LEAF, SMALL = ["Leaf", 0.7], ["Node", ["Leaf", 0.4], ["Leaf", -1.1]]
+
+
+@pytest.fixture(scope="module")
+def gardener() -> Session:
+    session = Session(precision=64)
+    session.run(PUT_TOGETHER)
+    return session
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("planted", [1.3]),
+        ("parted", [0.8]),
+        *(
+            ("taken", [each])
+            for each in (LEAF, SMALL, ["Node", LEAF, SMALL], ["Node", SMALL, LEAF])
+        ),
+        ("grafted", [["Node", LEAF, SMALL], 0.9]),
+        ("grafted", [SMALL, 0.9]),
+        ("grafted", [["Node", SMALL, LEAF], 0.9]),
+    ],
+)
+def test_trees_are_put_together_and_taken_apart_as_the_formulas_say(
+    gardener: Session, name: str, given: list[Any]
+) -> None:
+    """A case takes the first pattern that matches; what none says has no cotangent."""
+    function, found = gardener[name], mathematics(gardener.program, name)
+    random = numpy.random.default_rng(7)
+
+    def moved(value: Any) -> Any:
+        return paired(value, iter(random.uniform(-1, 1, 9))) if isinstance(value, list) else 0.3
+
+    def made(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return Planted(value[0], [made(each) for each in value[1:]])
+
+    def session_value(values: list[Any]) -> Any:
+        own = [tree(each) if isinstance(each, list) else each for each in values]
+        return own[0] if len(own) == 1 else tuple(own)
+
+    def numbers(value: Any) -> list[float]:
+        if isinstance(value, tuple):
+            return [each for part in value for each in numbers(part)]
+        return value.leaves if isinstance(value, Planted) else leaves(value)
+
+    ways = [moved(each) for each in given]
+    page = Forest({}, ["Leaf", "Node", "Pair"])
+    page.named[m.Letter("pair")] = (
+        lambda x: Planted("Pair", [x * x, numpy.sin(x)]),
+        lambda x, d: Planted("Pair", [2 * x * d, numpy.cos(x) * d]),
+        lambda x, bar: 2 * x * bar.fields[0] + numpy.cos(x) * bar.fields[1],
+    )
+    for symbol, value, way in zip(found.inputs, given, ways, strict=True):
+        page.values |= {symbol: made(value), m.differential(symbol): made(way)}
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    value, change = function.jvp(({}, session_value(given)), ({}, session_value(ways)))
+    (y,) = found.results
+    assert numbers(page.of(y)) == pytest.approx(numbers(value), rel=1e-12)
+    assert numbers(page.of(m.differential(y))) == pytest.approx(numbers(change), rel=1e-10)
+    shape = page.of(y)
+
+    def bar_like(value: Any) -> Any:
+        if not isinstance(value, Planted):
+            return float(random.uniform(-1, 1))
+        return [value.name, *map(bar_like, value.fields)]
+
+    bar = bar_like(shape)
+    page.values[m.barred(y)] = made(bar)
+    page.read(found.section("adjoint"), backwards=True)
+    _, pullback = function.vjp({}, session_value(given))
+    theirs = pullback(tree(bar) if isinstance(bar, list) else bar)[1]
+    theirs = theirs if isinstance(theirs, tuple) else (theirs,)
+    for symbol, gradient in zip(found.inputs, theirs, strict=True):
+        ours = page.values.get(m.barred(symbol), 0.0)  # of what is 0, nothing is said
+        assert filled(ours, gradient) == pytest.approx(numbers(gradient), rel=1e-10)
+
+
+def filled(ours: Any, like: Any) -> list[float]:
+    """The numbers of a tangent, where 0 stands for a whole tree of them."""
+    if not isinstance(like, DataValue):
+        return [float(ours)]
+    fields = ours.fields if isinstance(ours, Planted) else [0.0] * len(like.fields)
+    pairs = zip(fields, like.fields, strict=True)
+    return [each for pair in pairs for each in filled(*pair)]

@@ -184,12 +184,14 @@ class Choice(Operation):
 
     def values(self, walk: Pass) -> None:
         for _, _, block, _ in self.branches:
-            walk.values(block)
+            with _within(walk, block):
+                walk.values(block)
         super().values(walk)
 
     def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
         for _, _, block, _ in self.branches:
-            walk.forwards(block)
+            with _within(walk, block):
+                walk.forwards(block)
         made: list[Change] = []
         for place in range(len(self.outputs)):
             changes = [walk.change.get(results[place]) for *_, results in self.branches]
@@ -430,7 +432,8 @@ def _seeded(
     for quantity, bar in zip(results, bars, strict=True):
         walk.contribute(quantity, bar)
     own = {q for operation in block.everywhere() for q in operation.outputs}
-    walk.backwards(block)
+    with _within(walk, block):
+        walk.backwards(block)
     found = {q: walk.change.pop(q, None) for q in outside if q not in own}
     walk.change |= {quantity: bar for quantity, bar in kept.items() if bar is not None}
     return found

@@ -19,6 +19,7 @@ from ...runtime.program import Program
 from . import formula as m
 from . import rules
 from .blocks import Choice, Equation, Recurrence, Recursion
+from .constructors import ANY, joined, opened
 from .formula import Formula
 from .latex import template, to_latex
 from .loops import loop
@@ -77,7 +78,7 @@ class Reader:
             self.taken.add(m.symbol(hole.name))
         env = Environment(definition.name)
         self.arguments: list[Value] = []
-        domains, _ = t.uncurried(definition.scheme.type)
+        domains, result = t.uncurried(definition.scheme.type)
         body: p.Expression = definition.body
         value: Value = None
         patterns: list[p.Pattern] = []
@@ -95,7 +96,7 @@ class Reader:
             argument = self._given(domain, "t" if tree else next(letters))
             self.arguments.append(argument)
             value = self.apply(value, argument)
-        self.result = self._named_result(value)
+        self.result = self._named_result(joined(self, value, result))
 
     def _parameter(self, pattern: p.Pattern, type: t.Type) -> tuple[Value, dict[str, Value]]:
         """A parameter as quantities with the names of its pattern."""
@@ -370,7 +371,7 @@ class Reader:
             case p.LeaveRep(argument=argument):
                 return self._placeholder(argument)
             case _:
-                return self.constant(m.Sign("·"), pattern.type)
+                return self.constant(ANY, pattern.type)
 
     def bindings(self, pattern: p.Pattern, value: Value, name: bool = False) -> dict[str, Value]:
         """What a pattern binds. With `name`, a quantity without a name takes the pattern's."""
@@ -395,7 +396,10 @@ class Reader:
                     found |= self.bindings(item, part, name)
                 return found
             case _:
-                return self.fields(pattern)
+                found = self.fields(pattern)
+                if isinstance(value, Quantity):
+                    opened(self, pattern, value, found)
+                return found
 
     def _nameable(self, value: Quantity) -> bool:
         return value.name is None and value.maker in self.block.operations
@@ -404,7 +408,7 @@ class Reader:
         """The parts of a value known only at run time, as quantities of their names."""
         match pattern:
             case p.BindName(name=name, type=type):
-                return {name: spread(type, self.name(name), self.program)}
+                return {name: spread(type, self.within_loops(self.name(name)), self.program)}
             case p.MatchTuple(items=items):
                 return {k: v for item in items for k, v in self.fields(item).items()}
             case p.MatchConstructor(arguments=items):
@@ -441,7 +445,12 @@ class Reader:
         return self.curried(
             len(domains) or 1,
             shown,
-            lambda arguments: self.call(shown, arguments, result, learns),
+            lambda arguments: self.call(
+                shown,
+                [joined(self, *each) for each in zip(arguments, domains, strict=False)],
+                result,
+                learns,
+            ),
         )
 
     def _is_layer(self, type: t.Type) -> bool:
@@ -566,32 +575,55 @@ class Reader:
             pattern, body = alternatives[0]
             return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
         branches = []
+        before: list[tuple[p.Pattern, Formula]] = []  # the first that matches is the one
         for pattern, body in alternatives:
-            bound = self.bindings(pattern, value)
-            condition = m.equation(self.shown(value), self.pattern(pattern, bound))
-            said = m.row(m.Words("if "), condition)
+            taken = isinstance(pattern, p.MatchConstructor) and isinstance(value, Quantity)
+            bound = self.fields(pattern) if taken else self.bindings(pattern, value)
+            form = self.pattern(pattern, bound)
+            condition: Formula = m.equation(self.shown(value), form)
+            said: Formula = m.row(m.Words("if "), condition)
+            rest = isinstance(pattern, p.BindName | p.BindNothing)
+            others = [each for other, each in before if rest or _overlap(other, pattern)]
+            if rest and before:
+                said, (condition, *others) = m.Words("otherwise"), others
+                condition = m.equation(self.shown(value), condition, "≠")
+            for each in others:
+                unlike = m.equation(self.shown(value), each, "≠")
+                condition = template(r"{0} \land {1}", condition, unlike)
+            before.append((pattern, form))
 
-            def make(bound: Mapping[str, Value] = bound, body: p.Expression = body) -> Value:
+            def make(
+                bound: Mapping[str, Value] = bound,
+                body: p.Expression = body,
+                pattern: p.Pattern | None = pattern if taken else None,
+                holds: Formula = condition,
+            ) -> Value:
+                if pattern is not None and bound:
+                    self.block.range = m.row(m.Words("if "), holds)
+                    opened(self, pattern, value, bound, True)
                 return self.evaluate(body, env.bind(bound))
 
             branches.append((said, condition, make))
         return self.choose(branches)
 
-    def pattern(self, pattern: p.Pattern, bound: Mapping[str, Value]) -> Formula:
+    def pattern(
+        self, pattern: p.Pattern, bound: Mapping[str, Value], rest: Formula = ANY
+    ) -> Formula:
+        """A pattern with what it binds, and with `rest` for what it does not."""
         match pattern:
             case p.BindName(name=name):
                 return self.shown(bound[name]) if name in bound else m.symbol(name)
             case p.MatchNumber(value=value):
                 return m.Digits(f"{value:g}")
             case p.MatchTuple(items=items):
-                return m.tupled([self.pattern(item, bound) for item in items])
+                return m.tupled([self.pattern(item, bound, rest) for item in items])
             case p.MatchConstructor(name=name, arguments=arguments):
-                fields = [self.pattern(item, bound) for item in arguments]
+                fields = [self.pattern(item, bound, rest) for item in arguments]
                 return m.applied(m.Letter(name), fields) if fields else m.Letter(name)
             case p.LeaveRep(argument=argument):
-                return self.pattern(argument, bound)
+                return self.pattern(argument, bound, rest)
             case _:
-                return m.Sign("·")
+                return rest
 
     def _constructor(self, name: str, type: t.Type) -> Value:
         if name in self.program.reps:
@@ -668,6 +700,13 @@ def _plain(name: Formula | None) -> bool:
     """A name of its own, not the end of a loop: h, and not s_n."""
     return isinstance(name, m.Letter) or (
         isinstance(name, m.Script) and isinstance(name.sub, m.Digits | None)
+    )
+
+
+def _overlap(a: p.Pattern, b: p.Pattern) -> bool:
+    """Whether a value may match both."""
+    return not (
+        isinstance(a, p.MatchConstructor) and isinstance(b, p.MatchConstructor) and a.name != b.name
     )
 
 

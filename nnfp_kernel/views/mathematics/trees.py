@@ -7,16 +7,17 @@ mapData, foldData    along the payload: t_v for every place v of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
 from . import formula as m
 from .blocks import Branch, Growth, Recursion, TreeCase
+from .constructors import joined
 from .formula import Formula
 from .loops import loop
-from .named import opaque, opaque_builtin
+from .named import opaque_builtin
 from .quantities import Alternatives, Built, Value, flat, rebuilt, respread, size_formula, spread
 from .table import domains_of, function_of, result_of, rule
 from .tape import Block, Quantity
@@ -137,42 +138,17 @@ def _letters(reader: Reader, fields: Sequence[t.Type], tree: str) -> list[Formul
 def _results(
     reader: Reader, value: Value, result: t.Type, bases: Sequence[Formula], node: Formula
 ) -> tuple[Quantity, ...]:
-    pairs = zip(flat(_joined(reader, value, result)), bases, strict=True)
+    pairs = zip(flat(joined(reader, value, result)), bases, strict=True)
     return tuple(reader.renamed(q, m.indexed(base, node)) for q, base in pairs)
-
-
-def _joined(reader: Reader, value: Value, type: t.Type) -> Value:
-    """A value in which a tree is one quantity: a constructor is a function of its fields."""
-    if isinstance(type, t.Product) and isinstance(value, tuple):
-        pairs = zip(value, type.items, strict=True)
-        return tuple(_joined(reader, part, item) for part, item in pairs)
-    if isinstance(value, Built):
-        assert isinstance(type, t.Named)
-        pairs = zip(value.fields, reader.program.declarations.constructors(type)[value.name],
-                    strict=True)  # fmt: skip
-        fields = [_joined(reader, part, item) for part, item in pairs]
-        if not fields:
-            return reader.constant(m.Letter(value.name), type)
-        return opaque(reader, m.Letter(value.name), fields, type)
-    if isinstance(value, Alternatives):
-
-        def within(block: Block, inner: Value) -> Callable[[], Value]:
-            def make() -> Value:
-                reader.block.operations += block.operations
-                return _joined(reader, inner, type)
-
-            return make
-
-        return reader.choose(
-            [(said, when, within(block, inner)) for said, when, block, inner in value.branches]
-        )
-    return value
 
 
 def _recursion(
     reader: Reader, tree: Value, tree_type: t.Type, result: t.Type, bases: Sequence[Formula],
     cases: Sequence[TreeCase],
 ) -> Value:  # fmt: skip
+    tree = joined(reader, tree, tree_type)
+    if isinstance(tree, Quantity):
+        reader.ensure_named(tree, "t", "u")
     whole = reader.shown(tree)
     given = [q for case in cases for q in case.given]
     outside = [q for case in cases for q in case.block.outside() if q not in given]
