@@ -25,8 +25,9 @@ from nnfp_kernel.views.geometry.jets import Jets
 from nnfp_kernel.views.geometry.lens import ACROSS, circles_over, metrics, sheet_over
 from nnfp_kernel.views.geometry.strip import strip
 from nnfp_kernel.views.scene import Scene, packed, scene
+from nnfp_kernel.views.scene.changes import changed
 from nnfp_kernel.views.scene.moving import Moving
-from nnfp_kernel.views.scene.packed import Buffer, bases_of
+from nnfp_kernel.views.scene.packed import Buffer, Still
 
 from . import figures, pictures
 from .live import LiveView
@@ -46,8 +47,8 @@ class _Live:
 
     reel: Reel | None = None
     moving: Moving | None = None
-    bases: list[Any] | None = None
-    header: int = 0  # bytes
+    still: Still | None = None
+    told: dict[str, Any] | None = None  # the header that was sent last
 
 
 class Bend(LiveView):
@@ -166,9 +167,9 @@ class Bend(LiveView):
         if live.reel is not None and live.moving is None:
             live.moving = self._moving(lines=LIVE_LINES, samples=LIVE_SAMPLES)
             assert live.moving is not None
-            live.bases = bases_of(live.moving.scene)
+            live.still = Still(live.moving.scene)
             if live.moving.simple:  # compiles
-                live.header = len(json.dumps(self._moved(Frame(0, 0.0, None, dict))[0]))
+                self._moved(Frame(0, 0.0, None, dict))
 
     def look(self, reel: Reel, frame: Frame) -> int:
         """The points with the weights of now; gives the bytes that were sent."""
@@ -179,15 +180,18 @@ class Bend(LiveView):
             self.refresh()
             return len(self.numbers)
         header, numbers = self._moved(frame)
-        self.send({"live": header}, [numbers])
-        return len(numbers) + live.header
+        whole = live.told is None
+        told = header if live.told is None else changed(live.told, header)
+        live.told = header
+        self.send({"live": told, "whole": whole}, [numbers])
+        return len(numbers) + len(json.dumps(told))
 
     def _moved(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         """The scene with other weights, along axes that stay, in few bytes."""
         live = self._live
         assert live.moving is not None
         made = live.moving.scene_at(frame.weights(), frame.known)
-        return packed(made, buffer=Buffer(half=True), bases=live.bases)
+        return packed(made, buffer=Buffer(half=True), still=live.still)
 
     def ended(self, reel: Reel) -> None:
         """The function with the weights that are kept, and what is measured of it."""
@@ -265,6 +269,7 @@ class Bend(LiveView):
 
                 self._work.start(shortest)
             case _:
+                self._live.told = None  # somebody new who is here has not heard what was said
                 super()._asked(widget, said, buffers)
 
     def forms(self) -> dict[str, str]:

@@ -278,13 +278,23 @@ def test_bend_is_live_as_well_and_ends_with_the_weights_that_are_kept(
     for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
         time.sleep(0.001)
     assert sent
-    header, (numbers,) = sent[-1][0]["live"], sent[-1][1]
+    assert [said["whole"] for said, _ in sent] == [True] + [False] * (len(sent) - 1)
+    header, (numbers,) = sent[0][0]["live"], sent[0][1]
     json.dumps(header, allow_nan=False)
     assert [stage["motion"]["form"] for stage in header["stages"]][:2] == ["affine", "straight"]
     assert header["id"] == bend.scene["id"]
     place = header["states"][-1]["array"]
     assert place["type"] == "f16"
     assert place["offset"] + 2 * place["shape"][0] <= len(numbers)
+    if len(sent) > 1:  # then what is new: no label, no camera, no colour
+        then = sent[1][0]["live"]
+        assert then.keys() <= {"states", "stages", "colour"}
+        assert all(stage.keys() <= {"motion"} for stage in then["stages"])
+        assert len(json.dumps(then)) < len(json.dumps(header)) / 2
+    bend._asked(bend, "here", [])  # another page of it, which has not heard the first one
+    for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
+        time.sleep(0.001)
+    assert [said["whole"] for said, _ in sent].count(True) == 2
     moved = bend.data.points(bend.data.states[-1])
     assert numpy.allclose(moved, workspace.session["net"].batch(X), atol=1e-5)
 

@@ -5,6 +5,7 @@
 // module draws a widget and a page without a kernel.
 
 import { Axis } from "./axis.js";
+import { merged } from "./changes.js";
 import { make, told } from "./dom.js";
 import { Curve } from "./geodesic.js";
 import { Lens } from "./lens.js";
@@ -77,9 +78,10 @@ class Bend extends Moving {
   /** The same points with the weights of now, while a network trains: where a hand is, and the
    * camera, stay. */
   live(said, buffers) {
-    this.scene = new Scene(said.live, buffers[0]);
+    if (!said.whole && !this.heard) return; // of one that was there before this was
+    this.heard = said.whole ? said.live : merged(this.heard, said.live);
+    this.scene = new Scene(this.heard, buffers[0]);
     this.views = new Views(this.scene, this.views);
-    this.xyz = new Float32Array(3 * this.scene.total);
     this.axis.scene = this.scene;
     this.trace.renew(this.scene);
     this.lens = null; // it is of the weights before
@@ -326,7 +328,10 @@ class Bend extends Moving {
   // --- drawing --------------------------------------------------------------------------------
 
   paint(rows) {
-    const { scene, xyz, camera, colours, show, brushed, ratio } = this;
+    const { scene, camera, colours, show, brushed, ratio } = this;
+    // Places that were drawn hold until others are: a hand may ask for one between two frames.
+    if (this.xyz.length !== 3 * scene.total) this.xyz = new Float32Array(3 * scene.total);
+    const { xyz } = this;
     scene.project(this.position, rows, xyz);
     const below = this.through && show.area
       ? (context) => this.lens.paint(context, { xyz, camera, canvas: this.canvas, colours }, this.position) : null;

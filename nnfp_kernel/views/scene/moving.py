@@ -21,7 +21,7 @@ from ...runtime.events import Weights
 from ...runtime.exchange import paths_of, unflatten_paths
 from .packed import link
 from .paths import Affine, Straight
-from .plane import boundary
+from .plane import mesh_over, zeros
 from .run import affine_of, corners, of_kinds, shaped
 from .scene import Scene, has_boundary
 
@@ -133,15 +133,19 @@ class Moving:
         return run.function.held_arrays(run.call, together, None)
 
     def _boundary(self, held: Sequence[Array]) -> Array:
+        mesh, given = self._mesh
+        outputs = numpy.nan_to_num(numpy.asarray(self._answer(given, held)))
+        return zeros(mesh, outputs, self.scene.level)[:SEGMENTS].reshape(-1, 2)
+
+    @cached_property
+    def _mesh(self) -> tuple[Array, Any]:
+        """Where the boundary is looked for; and the same as inputs, which lie there already."""
+        import jax
+
         sources = self.scene.run.sources
-
-        def answer(points: Array) -> Array:
-            found = self._answer(of_kinds(shaped(points, sources), sources), held)
-            return numpy.nan_to_num(numpy.asarray(found))
-
-        data = self._points[: self.scene.count]
-        found = boundary(data, answer, self.scene.level, FINE)[:SEGMENTS]
-        return found.reshape(-1, 2)
+        mesh = mesh_over(self._points[: self.scene.count], FINE)
+        given = of_kinds(shaped(mesh.reshape(-1, 2), sources), sources)
+        return mesh, [jax.numpy.asarray(array) for array in given]
 
     @cached_property
     def _answer(self) -> Any:

@@ -48,12 +48,12 @@ def packed(
     circles: Array | None = None,
     buffer: Buffer | None = None,
     sheet: Array | None = None,
-    bases: Sequence[Array] | None = None,
+    still: Still | None = None,
 ) -> tuple[Json, bytes]:
     """The scene as JSON and a buffer; small circles of a plane, and behind them the nodes of a
     sheet [a, b, 2] over it, are carried along if given. The buffer may hold more already, and
-    be given more. States are kept along axes of their own, or along those that are given,
-    `bases_of` another scene.
+    be given more. States are kept along axes of their own, or along those of another scene over
+    the same data, which is `still` known.
 
     >>> from nnfp_kernel import Session
     >>> from nnfp_kernel.views.scene import scene
@@ -71,7 +71,8 @@ def packed(
     if more:
         carried = scene.carrying(numpy.concatenate(more))
     values = [carried[0].before, *(stage.after for stage in carried)]
-    bases = bases_of(scene) if bases is None else bases
+    still = Still(scene) if still is None else still
+    bases = still.bases
     kept = [_kept(state, basis) for state, basis in zip(values, bases, strict=True)]
     states = [
         {
@@ -91,7 +92,7 @@ def packed(
             "moves": KINDS[stage.kind],
             "homotopy": stage.homotopy,
             "says": said(stage),
-            **_moved(stage, kept[k : k + 2], bases[k : k + 2], buffer),
+            **_moved(stage, kept[k : k + 2], still, k, buffer),
         }
         for k, stage in enumerate(carried)
     ]
@@ -105,9 +106,10 @@ def packed(
         "sheet": [0, 0] if sheet is None else list(sheet.shape[:2]),
         "states": states,
         "stages": stages,
-        "colour": coloured(scene, buffer),
+        "colour": _coloured(still.colours, still.codes, buffer),
+        "id": still.id,
     }
-    return header | {"id": link(scene)}, buffer.whole()
+    return header, buffer.whole()
 
 
 def link(scene: Scene) -> str:
@@ -177,18 +179,38 @@ def kinds(scene: Scene) -> Array:
 
 def coloured(scene: Scene, buffer: Buffer) -> Json | None:
     """The same, with the array of the points' own."""
-    found, values = colours(scene), kinds(scene)
-    if found is None:
-        return None
-    return {**found, "array": buffer.add(values.astype(numpy.uint8) if scene.classes else values)}
+    return _coloured(colours(scene), _codes(scene), buffer)
+
+
+def _coloured(found: Json | None, codes: Array, buffer: Buffer) -> Json | None:
+    return None if found is None else {**found, "array": buffer.add(codes)}
+
+
+def _codes(scene: Scene) -> Array:
+    """`kinds` in as many bits as they need."""
+    return kinds(scene).astype(numpy.uint8) if scene.classes else kinds(scene)
 
 
 # --- the axes of a state -----------------------------------------------------------------------
 
 
-def bases_of(scene: Scene) -> list[Array]:
-    """The axes that each state is kept along: [d, k], orthonormal, the scene's frame first."""
-    return [_basis(scene, k) for k in range(len(scene.states))]
+class Still:
+    """What stays of a scene while its weights change, found once: `bases`, the axes that each
+    state is kept along, [d, k], orthonormal, the scene's frame first; the colours; the name."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.bases = [_basis(scene, k) for k in range(len(scene.states))]
+        self.colours, self.codes = colours(scene), _codes(scene)
+        self.id = link(scene)
+        self._cameras: dict[tuple[int, int], Json] = {}
+
+    def camera(self, place: int, path: Path) -> Json:
+        """That of a stage. Weights change no more of it than the dimension of the path, where
+        they come to mirror."""
+        key = place, path.dimension
+        if key not in self._cameras:
+            self._cameras[key] = _camera(path, *self.bases[place : place + 2])
+        return self._cameras[key]
 
 
 def _basis(scene: Scene, state: int) -> Array:
@@ -224,10 +246,11 @@ def _kept(state: Array, basis: Array) -> Array:
 # --- motions -----------------------------------------------------------------------------------
 
 
-def _moved(stage: Stage, kept: Sequence[Array], bases: Sequence[Array], buffer: Buffer) -> Json:
+def _moved(stage: Stage, kept: Sequence[Array], still: Still, place: int, buffer: Buffer) -> Json:
+    bases = still.bases[place : place + 2]
     if all(map(_exact, bases)) and stage.path.dimension <= MOST:
         motion = _motion(stage.path, kept[0], kept[1], buffer)
-        return {"motion": motion, "camera": _camera(stage.path, *bases)}
+        return {"motion": motion, "camera": still.camera(place, stage.path)}
     # Along the axes that are kept, as they are seen: no camera has to turn.
     first, last = (basis if _exact(basis) else numpy.eye(basis.shape[1]) for basis in bases)
     before, after = kept[0] @ first, kept[1] @ last

@@ -72,14 +72,24 @@ def boundary(
     A grid of triangles, `fine` samples along an axis, on each of which the margin is taken to
     be linear.
     """
+    mesh = mesh_over(points, fine)
+    return zeros(mesh, answer(mesh.reshape(-1, 2)), level)
+
+
+def mesh_over(points: Array, fine: int) -> Array:
+    """[fine, fine, 2], over the box of points."""
     low, high = box(points)
-    xs, ys = (numpy.linspace(low[k], high[k], fine) for k in (0, 1))
     mesh = numpy.empty((fine, fine, 2))
+    xs, ys = (numpy.linspace(low[k], high[k], fine) for k in (0, 1))
     mesh[..., 0], mesh[..., 1] = xs[:, None], ys
-    outputs = answer(mesh.reshape(-1, 2))
+    return mesh
+
+
+def zeros(mesh: Array, outputs: Array, level: float) -> Array:
+    """Segments where the answer changes, from the outputs [fine * fine, k] at a mesh."""
     found = [numpy.zeros((0, 2, 2))]
     for margin in margins(outputs, level):
-        found.append(_segments(mesh, margin.reshape(fine, fine)))
+        found.append(_segments(mesh, margin.reshape(mesh.shape[:2])))
     return numpy.concatenate(found)
 
 
@@ -87,13 +97,14 @@ def _segments(mesh: Array, margin: Array) -> Array:
     """The zeros of a function that is linear on the two triangles of each square."""
     squares = [(slice(None, -1), slice(None, -1)), (slice(1, None), slice(None, -1))]
     squares += [(slice(1, None), slice(1, None)), (slice(None, -1), slice(1, None))]
+    over = margin > 0
     made = []
     for corners in ((0, 1, 2), (0, 2, 3)):
-        places = numpy.stack([mesh[squares[k]].reshape(-1, 2) for k in corners], axis=1)
-        values = numpy.stack([margin[squares[k]].reshape(-1) for k in corners], axis=1)
+        count = sum(over[squares[k]].astype(numpy.int8) for k in corners)
+        crossing = (count > 0) & (count < 3)
+        places = numpy.stack([mesh[squares[k]][crossing] for k in corners], axis=1)
+        values = numpy.stack([margin[squares[k]][crossing] for k in corners], axis=1)
         above = values > 0
-        crossing = above.any(1) & ~above.all(1)
-        places, values, above = places[crossing], values[crossing], above[crossing]
         # The corner that is alone on its side: the zeros are on its two edges.
         alone = numpy.where(above.sum(1) == 1, above.argmax(1), (~above).argmax(1))
         rows = numpy.arange(len(places))

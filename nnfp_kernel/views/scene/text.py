@@ -23,7 +23,8 @@ KINDS = {
 def spread(scene: Scene, state: int) -> float:
     """How far the points of a state are from their mean: the root of the mean square."""
     points = scene.points(scene.states[state])
-    return float(numpy.sqrt(((points - points.mean(0)) ** 2).sum(1).mean()))
+    away = points - points.mean(0)
+    return float(numpy.sqrt(numpy.vdot(away, away) / len(points)))
 
 
 def said(stage: Stage) -> str:
