@@ -271,6 +271,11 @@ class Forest(Page):
         made = self._parts(formula)
         if made is not None:
             return Planted(made[0], [self.of(part) for part in made[1]])
+        match formula:  # [Rose(x, []), t]; with one thing in it, it may be a condition
+            case m.Fenced(left="[", inside=m.Row(items=())):
+                return []
+            case m.Fenced(left="[", inside=m.Row(items=items)) if m.Sign(",") in items:
+                return [self.of(part) for part in split(formula.inside)]
         if isinstance(formula, m.Row) and len(formula.items) == 3:
             value, sign, pattern = formula.items
             if self._parts(pattern) is not None and sign in (m.Sign("="), m.Sign("≠")):
@@ -306,8 +311,9 @@ class Forest(Page):
         return None
 
     def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:
-        for k in places if isinstance(array, Planted) else ():
-            array = array.fields[k - 1]
+        while places and isinstance(array, Planted | list):
+            k, *places = places  # type: ignore[assignment]
+            array = (array.fields if isinstance(array, Planted) else array)[k - 1]
         return array if isinstance(array, Planted | float) else super().entry(array, places, padded)
 
 
@@ -332,11 +338,15 @@ class Planted:
 
     @property
     def leaves(self) -> list[float]:
-        return [
-            each
-            for field in self.fields
-            for each in (field.leaves if isinstance(field, Planted) else [float(field)])
-        ]
+        found: list[float] = []
+        todo = [*self.fields]
+        while todo:
+            field = todo.pop(0)
+            if isinstance(field, list | Planted):
+                todo[:0] = field if isinstance(field, list) else field.fields
+            else:
+                found.append(float(field))
+        return found
 
 
 def _between_commas(formula: m.Formula) -> list[m.Formula]:

@@ -10,8 +10,8 @@ import pytest
 
 from nnfp_kernel import Session, tree
 from nnfp_kernel.runtime.data import DataValue
+from nnfp_kernel.views.mathematics import Mathematics, mathematics
 from nnfp_kernel.views.mathematics import formula as m
-from nnfp_kernel.views.mathematics import mathematics
 from nnfp_kernel.views.mathematics.plain import to_plain
 
 from .arithmetic import Page
@@ -54,8 +54,8 @@ def planted(tree: Any) -> Node:
 
 
 def leaves(tree: Any) -> list[float]:
-    if isinstance(tree, DataValue):
-        parts = [leaves(field) for field in tree.fields]
+    if isinstance(tree, DataValue | list | tuple):
+        parts = [leaves(field) for field in getattr(tree, "fields", tree)]
         return [each for part in parts for each in part]
     return [float(tree)]
 
@@ -256,6 +256,10 @@ data Pair = Pair R R
 pair : R -> Pair
 pair x = Pair (x * x) (sin x)
 
+data Rose a = Rose a [Rose a]
+several : R -> Rose R
+several x = Rose x [Rose (x * x) [], Rose (sin x) []]
+
 planted : R -> Tree R
 planted x = Node (Node (Leaf x) (Leaf 2)) (Leaf (x * x))
 parted : R -> R
@@ -280,6 +284,7 @@ def gardener() -> Session:
     ("name", "given"),
     [
         ("planted", [1.3]),
+        ("several", [1.3]),
         ("parted", [0.8]),
         *(
             ("taken", [each])
@@ -303,6 +308,8 @@ def test_trees_are_put_together_and_taken_apart_as_the_formulas_say(
     def made(value: Any) -> Any:
         if not isinstance(value, list):
             return value
+        if not value or isinstance(value[0], list):
+            return [made(each) for each in value]
         return Planted(value[0], [made(each) for each in value[1:]])
 
     def session_value(values: list[Any]) -> Any:
@@ -315,7 +322,7 @@ def test_trees_are_put_together_and_taken_apart_as_the_formulas_say(
         return value.leaves if isinstance(value, Planted) else leaves(value)
 
     ways = [moved(each) for each in given]
-    page = Forest({}, ["Leaf", "Node", "Pair"])
+    page = Forest({}, ["Leaf", "Node", "Pair", "Rose"])
     page.named[m.Letter("pair")] = (
         lambda x: Planted("Pair", [x * x, numpy.sin(x)]),
         lambda x, d: Planted("Pair", [2 * x * d, numpy.cos(x) * d]),
@@ -332,6 +339,8 @@ def test_trees_are_put_together_and_taken_apart_as_the_formulas_say(
     shape = page.of(y)
 
     def bar_like(value: Any) -> Any:
+        if isinstance(value, list):
+            return [bar_like(each) for each in value]
         if not isinstance(value, Planted):
             return float(random.uniform(-1, 1))
         return [value.name, *map(bar_like, value.fields)]
@@ -354,3 +363,28 @@ def filled(ours: Any, like: Any) -> list[float]:
     fields = ours.fields if isinstance(ours, Planted) else [0.0] * len(like.fields)
     pairs = zip(fields, like.fields, strict=True)
     return [each for pair in pairs for each in filled(*pair)]
+
+
+ROSES = r"""
+data Rose a = Rose a [Rose a]
+grown : R -> Rose R
+grown = ana[3] (\s -> RoseF (s * s) [s / 2, s / 3])
+reduced : R -> R
+reduced = hylo[3] (\n -> case n of { RoseF x ys -> x * sum ys }) (\s -> RoseF (s * s) [s / 2, s / 3])
+"""
+
+
+def test_children_that_come_in_a_sequence_are_grown_from_a_sequence_of_seeds() -> None:
+    session = Session()
+    session.run(ROSES)
+    grown, reduced = (mathematics(session.program, name) for name in ("grown", "reduced"))
+
+    def said(found: Mathematics, title: str) -> list[str]:
+        lines = [to_plain(line.formula) for line in found.section(title)]
+        return [unicodedata.normalize("NFC", line) for line in lines]
+
+    assert said(grown, "value") == ["s_t = x", "a = s_v^2", "s_c = [s_v/2, s_v/3]"]
+    assert said(grown, "derivative") == ["ds_t = dx", "da = 2 s_v ds_v", "ds_c = [ds_v/2, ds_v/3]"]
+    assert said(grown, "adjoint") == ["s̄_v = 2 s_v ā + s̄_{c, 1}/2 + s̄_{c, 2}/3", "x̄ = s̄_t"]
+    assert "y_{Rose a c} = a ∑_i y_{c, i}" in said(reduced, "value")
+    assert "ȳ_c = a ȳ_{Rose a c} 𝟏" in said(reduced, "adjoint")

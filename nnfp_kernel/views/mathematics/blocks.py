@@ -392,9 +392,9 @@ class Growth(Operation):
         outside = [q for q in self.block.outside() if q not in self.seeds]
         kept = {quantity: walk.change.pop(quantity, None) for quantity in outside}
         for branch, quantity, bar in inner:
-            if bar is not None:
-                factor = m.Fenced("[", branch.condition, "]")
-                walk.contribute(quantity, bar.times(factor, False))
+            if bar is not None and branch.condition != m.Words(""):  # where there are several
+                bar = bar.times(m.Fenced("[", branch.condition, "]"), False)
+            walk.contribute(quantity, bar)
         with _within(walk, self.block):
             walk.backwards(self.block)
             for seed in self.seeds:

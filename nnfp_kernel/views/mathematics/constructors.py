@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import constant
 from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
@@ -66,6 +67,8 @@ def _constructed(reader: Reader, name: str, fields: Sequence[Value], type: t.Typ
     def still(quantity: Quantity) -> Formula:
         """What does not change is 0; where it has no number in it, it is what it is."""
         own = quantity.type
+        if isinstance(own, t.Array) and own.length == constant(0):
+            return quantity.shown()
         if not isinstance(own, t.Named) or own.name not in reader.program.data:
             return m.ZERO
         empty = reader.program.declarations.constructors(own)

@@ -125,9 +125,13 @@ def _node(name: str, fields: Sequence[Formula]) -> Formula:
     return m.Row((node, *(x for field in fields for x in (m.Space(), field))), m.FUNCTION)
 
 
-def _letters(reader: Reader, fields: Sequence[t.Type], tree: str) -> list[Formula] | None:
-    """A letter for every field, l and r for two children; None for children in a sequence."""
-    trees = [isinstance(field, t.Named) and field.name == tree for field in fields]
+def _letters(
+    reader: Reader, fields: Sequence[t.Type], tree: str, sequences: bool = False
+) -> list[Formula] | None:
+    """A letter for every field, l and r for two children; None for children in a sequence,
+    unless such `sequences` have a letter, too."""
+    kinds = [f.element if sequences and isinstance(f, t.Array) else f for f in fields]
+    trees = [isinstance(kind, t.Named) and kind.name == tree for kind in kinds]
     if any(_holds_tree(f, tree) and not own for f, own in zip(fields, trees, strict=True)):
         return None
     names = {1: ["c"], 2: ["l", "r"]}.get(sum(trees), [f"c{k}" for k in range(1, sum(trees) + 1)])
@@ -192,7 +196,8 @@ def hylo(reader: Reader, use: p.Builtin, algebra: Value, function: Value, seed: 
                 layer_fields.append(value)
                 payload += flat(value)
             else:
-                layer_fields.append(_at_child(reader, result, bases, letter))
+                own = t.Array(result, value.length) if isinstance(value, t.Array) else result
+                layer_fields.append(_at_child(reader, own, bases, letter))
                 children += flat(layer_fields[-1])
         with reader.within(Block()) as block:
             value = reader.apply(algebra, Built(constructor, tuple(layer_fields)))
@@ -202,19 +207,19 @@ def hylo(reader: Reader, use: p.Builtin, algebra: Value, function: Value, seed: 
 
 
 # How a node was grown: its form, the base functor's constructor, and for each field the
-# letter of a child or else the payload.
-Grown = tuple[Formula, str, list[tuple[Formula | None, Value]]]
+# letter and the type of a child, or of children, or else the payload.
+Field = tuple[Formula, t.Type] | tuple[None, Value]
+Grown = tuple[Formula, str, list[Field]]
 
 
 def _grown(
     reader: Reader, use: p.Builtin, tree_type: t.Type, function: Value, seed: Value
 ) -> tuple[Quantity, list[Grown]] | None:
-    """A tree grown from a seed, and its forms; None where children come in sequences."""
+    """A tree grown from a seed, and its forms; None where children are inside of other data."""
     assert isinstance(tree_type, t.Named)
     declared = reader.program.declarations.constructors(tree_type)
-    if any(
-        _holds_tree(f, tree_type.name) and f != tree_type for fs in declared.values() for f in fs
-    ):
+    held = [f for fs in declared.values() for f in fs if _holds_tree(f, tree_type.name)]
+    if not all(_is_child(f, tree_type) for f in held):
         return None
     tree = Quantity(tree_type, reader.within_loops(reader.fresh("t", "u", "v")))
     assert tree.name is not None
@@ -245,7 +250,7 @@ def _grown(
         if not isinstance(layer, Built):
             return None
         name = layer.name.removesuffix("F")
-        named = _letters(reader, declared[name], tree_type.name)
+        named = _letters(reader, declared[name], tree_type.name, sequences=True)
         assert named is not None
         node = _node(name, named)
         equal = m.equation(v, node)
@@ -253,13 +258,13 @@ def _grown(
             "") else equal  # fmt: skip
         inner.index = v
         made: list[Quantity] = []
-        fields: list[tuple[Formula | None, Value]] = []
+        fields: list[Field] = []
         with reader.within(inner):
             for field, letter, part in zip(declared[name], named, layer.fields, strict=True):
-                if field == tree_type:
+                if _is_child(field, tree_type):
                     pairs = zip(flat(part), seeds(letter), strict=True)
                     made += [reader.renamed(q, seed.name) for q, seed in pairs]
-                    fields.append((letter, None))
+                    fields.append((letter, field))
                 else:
                     value = _payload(reader, part, letter)
                     made += flat(value)
@@ -324,6 +329,11 @@ def fold_data(reader: Reader, use: p.Builtin, step: Value, start: Value, tree: V
         index=("k",), item=item,
     )  # fmt: skip
     return final
+
+
+def _is_child(field: t.Type, tree: t.Type) -> bool:
+    """Whether a field is a child, or a sequence of children."""
+    return field == tree or (isinstance(field, t.Array) and field.element == tree)
 
 
 def _holds_tree(type: t.Type, name: str) -> bool:

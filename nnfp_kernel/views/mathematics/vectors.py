@@ -14,6 +14,7 @@ from ...language import types as t
 from . import formula as m
 from . import records
 from .changes import Change, Linear
+from .constructors import joined as joined_data
 from .formula import Formula
 from .latex import template
 from .named import opaque_builtin
@@ -363,24 +364,26 @@ def sequence(reader: Reader, items: Sequence[Value], type: t.Type) -> Value:
     if items and isinstance(items[0], tuple):
         columns = zip(*items, strict=True)
         return tuple(sequence(reader, list(column), type) for column in columns)
+    if isinstance(type, t.Array):
+        items = [joined_data(reader, item, type.element) for item in items]
     if not all(isinstance(item, Quantity) for item in items):
         return reader.constant(m.listed([reader.shown(i) for i in items]), type)
 
-    def joined(parts: Sequence[Formula]) -> Formula:
+    def listed(parts: Sequence[Formula]) -> Formula:
         return m.Fenced("[", m.listed(list(parts)), "]")
 
     def forward(_: Pass, d: list[Change]) -> Change:
         parts = [m.ZERO if change is None else change.formula() for change in d]
-        return Linear.of(joined(parts)) if any(d) else None
+        return Linear.of(listed(parts)) if any(d) else None
 
     def backward(walk: Pass, bar: Linear) -> list[Change]:
         return [
             bar.through(lambda f, k=k: m.indexed(f, m.Digits(str(k))))  # type: ignore[misc]
-            for k in range(len(items))
+            for k in range(1, len(items) + 1)
         ]
 
     return rule_of(
-        reader, type, items, lambda: joined([q.shown() for q in items]), forward, backward
+        reader, type, items, lambda: listed([q.shown() for q in items]), forward, backward
     )
 
 
