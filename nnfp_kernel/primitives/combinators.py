@@ -12,7 +12,16 @@ from ..graph.context import Context
 from ..graph.graph import ArrayType, Wire
 from ..graph.scope import Occurrence
 from ..graph.sequences import elements, leading, over, where
-from ..graph.values import Extent, Value, holds_sequence, item_count, leaves, map_leaves
+from ..graph.values import (
+    Extent,
+    Items,
+    Value,
+    holds_sequence,
+    item_at,
+    item_count,
+    leaves,
+    map_leaves,
+)
 from ..language import types as t
 from ..language.sizes import constant
 from . import sequences
@@ -74,8 +83,25 @@ def _zip_with(context: Context, use: Occurrence, function: Value, pair: Value) -
 
 
 def _zip(context: Context, use: Occurrence, pair: Value) -> Value:
-    # An array of pairs is a pair of arrays.
-    return _along(context, pair, _zipped(use.domains()[0]))[0]
+    # An array of pairs is a pair of arrays; with trees, they are pairs one by one.
+    sequence = _zipped(use.domains()[0])
+    pair, length = _along(context, pair, sequence)
+    if any(isinstance(side, Items) for side in pair):
+        assert isinstance(length, int)
+        made = tuple(item_at(context.builder, pair, k) for k in range(length))
+        return Items(sequence.element, made)
+    return pair
+
+
+def _unzip(context: Context, use: Occurrence, pairs: Value) -> Value:
+    if not isinstance(pairs, Items):
+        return pairs
+    sides = use.result(1)
+    assert isinstance(sides, t.Product)
+    return tuple(
+        context.sequence([item[k] for item in pairs.items], _element(side))
+        for k, side in enumerate(sides.items)
+    )
 
 
 builtin(
@@ -97,7 +123,7 @@ builtin(
 )  # fmt: skip
 builtin(
     Builtin(
-        "unzip", "(a, b)[n] -> (a[n], b[n])", 1, lambda context, use, pairs: pairs,
+        "unzip", "(a, b)[n] -> (a[n], b[n])", 1, _unzip,
         doc="A sequence of pairs as a pair of sequences.",
         example="unzip (zip ([1, 2], [3, 4]))",
         ragged=True,

@@ -175,28 +175,34 @@ def match(
     where: str = "",
     *,
     integers: bool = True,
+    alone: bool = False,
 ) -> t.Type:
     """The concrete type by which `value` is a value of `expected`.
 
     Variables of `expected` take what the value has: `Tree a` of a tree with vectors of
     length 3 is `Tree R[3]`, and a payload that is not there is R. Without `integers`, a
-    variable takes whole numbers as R. Raises Misfit.
+    variable takes whole numbers as R. A value that is `alone`, in no batch, has its sequences
+    of tuples with trees tuple by tuple. Raises Misfit.
     """
-    matching = _Matching(declarations, integers)
+    matching = _Matching(declarations, integers, alone)
     found = matching.match(expected, value, where)
     if not matching.types:
         return found
     # A variable met more than once has one type for all its places: `Int` beside `R` is R.
     settled = t.substitute(expected, matching.types, {})
-    return found if settled == expected else _Matching(declarations).match(settled, value, where)
+    if settled == expected:
+        return found
+    return _Matching(declarations, alone=alone).match(settled, value, where)
 
 
 class _Matching:
     """One value against one type: what its variables turn out to be on the way."""
 
-    def __init__(self, declarations: Declarations, integers: bool = True) -> None:
+    def __init__(
+        self, declarations: Declarations, integers: bool = True, alone: bool = False
+    ) -> None:
         self.declarations = declarations
-        self.integers = integers
+        self.integers, self.alone = integers, alone
         self.sizes: dict[SizeVariable, Size] = {}
         self.types: dict[t.TypeVariable, t.Type] = {}
 
@@ -271,6 +277,8 @@ class _Matching:
         while isinstance(carrier, t.Named) and carrier.name in self.declarations.reps:
             carrier = self.declarations.reps[carrier.name].carrier
         whole = t.Array(element, length)
+        if self.alone and isinstance(element, t.Product) and self.declarations.has_trees(element):
+            return self._data_array(element, length, value, where)
         if isinstance(carrier, t.Product):
             if isinstance(value, list):  # a list of tuples
                 value = tuple(map(_stacked, zip(*value, strict=True)))

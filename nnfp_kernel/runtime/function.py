@@ -691,7 +691,10 @@ class Function:
             # A batch is an array of examples, and checked as one.
             expected = domain if batch is None else t.Array(domain, variable("batch"))
             try:
-                found = match(expected, value, self.program.declarations, where, integers=integers)
+                found = match(
+                    expected, value, self.program.declarations, where,
+                    integers=integers, alone=batch is None,
+                )  # fmt: skip
             except Misfit as misfit:
                 raise misfits.input_misfit(self, misfit, k - 1) from None
             types.append(

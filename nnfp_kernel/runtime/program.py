@@ -18,6 +18,7 @@ import numpy
 from ..graph.context import Doubt, Further
 from ..graph.forest import (
     AnyTree,
+    Columns,
     Constructors,
     Fellow,
     Forest,
@@ -398,7 +399,7 @@ def placed(
                 placed(item, part, declarations, make, observed)
                 for item, part in zip(items, parts, strict=True)
             )
-        case _ if isinstance(structure, AnyTree):
+        case _ if isinstance(structure, AnyTree | Columns):
             return planted(type, structure, declarations, make, make, observed, None)
         case t.Named() if isinstance(structure, ForestShape):
             new = partial(make, shared=structure.shared)
@@ -508,11 +509,14 @@ def any_structure(
             return AnyTree(room, path)
         case t.Array(element=element, length=length) if declarations.one_by_one(element):
             if length.value is None:
-                if not (isinstance(element, t.Named) and declarations.has_trees(element)):
-                    raise NotFirstOrder(type)
                 # Another number of elements than any other sequence here has.
                 few = sum((k + 1) * 3**depth for depth, k in enumerate(path)) % 8
-                return AnyTree(room + 6 * (16 + few), path, many=True)
+                own = room + 6 * (16 + few)
+                if isinstance(element, t.Product) and declarations.has_trees(element):
+                    return Columns.of(element, declarations, own, path)
+                if not (isinstance(element, t.Named) and declarations.has_trees(element)):
+                    raise NotFirstOrder(type)
+                return AnyTree(own, path, many=True)
             return tuple(
                 any_structure(element, declarations, room, (*path, k)) for k in range(length.value)
             )
@@ -711,6 +715,11 @@ def _rebuilder(
             for part, item in zip(value, type.items, strict=True)
         ]
         return lambda arrays: tuple(item(arrays) for item in items)
+    if isinstance(value, tuple) and isinstance(type, t.Array) and declarations.has_trees(type):
+        assert isinstance(type.element, t.Product)  # for reading: what stands at each place
+        for part, item in zip(value, type.element.items, strict=True):
+            _rebuilder(part, t.Array(item, type.length), tracer, made)
+        return lambda arrays: None
     try:
         wires = tracer.flatten(value, type)
         tags = tags_of(type, declarations, value) if declarations.has_data(type) else []

@@ -135,6 +135,19 @@ def test_a_program_makes_sequences_of_children(roses: nnfp.Session) -> None:
     assert roses["planted"](2.0) == nnfp.tree("(Rose 2 [(Rose 1 []), (Rose 4 [(Rose 3 [])])])")
 
 
+def test_a_sequence_of_pairs_with_trees_is_given_pair_by_pair(roses: nnfp.Session) -> None:
+    roses.run(
+        "paired : [(R, Rose R)] -> ([R], [(R, Rose R)])\n"
+        "paired ps = let (xs, ts) = unzip ps in (map squares ts, zip (reverse xs, ts))"
+    )
+    one, two = nnfp.tree("(Rose 3 [(Rose 1 [])])"), nnfp.tree("(Rose 2 [])")
+    squares, pairs = roses["paired"](((5.0, one), (6.0, two)))
+    assert squares.tolist() == [10, 4]
+    assert [(float(x), tree) for x, tree in pairs] == [(6, one), (5, two)]
+    with pytest.raises(nnfp.NnfpError, match="expected R"):
+        roses["paired"]((([5.0, 6.0], [one, two]),))
+
+
 def test_a_field_of_any_length_has_its_own_in_each_value(roses: nnfp.Session) -> None:
     value, pullback = roses["row"].vjp({}, nnfp.tree("(Scaled (2, (Row [1, 2, 3])))"))
     assert float(value) == 28

@@ -28,6 +28,8 @@ def random_value(type: t.Type, session: Session, rng: numpy.random.Generator) ->
         case t.Named(name=name) if name in session.program.data:
             return random_tree(type, session, rng, 3)
         case t.Array(element=element, length=length):
+            if isinstance(element, t.Product) and session.program.declarations.has_trees(element):
+                return tuple(random_value(element, session, rng) for _ in range(length.value or 2))
             if isinstance(element, t.Product):
                 columns = [
                     random_value(t.Array(item, length), session, rng) for item in element.items

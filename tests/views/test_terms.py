@@ -9,7 +9,7 @@ import pytest
 from soak import FACTOR
 from views.roundtrip import check
 
-from nnfp_kernel import NnfpError, Session
+from nnfp_kernel import NnfpError, Session, tree
 from nnfp_kernel.language.syntax import walk
 from nnfp_kernel.views.terms import derivative_definition
 
@@ -233,6 +233,28 @@ ROSES = {
         "f : Rose R -> Rose R\nf = cata { Rose x rs -> Rose (x * sum (map squares rs)) rs }"
     ),
 }
+ROSES |= {
+    "pairs with trees": (
+        "f : [(R, Rose R)] -> (R, [(R, Rose R)])\nf rs = (fold (\\(s, (x, t)) -> s * x + squares t)"
+        " 1 rs, take[1] (map (\\(x, t) -> (2 * x, t)) rs))"
+    ),
+    "triples with trees": (
+        "f : [(Fin[3], Rose R, R[2])] ~> R\n"
+        "f rs = sum (map (\\(i, t, y) -> ?E ! i * squares t + sum y) rs)"
+    ),
+    "children along edges": (
+        "data Graph = End R | To [(R, Graph)]\n"
+        "sq = cata { End x -> x * x; To rs -> sum (map (\\(x, r) -> x * r) rs) }\n"
+        "f : Graph -> Graph\nf t = case t of { End x -> End (x * x)\n"
+        "  ; To rs -> To (map (\\(x, r) -> (x * sq r, r)) (reverse rs)) }"
+    ),
+    "indices along edges, at a node": (
+        "data Graph = End R | To [(Fin[3], Graph)]\n"
+        "sq = cata { End x -> x * x; To rs -> sum (map (\\(i, r) -> r) rs) }\n"
+        "f : Graph ~> Graph\nf = cata { End x -> End (sin x)\n"
+        "  ; To rs -> To (reverse (take[1] rs)) }"
+    ),
+}
 ROSE = "data Rose a = Rose a [Rose a]\nsquares = cata { Rose x rs -> x * x + sum rs }\n"
 TREE = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -324,7 +346,10 @@ def test_a_cotangent_of_data_with_sequences_is_given_the_room_of_its_arrays() ->
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=() if case == "any number of trees" else pytest.mark.slow)
+        pytest.param(
+            case,
+            marks=() if case in ("any number of trees", "pairs with trees") else pytest.mark.slow,
+        )
         for case in ROSES
     ],
 )
@@ -332,6 +357,17 @@ def test_a_printed_derivative_of_any_number_of_trees_is_the_derivative(case: str
     session = Session(precision=64)
     session.run(ROSE + ROSES[case])
     check(session, session["f"])
+
+
+@pytest.mark.slow
+def test_a_derivative_of_children_in_a_sequence_that_are_asked_what_their_node_knows() -> None:
+    session = Session(precision=64)
+    session.run(
+        "data Rose a = Rose a [Rose a]\nf : Rose R -> R\n"
+        "f = para (\\layer -> case layer of { RoseF x ps -> x + sum "
+        "(map (\\(t, r) -> r * (cata { Rose z ns -> sin (z * x) + sum ns }) t) ps) })"
+    )
+    check(session, session["f"], inputs=[tree("(Rose 0.5 [(Rose 0.2 []), (Rose 0.7 [])])")])
 
 
 def test_a_derivative_of_a_certain_number_of_children_is_that_of_as_many() -> None:

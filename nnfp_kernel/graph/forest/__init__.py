@@ -35,6 +35,7 @@ NoForest is raised, and the caller traces for its structure.
 from .observed import (
     AnyTree,
     Branch,
+    Columns,
     Contents,
     Inner,
     Inside,
@@ -75,10 +76,10 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Constructors", "Contents", "Fellow", "Forest", "ForestShape",
-    "Inner", "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part", "Piece", "Plant",
-    "Question", "Reduction", "Structure", "Subtree", "Unasked", "Undecided", "Unknown",
-    "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type", "fold_payload",
-    "forest_layout", "forestable", "growing", "mapped", "own_layout", "payload_layout", "pieces",
-    "planted", "plants", "reduce_forest", "reduce_with_trees",
+    "HOLE", "AnyTree", "Branch", "Columns", "Constructors", "Contents", "Fellow", "Forest",
+    "ForestShape", "Inner", "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part",
+    "Piece", "Plant", "Question", "Reduction", "Structure", "Subtree", "Unasked", "Undecided",
+    "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type",
+    "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
+    "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Graph, Wire
-from ..values import Declarations, Value
+from ..values import Declarations, NotFirstOrder, Value
 from .shape import NoForest
 
 Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
@@ -113,8 +113,33 @@ class AnyTree:
     asked: tuple[t.Type, ...] = ()  # of each of these, what results
 
 
+@dataclass(frozen=True)
+class Columns:
+    """In place of a sequence of tuples with trees in them, of any number: a sequence of what
+    stands at each place."""
+
+    parts: tuple[Structure, ...]
+
+    @classmethod
+    def of(cls, element: t.Product, declarations: Declarations, room: int, path: Path) -> Columns:
+        """With so many elements. Raises NotFirstOrder for sequences in tuples."""
+
+        def column(item: t.Type, path: Path) -> Structure:
+            match item:
+                case t.Product():
+                    return cls.of(item, declarations, room, path)
+                case t.Named() if declarations.has_trees(item):
+                    return AnyTree(room, path, many=True)
+                case _ if declarations.one_by_one(item) or not t.is_concrete(item):
+                    raise NotFirstOrder(item)
+                case _:
+                    return t.Array(item, constant(room))
+
+        return cls(tuple(column(item, (*path, k)) for k, item in enumerate(element.items)))
+
+
 # What is known of the trees in a value: nothing, or their constructors; a type, with lengths.
-Structure: TypeAlias = "AnyTree | t.Type | tuple[Any, ...] | None"
+Structure: TypeAlias = "AnyTree | Columns | t.Type | tuple[Any, ...] | None"
 
 
 class Undecided(Exception):
@@ -210,6 +235,6 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Contents", "Inner", "Inside", "Made", "Observation", "Path", "Plant",
-    "Reduction", "Structure", "Unasked", "Undecided",
+    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Made", "Observation", "Path",
+    "Plant", "Reduction", "Structure", "Unasked", "Undecided",
 ]  # fmt: skip

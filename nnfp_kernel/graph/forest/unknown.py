@@ -25,6 +25,7 @@ from .node import Algebra
 from .observed import (
     AnyTree,
     Branch,
+    Columns,
     Inner,
     Inside,
     Observation,
@@ -308,6 +309,8 @@ def tree_structure(
             return AnyTree(room, path)
         case t.Array(element=element, length=length) if declarations.has_trees(element):
             if length.value is None:
+                if isinstance(element, t.Product):
+                    return Columns.of(element, declarations, room, path)
                 if not isinstance(element, t.Named):
                     raise NotFirstOrder(type)
                 return AnyTree(room, path, many=True)
@@ -338,6 +341,15 @@ def planted(
             return tuple(map(each, items, structure))
         case t.Named(name=name) if name in declarations.reps and structure is not None:
             return each(declarations.reps[name].carrier, structure)
+        case t.Array(element=t.Product(items=items), length=length) if isinstance(
+            structure, Columns
+        ):
+            return tuple(
+                each(t.Array(item, length), part)
+                for item, part in zip(items, structure.parts, strict=True)
+            )
+        case t.Array() if isinstance(structure, t.Array):
+            return each(structure, None)
         case t.Array(element=t.Named() as element) if isinstance(structure, AnyTree):
             room = structure.room
             place = array(ArrayType("Int", (room,)))
@@ -364,6 +376,8 @@ def asking(structure: Structure, path: Sequence[Any], result: t.Type) -> Any:
     at the path."""
     if isinstance(structure, AnyTree):
         return replace(structure, asked=(*structure.asked, result))
+    if isinstance(structure, Columns):
+        return Columns(asking(structure.parts, path, result))
     assert isinstance(structure, tuple)
     k, *rest = path
     if structure and isinstance(structure[0], str):  # a constructor and its fields
@@ -410,6 +424,11 @@ def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
             return replace(value, fields={name: tuple(_laid_out(context, *p) for p in parts)})
         case t.Array(element=element) if isinstance(value, Items):
             return Items(element, tuple(_laid_out(context, v, element) for v in value.items))
+        case t.Array(element=t.Product(items=items), length=length) if isinstance(value, tuple):
+            return tuple(
+                _laid_out(context, part, t.Array(item, length))
+                for part, item in zip(value, items, strict=True)
+            )
         case _ if isinstance(value, Unknown | Fellow):
             return value
         case _:

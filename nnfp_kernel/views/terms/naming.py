@@ -10,13 +10,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...graph.forest import AnyTree
+from ...graph.forest import AnyTree, Columns
 from ...graph.graph import Wire
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
 from ...primitives.decompile import PLAIN, Block, Term, Unspeakable, term
-from .shapes import Arrays, Key, Listed, Node, Rep, Several, Shape, Whole
+from .shapes import (
+    Arrays,
+    Key,
+    Listed,
+    Node,
+    Rep,
+    Several,
+    Shape,
+    Unzipped,
+    Whole,
+    bind_columns,
+)
 from .values import Values
 
 Argument: TypeAlias = "tuple[s.PatternTree, Shape, dict[Wire, Term]]"
@@ -83,6 +94,8 @@ class Naming:
                     terms[place] = term(s.Name(name), place.type)
                 self.order.append(structure.path)
                 return s.PatternName(name), Whole(type, structure.path, stem), terms
+            case t.Array(element=t.Product() as element) if isinstance(structure, Columns):
+                return self._columns(type, element, structure, supply, otherwise)
             case t.Product(items=items):
                 below = known.items if isinstance(known, p.MatchTuple) else [None] * len(items)
                 inner = structure if isinstance(structure, tuple) else [None] * len(items)
@@ -128,6 +141,27 @@ class Naming:
                 if wires and PLAIN.match(wires[0].name):
                     otherwise = wires[0].name
                 return pattern, Arrays(type, otherwise, tags), terms
+
+    def _columns(
+        self,
+        type: t.Array,
+        element: t.Product,
+        structure: Columns,
+        supply: Iterator[Wire],
+        otherwise: str,
+    ) -> Argument:
+        """A sequence of tuples by its name, and what stands at each place by another."""
+        name = self.values.names.fresh(otherwise)
+        self.sequences.add(name)
+        outer, self.block = self.block, Block()
+        found = Found.of(
+            self.argument(t.Array(item, type.length), part, None, supply, otherwise)
+            for item, part in zip(element.items, structure.parts, strict=True)
+        )
+        inside, self.block = self.block, outer
+        bind_columns(found.patterns, s.Name(name), self.values.names, outer)
+        outer.bindings += inside.bindings
+        return s.PatternName(name), Unzipped(type, found.shapes), found.terms
 
 
 __all__ = ["Argument", "Found", "Naming"]

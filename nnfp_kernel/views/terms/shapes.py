@@ -19,8 +19,9 @@ from ...graph.values import Items, Value, Variant, leaves
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
-from ...primitives.decompile import Block, Term
+from ...primitives.decompile import Block, Names, Term
 from ...primitives.spelling import apply
+from ..combinators import pair_pattern
 from .values import Values
 
 Key: TypeAlias = "tuple[object, ...]"  # of a tree: where it stands; of two as one, both keys
@@ -81,6 +82,15 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Unzipped:
+    """A sequence of tuples with trees in them, any number: `items` are the sequences of what
+    stands at each place."""
+
+    type: t.Array
+    items: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
 class Refilled:
     """Such a tree with other payload, which the graph computes."""
 
@@ -108,14 +118,21 @@ class Sprout:
     seed: tuple[Wire, ...]
 
 
-Shape: TypeAlias = Arrays | Several | Rep | Node | Listed | Whole | Refilled | Moved | Sprout
+Shape: TypeAlias = (
+    Arrays | Several | Rep | Node | Listed | Unzipped | Whole | Refilled | Moved | Sprout
+)
 
 
 def parts(shape: Shape) -> Iterator[Shape]:
     """A shape and all that it is made of."""
     yield shape
     match shape:
-        case Several(items=inside) | Node(fields=inside) | Listed(items=inside):
+        case (
+            Several(items=inside)
+            | Node(fields=inside)
+            | Listed(items=inside)
+            | Unzipped(items=inside)
+        ):
             for each in inside:
                 yield from parts(each)
         case Rep(carrier=carrier):
@@ -158,6 +175,16 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
         assert value.growth is not None, "asked before"
         return Sprout(value.type, value, tuple(leaves(value.growth.seed)))
     match type:
+        case t.Array(element=t.Product(items=items), length=length) if any(
+            isinstance(part, Fellow) for part in _flat(value)
+        ):
+            return Unzipped(
+                type,
+                tuple(
+                    answer_shape(values, part, t.Array(item, length))
+                    for part, item in zip(value, items, strict=True)
+                ),
+            )
         case t.Product(items=items):
             return Several(
                 tuple(answer_shape(values, *pair) for pair in zip(value, items, strict=True))
@@ -166,6 +193,15 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
             return Rep(type, answer_shape(values, value, values.declarations.reps[name].carrier))
         case _:
             return Arrays(type, tags=tuple(_tags(value)))
+
+
+def _flat(value: Value) -> Iterator[Value]:
+    """What tuples in tuples hold."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _flat(part)
+    else:
+        yield value
 
 
 def _tags(value: Value) -> Iterator[Wire]:
@@ -245,6 +281,19 @@ class Opening:
                 if self.back is not None:
                     self.trees.setdefault(key, []).append(self.back(shape, s.Name(name)))
                 return s.PatternName(name)
+            case Unzipped(items=items):
+                name = values.names.fresh(self.stem("xs"))
+                outer, self.block = self.block, Block()
+                patterns = tuple(
+                    self.pattern(item, inside)
+                    if values.moves(type_of(item))
+                    else s.PatternWildcard()
+                    for item in items
+                )
+                below, self.block = self.block, outer
+                bind_columns(patterns, s.Name(name), values.names, outer)
+                outer.bindings += below.bindings
+                return s.PatternName(name)
             case Listed(items=several):
                 name = values.names.fresh(self.stem("x"))
                 for k, item in enumerate(several):
@@ -284,6 +333,38 @@ class Opening:
             return self._case(value, self.pattern(shape, True), body, otherwise)
         made = body()
         return self.block.around(made)
+
+
+def bind_columns(
+    patterns: Sequence[s.PatternTree], tuples: s.Expression, names: Names, block: Block
+) -> None:
+    """Binds what stands at each place of a sequence of tuples: `(xs, ts) = unzip rs`."""
+    if len(patterns) == 2:
+        block.bind(s.PatternTuple(tuple(patterns)), apply("unzip", tuples))
+        return
+    for k, pattern in enumerate(patterns):
+        if isinstance(pattern, s.PatternName):
+            name = names.fresh("e")
+            places: list[s.PatternTree] = [s.PatternWildcard()] * len(patterns)
+            places[k] = s.PatternName(name)
+            take = s.Lambda((s.PatternTuple(tuple(places)),), s.Name(name))
+            block.bind(pattern, apply("map", take, tuples))
+
+
+def zipped(
+    columns: Sequence[s.Expression | None], rest: Sequence[s.Expression], names: Names
+) -> s.Expression:
+    """The sequence of tuples of what stands at each place; in all of them the `rest` where
+    there is no column."""
+    *before, made = [column for column in columns if column is not None]
+    for column in reversed(before):
+        made = apply("zip", s.Tuple((column, made)))
+    if not rest and len(columns) == 2:
+        return made
+    own = [names.fresh("e") for column in columns if column is not None]
+    parts, same = iter(map(s.Name, own)), iter(rest)
+    items = tuple(next(same) if column is None else next(parts) for column in columns)
+    return apply("map", s.Lambda((pair_pattern(own),), s.Tuple(items)), made)
 
 
 # --- putting together --------------------------------------------------------------------------
@@ -332,6 +413,19 @@ class Making:
             case Refilled(key=key, payload=payload, bare=bare):
                 made = values.rebuilt(payload, self._slots(payload, ()), True)
                 return apply("refill", self.named(key) if bare else self.tree(key), made)
+            case Unzipped(items=items):
+                columns: list[s.Expression | None] = []
+                rest: list[s.Expression] = []  # of each tuple, what does not move
+                for item in items:
+                    own = type_of(item)
+                    assert isinstance(own, t.Array)
+                    if self.every or values.moves(own):
+                        columns.append(self.made(item, inside))
+                        continue
+                    columns.append(None)
+                    space = own.element if inside else values.tangent(own.element)
+                    rest.append(values.rebuilt(space, iter(()), inside))
+                return zipped(columns, rest, values.names)
             case Listed(items=items):
                 return s.Sequence(tuple(self.made(item, True) for item in items))
 
@@ -362,6 +456,8 @@ def nothing(
                 return Rep(type, replaced(carrier))
             case Listed(element=element, items=items):
                 return Listed(element, tuple(map(replaced, items)))
+            case Unzipped(type=type, items=items):
+                return Unzipped(type, tuple(map(replaced, items)))
             case _:
                 return part
 
@@ -377,5 +473,6 @@ def nothing(
 
 __all__ = [
     "Arrays", "Key", "Listed", "Making", "Moved", "Node", "Opening", "Refilled", "Rep", "Several",
-    "Shape", "Sprout", "Whole", "answer_shape", "key_of", "nothing", "parts", "type_of",
+    "Shape", "Sprout", "Unzipped", "Whole", "answer_shape", "bind_columns", "key_of", "nothing",
+    "parts", "type_of",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from ...primitives.spelling import apply
 from ..combinators import combinators, composed, held, pair_pattern, pairs, recorded
 from .body import Body
 from .naming import Found
-from .shapes import Arrays, Making, Opening, Several, Shape, answer_shape
+from .shapes import Arrays, Making, Moved, Opening, Several, Shape, answer_shape, parts
 from .values import Values
 
 # Bindings, the result, what a function of the tangents gives, and the maps after it.
@@ -234,7 +234,8 @@ class _AtNode(Stepping):
         answers = list(self.outputs)
         early, made, found = self.mapped(builder, network, known, answers, self.around, opened)
         place = dict(zip(answers, found, strict=True))
-        reals = (place[wire] for wire in arrays_of(inside.answer))
+        aside = {one.place for one in parts(self.answer) if isinstance(one, Moved)}
+        reals = (place[wire] for wire in arrays_of(inside.answer) if wire not in aside)
         named = self.grove.tree
         value = Making(self.values, reals, self.tag, named, named, self.moved, every=True).made(
             self.answer
