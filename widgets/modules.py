@@ -42,9 +42,18 @@ def css(*names: str) -> str:
 
     >>> ".nnfp-view .foot" in css()
     True
+    >>> ".nnfp-view.nnfp-film .states" in css("film")
+    True
+
+    Several stand in one notebook, each with what is common before its own: an own rule must
+    outweigh a common one that comes later, with another widget.
     """
-    files = [(STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("view", *names)]
-    return "\n".join([colours("nnfp-view"), *files])
+    common, *own = [(STATIC / f"{name}.css").read_text("utf-8") for name in ("view", *names)]
+    heavier = [
+        text.replace(f".nnfp-{name}", f".nnfp-view.nnfp-{name}")
+        for name, text in zip(names, own, strict=True)
+    ]
+    return "\n".join([colours("nnfp-view"), common, *heavier])
 
 
 def _read(name: str) -> str:

@@ -362,6 +362,10 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     page.wait_for_function(f"first => {ends}.every((now, k) => now !== first[k])", arg=first)
     page.locator(".nnfp-film .caption", has_text="A hand has moved the weights since").wait_for()
     # A region under the hand is marked in the plane, in its image, and in every layer.
+    frame = page.locator(".nnfp-regions .frame").first.bounding_box()
+    assert (
+        abs(frame["width"] - frame["height"]) < 2
+    )  # the film's style, which came later, is its own
     page.locator(".nnfp-regions canvas.slice").hover()
     page.wait_for_function(f"{live('regions')}.region >= 0 && !{live('regions')}.asked")
     marks = page.locator(".nnfp-regions polygon.region")
