@@ -1,4 +1,4 @@
-"""The stop button of a training, where widgets run."""
+"""The stop buttons of a training, its own one and JupyterLab's, where widgets run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from browser.cells import DATA, cell, start, wait
+from browser.cells import DATA, cell, run, start, wait
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -25,8 +25,9 @@ STOPWATCH = """button => new Promise(done => {
 })"""
 
 
-def test_the_widgets_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> None:
-    page = open_notebook("lab", "nnfp", [DATA, TRAIN, AFTER])
+def test_a_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> None:
+    again = TRAIN.splitlines()[-1]
+    page = open_notebook("lab", "nnfp", [DATA, TRAIN, AFTER, again, "1 + 1"])
     wait(page, start(page, 0))
     prompt = start(page, 1)
     output = cell(page, 1).locator(".jp-OutputArea")
@@ -52,3 +53,16 @@ def test_the_widgets_button_stops_a_training_and_its_picture_stays(open_notebook
     assert button.count() == 0
     wait(page, start(page, 2))
     assert cell(page, 2).locator(".jp-OutputArea").inner_text().endswith("True")
+
+    # Another one, by JupyterLab's button.
+    prompt = start(page, 3)
+    output = cell(page, 3).locator(".jp-OutputArea")
+    page.wait_for_function("e => /step|loss|epoch/.test(e.innerText)", arg=output.element_handle())
+    page.locator(
+        "[data-command='notebook:interrupt-kernel'], jp-button[data-command*='interrupt']"
+    ).first.click()
+    wait(page, prompt, most_s=30)
+    told = output.inner_text()
+    assert re.search(r"interrupt|stopped", told), told
+    assert "Traceback" not in told
+    assert run(page, 4).last.inner_text().split() == ["R", "2"]
