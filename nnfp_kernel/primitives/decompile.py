@@ -578,7 +578,9 @@ def _pattern(names: Sequence[str]) -> s.PatternTree:
 
 
 def _mapped(pattern: s.PatternTree, body: s.Expression, zipped: s.Expression) -> s.Expression:
-    """`map f xs`, or `zipWith f (xs, ys)` where two sequences go together."""
+    """`map f xs`, or `zipWith f (xs, ys)` where two sequences go together; of the identity, xs."""
+    if isinstance(pattern, s.PatternName) and body == s.Name(pattern.name):
+        return zipped
     if isinstance(pattern, s.PatternName):
         return apply("map", lambda_((pattern.name,), body), zipped)
     function = s.Lambda((pattern,), body)

@@ -143,10 +143,17 @@ def _mapped_data(of: _Payload, declared: t.Named, value: Value, function: Value)
     if isinstance(value, Grown):
         functor = functor_of(made, context.declarations)
         assert functor is not None
-        base = t.Named(functor.base, (*declared.arguments, t.UNIT))
-        return changed(
-            context, value, functor, lambda layer: _mapped_data(of, base, layer, function)
-        )
+
+        def layers(children: t.Type, layer: Value) -> Value:
+            base = t.Named(functor.base, (*declared.arguments, children))
+            return _mapped_data(of, base, layer, function)
+
+        tree = changed(context, value, functor, lambda layer: layers(t.UNIT, layer))
+        if (growth := value.growth) is None:
+            return tree
+        # It grows so from the seed, too.
+        step = lambda seed: layers(growth.seed_type, growth.function(seed))  # noqa: E731
+        return replace(tree, growth=replace(growth, function=step))
     if isinstance(value, Unknown):
         before, after = of.before.arguments[-1], of.after.arguments[-1]
         return value.viewed(

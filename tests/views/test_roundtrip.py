@@ -102,6 +102,7 @@ REFUSED = {
     "no parameters",  # of a constant nothing moves
     "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node
     "a tree that is grown with sequences",  # whose places only running tells
+    "a grown tree that was changed",  # otherwise than by mapData
 }
 
 

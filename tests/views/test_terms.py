@@ -209,6 +209,10 @@ TREES |= {
         "f : (R, R) -> (Tree R, R)\nf (x, c) = (ana[3] (\\s -> if s > 0.5 then "
         "NodeF (s / 2 * c) (s / 3) else LeafF (s * s)) (x * x + 1), c * x)"
     ),
+    "a grown tree with other payload": (
+        "f : (R, R) -> Tree (R, R)\nf (x, c) = mapData (\\y -> (sin (c * y), x)) (mapData exp "
+        "(ana[3] (\\s -> if s > 0.5 then NodeF (s / 2) (s / 3) else LeafF (s * s)) (x + 1)))"
+    ),
     "a list that is grown": (
         "data List a = Nil | Cons a (List a)\nf : R -> List R\n"
         "f = ana[5] (\\s -> if s < 0.9 then NilF else ConsF (log (s - 0.8)) (s - 0.1))"
@@ -380,6 +384,12 @@ def test_a_derivative_of_a_certain_number_of_children_is_that_of_as_many() -> No
     number, call, ends = map(session.constructor, ("Number", "Call", "Ends"))
     tree = call([number(2.0), ends(numpy.array([1.0, 2.0, 4.0]), number(3.0))])
     check(session, session["f"], inputs=[tree])
+
+
+def test_a_mean_over_trees_is_a_sum_of_what_moves_in_each() -> None:
+    session = Session(precision=64)
+    session.run(ROSE + "f : Rose R -> R\nf (Rose x rs) = mean (map squares rs)")
+    assert "in 1 / n24 * sum dy" in str(derivative_definition(session["f"]))
 
 
 def test_a_derivative_of_moved_trees_moves_tangents() -> None:
@@ -611,7 +621,7 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        ("f : R -> Tree R\nf x = mapData square (ana[2] LeafF x)", "changed, for an answer"),
+        ("f : R -> Tree R\nf x = x * ana[2] LeafF x", "what `mapData` does with one"),
         ("f : Tree R -> Tree R\nf t = t - 0.1 * grad reduce t", "a tree that is not only reduced"),
     ],
 )  # fmt: skip

@@ -105,8 +105,13 @@ class Writer(Stepping):
         active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
         answers, nodes = traced.answers, traced.graph.nodes
         for one in grown_in(traced.value):
-            if one.growth is None or not one.functor.plain:
-                raise Unspeakable("a tree that is grown with sequences, or changed, for an answer")
+            if not one.functor.plain:
+                raise Unspeakable("a tree that is grown with sequences, for an answer")
+            if one.growth is None:
+                raise Unspeakable(
+                    "a grown tree that was changed, for an answer: what `mapData` does with one "
+                    "can be written, so say it with that"
+                )
             ended = answered(one, traced.value)
             answers, nodes = ended.outputs, ended.nodes
         plain = Graph(tuple(order), nodes, answers)
