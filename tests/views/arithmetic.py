@@ -46,7 +46,8 @@ def _svd(a: Any) -> tuple[Any, ...]:
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": numpy.tanh, "sin": numpy.sin, "cos": numpy.cos, "log": numpy.log,
-    "σ": lambda x: 1 / (1 + numpy.exp(-x)), "max": numpy.max, "min": numpy.min,
+    "σ": lambda x: 1 / (1 + numpy.exp(-x)), "max": lambda a: numpy.max(a, 0),
+    "min": lambda a: numpy.min(a, 0),
     "expm": scipy.linalg.expm, "logm": scipy.linalg.logm, "sqrtm": scipy.linalg.sqrtm,
     "chol": numpy.linalg.cholesky, "qr": _qr, "eigh": _eigh, "svd": _svd,
     "tr": numpy.trace, "det": numpy.linalg.det,
@@ -315,6 +316,10 @@ class Page:
             return -self._row(items[1:])
         if _big(items[0]):
             return self._sum(items[0], items[1:])
+        if items[0] == m.Sign("∏"):
+            return numpy.prod(self._row(items[1:]), 0)
+        if isinstance(items[0], m.Script) and items[0].base == m.Sign("∏"):
+            return self._product_of_others(items[0], items[1:])
         if isinstance(items[0], m.Letter) and items[0].text in FUNCTIONS and _big(items[1]):
             return FUNCTIONS[items[0].text](self._row(items[1:]))
         return self._product([item for item in items if not isinstance(item, m.Space)])
@@ -322,7 +327,7 @@ class Page:
     def _sum(self, sign: m.Formula, items: list[m.Formula]) -> Any:
         """∑ over all entries, over the values of indices, or as far as there are entries."""
         if sign == m.SUMMED:
-            return numpy.sum(self._row(items))
+            return numpy.sum(self._row(items), 0)
         assert isinstance(sign, m.Script)
         assert sign.sub is not None
         indices = split(sign.sub)
@@ -347,6 +352,21 @@ class Page:
             if before is not None:
                 self.values[index] = before
         return total
+
+    def _product_of_others(self, sign: m.Script, items: list[m.Formula]) -> Any:
+        """∏ over all values of an index but one, as far as there are entries."""
+        assert isinstance(sign.sub, m.Row)
+        index, _, but = sign.sub.items
+        total: Any = 1.0
+        self.values[index] = 0
+        try:
+            while True:
+                self.values[index] += 1
+                entry = self._row(items)
+                total = total * (1.0 if self.values[index] == self.of(but) else entry)
+        except IndexError:
+            del self.values[index]
+            return total
 
     def _integral(self, sign: m.Script, items: list[m.Formula]) -> Any:
         """By Gauss and Legendre; up to ∞ with τ = u / (1 - u)."""

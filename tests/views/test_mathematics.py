@@ -82,6 +82,13 @@ bounded = while[3] (\s -> s < 100) (\s -> s * s + 2)
 smooth : R[5] -> R
 smooth x = logsumexp x + norm (x * x)
 
+factored : R[4] -> R
+factored x = product (sin x)
+columns : R[4,3] -> R[3]
+columns a = product a * maximum (a * a) + logsumexp a * minimum a
+outermost : R[3,3] -> R
+outermost a = maximum (maximum a) * product (minimum a)
+
 root : R[3,3] -> R[3,3]
 root a = cholesky a
 turned : R[3,3] -> R[3,3]
@@ -286,6 +293,7 @@ TRUE = [
     "lnSin", "times", "griewank", "scaled", "lnCos", "layer", "perceptron", "convolution",
     "encode", "tagged", "softly", "again", "gated", "other", "rounds", "settled",
     "strided", "same", "loose", "grid", "pooled", "largest", "song", "bounded", "smooth",
+    "factored", "columns", "outermost",
     "root", "turned", "solved", "volume", "grows", "back", "half", "parts", "principal",
     "singular", "wave", "tone",
 ]  # fmt: skip

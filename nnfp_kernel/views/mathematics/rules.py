@@ -4,6 +4,7 @@ functions.py    put together: >>, &&&, zip
 vectors.py      arithmetic, products, sums
 loops.py        map, fold, window, while, fixpoint
 trees.py        cata
+reductions.py   product, and maximum and logsumexp of arrays of arrays
 records.py      the rest, as the records of the primitives have it
 named.py        and what has no record stays a name: f(x), D f(x)
 """
@@ -13,7 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
-from . import functions, loops, named, records, trees, vectors  # noqa: F401  they enter their rules
+from . import (  # noqa: F401  they enter their rules
+    functions,
+    loops,
+    named,
+    records,
+    reductions,
+    trees,
+    vectors,
+)
 from .pieces import is_complex
 from .quantities import Value
 from .table import RULES
