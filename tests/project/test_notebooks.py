@@ -157,9 +157,11 @@ def test_layers_bend_manifolds(execute: Execute, runner: ModuleType) -> None:
     drawn = [
         cell
         for cell in notebook.cells
-        if re.match(r"(?s).*%nnfp (bend|hands|strip|regions)", cell.source)
+        if re.match(r"(?s).*%nnfp (bend|film|hands|strip|regions)", cell.source)
     ]
-    assert sum("<svg" in str(cell.get("outputs")) for cell in drawn) == 5
+    assert sum("<svg" in str(cell.get("outputs")) for cell in drawn) == 6
+    (film,) = [cell for cell in notebook.cells if cell.source.startswith("%nnfp film")]
+    assert "20 moments. finished: 400 epochs" in str(film.outputs)
 
 
 @pytest.mark.slow

@@ -21,9 +21,10 @@ from nnfp_kernel.runtime.events import Finished, Progress
 from nnfp_kernel.runtime.exchange import paths_of, unflatten_paths
 from nnfp_kernel.views.film import Film
 from nnfp_kernel.views.film.packed import packed
-from nnfp_kernel.views.film.reel import FRAMES, Pace
+from nnfp_kernel.views.film.reel import FRAMES, Audience, Frame, Pace, Reel
 from nnfp_kernel.views.scene import scene
 from nnfp_kernel.views.scene.moving import Moving
+from nnfp_kernel.views.training import Course
 
 PROGRAM = """
 net : R[2] ~> R[1]
@@ -163,6 +164,23 @@ def test_views_take_a_tenth_of_the_time_and_no_more(workspace: Workspace, film: 
     passed = time.perf_counter() - begin
     assert slow.told == ["began", "ended"]
     assert 1 <= len(slow.steps) <= 1 + 0.1 * passed / 0.004
+
+
+def test_time_in_which_is_compiled_is_none_to_have_a_share_of() -> None:
+    class Compiled(Seen):
+        def began(self, reel: Any) -> None:
+            begin = time.process_time()
+            while time.process_time() < begin + 0.4:
+                pass
+
+    slow = Compiled(0.02)
+    audience, reel = Audience([slow]), Reel(Course())
+    audience.see(reel, Frame(0, 0.0, None, dict))
+    begin = time.perf_counter()
+    while time.perf_counter() < begin + 0.15:
+        audience.see(reel, Frame(1, 0.0, None, dict))
+        time.sleep(0.002)
+    assert slow.steps == [0]
 
 
 def test_bytes_are_counted_as_well() -> None:

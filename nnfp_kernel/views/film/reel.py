@@ -162,11 +162,14 @@ class Audience:
         for view in [*self.views]:
             if view not in self.looking and self._tell(view, lambda own: own.awake):
                 self.looking.append(view)
-                self._tell(view, lambda own: own.began(reel))  # it compiles: no part of its pace
+                self._tell(view, lambda own: own.began(reel))
+                # Time in which it, or the training, was compiled is none to have a share of.
+                self.pace = Pace(time.perf_counter(), time.process_time())
         if not self.looking:
             return
+        shared = self._by_processor
         begin, worked = time.perf_counter(), time.process_time()
-        if self.pace.due(begin, worked if self._by_processor else math.inf):
+        if self.pace.due(begin, worked if shared else math.inf):
             sent = sum(self._tell(v, lambda own: own.look(reel, frame)) for v in [*self.looking])
             work = time.process_time() - worked
             self.pace.looked(begin, time.perf_counter() - begin, sent, work)
