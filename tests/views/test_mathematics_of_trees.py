@@ -374,6 +374,40 @@ reduced = hylo[3] (\n -> case n of { RoseF x ys -> x * sum ys }) (\s -> RoseF (s
 """
 
 
+def test_trees_are_zipped_place_by_place() -> None:
+    session = Session(precision=64)
+    session.run(
+        r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+zipped : (Tree R, Tree R) -> Tree (R, R)
+zipped (a, b) = zipTree (a, b)
+weighted : (Tree R, Tree R) -> Tree R
+weighted (a, b) = zipTreeWith (\(x, y) -> x * sin y) (a, b)
+"""
+    )
+    zipped = mathematics(session.program, "zipped")
+    shown = [to_plain(line.formula) for section in zipped.sections for line in section.lines]
+    assert [unicodedata.normalize("NFC", line) for line in shown] == [
+        "y = zipTree(a, b)",
+        "dy = zipTree(da, db)",
+        "ā = mapData(fst) (ȳ)",
+        "b̄ = mapData(snd) (ȳ)",
+    ]
+    found = mathematics(session.program, "weighted")
+    a, b, da, db, bar = numpy.random.default_rng(2).uniform(-1, 1, (5, 3))
+    (first, second), y = found.inputs, found.results[0]
+    page = Page({first: a, second: b, m.differential(first): da, m.differential(second): db})
+    for title in ("value", "derivative"):
+        page.read(found.section(title))
+    numpy.testing.assert_allclose(page.whole(y), a * numpy.sin(b), rtol=1e-12)
+    expected = da * numpy.sin(b) + a * numpy.cos(b) * db
+    numpy.testing.assert_allclose(page.whole(m.differential(y)), expected, rtol=1e-12)
+    page.values[m.barred(y)] = bar
+    page.read(found.section("adjoint"), backwards=True)
+    numpy.testing.assert_allclose(page.whole(m.barred(first)), numpy.sin(b) * bar, rtol=1e-12)
+    numpy.testing.assert_allclose(page.whole(m.barred(second)), a * numpy.cos(b) * bar, rtol=1e-12)
+
+
 def test_children_that_come_in_a_sequence_are_grown_from_a_sequence_of_seeds() -> None:
     session = Session()
     session.run(ROSES)

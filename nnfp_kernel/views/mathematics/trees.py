@@ -14,13 +14,14 @@ from ...language import typed as p
 from ...language import types as t
 from . import formula as m
 from .blocks import Branch, Growth, Recursion, TreeCase
+from .changes import Change, Linear
 from .constructors import joined
 from .formula import Formula
 from .loops import loop
 from .named import opaque_builtin
 from .quantities import Alternatives, Built, Value, flat, rebuilt, respread, size_formula, spread
 from .table import domains_of, function_of, result_of, rule
-from .tape import Block, Quantity
+from .tape import Block, Pass, Quantity, Rule
 
 if TYPE_CHECKING:
     from .reading import Environment, Reader
@@ -300,19 +301,51 @@ def _payload(reader: Reader, value: Value, letter: Formula) -> Value:
 
 @rule("mapData")
 def map_data(reader: Reader, use: p.Builtin, function: Value, tree: Value) -> Value:
-    """y_v = f(t_v) for every place v of the payload of t."""
+    """y_v = f(t_v) for every place v of the payload of t; of trees that are zipped, f(t_v, u_v)."""
     given, made = function_of(domains_of(use)[0]), result_of(use, 2)
     single = isinstance(tree, Quantity) and not isinstance(given.codomain, t.Product)
-    if not single or isinstance(given.domain, t.Product):
+    trees: Value = tree
+    item = given.domain
+    if single and isinstance(item, t.Product) and isinstance(tree.maker, Zipped):
+        trees, kinds = tree.maker.inputs, set(item.items)
+        item = kinds.pop() if len(kinds) == 1 else item
+    if not single or isinstance(item, t.Product):
         return opaque_builtin(reader, use, [function, tree])
-    reader.ensure_named(tree, "t", "u")
+    for each in flat(trees):
+        reader.ensure_named(each, "t", "u")
     v = reader.index("v", "w", "u")
-    range = m.Row((v, m.Sign("∈"), tree.shown()), m.RELATION)
+    range = m.Row((v, m.Sign("∈"), next(flat(trees)).shown()), m.RELATION)
     _, out = loop(
-        reader, (), tree, m.ONE, lambda _, item: ((), reader.apply(function, item)),
-        along=(v, range), item=given.domain, whole=made,
+        reader, (), trees, m.ONE, lambda _, item: ((), reader.apply(function, item)),
+        along=(v, range), item=item, whole=made,
     )  # fmt: skip
     return out
+
+
+class Zipped(Rule):
+    """Two trees of one shape as one, whose payload is pairs."""
+
+
+@rule("zipTree")
+def zip_tree(reader: Reader, use: p.Builtin, trees: Value) -> Value:
+    """Linear: a tangent is zipped of tangents, and a cotangent's pairs are taken apart."""
+    if not isinstance(trees, tuple) or not all(isinstance(each, Quantity) for each in trees):
+        return opaque_builtin(reader, use, [trees])
+    name = m.Letter("zipTree")
+
+    def forward(_: Pass, d: list[Change]) -> list[Change]:
+        parts = [m.ZERO if change is None else change.formula() for change in d]
+        return [Linear.of(m.applied(name, parts)) if any(d) else None]
+
+    def backward(_: Pass, bars: list[Change]) -> list[Change]:
+        taken = [m.applied(m.Letter("mapData"), [m.Letter(side)]) for side in ("fst", "snd")]
+        return [
+            bars[0] and bars[0].through(lambda f, part=part: m.applied(part, [f]))  # type: ignore[misc]
+            for part in taken
+        ]
+
+    value = lambda _: m.applied(name, [q.shown() for q in trees])  # noqa: E731
+    return reader.add(Zipped(trees, value, forward, backward), result_of(use, 1))
 
 
 @rule("foldData")
