@@ -240,8 +240,13 @@ class Hold {
       parts.end.setAttribute("aria-valuenow", handle.kind === "stretch"
         ? this.singular[handle.k].size : Math.hypot(...(handle.kind === "shift" ? this.shift : this.column(handle.k))));
       parts.end.setAttribute("aria-disabled", this.locked);
-      parts.text.setAttribute("x", tip[0] + 17 * x);
-      parts.text.setAttribute("y", tip[1] + 17 * y + 3.5);
+      // The name stands before the arrow; beside it where the picture ends there.
+      const before = [tip[0] + 20 * x, tip[1] + 17 * y];
+      const { clientWidth, clientHeight } = picture.canvas;
+      const ends = before[0] < 10 || before[0] > clientWidth - 10 || before[1] < 8 || before[1] > clientHeight - 8;
+      const [tx, ty] = ends ? [tip[0] + 20 * Math.abs(y), tip[1] - 17 * x * Math.sign(tip[1] - clientHeight / 2)] : before;
+      parts.text.setAttribute("x", tx);
+      parts.text.setAttribute("y", ty + 3.5);
       group.classList.toggle("chosen", n === this.chosen);
     });
     this.ellipse.setAttribute("d", line ? "" : this.outline());
