@@ -94,6 +94,34 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
+def open_saved(browser: Any, tmp_path: Path) -> Iterator[Open]:
+    """Saves the page of a widget and opens it from disk, once `ready` holds in it. The page
+    knows all requests that it made (`asked`); a mistake in it fails the test."""
+    pages: list[Any] = []
+
+    def open_(
+        widget: Any, ready: str, dark: bool = False, motion: bool = True, height: int = 800
+    ) -> Any:
+        path = tmp_path / f"{len(pages)}.html"
+        widget.save(path)
+        page = browser.new_page(
+            viewport={"width": 860, "height": height}, color_scheme="dark" if dark else "light",
+            reduced_motion="no-preference" if motion else "reduce", bypass_csp=True,
+        )  # fmt: skip
+        pages.append(page)
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(path.as_uri())
+        page.wait_for_function(ready)
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
 def open_notebook(
     jupyter: tuple[str, Path], browser: Any, request: pytest.FixtureRequest
 ) -> Iterator[Open]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -70,9 +70,8 @@ def scenes(session: nnfp.Session) -> Callable[[str], Scene]:
 
 
 @pytest.fixture
-def opened(scenes: Callable[[str], Scene], browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens a saved page from disk: the page, which knows all requests that it made."""
-    pages: list[Any] = []
+def opened(scenes: Callable[[str], Scene], open_saved: Any) -> Any:
+    """Opens a saved page from disk."""
 
     def open_(
         name: str = "net", dark: bool = False, motion: bool = True, colour: Any = KIND,
@@ -80,22 +79,9 @@ def opened(scenes: Callable[[str], Scene], browser: Any, tmp_path: Path) -> Iter
     ) -> Any:  # fmt: skip
         bend = nnfp.widgets.Bend(replace(scenes(name), colour=colour), **more)
         bend.options = {**bend.options, "painter": painter}
-        bend.save(tmp_path / "bend.html")
-        page = browser.new_page(
-            viewport={"width": 860, "height": 800}, color_scheme="dark" if dark else "light",
-            reduced_motion="no-preference" if motion else "reduce", bypass_csp=True,
-        )  # fmt: skip
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto((tmp_path / "bend.html").as_uri())
-        page.wait_for_function(f"{ROOT}?.camera")
-        pages.append(page)
-        return page
+        return open_saved(bend, f"{ROOT}?.camera", dark=dark, motion=motion)
 
-    yield open_
-    for page in pages:
-        page.close()
+    return open_
 
 
 def bend(page: Any, expression: str) -> Any:

@@ -3,8 +3,6 @@ keys and a running training move it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -36,27 +34,15 @@ def film(session: nnfp.Session) -> Film:
 
 
 @pytest.fixture
-def opened(film: Film, browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens a saved page from disk: the page, which knows all requests that it made."""
-    pages: list[Any] = []
+def opened(film: Film, open_saved: Any) -> Any:
+    """Opens a saved page from disk."""
 
     def open_(motion: bool = True, **more: Any) -> Any:
-        nnfp.widgets.Film(film, **more).save(tmp_path / "film.html")
-        page = browser.new_page(
-            viewport={"width": 860, "height": 860}, bypass_csp=True,
-            reduced_motion="no-preference" if motion else "reduce",
-        )  # fmt: skip
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto((tmp_path / "film.html").as_uri())
-        page.wait_for_function(f"{ROOT}?.camera")
-        pages.append(page)
-        return page
+        return open_saved(
+            nnfp.widgets.Film(film, **more), f"{ROOT}?.camera", motion=motion, height=860
+        )
 
-    yield open_
-    for page in pages:
-        page.close()
+    return open_
 
 
 def seen(page: Any, expression: str) -> Any:

@@ -4,7 +4,6 @@ a hand has changed goes into the session."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,28 +63,14 @@ INPUTS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.fixture
-def opened(session: nnfp.Session, browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """Opens a saved page from disk: the page, which knows all requests that it made."""
-    pages: list[Any] = []
+def opened(session: nnfp.Session, open_saved: Any) -> Any:
+    """Opens a saved page from disk."""
 
     def open_(name: str = "net", colour: Any = KIND, dark: bool = False, **more: Any) -> Any:
         hands = nnfp.widgets.Hands(session[name], *INPUTS[name], colour=colour, **more)
-        hands.save(tmp_path / "hands.html")
-        page = browser.new_page(
-            viewport={"width": 860, "height": 800}, color_scheme="dark" if dark else "light",
-            reduced_motion="reduce", bypass_csp=True,
-        )  # fmt: skip
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto((tmp_path / "hands.html").as_uri())
-        page.wait_for_function(f"{ROOT}?.frame")
-        pages.append(page)
-        return page
+        return open_saved(hands, f"{ROOT}?.frame", dark=dark, motion=False)
 
-    yield open_
-    for page in pages:
-        page.close()
+    return open_
 
 
 def live(name: str) -> str:

@@ -3,8 +3,6 @@ open; by hand, by keys, without motion, with hostile names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -37,27 +35,14 @@ XS = numpy.random.default_rng(0).normal(size=(6, 4))
 
 
 @pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
+def opened(open_saved: Any) -> Any:
     """Opens the saved page of a widget from disk."""
-    pages: list[Any] = []
 
     def open_(widget: Any, dark: bool = False, motion: bool = True) -> Any:
-        widget.save(tmp_path / "page.html")
-        page = browser.new_page(
-            viewport={"width": 860, "height": 800}, color_scheme="dark" if dark else "light",
-            reduced_motion="no-preference" if motion else "reduce", bypass_csp=True,
-        )  # fmt: skip
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_selector("#widget .foot")
-        pages.append(page)
-        return page
+        ready = "document.querySelector('#widget .foot')"
+        return open_saved(widget, ready, dark=dark, motion=motion)
 
-    yield open_
-    for page in pages:
-        page.close()
+    return open_
 
 
 def unroll(page: Any, expression: str) -> Any:
