@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import _thread
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 WAIT = 0.02  # seconds, after which it is looked whether an import is over
 
@@ -90,14 +92,28 @@ def heard() -> Iterator[Signals]:
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield signals  # they are not ours to handle
         return
+    told = sys.unraisablehook
     signal.signal(signal.SIGINT, signals.handler(before))
+    sys.unraisablehook = _all_but_interrupts(told)
     try:
         yield signals
     finally:
         waits = signals.end()
+        sys.unraisablehook = told
         signal.signal(signal.SIGINT, before)
     if waits:
         raise KeyboardInterrupt
+
+
+def _all_but_interrupts(tell: Callable[[Any], object]) -> Callable[[Any], object]:
+    """What is told of an exception that nothing can be done about: an interrupt that Python
+    drops was heard all the same, and its traceback would be of a place that nobody wrote."""
+
+    def told(dropped: Any) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            tell(dropped)
+
+    return told
 
 
 def _importing(frame: FrameType | None) -> bool:

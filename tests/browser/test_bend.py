@@ -343,6 +343,7 @@ def _moved_by_mouse(page: Any, view: Any) -> None:
 
     def scrub(share: float) -> Any:
         """Drag the scrubber to a share of its track; where it is then."""
+        now("bend.position"), now("bend.position")  # what is drawn there is in its place
         hand, track = (view.locator(name).bounding_box() for name in (".hand", ".track input"))
         y = hand["y"] + 8
         drag((hand["x"] + 8, y), (track["x"] + share * track["width"], y))

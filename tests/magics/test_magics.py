@@ -438,14 +438,14 @@ def test_train_that_is_interrupted_while_it_gets_ready_says_so(
     assert printed == "interrupted before it began. The weights are as they were.\n"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_train_begins_not_after_an_interrupt_that_python_drops(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Deaf:
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
-            for _ in range(1000):
+            for _ in range(10**8):  # until it comes
                 pass
 
     def deaf(*given: object, **named: object) -> None:
