@@ -153,8 +153,8 @@ class NnfpMagics(Magics):
             -q  shows nothing; nor does a cell that ends in `;`
 
         On a line:  %nnfp VERB …
-            type, derivative, graph, bend, unroll, film, hands, regions, strip, weights, train, time,
-            save, load, list, devices, reset, help; `%nnfp help VERB` says more, with an example
+            type, derivative, graph, bend, unroll, film, hands, regions, strip, weights, train,
+            time, save, load, list, devices, reset, help; `%nnfp help VERB` says more
 
         Settings: %config Nnfp
         """
