@@ -134,7 +134,7 @@ class Bend(LiveView):
         )  # fmt: skip
         self._function = shown if isinstance(shown, Function) else None
         if self._function is not None and self._function.trainings is not None:
-            self._function.trainings().watch(self, ("bend", self.scene["id"]))
+            self._function.trainings.watch(self, ("bend", self.scene["id"]))
 
     def _shown(self, made: Scene) -> dict[str, Any]:
         """What the model holds of a scene."""

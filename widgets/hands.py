@@ -109,7 +109,7 @@ class Hands(LiveView):
             layer=layer,
         )
         if shown.trainings is not None:
-            shown.trainings().watch(self, ("hands", header["id"]))
+            shown.trainings.watch(self, ("hands", header["id"]))
 
     # --- what a hand has made ------------------------------------------------------------------
 
@@ -190,8 +190,7 @@ class Hands(LiveView):
     def _merge(self) -> None:
         """What others have done to the session's weights meanwhile is shown, too."""
         present = self._present()
-        near = numpy.allclose(present, self._known, rtol=1e-6, atol=1e-30)
-        if not near:
+        if not numpy.allclose(present, self._known, rtol=1e-6, atol=1e-30):
             self._know(present)
 
     def _older(self, session: Any) -> str:
@@ -200,8 +199,7 @@ class Hands(LiveView):
         definition = session.program.definitions.get(function.name)
         if definition is None or definition is function.definition:
             return ""
-        same = session[function.name].digests == function.digests
-        if same:
+        if session[function.name].digests == function.digests:
             return ""
         return (
             f"{function.name} has been defined anew since: what is seen here is the older one. "

@@ -133,10 +133,9 @@ class Function:
     session_weights: Callable[[], NestedWeights]
     session_key: Callable[[], Array]
     write: Callable[[Function, bool, Sequence[Any]], str] | None = None  # its derivative, as text
-    home: Any = None  # the session that it is of, whose weights a hand in a widget sets
+    home: Any = None  # the session that it is of, whose weights and trainings views follow
     _calls: dict[Any, Call] = field(default_factory=dict)
     _fitting: set[Any] = field(default_factory=set)  # types whose sizes were looked at
-    trainings: Callable[[], Any] | None = None  # of its session, which views follow
     ordered: bool = False  # whether it folds the payload of trees, which are packed for that
     _known: dict[Any, tuple[Call, int]] = field(default_factory=dict)  # by the inputs' form
 
@@ -155,6 +154,11 @@ class Function:
         if self.name in self.program.definitions:
             return self.program.reached(self.name)
         return reached({**self.program.definitions, self.name: self.definition}, self.name)
+
+    @property
+    def trainings(self) -> Any:
+        """The trainings of its session, for views to follow; None without one."""
+        return None if self.home is None else self.home.trainings
 
     def init(self, key: Array) -> dict[str, Any]:
         """First weights from a JAX key: a nested dict of all that the function reaches.

@@ -474,7 +474,6 @@ class Session:
             self._present_weights,
             self.next_key,
             derivative_text,
-            trainings=lambda: self.trainings,
             home=self,
         )
 

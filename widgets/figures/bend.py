@@ -35,12 +35,7 @@ def bend(scene: Scene, *, scale: Scale | None = None) -> Figure:
     states = [panels.flat(scene.seen(k)) for k in range(len(scene.states))]
 
     def draw(axes: Any, k: int, scale: Scale, wide: float) -> None:
-        if panels.is_line(scene, k):
-            panels.axis(axes, states[k])
-        else:
-            panels.grid(axes, scene, states[k])
-        panels.boundary(axes, scene, states[k], k)
-        panels.points(axes, scene, states[k])
+        panels.whole(axes, scene, states[k], k)
         told = f"spread {spread(scene, k):.2g}" + (f" · {wide:.3g} wide" if scale == "own" else "")
         marked = k > 0 and not scene.stages[k - 1].homotopy
         if marked and scene.stages[k - 1].kind != "fold":

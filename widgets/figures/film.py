@@ -110,11 +110,6 @@ def _panel(
     half = 0.53 * bounds[1]
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] - half, middle[1] + half)
-    if panels.is_line(scene, k):
-        panels.axis(axes, state)
-    else:
-        panels.grid(axes, scene, state)
-    panels.boundary(axes, scene, state, k)
-    panels.points(axes, scene, state, 2.4)
+    panels.whole(axes, scene, state, k, 2.4)
     for line in (*axes.lines, *axes.collections):
         line.set_clip_on(True)

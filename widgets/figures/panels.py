@@ -128,6 +128,16 @@ def words(axes: Any, title: str, *below: tuple[str, bool]) -> None:
 # --- what is drawn in a panel ------------------------------------------------------------------
 
 
+def whole(axes: Any, scene: Scene, state: Array, k: int, largest: float = 3.2) -> None:
+    """All there is of the k-th state: its grid or its line, the boundary, the data."""
+    if is_line(scene, k):
+        axis(axes, state)
+    else:
+        grid(axes, scene, state)
+    boundary(axes, scene, state, k)
+    points(axes, scene, state, largest)
+
+
 def is_line(scene: Scene, k: int) -> bool:
     return bool(scene.states[k].shape[1] == 1)
 

@@ -94,12 +94,7 @@ def _column(
     )  # fmt: skip
     axes.set_aspect("equal")
     axes.axis("off")
-    if panels.is_line(scene, k):
-        panels.axis(axes, state)
-    else:
-        panels.grid(axes, scene, state)
-    panels.boundary(axes, scene, state, k)
-    panels.points(axes, scene, state, 2.4)
+    panels.whole(axes, scene, state, k, 2.4)
     panels.focus(axes, state, panels.extent(state))
     label, middle = scene.labels[k], x + cell / 2
     size = min(8.0, 118 * cell / max(len(label), 1))

@@ -14,6 +14,7 @@ import { Moving } from "./moving.js";
 import { Over } from "./over.js";
 import { CanvasPainter } from "./paint.js";
 import { bookmarks, checks, controls, foot, legend, picker, valueMarks } from "./panel.js";
+import { ofPoints } from "./points.js";
 import { Scene, identity } from "./scene.js";
 import { table } from "./table.js";
 import { MOST, Trace } from "./trace.js";
@@ -21,17 +22,10 @@ import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
 import { bufferOf, keep } from "./widget.js";
 
-const HIT = 14; // pixels from a point that still mean it
-const TILTED = turnedBy(identity(3), -0.55, 0.42);
-
-class Bend extends Moving {
+class Bend extends ofPoints(Moving) {
   constructor(model, el) {
     super(model, el, "nnfp-bend");
-    this.options = model.get("options") ?? {};
-    this.turn = TILTED;
     this.show = { points: true, grid: true, boundary: true, ellipses: true, area: false, geodesic: false };
-    this.brushed = null;
-    this.hovered = -1;
     this.build();
     // What Python sets; what was set here is heard again, and changes nothing.
     this.listen({
@@ -46,10 +40,6 @@ class Bend extends Moving {
       "msg:custom": (said) => (said.geodesic ? this.curve.told(said.geodesic) : keep(said)),
     });
     el.bend = this; // for pages that drive it, and for tests that read it
-  }
-
-  allows(name) {
-    return !(this.options.locked ?? []).includes(name);
   }
 
   // --- what there is ------------------------------------------------------------------------
@@ -146,12 +136,6 @@ class Bend extends Moving {
 
   // --- what is looked at ----------------------------------------------------------------------
 
-  look(mode) {
-    this.mode = mode;
-    this.modes?.forEach((each) => each.setAttribute("aria-pressed", each.textContent === mode));
-    this.redraw();
-  }
-
   pin(point) {
     if (this.show.geodesic && this.lens && point !== this.pinned) this.curve.from(point);
     this.pinned = point;
@@ -160,35 +144,11 @@ class Bend extends Moving {
     this.save({ traced: point });
   }
 
-  brushClass(k) {
-    const { colour, count } = this.scene;
-    const on = this.classes[k].getAttribute("aria-pressed") !== "true";
-    this.brush(on ? Uint8Array.from({ length: count }, (_, i) => colour.array.data[i] === k) : null, k);
-  }
-
-  /** Show some points alone, in every stage and in every widget over the same data. */
-  brush(chosen, kind = -1, known = false) {
-    this.brushed = chosen?.some(Boolean) ? chosen : null;
-    this.classes?.forEach((each, k) => each.setAttribute("aria-pressed", !!this.brushed && k === kind));
+  brush(chosen, kind, known) {
+    super.brush(chosen, kind, known);
     const total = this.scene.count.toLocaleString("en");
     const some = this.brushed?.reduce((sum, on) => sum + on, 0);
     this.many.textContent = this.brushed ? `${some.toLocaleString("en")} of ${total} points` : `${total} points`;
-    this.redraw(true);
-    if (known) return;
-    this.share?.({ brushed: this.brushed, kind });
-    this.save({ brushed: this.indices() });
-  }
-
-  /** The points that Python has chosen. */
-  chosen(indices) {
-    if (String(indices) === String(this.indices())) return;
-    const chosen = new Uint8Array(this.scene.count);
-    indices.forEach((i) => (chosen[i] = 1));
-    this.brush(chosen, -1, true);
-  }
-
-  indices() {
-    return this.brushed ? [...this.brushed.keys()].filter((i) => this.brushed[i]) : [];
   }
 
   /** What another widget of the same scene has done: the model is told, the others know. */
@@ -291,38 +251,12 @@ class Bend extends Moving {
     this.redraw();
   }
 
-  /** Where a point is on the canvas, in pixels of the page. */
-  at(point) {
-    const { camera, ratio, canvas, xyz } = this;
-    return [
-      ((xyz[3 * point] - camera.x) * camera.scale + canvas.width / 2) / ratio,
-      ((camera.y - xyz[3 * point + 1]) * camera.scale + canvas.height / 2) / ratio,
-    ];
-  }
-
-  nearest(x, y) {
-    let [found, least] = [-1, HIT * HIT];
-    for (let i = 0; i < this.scene.count; i++) {
-      const [u, v] = this.at(i);
-      const far = (u - x) ** 2 + (v - y) ** 2;
-      if (far < least) [found, least] = [i, far];
-    }
-    return found;
-  }
-
   within([a, b], [c, d]) {
     const [left, right, top, bottom] = [Math.min(a, c), Math.max(a, c), Math.min(b, d), Math.max(b, d)];
     return Uint8Array.from({ length: this.scene.count }, (_, i) => {
       const [x, y] = this.at(i);
       return x >= left && x <= right && y >= top && y <= bottom;
     });
-  }
-
-  hover(point) {
-    if (point === this.hovered) return;
-    this.hovered = point;
-    this.canvas.style.cursor = point >= 0 ? "pointer" : "";
-    this.redraw();
   }
 
   // --- drawing --------------------------------------------------------------------------------
@@ -354,10 +288,6 @@ class Bend extends Moving {
   }
 
   // --- in words -------------------------------------------------------------------------------
-
-  get point() {
-    return this.hovered >= 0 ? this.hovered : this.pinned;
-  }
 
   tell() {
     const { scene, position, point } = this;
@@ -400,13 +330,10 @@ class Bend extends Moving {
   /** What a point is: its class or quantity, and its values here. */
   values(point) {
     const { scene, position } = this;
-    const { colour } = scene;
-    const kind = !colour ? "" : colour.classes
-      ? colour.classes[colour.array.data[point]] : told(colour.array.data[point]);
     const found = scene.at(point, position);
     const shown = Array.from(found.slice(0, MOST), told).join(", ");
     const more = found.length > MOST ? ", …" : "";
-    return `${kind ? `${kind}  ` : ""}(${shown}${more})`;
+    return `${this.kindOf(point)}(${shown}${more})`;
   }
 
   close() {

@@ -6,36 +6,28 @@
 // network trains, moments come one by one as messages.
 
 import { Curve } from "./curve.js";
-import { coloursOf, make, told } from "./dom.js";
+import { make, told } from "./dom.js";
+import { Drawn } from "./drawn.js";
 import { link } from "./link.js";
 import { CanvasPainter } from "./paint.js";
 import { checks, controls, foot, legend, picker } from "./panel.js";
+import { ofPoints, pixel } from "./points.js";
 import { Reel } from "./reel.js";
 import { identity } from "./scene.js";
 import { orthonormal, turnedBy } from "./view.js";
-import { Widget, bufferOf } from "./widget.js";
+import { bufferOf } from "./widget.js";
 
 const PLAY_MS = 6000; // a whole film
 const HOPS = 10; // without motion it is seen in so many pictures
 const HOP_MS = 900;
-const HIT = 14; // pixels from a point that still mean it
 const SMALL = 84; // a small picture, at most
 const FEW = 500; // points in it
-const TILTED = turnedBy(identity(3), -0.55, 0.42);
 
-class Film extends Widget {
+class Film extends ofPoints(Drawn) {
   constructor(model, el) {
     super(model, el, "nnfp-film");
-    this.options = model.get("options") ?? {};
-    this.colours = null;
-    this.mode = "2-D";
-    this.turn = TILTED;
     this.show = { points: true, grid: true, boundary: true, ellipses: false };
-    this.brushed = null;
-    this.hovered = -1;
-    this.playing = false;
     this.steps = ["moment before", "next moment"];
-    this.sized = new ResizeObserver(() => this.resize());
     this.build();
     this.listen({
       "change:film": () => this.build(),
@@ -44,12 +36,7 @@ class Film extends Widget {
       "change:traced": () => this.pin(model.get("traced"), { known: true }),
       "change:brushed": () => this.chosen(model.get("brushed")),
     });
-    this.ends.push(() => this.sized.disconnect());
     el.film = this; // for pages that drive it, and for tests that read it
-  }
-
-  allows(name) {
-    return !(this.options.locked ?? []).includes(name);
   }
 
   // --- what there is ------------------------------------------------------------------------
@@ -212,46 +199,12 @@ class Film extends Widget {
 
   // --- what is looked at ----------------------------------------------------------------------
 
-  look(mode) {
-    this.mode = mode;
-    this.modes?.forEach((each) => each.setAttribute("aria-pressed", each.textContent === mode));
-    this.redraw();
-  }
-
   pin(point, { known = false } = {}) {
     this.pinned = Math.min(Math.max(point, 0), this.reel.count - 1);
     this.redraw();
     if (known) return;
     this.share?.({ traced: this.pinned });
     this.save({ traced: this.pinned });
-  }
-
-  brushClass(k) {
-    const { colour, count } = this.reel;
-    const on = this.classes[k].getAttribute("aria-pressed") !== "true";
-    this.brush(on ? Uint8Array.from({ length: count }, (_, i) => colour.array.data[i] === k) : null, k);
-  }
-
-  /** Show some points alone, in every state and in every widget over the same data. */
-  brush(chosen, kind = -1, known = false) {
-    this.brushed = chosen?.some(Boolean) ? chosen : null;
-    this.classes?.forEach((each, k) => each.setAttribute("aria-pressed", !!this.brushed && k === kind));
-    this.redraw();
-    if (known) return;
-    this.share?.({ brushed: this.brushed, kind });
-    this.save({ brushed: this.indices() });
-  }
-
-  /** The points that Python has chosen. */
-  chosen(indices) {
-    if (String(indices) === String(this.indices())) return;
-    const chosen = new Uint8Array(this.reel.count);
-    indices.forEach((i) => (chosen[i] = 1));
-    this.brush(chosen, -1, true);
-  }
-
-  indices() {
-    return this.brushed ? [...this.brushed.keys()].filter((i) => this.brushed[i]) : [];
   }
 
   /** What another widget of the same data has done: the model is told, the others know. */
@@ -328,60 +281,11 @@ class Film extends Widget {
     this.redraw();
   }
 
-  hover(point) {
-    if (point === this.hovered) return;
-    this.hovered = point;
-    this.canvas.style.cursor = point >= 0 ? "pointer" : "";
-    this.redraw();
-  }
-
-  get point() {
-    return this.hovered >= 0 ? this.hovered : this.pinned;
-  }
-
-  /** A place of the picture on the canvas, in pixels of the page. */
-  on(x, y) {
-    const { camera, ratio, canvas } = this;
-    return [
-      ((x - camera.x) * camera.scale + canvas.width / 2) / ratio,
-      ((camera.y - y) * camera.scale + canvas.height / 2) / ratio,
-    ];
-  }
-
-  at(point) {
-    return this.on(this.xyz[3 * point], this.xyz[3 * point + 1]);
-  }
-
-  nearest(x, y) {
-    let [found, least] = [-1, HIT * HIT];
-    if (!this.camera) return found;
-    for (let i = 0; i < this.reel.count; i++) {
-      const [u, v] = this.at(i);
-      const far = (u - x) ** 2 + (v - y) ** 2;
-      if (far < least) [found, least] = [i, far];
-    }
-    return found;
-  }
-
   // --- drawing --------------------------------------------------------------------------------
 
-  recolour() {
-    this.colours = this.el.isConnected ? coloursOf(this.el) : null;
-    this.resize();
-    this.redraw();
-  }
-
   resize() {
-    const { canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width || !height) return;
-    this.colours ??= coloursOf(this.el);
-    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high];
-    this.ratio = ratio;
     this.curved = true;
-    this.redraw();
+    super.resize();
   }
 
   redraw() {
@@ -465,7 +369,7 @@ class Film extends Widget {
           const values = reel.values(k, state, point);
           if (!values.length) continue;
           const [u, v] = rows.map((row) => values.reduce((sum, value, i) => sum + row[i] * value, 0));
-          d += `${d ? "L" : "M"}${this.on(u, v).map((each) => each.toFixed(1)).join(" ")}`;
+          d += `${d ? "L" : "M"}${pixel(this, u, v).map((each) => each.toFixed(1)).join(" ")}`;
         }
         if (d) d += `L${x.toFixed(1)} ${y.toFixed(1)}`;
       }
@@ -494,10 +398,8 @@ class Film extends Widget {
     const head = [make("b", {}, when[0].toUpperCase() + when.slice(1)), make("span", {}, loss ? `loss ${loss}` : "")];
     if (this.big.textContent !== head.map((each) => each.textContent).join("")) this.big.replaceChildren(...head);
     if (document.activeElement !== this.number) this.number.value = point;
-    const { colour } = reel;
-    const kind = !colour ? "" : colour.classes ? colour.classes[colour.array.data[point]] : told(colour.array.data[point]);
     const values = reel.values(time, state, point).map(told).join(", ");
-    this.said(this.readout, `${kind ? `${kind}  ` : ""}(${values})`);
+    this.said(this.readout, `${this.kindOf(point)}(${values})`);
     const kept = size > seen ? ` Of ${size} dimensions the ${seen} principal ones are seen, the same at every moment.` : "";
     const place = state ? `After stage ${state} of ${reel.states.length - 1}, ${label} : ${type}.` : `The input, ${label} : ${type}.`;
     this.caption.setAttribute("aria-live", whole && !this.playing && !this.running ? "polite" : "off");

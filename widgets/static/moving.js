@@ -5,22 +5,12 @@
 // `build` makes `scene`, `views`, `canvas`, `position` and, if it likes, a `player`, the button that
 // plays; `paint` draws a frame by `camera`, `colours` and `ratio`; `tell` puts it into words.
 
-import { coloursOf } from "./dom.js";
-import { Widget } from "./widget.js";
+import { Drawn } from "./drawn.js";
 
 const STAGE_MS = 600;
 const EASE_MS = 120; // of the camera, between two stages
 
-class Moving extends Widget {
-  constructor(model, el, name) {
-    super(model, el, name);
-    this.colours = null;
-    this.mode = "2-D";
-    this.playing = false;
-    this.sized = new ResizeObserver(() => this.resize());
-    this.ends.push(() => this.sized.disconnect());
-  }
-
+class Moving extends Drawn {
   // --- where one is -------------------------------------------------------------------------
 
   /** A hand has moved the scrubber. */
@@ -80,26 +70,6 @@ class Moving extends Widget {
   }
 
   // --- frames ---------------------------------------------------------------------------------
-
-  recolour() {
-    // What does not stand in the page yet has no colours: then the first size brings them.
-    this.colours = this.el.isConnected ? coloursOf(this.el) : null;
-    this.resize();
-    this.redraw(true);
-  }
-
-  resize() {
-    const { canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width || !height) return;
-    this.colours ??= coloursOf(this.el);
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    }
-    this.ratio = ratio;
-    this.redraw(true);
-  }
 
   /** Draw in the next frame; `all`: the small pictures, too. */
   redraw(all = false) {

@@ -6,6 +6,7 @@
 //   picture.paint(scene, colours)
 
 import { CanvasPainter } from "./paint.js";
+import { nearest, pixel } from "./points.js";
 
 const ROOM = 1.14; // about what is seen
 const SPREAD = 0.2; // of a line's reach, across it: points in one place are seen to be many
@@ -71,9 +72,7 @@ class Picture {
 
   /** Pixels of the page for a place, and the place for pixels. */
   pixel([x, y]) {
-    const { camera, canvas, ratio } = this;
-    return [((x - camera.x) * camera.scale + canvas.width / 2) / ratio,
-      ((camera.y - y) * camera.scale + canvas.height / 2) / ratio];
+    return pixel(this, x, y);
   }
 
   place([u, v]) {
@@ -88,13 +87,7 @@ class Picture {
 
   /** The point of the data nearest to pixels, within so many. */
   nearest(u, v, within) {
-    let [found, least] = [-1, within * within];
-    for (let i = 0; i < this.frame.count; i++) {
-      const [x, y] = this.at(i);
-      const far = (x - u) ** 2 + (y - v) ** 2;
-      if (far < least) [found, least] = [i, far];
-    }
-    return found;
+    return nearest(this.frame.count, (i) => this.at(i), [u, v], within);
   }
 
   resize(width, height) {

@@ -88,7 +88,8 @@ class Film:
 
     @property
     def trainings(self) -> Trainings | None:
-        return None if self.function.trainings is None else self.function.trainings()
+        trainings: Trainings | None = self.function.trainings
+        return trainings
 
     @property
     def course(self) -> Course | None:
