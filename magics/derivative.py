@@ -127,7 +127,8 @@ VERB = Verb(
     ),
     run,
     "The program and the linear maps hold the weights constant; the mathematics has the\n"
-    "cotangents of the weights, too, and a line of its own for what is used by name.\n"
+    "cotangents of the weights, too, and a line of its own for what is used by name;\n"
+    "elements are counted from 0, as in the program: x_0 is `x ! 0`, i = 0, …, n - 1.\n"
     "`--adjoint` is the adjoint alone, from a cotangent of the answer to those of the inputs;\n"
     "`--at X` adds the value there and settles sizes that are open: names of data, numbers,\n"
     "expressions, with commas between several (`--at (2, 5)`, `--at x, [1, 2]`);\n"

@@ -112,7 +112,7 @@ class Page:
     def ends(self, items: list[m.Formula]) -> tuple[list[m.Formula], list[tuple[int, int]]]:
         """The indices of a range, and the first and the last value of each."""
         if items[1] == m.Sign("∈"):  # the places of what is in a tree, from left to right
-            return [items[0]], [(1, len(self.values[items[2]]))]
+            return [items[0]], [(0, len(self.values[items[2]]) - 1)]
         letters: list[m.Formula] = []
         ends = []
         if isinstance(items[0], m.Row) and m.Sign("=") in items[0].items:
@@ -126,25 +126,27 @@ class Page:
         return letters, ends
 
     def while_it_holds(self, items: list[m.Formula], group: Sequence[Line], back: bool) -> None:
-        """t = 1, …, T while …, T ≤ n: the first reading finds T."""
-        t, last = items[0], items[6]
+        """t = 0, …, T - 1 while …, T ≤ n: the first reading finds T."""
+        t = items[0]
+        assert isinstance(items[6], m.Row)
+        last = items[6].items[0]
         place = items.index(m.Words(" while "))
         holds, *bound = items[place + 1 :]
         most = self.of(bound[-1]) if bound else 10_000
         if last in self.values:
-            span = [*range(1, self.values[last] + 1)]
+            span = [*range(self.values[last])]
             for k in span[::-1] if back else span:
                 self.values[t] = k
                 for line in group:
                     self.assign(line)
             return
-        self.values[t] = 1
-        while self.values[t] <= most and self.of(holds):
+        self.values[t] = 0
+        while self.values[t] < most and self.of(holds):
             for line in group:
                 self.assign(line)
             self.values[t] += 1
-        self.values[last] = self.values[t] - 1
-        self.values["count", t] = [*range(1, self.values[t])]
+        self.values[last] = self.values[t]
+        self.values["count", t] = [*range(self.values[t])]
 
     def assign(self, line: Line) -> None:
         left = line.left
@@ -202,12 +204,12 @@ class Page:
         if not known or name in self.values:
             return self.of(name)
         axes = range(len(next(iter(known))))
-        low = 1 if shape else min(min(key) for key in known)
-        sizes = shape[: len(axes)] or [max(key[k] for key in known) for k in axes]
-        keys = every(*(range(low, size + 1) for size in sizes))
+        low = 0 if shape else min(min(key) for key in known)
+        ends = shape[: len(axes)] or [max(key[k] for key in known) + 1 for k in axes]
+        keys = every(*(range(low, end) for end in ends))
         entries = [known.get(key, 0) for key in keys]
         made = numpy.stack(numpy.broadcast_arrays(*entries))
-        return made.reshape(*(size + 1 - low for size in sizes), *made.shape[1:])
+        return made.reshape(*(end - low for end in ends), *made.shape[1:])
 
     # --- formulas
 
@@ -283,20 +285,20 @@ class Page:
         raise IndexError(f"{to_latex(formula)} at {places}")
 
     def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:
-        """Of an array, counted from 1; of what is padded, 0 outside; of c 𝟏, c."""
+        """Of an array, counted from 0; of what is padded, 0 outside; of c 𝟏, c."""
         if numpy.ndim(array) == 0:
             return array
         for axis, place in reversed([*enumerate(places)]):
             size = numpy.shape(array)[axis]
             if not isinstance(place, list):
-                if not 1 <= place <= size:
+                if not 0 <= place < size:
                     raise IndexError(place)
-                array = numpy.take(array, place - 1, axis)
+                array = numpy.take(array, place, axis)
                 continue
-            if not padded and not all(1 <= k <= size for k in place):
+            if not padded and not all(0 <= k < size for k in place):
                 raise IndexError(place)
-            inside = numpy.take(array, [min(max(k, 1), size) - 1 for k in place], axis)
-            kept = numpy.array([1.0 if 1 <= k <= size else 0.0 for k in place])
+            inside = numpy.take(array, [min(max(k, 0), size - 1) for k in place], axis)
+            kept = numpy.array([1.0 if 0 <= k < size else 0.0 for k in place])
             array = inside * kept.reshape(-1, *[1] * (inside.ndim - axis - 1))
         return array
 
@@ -339,7 +341,7 @@ class Page:
                 total = total + self._row(items)
         else:
             (index,) = indices
-            self.values[index] = 1
+            self.values[index] = 0
             total = self._row(items)  # there is one: else the sum around has come to its end
             try:
                 while True:
@@ -361,9 +363,9 @@ class Page:
         self.values[index] = 0
         try:
             while True:
-                self.values[index] += 1
                 entry = self._row(items)
                 total = total * (1.0 if self.values[index] == self.of(but) else entry)
+                self.values[index] += 1
         except IndexError:
             del self.values[index]
             return total

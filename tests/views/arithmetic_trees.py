@@ -313,7 +313,7 @@ class Forest(Page):
     def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:
         while places and isinstance(array, Planted | list):
             k, *places = places  # type: ignore[assignment]
-            array = (array.fields if isinstance(array, Planted) else array)[k - 1]
+            array = array.fields[k - 1] if isinstance(array, Planted) else array[k]
         return array if isinstance(array, Planted | float) else super().entry(array, places, padded)
 
 

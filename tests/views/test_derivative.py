@@ -82,8 +82,8 @@ def session() -> Session:
         ("convolution", "· ⋆ k", "· ⋆ flip(k)"),
         (
             "encode",
-            "(0 &&& id) >> recurrence[5](((fst >> W ·) + (snd >> U ·)) >> diag(1 - s_t^2))",
-            "recurrence[5]←((diag(1 - s_t^2) >> Wᵀ ·) &&& (diag(1 - s_t^2) >> Uᵀ ·)) >> (0 ||| id)",
+            "(0 &&& id) >> recurrence[5](((fst >> W ·) + (snd >> U ·)) >> diag(1 - s_{t + 1}^2))",
+            "recurrence[5]←((diag(1 - s_{t + 1}^2) >> Wᵀ ·) &&& (diag(1 - s_{t + 1}^2) >> Uᵀ ·)) >> (0 ||| id)",
         ),
     ],
 )

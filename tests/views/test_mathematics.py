@@ -15,6 +15,7 @@ from nnfp_kernel.views.mathematics import Mathematics, mathematics
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics.latex import to_latex
 from nnfp_kernel.views.mathematics.mathml import to_mathml
+from nnfp_kernel.views.mathematics.plain import to_plain
 
 from .arithmetic import Page
 
@@ -204,31 +205,31 @@ EXPECTED = {
         "weights": [r"\bar k = \sum_i \bar y_i x_{i \dots i + 2}"],
     },
     "encode": {
-        "value": ["s_0 = 0", r"s_t = \tanh(W s_{t - 1} + U x_t + b)", "y = s_5"],
+        "value": ["s_0 = 0", r"s_{t + 1} = \tanh(W s_t + U x_t + b)", "y = s_5"],
         "derivative": [
             "ds_0 = 0",
-            r"ds_t = (1 - s_t^2) \odot (W\,ds_{t - 1} + U\,dx_t)",
+            r"ds_{t + 1} = (1 - s_{t + 1}^2) \odot (W\,ds_t + U\,dx_t)",
             "dy = ds_5",
         ],
         "adjoint": [
             r"\bar s_5 = \bar y",
-            r"\delta_t = (1 - s_t^2) \odot \bar s_t",
-            r"\bar s_{t - 1} = W^\top \delta_t",
+            r"\delta_t = (1 - s_{t + 1}^2) \odot \bar s_{t + 1}",
+            r"\bar s_t = W^\top \delta_t",
             r"\bar x_t = U^\top \delta_t",
         ],
         "weights": [
             r"\bar b = \sum_t \delta_t",
+            r"\bar W = \sum_t \delta_t \otimes s_t",
             r"\bar U = \sum_t \delta_t \otimes x_t",
-            r"\bar W = \sum_t \delta_t \otimes s_{t - 1}",
         ],
     },
     "rounds": {
-        "value": ["s_0 = x", "s_t = s_{t - 1}^2 + x", "y = s_T"],
-        "derivative": ["ds_0 = dx", r"ds_t = 2 s_{t - 1} \odot ds_{t - 1} + dx", "dy = ds_T"],
+        "value": ["s_0 = x", "s_{t + 1} = s_t^2 + x", "y = s_T"],
+        "derivative": ["ds_0 = dx", r"ds_{t + 1} = 2 s_t \odot ds_t + dx", "dy = ds_T"],
         "adjoint": [
             r"\bar s_T = \bar y",
-            r"\bar s_{t - 1} = 2 s_{t - 1} \odot \bar s_t",
-            r"\bar x = \sum_t \bar s_t + \bar s_0",
+            r"\bar s_t = 2 s_t \odot \bar s_{t + 1}",
+            r"\bar x = \sum_t \bar s_{t + 1} + \bar s_0",
         ],
     },
     "settled": {
@@ -272,6 +273,37 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_derivative_reads_as_in_a_book(session: Session, name: str) -> None:
     assert shown(mathematics(session.program, name)) == EXPECTED[name]
+
+
+@pytest.mark.parametrize(
+    ("program", "ranges"),
+    [
+        ("f : R[5] -> R[5]\nf = map sin", ["i = 0, …, 4"]),
+        ("f : R[n] -> R[n-2]\nf = window[3] (\\w -> w ! 0 + w ! 2)", ["i = 0, …, n - 3"]),
+        ("f : R[n] -> R[n+2]\nf xs = map sin (xs ++ [1, 2])", ["i = 0, …, n + 1"]),
+        ("f : R[n] -> R\nf = foldRight (\\(s, x) -> s * x) 1", ["t = n - 1, …, 0"]),
+        ("f : R -> R[0]\nf = unfold[0] (\\s -> (s, s))", ["t = 0, …, -1"]),
+        ("f : R -> R\nf = while[3] (\\s -> s < 9) (\\s -> s * s)",
+         ["t = 0, …, T - 1 while s_t < 9,  T ≤ 3"]),
+    ],
+)  # fmt: skip
+def test_elements_are_counted_from_0_as_in_the_program(program: str, ranges: list[str]) -> None:
+    session = Session()
+    session.run(program)
+    lines = mathematics(session.program, "f").section("value")
+    assert list(dict.fromkeys(to_plain(line.range) for line in lines if line.range)) == ranges
+
+
+def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
+    """`xs ! 0` is x_0 where the elements of xs are x_0, …, x_{n-1}; a list's come back so."""
+    session = Session()
+    session.run("f : R[3] -> R[3]\nf xs = [xs ! 0, xs ! 2, sum (map sin xs)]")
+    found = mathematics(session.program, "f")
+    assert to_plain(found.section("value")[-1].right) == "[x0, x2, ∑_i y_i]"
+    assert [to_plain(line.right) for line in found.section("adjoint")] == [
+        "z̄2 𝟏",
+        "(z̄0 e0 + z̄1 e2)_i + cos x_i ȳ_i",
+    ]
 
 
 def test_a_definition_used_by_name_is_folded(session: Session) -> None:

@@ -181,7 +181,7 @@ slope (Segment a r, c) = dot ?k a * sin r * c
     shown = [to_plain(line.formula) for line in found.section("derivative")]
     assert shown == ["dy_i = D weighed(r_i) dr_i", "dz = ∑_i dy_i"]
     assert {to_plain(line.range) for line in found.section("derivative") if line.range} == {
-        "i = 1, …, |r|"
+        "i = 0, …, |r| - 1"
     }
     function, found = session["slope"], mathematics(session.program, "slope")
     k, a, r, c = numpy.array([0.3, -0.8]), numpy.array([1.1, 0.4]), 0.7, -1.3
@@ -419,6 +419,6 @@ def test_children_that_come_in_a_sequence_are_grown_from_a_sequence_of_seeds() -
 
     assert said(grown, "value") == ["s_t = x", "a = s_v^2", "s_c = [s_v/2, s_v/3]"]
     assert said(grown, "derivative") == ["ds_t = dx", "da = 2 s_v ds_v", "ds_c = [ds_v/2, ds_v/3]"]
-    assert said(grown, "adjoint") == ["s̄_v = 2 s_v ā + s̄_{c, 1}/2 + s̄_{c, 2}/3", "x̄ = s̄_t"]
+    assert said(grown, "adjoint") == ["s̄_v = 2 s_v ā + s̄_{c, 0}/2 + s̄_{c, 1}/3", "x̄ = s̄_t"]
     assert "y_{Rose a c} = a ∑_i y_{c, i}" in said(reduced, "value")
     assert "ȳ_c = a ȳ_{Rose a c} 𝟏" in said(reduced, "adjoint")

@@ -1,6 +1,6 @@
 """Operations that are made of blocks: loops, equations, choices and trees on a tape.
 
-    Recurrence   a state and elements: s_t = …, ds_t = …, and backwards for the adjoint
+    Recurrence   a state and elements: s_{t+1} = …, ds_{t+1} = …, and backwards for the adjoint
     Equation     a state that its block leaves as it is: s = f(s, x)
     Choice       a case distinction
     Recursion    a tree: y_{Node l r} = … of y_l and y_r

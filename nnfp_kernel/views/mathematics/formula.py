@@ -2,7 +2,7 @@
 
     x, W, σ, 3, +         Letter, Digits, Sign: atoms
     W x + b               Row: atoms side by side, and how tightly they bind
-    x_1, x^2, s_{t-1}     Script
+    x_1, x^2, s_{t+1}     Script
     ȳ                     Bar
     fractions, roots      Fraction, Root
     (…), |…|, ‖…‖, [x > 0] Fenced
@@ -488,10 +488,24 @@ def equation(left: Formula, right: Formula, sign: str = "=") -> Row:
     return Row((left, Sign(sign), right), RELATION)
 
 
-def counted(index: Formula, last: Formula, first: Formula = ONE) -> Formula:
-    """t = 1, …, n; from the last one down where the first is not 1."""
-    start = equation(index, first)
-    return Row((*start.items, Sign(","), Sign("…"), Sign(","), last), RELATION)
+def counted(index: Formula, count: Formula, down: bool = False) -> Formula:
+    """t = 0, …, n - 1: elements are counted from 0, as in the program; or from the last down."""
+    first, last = (_before(count), ZERO) if down else (ZERO, _before(count))
+    return Row((*equation(index, first).items, Sign(","), Sign("…"), Sign(","), last), RELATION)
+
+
+def _before(count: Formula) -> Formula:
+    """count - 1: n - 1 of n, 4 of 5, n - 3 of n - 2."""
+    if isinstance(count, Digits) and count.text.isdigit() and count != ZERO:
+        return Digits(str(int(count.text) - 1))
+    if isinstance(count, Row) and count.binding == SUM and isinstance(count.items[-1], Digits):
+        *front, sign, last = count.items
+        assert isinstance(last, Digits)
+        if front and last.text.isdigit() and sign in (Sign("+"), Sign("−")):
+            more = int(last.text) * (1 if sign == Sign("+") else -1) - 1
+            rest = front[0] if len(front) == 1 else Row(tuple(front), SUM)
+            return plus(rest, number(more))
+    return minus(count, ONE)
 
 
 def size_of(formula: Formula, indices: bool = True) -> int:

@@ -2,6 +2,10 @@
 
 All but `fixpoint` are one operation, `loop`: a block done for every value of an index,
 with a state that goes from one to the next and outputs that are put together.
+
+Elements are counted from 0, as in the program, where `xs ! 0` is the first: x_0, …, x_{n-1}.
+The state s_t is the one that the step at x_t is given, so s_0 is where a fold begins and
+s_n where it ends; from the right, s_n is where it begins and s_0 where it ends.
 """
 
 from __future__ import annotations
@@ -59,7 +63,6 @@ def loop(
         letters.append(reader.index(*(n for n in index if m.symbol(n) not in letters)))
     i = letters[0] if len(letters) == 1 else m.listed(letters)
     count: Formula = counts[0]
-    first: Formula = m.ONE
     ranges = [m.counted(*pair) for pair in zip(letters, counts, strict=True)]
     range: Formula = ranges[0] if len(ranges) == 1 else m.listed(ranges)
     if along:
@@ -68,15 +71,15 @@ def loop(
         reader.fresh(*pair) for pair in (("s", "h"), ("c", "r"), ("q", "p"))[: len(starts)]
     ] + [reader.fresh("s") for _ in starts[3:]]  # fmt: skip
     names = [reader.within_loops(name) for name in names]
-    here, there = i, m.minus(i, m.ONE)
+    here, given, made = i, i, m.plus(i, m.ONE)
     ends: tuple[Formula, Formula] = (m.ZERO, count)
     if reverse:
-        there, ends = m.plus(i, m.ONE), (m.plus(count, m.ONE), first)
-        range = m.counted(i, first, count)
+        given, made, ends = made, given, ends[::-1]
+        range = m.counted(i, count, down=True)
     if note is not None:
         range = m.Row((*m.parts(range), m.Sign(","), m.Space(True), note), m.RELATION)
     before = tuple(
-        Quantity(q.type, m.indexed(name, there)) for q, name in zip(starts, names, strict=True)
+        Quantity(q.type, m.indexed(name, given)) for q, name in zip(starts, names, strict=True)
     )
     if going is not None:
         with reader.apart():
@@ -92,18 +95,18 @@ def loop(
         def take(sequence: Quantity) -> Quantity:
             inner = sequence.type.element if isinstance(sequence.type, t.Array) else sequence.type
             inner = inner if item is None else item
-            made = element(sequence, at, range, over(inner))
+            own = element(sequence, at, range, over(inner))
             if sequence.role == "constant":
-                made.role = "constant"
-            reader.add(made.maker)  # type: ignore[arg-type]
-            made.name = m.indexed(sequence.shown(), at)
-            return made
+                own.role = "constant"
+            reader.add(own.maker)  # type: ignore[arg-type]
+            own.name = m.indexed(sequence.shown(), at)
+            return own
 
         items = rebuilt(sequences, take)
         supply = iter(before)
         state, output = step(rebuilt(initial, lambda _: next(supply)), items)
         after = tuple(
-            reader.renamed(q, m.indexed(name, here))
+            reader.renamed(q, m.indexed(name, made))
             for q, name in zip(flat(state), names, strict=True)
         )
         each = [reader.renamed(q, None) for q in flat(output)]
@@ -289,7 +292,7 @@ def window(reader: Reader, use: p.Builtin, f: Value, xs: Value) -> Value:
 
 @dataclass(frozen=True)
 class _Span:
-    """The places of the i-th window: scale i + first, by steps, up to scale i + last."""
+    """The places of window i: scale i + first, by steps, up to scale i + last."""
 
     scale: Size
     first: Size
@@ -316,7 +319,7 @@ class _Span:
 def _span(use: p.Builtin, size: Size, length: Size) -> _Span | None:
     """Where the windows over one axis stand; None where a number decides that is not known."""
     if use.name == "pool":
-        return _Span(size, 1 - size, constant(1), constant(0), False)
+        return _Span(size, constant(0), constant(1), size - 1, False)
     stride, dilation, padding = (
         use.options.get(name, default)
         for name, default in (("stride", constant(1)), ("dilation", constant(1)), ("pad", "valid"))
@@ -335,5 +338,5 @@ def _span(use: p.Builtin, size: Size, length: Size) -> _Span | None:
             return None
         low, padded = constant(max(total.value, 0) // 2), total.value > 0
     assert isinstance(low, Size)
-    first = 1 - stride - low
+    first = -low
     return _Span(stride, first, dilation, first + reach - 1, padded)

@@ -99,12 +99,14 @@ class Naming:
         body, shared = operation.body, operation.shared
         carried = operation.carried if isinstance(operation, Loop) else 0
         names = {w: self.of(o) for w, o in zip(body.inputs[:shared], node.inputs, strict=False)}
-        after = m.plus if isinstance(operation, Loop) and operation.reverse else m.minus
+        given, made = index, m.plus(index, m.ONE)  # the states, as in loops.py
+        if isinstance(operation, Loop) and operation.reverse:
+            given, made = made, given
         letters = [m.symbol(name) for name in ("s", "c", "q", "p", "r")]
         for k in range(carried):
             state = letters[k % len(letters)]
-            names[body.inputs[shared + k]] = m.indexed(state, after(index, m.ONE))
-            names[body.outputs[k]] = m.indexed(state, index)
+            names[body.inputs[shared + k]] = m.indexed(state, given)
+            names[body.outputs[k]] = m.indexed(state, made)
         for inner, outer in zip(
             body.inputs[shared + carried :], node.inputs[shared + carried :], strict=False
         ):

@@ -157,7 +157,7 @@ def _shared(lines: Sequence[Line], others: Sequence[Line] = ()) -> list[Line]:
     bar = _bar(whole)
     delta: Formula = m.Letter("δ")
     if isinstance(bar, m.Script) and bar.sub is not None:
-        delta = replace(bar, base=delta)
+        delta = replace(bar, base=delta, sub=_index_in(bar.sub))
     made = [
         replace(line, right=_replaced(line.right, whole, delta)) if line in inside else line
         for line in lines
@@ -167,11 +167,19 @@ def _shared(lines: Sequence[Line], others: Sequence[Line] = ()) -> list[Line]:
     return made
 
 
+def _index_in(sub: Formula) -> Formula:
+    """The index itself: what is made of s̄_{t + 1} is δ_t."""
+    shifted = isinstance(sub, m.Row) and sub.binding == m.SUM and sub.items[1:] == (
+        m.Sign("+"), m.ONE
+    )  # fmt: skip
+    return sub.items[0] if shifted and isinstance(sub, m.Row) else sub
+
+
 def _range_of(name: Formula | None, lines: Sequence[Line]) -> Formula | None:
     """What is said of the index of a name where it, or one beside it, stands on the left."""
     if not isinstance(name, m.Script) or name.sub is None:
         return None
-    index = [*name.sub.items] if isinstance(name.sub, m.Row) else [name.sub]
+    index = [name.sub, *m.parts(name.sub)]
     for line in lines:
         if isinstance(line.range, m.Row) and any(item in index for item in line.range.items[:1]):
             return line.range

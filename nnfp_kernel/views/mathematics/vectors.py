@@ -379,7 +379,7 @@ def sequence(reader: Reader, items: Sequence[Value], type: t.Type) -> Value:
     def backward(walk: Pass, bar: Linear) -> list[Change]:
         return [
             bar.through(lambda f, k=k: m.indexed(f, m.Digits(str(k))))  # type: ignore[misc]
-            for k in range(1, len(items) + 1)
+            for k in range(len(items))
         ]
 
     return rule_of(
