@@ -365,35 +365,51 @@ def settle_all(
     taken: Callable[[Constraint], None] | None = None,
     wrong: Callable[[Constraint, Mistake], None] | None = None,
 ) -> None:
-    """Settle what is open, in an order that no history is in: by kind, then what concerns
-    only a definition's own weights before what uses another's (`cell.W`), then by the name
-    of the definition, then by place. After each kind that settled anything, from the start.
+    """Settle what is open, in an order that no history is in: what concerns only a definition's
+    own weights before what uses another's (`cell.W`), so that a definition's own defaults are
+    what they are without those who use it; then by kind, by the name of the definition, and
+    by place. After each kind that settled anything, from the start.
 
     `taken` is told of every default; `wrong` of those that do not fit.
     """
-    progress = True
-    while progress:
-        progress = False
-        for kind in DEFAULT_ORDER:
-            waiting = [c for c in constraints_since(solver, start) if c.kind == kind]
-            borrowing = {c.sequence for c in waiting if _borrows(solver, c)}
-            waiting.sort(key=lambda c: (c.sequence in borrowing, *_settling_order(c)))
-            for constraint in waiting:
-                if constraint.sequence not in solver.pending:
-                    continue
-                try:
-                    settled = settle(solver, constraint)
-                except Mistake as mistake:
-                    if wrong is None:
-                        raise
-                    wrong(constraint, mistake)
-                    continue
-                if settled:
-                    progress = True
-                    if taken is not None:
-                        taken(constraint)
-            if progress:
-                break
+    while any(
+        _settle_kind(solver, start, kind, borrowing, taken, wrong)
+        for borrowing in (False, True)
+        for kind in DEFAULT_ORDER
+    ):
+        pass
+
+
+def _settle_kind(
+    solver: Solver,
+    start: int,
+    kind: str,
+    borrowing: bool,
+    taken: Callable[[Constraint], None] | None,
+    wrong: Callable[[Constraint, Mistake], None] | None,
+) -> bool:
+    """Settle what is open of one kind; whether anything was."""
+    progress = False
+    waiting = [
+        constraint
+        for constraint in constraints_since(solver, start)
+        if constraint.kind == kind and _borrows(solver, constraint) == borrowing
+    ]
+    for constraint in sorted(waiting, key=_settling_order):
+        if constraint.sequence not in solver.pending:
+            continue
+        try:
+            settled = settle(solver, constraint)
+        except Mistake as mistake:
+            if wrong is None:
+                raise
+            wrong(constraint, mistake)
+            continue
+        if settled:
+            progress = True
+            if taken is not None:
+                taken(constraint)
+    return progress
 
 
 def _borrows(solver: Solver, constraint: Constraint) -> bool:

@@ -41,7 +41,7 @@ from .parser import parse_expression
 from .schemes import Polytype, as_scheme, named_in_order
 from .signatures import BuiltinRecord, read_signature
 from .sizes import Size, SizeVariable
-from .solve import Mistake, OpenArrow, Solver, Weighted
+from .solve import Elsewhere, Mistake, OpenArrow, Solver, Weighted
 from .source import Span
 from .standing import Loader, Standing, StandingDefinition, collect
 from .telling import did_you_mean, nearest, plain, shown, shown_together, start_of
@@ -257,6 +257,8 @@ class _Session:
                     better=(head, near) if near else None,
                 )
             )
+        if entry.failed:
+            return self.solver.fresh("a", Origin(span))
         found = self._weight_below(entry, parts[1:])
         if found is not None:
             return found
@@ -429,7 +431,17 @@ class _Session:
             self.taken.setdefault(constraint.owner, []).append(constraint)
 
     def _did_not_fit(self, constraint: Constraint, mistake: Mistake) -> None:
-        self._wrong_after_all(constraint.owner, mistake.diagnostic)
+        """A default does not fit: the definition is wrong that takes it, or the one in which
+        it shows, where that one uses it or is older."""
+        taker = constraint.owner
+        if isinstance(mistake, Elsewhere) and mistake.owner in self.standing.definitions:
+            other, layers = mistake.owner, self.standing.definitions
+            older = layers[other].layer < layers[taker].layer
+            if other in self.standing.users(taker) or (
+                older and taker not in self.standing.users(other)
+            ):
+                self._wrong_after_all(other, mistake.there)
+        self._wrong_after_all(taker, mistake.diagnostic)
 
     def _wrong_after_all(self, name: str, *diagnostics: Diagnostic) -> None:
         if name in self.wrong or not diagnostics:

@@ -110,18 +110,6 @@ class Clash(Exception):
             self.types = self.types[::-1]
 
 
-def elsewhere(diagnostic: Diagnostic, place: Origin, owner: str) -> Diagnostic:
-    """A mistake that shows in an older definition and is made by using it here."""
-    if place.span == diagnostic.primary.span:
-        return diagnostic
-    there = Label(diagnostic.primary.span, diagnostic.primary.text or diagnostic.title)
-    return replace(
-        diagnostic,
-        primary=Label(place.span, f"used so here, `{owner}` does not check"),
-        secondary=(there, *diagnostic.secondary),
-    )
-
-
 def escape(variable: TypeVariable | SizeVariable | OpenArrow, whose: Weighted) -> Clash:
     """A variable of a signature in the shape of weights."""
     runtime = isinstance(variable, SizeVariable) and variable.runtime
@@ -136,6 +124,22 @@ class Mistake(Exception):
         super().__init__(diagnostic.title)
         self.diagnostic = diagnostic
         self.others = others
+
+
+class Elsewhere(Mistake):
+    """A mistake that shows in another definition, `owner`, and is made by what is settled
+    here. `there` is how that one would tell it."""
+
+    def __init__(self, there: Diagnostic, place: Origin, owner: str) -> None:
+        self.there, self.owner = there, owner
+        if place.span != there.primary.span:
+            label = Label(there.primary.span, there.primary.text or there.title)
+            there = replace(
+                there,
+                primary=Label(place.span, f"used so here, `{owner}` does not check"),
+                secondary=(label, *there.secondary),
+            )
+        super().__init__(there)
 
 
 class AlreadyTold(Mistake):
@@ -618,7 +622,7 @@ class Solver:
             except Mistake as mistake:
                 if constraint.owner in ("", self.owner) or place is None:
                     raise
-                raise Mistake(elsewhere(mistake.diagnostic, place, constraint.owner)) from None
+                raise Elsewhere(mistake.diagnostic, place, constraint.owner) from None
             finally:
                 self.place = place
             if settled:

@@ -62,6 +62,17 @@ class Standing:
                 return layer[name]
         return None
 
+    def users(self, name: str) -> set[str]:
+        """The definitions that use a definition, through others too."""
+        found = {name}
+        while more := {
+            user
+            for user, item in self.definitions.items()
+            if user not in found and not found.isdisjoint(item.uses.names)
+        }:
+            found |= more
+        return found - {name}
+
 
 def collect(cells: Sequence[syntax.Program], loader: Loader | None) -> Standing:
     """What stands after these cells, from the oldest to the newest."""

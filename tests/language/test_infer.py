@@ -349,6 +349,41 @@ def test_defaults_that_were_taken_are_told() -> None:
     assert "R[_m,_n] @ R[_n]" in note.title
 
 
+NET = "net : R[3] ~> R[2]\nnet x = tanh (?W @ x + ?b)\n"
+
+
+def test_defaults_of_weights_are_taken_before_those_of_who_uses_them() -> None:
+    """The bias is R[2] by itself, so that `h` is a matrix, whose `@` is no vector's."""
+    gram = "gram : R[4,3] -> R\ngram xs = norm (h @ transpose h)\n"
+    gram += "  where h = map (\\x -> net.W @ x + net.b) xs"
+    for cells in ([NET + gram], [NET, gram]):
+        checked = check(*cells)
+        assert not checked.diagnostics
+        assert not checked.broken
+        assert [show(h.type) for h in checked.definitions["net"].holes] == ["R[2,3]", "R[2]"]
+
+
+def test_who_uses_weights_is_wrong_where_their_defaults_do_not_fit() -> None:
+    wider = "wider : R[5] -> R[5]\nwider y = y * exp net.b"
+    for cells in ([NET + wider], [NET, wider]):
+        checked = check(*cells)
+        assert not checked.broken
+        (told,) = checked.diagnostics
+        assert told.primary.text == "R[5] * R[2]"
+        assert told.primary.span.text == "y * exp net.b"
+
+
+@pytest.mark.parametrize(("newer", "older"), ["ab", "ba"])
+def test_the_newer_of_two_users_of_weights_wins_by_default_too(newer: str, older: str) -> None:
+    def user(name: str, size: int) -> str:
+        return f"{name} : R[{size}] -> R[{size}]\n{name} y = y * exp f.c"
+
+    checked = check("f x = ?A @ x + ?c", user(older, 5), user(newer, 4))
+    assert not checked.diagnostics
+    assert set(checked.broken) == {older}
+    assert checked.broken[older].primary.span.text == "y * exp f.c"
+
+
 def test_a_declared_size_in_a_signature_is_told() -> None:
     (note,) = check("size n = 3\nf : R[n] -> R\nf = sum").notes
     assert note.code == "size-declared"
