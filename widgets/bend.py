@@ -121,7 +121,7 @@ class Bend(LiveView):
         def seen(**other: Any) -> Moving | None:
             if isinstance(shown, Scene):
                 return None
-            return Moving(scene(shown, *inputs, colour=colour, level=level, **other), affine=True)
+            return Moving(scene(shown, *inputs, colour=colour, level=level, **other))
 
         made = again()
         self.data = made
@@ -168,17 +168,13 @@ class Bend(LiveView):
             live.moving = self._moving(lines=LIVE_LINES, samples=LIVE_SAMPLES)
             assert live.moving is not None
             live.still = Still(live.moving.scene)
-            if live.moving.simple:  # compiles
-                self._moved(Frame(0, 0.0, None, dict))
+            self._moved(Frame(0, 0.0, None, dict))  # compiles
 
     def look(self, reel: Reel, frame: Frame) -> int:
         """The points with the weights of now; gives the bytes that were sent."""
         live = self._live
         if live.reel is not reel or live.moving is None:
             return 0
-        if not live.moving.simple:  # a fold, blocks: the whole scene anew, as seldom as it must be
-            self.refresh()
-            return len(self.numbers)
         header, numbers = self._moved(frame)
         whole = live.told is None
         told = header if live.told is None else changed(live.told, header)

@@ -14,8 +14,8 @@ Json = dict[str, Any]
 
 
 def changed(before: Json, after: Json) -> Json:
-    """What differs, of two objects of JSON that have the same names: entries, in objects
-    their entries, and in lists of as many objects those of each.
+    """What differs, of two objects of JSON: entries, in objects their entries, and in lists of
+    as many objects those of each. What is no more there is not told.
 
     >>> changed({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 2, "d": 4}})
     {'b': {'d': 4}}
@@ -23,9 +23,9 @@ def changed(before: Json, after: Json) -> Json:
     {'a': [{}, {'b': 3}]}
     """
     return {
-        name: _changed(before[name], value)
+        name: _changed(before.get(name), value)
         for name, value in after.items()
-        if value != before[name]
+        if name not in before or value != before[name]
     }
 
 

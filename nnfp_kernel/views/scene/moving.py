@@ -1,7 +1,8 @@
 """A scene's points at other weights: all its stages, compiled once as a function of them.
 
     moving = Moving(scene)
-    moving.at(weights)      the same data and grid, and the boundary of then, in every stage
+    moving.at(weights)          the same data and grid, and the boundary of then, in every stage
+    moving.scene_at(weights)    the whole scene of then
 
 That is what a view does while a network trains: one call for the boundary, and one for the
 points. What does not change is laid out beforehand.
@@ -9,7 +10,7 @@ points. What does not change is laid out beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,9 +21,8 @@ from ...graph.graph import Wire
 from ...runtime.events import Weights
 from ...runtime.exchange import paths_of, unflatten_paths
 from .packed import link
-from .paths import Affine, Straight
 from .plane import mesh_over, zeros
-from .run import affine_of, corners, of_kinds, shaped
+from .run import corners, of_kinds, shaped, width
 from .scene import Scene, has_boundary
 
 Array = Any
@@ -37,7 +37,6 @@ class Moved:
 
     states: tuple[Array, ...]
     fixed: int
-    affine: Mapping[int, Affine]  # by stage
 
     def boundary(self, state: int) -> Array:
         """[B, 2, k]"""
@@ -48,8 +47,7 @@ class Moved:
 class Moving:
     """The stages of a scene as a function of the weights.
 
-    Points come along `axes`, [d, k] for each state, or as they are; they can be set anew. With
-    `affine` what the affine stages are is found, too.
+    Points come along `axes`, [d, k] for each state, or as they are; they can be set anew.
 
     >>> import numpy
     >>> from nnfp_kernel import Session
@@ -65,64 +63,58 @@ class Moving:
     Weights that are not given are the session's.
     """
 
-    def __init__(
-        self, scene: Scene, axes: Sequence[Array | None] | None = None, affine: bool = False
-    ) -> None:
+    def __init__(self, scene: Scene, axes: Sequence[Array | None] | None = None) -> None:
         self.scene = scene
         self.axes = list(axes or [None] * len(scene.states))
         self.fixed = scene.count + scene.lines * scene.samples
-        run = scene.run
         self._points = scene.states[0][: self.fixed]
         self._name = f"{link(scene)} {scene.level}"
-        self._bounded = scene.lines > 0 and has_boundary(run, len(scene.classes))
-        stages = enumerate(scene.stages) if affine else ()
-        self._affine = [k for k, stage in stages if isinstance(stage.path, Affine)]
+        self._bounded = scene.lines > 0 and has_boundary(scene.run, len(scene.classes))
 
     def at(self, weights: Weights, known: dict[str, Array] | None = None) -> Moved:
         """All points with these weights; raises NnfpError for weights that do not fit. What is
         `known` of these weights by others over the same data need not be found again."""
         held = self.held(weights)
-        points, room = self._points, 0
-        known = {} if known is None else known
-        if self._bounded:
-            if self._name not in known:
-                known[self._name] = self._boundary(held)
-            ends = known[self._name]
-            room = len(ends)
-            padding = numpy.repeat(self._points[:1], 2 * SEGMENTS - room, 0)
-            points = numpy.concatenate([self._points, ends, padding])
-        run = self.scene.run
-        given = of_kinds(shaped(points, run.sources), run.sources)
-        states, images = self._compiled(given, held, self.axes[1:])
+        points, end = self._carried(held, known)
+        states = self._seen(self._given(points), held, self.axes[1:])
         first = points if self.axes[0] is None else points @ self.axes[0]
-        end = self.fixed + room
         every = [first[:end], *(numpy.array(state)[:end] for state in states)]
-        if room and every[-1].shape[1] == 1:  # that is where it lies
+        if every[-1].shape[1] == 1:  # that is where the boundary lies
             every[-1][self.fixed :] = self.scene.level
-        return Moved(
-            tuple(every),
-            self.fixed,
-            {
-                k: affine_of(numpy.asarray(image, float))
-                for k, image in zip(self._affine, images, strict=True)
-            },
-        )
-
-    @property
-    def simple(self) -> bool:
-        """Whether all stages go straight or are affine: then there is a scene at once."""
-        return all(isinstance(stage.path, Affine | Straight) for stage in self.scene.stages)
+        return Moved(tuple(every), self.fixed)
 
     def scene_at(self, weights: Weights, known: dict[str, Array] | None = None) -> Scene:
-        """The scene with these weights, of what is `simple`, without axes of its own and with
-        `affine`; its frames are those of the scene that it was made for."""
-        moved = self.at(weights, known)
-        ends = zip(moved.states, moved.states[1:], strict=False)
-        stages = tuple(
-            replace(stage, before=before, after=after, path=moved.affine.get(k, stage.path))
-            for k, (stage, (before, after)) in enumerate(zip(self.scene.stages, ends, strict=True))
-        )
+        """The scene with these weights, without axes of its own; its frames are those of the
+        scene that it was made for. Positions of folds, and blocks, are those of these weights."""
+        held = self.held(weights)
+        points, end = self._carried(held, known)
+        run = self.scene.run
+        found, images = self._staged(self._given(points), held)
+        pairs = zip(run.needed, found, strict=True)
+        values = {wire: numpy.asarray(value)[:end] for wire, value in pairs}
+        if sum(map(width, run.ends[-1])) == 1:  # that is where the boundary lies
+            for wire in run.ends[-1]:
+                values[wire] = values[wire].copy()
+                values[wire][self.fixed :] = self.scene.level
+        turned = dict(zip(run.turned, (numpy.asarray(own, float) for own in images), strict=True))
+        stages = tuple(run.stage(part, values, turned) for part in run.parts.parts)
         return replace(self.scene, stages=stages, axes=self.scene.frames)
+
+    def _carried(self, held: Sequence[Array], known: dict[str, Array] | None) -> tuple[Array, int]:
+        """The data, the grid and the boundary, and behind them what fills the array up to the
+        size that is compiled for; and where they end."""
+        if not self._bounded:
+            return self._points, self.fixed
+        known = {} if known is None else known
+        if self._name not in known:
+            known[self._name] = self._boundary(held)
+        ends = known[self._name]
+        padding = numpy.repeat(self._points[:1], 2 * SEGMENTS - len(ends), 0)
+        return numpy.concatenate([self._points, ends, padding]), self.fixed + len(ends)
+
+    def _given(self, points: Array) -> list[Array]:
+        sources = self.scene.run.sources
+        return of_kinds(shaped(points, sources), sources)
 
     def held(self, weights: Weights) -> list[Array]:
         """The arrays beside the points, for weights of a training."""
@@ -142,10 +134,8 @@ class Moving:
         """Where the boundary is looked for; and the same as inputs, which lie there already."""
         import jax
 
-        sources = self.scene.run.sources
         mesh = mesh_over(self._points[: self.scene.count], FINE)
-        given = of_kinds(shaped(mesh.reshape(-1, 2), sources), sources)
-        return mesh, [jax.numpy.asarray(array) for array in given]
+        return mesh, [jax.numpy.asarray(own) for own in self._given(mesh.reshape(-1, 2))]
 
     @cached_property
     def _answer(self) -> Any:
@@ -156,36 +146,47 @@ class Moving:
         return jax.jit(lambda given, held: _flat(lowered(*given, *held), sinks))
 
     @cached_property
-    def _compiled(self) -> Any:
-        """points, what is held, axes -> where they are after each stage; images of the corners
-        by each affine stage."""
+    def _seen(self) -> Any:
+        """points, what is held, axes -> where they are after each stage"""
         import jax
 
         run = self.scene.run
         ends = run.ends[1:]
-        every = _once([wire for wires in ends for wire in wires])
-        lowered = run.lowered(run.sources, run.parts.graph.nodes, every)
-        parts = [run.parts.parts[k] for k in self._affine]
-        through = [
-            (part, run.lowered(_once(part.sources), run.inside(part), _once(part.sinks)))
-            for part in parts
-        ]
-        units = [_columns(part.sources, shaped(corners(part), part.sources)) for part in parts]
+        wires = _once([wire for own in ends for wire in own])
+        lowered = run.lowered(run.sources, run.parts.graph.nodes, wires)
 
         def states(given: Any, held: Any, axes: Any) -> Any:
-            values = dict(zip(every, lowered(*given, *held), strict=True))
-            flat = [_flat([values[wire] for wire in wires], wires) for wires in ends]
-            seen = [
+            values = dict(zip(wires, lowered(*given, *held), strict=True))
+            flat = [_flat([values[wire] for wire in own], own) for own in ends]
+            return [
                 points if own is None else points @ own.astype(points.dtype)
                 for points, own in zip(flat, axes, strict=True)
             ]
+
+        return jax.jit(states)
+
+    @cached_property
+    def _staged(self) -> Any:
+        """points, what is held -> the values of all wires that stages are made of; images of the
+        corners by each affine part"""
+        import jax
+
+        run = self.scene.run
+        lowered = run.lowered(run.sources, run.nodes, run.needed)
+        through = [
+            (part, run.lowered(_once(part.sources), run.inside(part), _once(part.sinks)))
+            for part in run.turned
+        ]
+        units = [_columns(part.sources, shaped(corners(part), part.sources)) for part in run.turned]
+
+        def values(given: Any, held: Any) -> Any:
             images = [
                 _flat(_again(by(*own, *held), part.sinks), part.sinks)
                 for (part, by), own in zip(through, units, strict=True)
             ]
-            return seen, images
+            return lowered(*given, *held), images
 
-        return jax.jit(states)
+        return jax.jit(values)
 
 
 def _once(wires: Sequence[Wire]) -> tuple[Wire, ...]:

@@ -27,12 +27,12 @@ does, and what that leaves over goes straight.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy
 
-from .paths import Affine, Blocks, Path, Positions, placed
+from .paths import Affine, Blocks, Path, Positions, begins, placed
 from .scene import Scene
 from .stage import Stage
 from .text import KINDS, said, spread
@@ -202,12 +202,12 @@ class Still:
         self.bases = [_basis(scene, k) for k in range(len(scene.states))]
         self.colours, self.codes = colours(scene), _codes(scene)
         self.id = link(scene)
-        self._cameras: dict[tuple[int, int], Json] = {}
+        self._cameras: dict[Hashable, Json] = {}
 
     def camera(self, place: int, path: Path) -> Json:
-        """That of a stage. Weights change no more of it than the dimension of the path, where
-        they come to mirror."""
-        key = place, path.dimension
+        """That of a stage. Weights change no more of it than the dimension of the path and where
+        its ends lie in it, where they come to mirror."""
+        key = place, path.dimension, path.start, path.end
         if key not in self._cameras:
             self._cameras[key] = _camera(path, *self.bases[place : place + 2])
         return self._cameras[key]
@@ -248,7 +248,8 @@ def _kept(state: Array, basis: Array) -> Array:
 
 def _moved(stage: Stage, kept: Sequence[Array], still: Still, place: int, buffer: Buffer) -> Json:
     bases = still.bases[place : place + 2]
-    if all(map(_exact, bases)) and stage.path.dimension <= MOST:
+    looked = bases if begins(stage.path, stage.before) else bases[1:]  # the path's two ends
+    if all(map(_exact, looked)) and stage.path.dimension <= MOST:
         motion = _motion(stage.path, kept[0], kept[1], buffer)
         return {"motion": motion, "camera": still.camera(place, stage.path)}
     # Along the axes that are kept, as they are seen: no camera has to turn.
@@ -318,7 +319,8 @@ def _rotation(path: Affine) -> Json:
 def _camera(path: Path, before: Array, after: Array) -> Json:
     """How the axes of the one end turn into those of the other, in the space of the path."""
     last = _axes(after, path.end, path.dimension)
-    first = last if isinstance(path, Positions) else _axes(before, path.start, path.dimension)
+    # What does not begin where the points are is seen as it ends.
+    first = _axes(before, path.start, path.dimension) if begins(path, before.T) else last
     turn = Affine(last.T @ first, numpy.zeros(len(first)))
     whole = placed(first, range(path.dimension), turn.dimension).T
     return {"first": _numbers(whole), **_rotation(turn)}

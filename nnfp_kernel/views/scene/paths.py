@@ -240,9 +240,26 @@ def along(
     return path, before, after, t * len(stages) - place
 
 
+def beside(parts: Sequence[tuple[tuple[Path, Array, Array], ...] | Array]) -> Path:
+    """The path of blocks. Folds alone, over as many positions each, are one fold of all their
+    states together."""
+    folds = [path for part in parts if isinstance(part, tuple) for path, _, _ in part]
+    states = [path.states for path in folds if isinstance(path, Positions)]
+    if len(states) == len(folds) == len(parts) and len({len(own) for own in states}) == 1:
+        return Positions(numpy.concatenate(states, axis=2))
+    return Blocks(tuple(parts))
+
+
+def begins(path: Path, before: Array) -> bool:
+    """Whether a path begins where points [N, n] are: a fold, alone or in a block, begins with
+    states of its own."""
+    size: int = before.shape[1]
+    return len(path.start) == size
+
+
 def moved_on(path: Path, t: float, before: Array, after: Array) -> Array:
     """Where points are at t; at 0 and 1 exactly what was computed for the ends."""
-    if t <= 0 and not isinstance(path, Positions):
+    if t <= 0 and begins(path, before):
         return placed(before, path.start, path.dimension)
     if t >= 1:
         return placed(after, path.end, path.dimension)

@@ -6,7 +6,9 @@ numbers the real parts and then the imaginary ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy
@@ -16,7 +18,7 @@ from ...runtime.call import Call
 from ...runtime.function import Function
 from ...runtime.lower import lower
 from .parts import Part, Parts
-from .paths import Affine, Blocks, Path, Positions, Straight
+from .paths import Affine, Path, Positions, Straight, beside
 from .stage import Stage
 
 Array = Any
@@ -60,6 +62,23 @@ def typed(wires: Sequence[Wire]) -> str:
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
 
+@dataclass(frozen=True, eq=False)
+class History:
+    """The states of a fold: wires of those that it begins with, and of those after each
+    position, which lie along the sequence's axis; in `reverse` the last one is made first."""
+
+    begun: tuple[Wire, ...]
+    made: tuple[Wire, ...]
+    reverse: bool
+
+    def states(self, values: Mapping[Wire, Array]) -> Array:
+        """[positions + 1, N, d], in the order in which they are made."""
+        begun = flattened([values[wire] for wire in self.begun])
+        rows = [_stepwise(values[wire], self.reverse) for wire in self.made]
+        whole: Array = numpy.concatenate([begun[None], numpy.concatenate(rows, axis=2)])
+        return whole
+
+
 class Run:
     """The graph on many points at once, stage by stage."""
 
@@ -71,6 +90,7 @@ class Run:
         self.function = function
         self.call = call  # of the function itself; None of a part of it
         self.sources = parts.graph.inputs[: parts.arguments]
+        self.nodes, self.histories = _histories(parts)  # those of the graph, and states of folds
         self._compiled: dict[Any, Any] = {}  # by wires and nodes
 
     def values(
@@ -79,10 +99,11 @@ class Run:
         wanted: Sequence[Wire] | None = None,
         held: Sequence[Array] | None = None,
     ) -> dict[Wire, Array]:
-        """The values of wires at all points; without `wanted`, of all that stages meet at.
+        """The values of wires at all points; without `wanted`, of all that `stage` needs.
         With other arrays `held` than those of the scene, as they are then."""
-        wires = tuple(dict.fromkeys(self.met if wanted is None else wanted))
-        return self._evaluated(self.sources, self.parts.graph.nodes, wires, arrays, held)
+        wires = self.needed if wanted is None else tuple(dict.fromkeys(wanted))
+        nodes = self.nodes if wanted is None else self.parts.graph.nodes
+        return self._evaluated(self.sources, nodes, wires, arrays, held)
 
     def states(self, points: Array) -> tuple[Array, ...]:
         """Points [M, n] of the input, and where they are after each stage, [M, d] each."""
@@ -98,15 +119,27 @@ class Run:
     @property
     def met(self) -> list[Wire]:
         """All wires that stages meet at, those inside of blocks too."""
-        return self._met(self.parts.parts)
-
-    def _met(self, parts: Sequence[Part]) -> list[Wire]:
         found = []
-        for part in parts:
+        for part in every(self.parts.parts):
             found += [*part.sources, *part.sinks]
-            for sources, inside in part.blocks:
-                found += [*sources, *self._met(inside)]
+            found += [wire for sources, _ in part.blocks for wire in sources]
         return found
+
+    @cached_property
+    def needed(self) -> tuple[Wire, ...]:
+        """The wires that stages are made of: those that they meet at, and the states of folds."""
+        states = [wire for own in self.histories.values() for wire in (*own.begun, *own.made)]
+        return tuple(dict.fromkeys([*self.met, *states]))
+
+    @cached_property
+    def turned(self) -> list[Part]:
+        """The affine parts that are no larger than can be taken apart: they turn."""
+        return [
+            part
+            for part in every(self.parts.parts)
+            if part.kind in ("affine", "shift")
+            and max(sum(map(width, ends)) for ends in (part.sources, part.sinks)) <= WIDEST
+        ]
 
     def _evaluated(
         self,
@@ -144,65 +177,47 @@ class Run:
         )
         return lowered
 
-    def flat(self, values: dict[Wire, Array], wires: Sequence[Wire]) -> Array:
+    def flat(self, values: Mapping[Wire, Array], wires: Sequence[Wire]) -> Array:
         return flattened([values[wire] for wire in wires])
 
-    def stage(self, part: Part, values: dict[Wire, Array]) -> Stage:
+    def stage(
+        self, part: Part, values: Mapping[Wire, Array], images: Mapping[Part, Array] | None = None
+    ) -> Stage:
+        """A stage with the points of `values`, which has the wires `needed`. What an affine part
+        makes of its `corners` is computed, unless there are `images`, by part."""
         before, after = self.flat(values, part.sources), self.flat(values, part.sinks)
         blocks = tuple(
-            tuple(self.stage(inner, values) for inner in inside) for _, inside in part.blocks
+            tuple(self.stage(inner, values, images) for inner in inside)
+            for _, inside in part.blocks
         )
+        path: Path = Straight(before.shape[1], after.shape[1])
+        if part in self.histories:
+            path = Positions(self.histories[part].states(values))
+        elif part.kind == "fold" and len(after) * after.shape[1] * _length(part) <= LARGEST:
+            path = Positions(_one_by_one(part, after))
+        elif part.kind == "parallel":
+            path = beside(
+                [
+                    tuple((stage.path, stage.before, stage.after) for stage in block)
+                    or self.flat(values, sources)
+                    for block, (sources, _) in zip(blocks, part.blocks, strict=True)
+                ]
+            )
+        elif images is not None and part in images:
+            path = affine_of(images[part])
+        elif images is None and part in self.turned:
+            path = affine_of(flattened(self._through(part, corners(part))))
         return Stage(
-            part.kind,
-            part.label,
-            typed(part.sinks),
-            part.span,
-            before,
-            after,
-            self._path(part, before, after, values, blocks),
-            part.injective,
-            blocks,
-        )
+            part.kind, part.label, typed(part.sinks), part.span, before, after, path,
+            part.injective, blocks,
+        )  # fmt: skip
 
-    def _path(
-        self,
-        part: Part,
-        before: Array,
-        after: Array,
-        values: dict[Wire, Array],
-        blocks: tuple[tuple[Stage, ...], ...],
-    ) -> Path:
-        match part.kind:
-            case "affine" | "shift" if max(before.shape[1], after.shape[1]) <= WIDEST:
-                images = flattened(self._through(part, shaped(corners(part), part.sources)))
-                return affine_of(images)
-            case "parallel":
-                return Blocks(
-                    tuple(
-                        tuple((stage.path, stage.before, stage.after) for stage in block)
-                        or self.flat(values, sources)
-                        for block, (sources, _) in zip(blocks, part.blocks, strict=True)
-                    )
-                )
-            case "fold" if _stacked(part) and len(after) * after.shape[1] * _length(part) > LARGEST:
-                return Straight(before.shape[1], after.shape[1])
-            case "fold" if _stacked(part):
-                return Positions(_one_by_one(part, after))
-            case "fold":
-                return Positions(self._states(part, values))
-            case _:
-                return Straight(before.shape[1], after.shape[1])
-
-    def _through(
-        self, part: Part, arrays: Sequence[Array], sinks: Sequence[Wire] = ()
-    ) -> list[Array]:
+    def _through(self, part: Part, points: Array) -> list[Array]:
         """What a part makes of points of its own."""
-        own = dict.fromkeys(part.sources)
-        columns = dict(zip(part.sources, arrays, strict=True))
-        wires = tuple(dict.fromkeys(sinks or part.sinks))
-        nodes = self.inside(part)
-        values = self._evaluated(tuple(own), nodes, wires, [columns[wire] for wire in own])
-        return [values[wire] for wire in (sinks or part.sinks)]
+        own = dict(zip(part.sources, shaped(points, part.sources), strict=True))
+        nodes, wires = self.inside(part), tuple(dict.fromkeys(part.sinks))
+        values = self._evaluated(tuple(own), nodes, wires, list(own.values()))
+        return [values[wire] for wire in part.sinks]
 
     def inside(self, part: Part) -> list[Node]:
         """The nodes that a part's sinks are made by of its sources."""
@@ -215,32 +230,39 @@ class Run:
             and own.isdisjoint(node.outputs)
         ]
 
-    def _states(self, part: Part, values: dict[Wire, Array]) -> Array:
-        """The states of a fold, from the one that it begins with: [positions + 1, N, d]."""
+
+def every(parts: Sequence[Part]) -> Iterator[Part]:
+    """Parts, and those inside of blocks."""
+    for part in parts:
+        yield part
+        for _, inside in part.blocks:
+            yield from every(inside)
+
+
+def _histories(parts: Parts) -> tuple[tuple[Node, ...], dict[Part, History]]:
+    """A graph's nodes, of which loops give every state of the folds that are stages; and of
+    these parts the wires. The values of all other wires are as they were."""
+    found: dict[Part, History] = {}
+    opened: dict[Node, Node] = {}
+    for part in every(parts.parts):
+        if part.kind != "fold" or _stacked(part):
+            continue
         (node,) = part.nodes[:1]
         loop = node.operation
         assert isinstance(loop, Loop)
-        carried = loop.body.outputs[: loop.carried]
-        body = Graph(loop.body.inputs, loop.body.nodes, (*loop.body.outputs, *carried))
-        every = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse, loop.counted)
-        types = every.results([wire.type for wire in node.inputs])
-        outputs = tuple(Wire(type) for type in types)
-        copy = Node(every, node.inputs, outputs, node.origin)
+        states = loop.body.outputs[: loop.carried]
+        body = Graph(loop.body.inputs, loop.body.nodes, (*loop.body.outputs, *states))
+        whole = Loop(body, loop.shared, loop.carried, loop.length, loop.reverse, loop.counted)
+        types = whole.results([wire.type for wire in node.inputs])
+        made = tuple(map(Wire, types[len(node.outputs) :]))
+        opened[node] = Node(whole, node.inputs, (*node.outputs, *made), node.origin)
         seen = [node.outputs.index(wire) for wire in part.sinks]
-        kept = [outputs[len(node.outputs) + k] for k in seen]
-        initial = [node.inputs[loop.shared + k] for k in seen]
-        columns = [values[wire] for wire in part.sources]
-        again = Part("fold", "", None, part.sources, (*kept, *initial), (copy,))
-        graph = self.parts.graph
-        nodes = tuple(copy if each is node else each for each in graph.nodes)
-        run = Run(Parts(Graph(graph.inputs, nodes, outputs), self.parts.arguments, ()),
-                   self.held, self.function)  # fmt: skip
-        results = run._through(again, columns)
-        rows = [_stepwise(stacked, loop.reverse) for stacked in results[: len(kept)]]
-        begun = flattened(results[len(kept) :])
-        after = numpy.concatenate(rows, axis=2)
-        whole: Array = numpy.concatenate([begun[None], after])
-        return whole
+        found[part] = History(
+            tuple(node.inputs[loop.shared + k] for k in seen),
+            tuple(made[k] for k in seen),
+            loop.reverse,
+        )
+    return tuple(opened.get(node, node) for node in parts.graph.nodes), found
 
 
 def corners(part: Part) -> Array:

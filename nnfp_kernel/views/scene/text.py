@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 
 from ..table import Grid
+from .paths import Positions
 from .scene import Scene
 from .stage import Stage
 
@@ -52,6 +53,8 @@ def said(stage: Stage) -> str:
             return "Each block goes its own way."
         case "fold":
             return "From position to position."
+        case "parallel" if isinstance(stage.path, Positions):
+            return "Each fold goes from position to position."
         case _:
             return "Straight lines, not a homotopy: points may pass through each other."
 
