@@ -15,6 +15,7 @@ from ..runtime import events
 from ..runtime.memory import said
 from ..runtime.stream import STRETCH, raised
 from .style import escape, page
+from .thinned import Thinned
 
 POINTS = 240  # at most, of a drawn curve: longer ones are thinned
 READ = 60  # at most, of the places of a curve that can be read off
@@ -29,8 +30,10 @@ class Course:
     started: events.Started | None = None
     progress: events.Progress | None = None
     finished: events.Finished | None = None
-    epochs: list[events.Epoch] = field(default_factory=list)
-    measured: list[events.Measured] = field(default_factory=list)
+    epochs: Thinned[events.Epoch] = field(default_factory=lambda: Thinned(2 * POINTS))
+    held: Thinned[events.Measured] = field(default_factory=lambda: Thinned(2 * POINTS))
+    best: events.Measured | None = None  # the least validation loss so far
+    measured: events.Measured | None = None  # what was measured last
     steps: list[tuple[float, float]] = field(default_factory=list)  # epoch and loss, thinned
     notes: dict[str, str] = field(default_factory=dict)  # what to look at, by its kind
     compiled: bool = False
@@ -47,9 +50,9 @@ class Course:
                 self.progress = event
                 self._add_steps(event)
             case events.Epoch():
-                self.epochs.append(event)
+                self.epochs.add(event)
             case events.Measured():
-                self.measured.append(event)
+                self._add_measured(event)
             case events.Warned():
                 self.notes[event.what] = _warning(event)
             case events.Saved(file=file, problem=problem):
@@ -67,6 +70,13 @@ class Course:
         self._seen += len(event.losses)
         while len(self.steps) > 2 * POINTS:
             self.steps, self._stride = self.steps[::2], 2 * self._stride
+
+    def _add_measured(self, event: events.Measured) -> None:
+        self.measured = event
+        if event.on == "validation":
+            self.held.add(event)
+            if _drawable(event.loss) and (self.best is None or event.loss < self.best.loss):
+                self.best = event
 
     # --- what can be said ----------------------------------------------------------------
 
@@ -95,11 +105,8 @@ class Course:
     def numbers(self) -> list[tuple[str, str]]:
         """What to read off now: a number and what it is, the most telling first."""
         said: list[tuple[str, str]] = []
-        if self.finished:
-            about = self.finished.measured
-        else:
-            about = self.measured[-1] if self.measured else None
-        loss = self.epochs[-1].loss if self.epochs else None
+        about = self.finished.measured if self.finished else self.measured
+        loss = self.epochs.last.loss if self.epochs.last else None
         if loss is None and self.progress:
             loss = self.progress.loss
         if loss is not None:
@@ -120,11 +127,10 @@ class Course:
 
     def curves(self) -> tuple[Points, Points, Points]:
         """What is drawn: epoch and loss of steps, of epochs and of validation."""
-        held = [m for m in self.measured if m.on == "validation"]
         return (
             [(x, y) for x, y in self.steps if _drawable(y)],
             [(float(e.epoch), e.loss) for e in self.epochs if _drawable(e.loss)],
-            [(m.epoch, m.loss) for m in held if _drawable(m.loss)],
+            [(m.epoch, m.loss) for m in self.held if _drawable(m.loss)],
         )
 
     @property
@@ -132,14 +138,9 @@ class Course:
         """What an epoch is called: of a stream it is a stretch of steps."""
         return "epoch" if self.started and self.started.examples else f"{STRETCH} steps"
 
-    def best(self) -> events.Measured | None:
-        """The least validation loss so far."""
-        held = [each for each in self.measured if each.on == "validation" and _drawable(each.loss)]
-        return min(held, key=lambda each: each.loss, default=None)
-
     def _beside(self) -> list[tuple[str, str]]:
         """What a picture has room for, while it goes on."""
-        best, said = self.best(), list[tuple[str, str]]()
+        best, said = self.best, list[tuple[str, str]]()
         if self.finished or not (self.started and self.compiled):
             return said
         if best is not None:
@@ -296,7 +297,7 @@ class Course:
             x, _ = place(*points[-1])
             bold = ' font-weight="600" fill="var(--nn-ink)"' if name == "validation" else ""
             parts.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}"{bold}>{name}</text>')
-        best = self.best()
+        best = self.best
         if best is not None:
             x, y = place(best.epoch, best.loss)
             said = "best, kept" if self.finished else "best"
@@ -322,10 +323,11 @@ class Course:
     def _read_off(self) -> list[tuple[float, str]]:
         """What the curve says at some of its places, in epochs: at the ends of epochs, or, of
         a training that has no two, at steps."""
-        held = {round(m.epoch): m for m in self.measured if m.on == "validation"}
-        if len(self.epochs) > 1:
+        held = {round(m.epoch): m for m in self.held}
+        epochs = list(self.epochs)
+        if len(epochs) > 1:
             found = []
-            for each in self.epochs[:: -(-len(self.epochs) // READ)]:
+            for each in epochs[:: -(-len(epochs) // READ)]:
                 said = f"epoch {each.epoch:,} · training {short(each.loss)}"
                 at = held.get(each.epoch)
                 if at is not None:

@@ -156,6 +156,21 @@ def test_a_long_training_is_thinned_and_an_odd_loss_left_out() -> None:
     assert not [path for path in re.findall(r'd="([^"]*)"', shown) if "n" in path]
 
 
+def test_of_many_epochs_some_are_drawn_and_the_best_and_the_last_are_told() -> None:
+    made = course(Started(10, 2, 1, 10**6, 1e5, 3, "sgd"), Compiled(0.0))
+    for epoch in range(1, 5000):
+        made.add(Epoch(epoch, 10 * epoch, 1 / epoch))
+        loss = 0.001 if epoch == 1237 else 0.5 + 1 / epoch
+        made.add(Measured(float(epoch), 10 * epoch, "validation", loss, 0.9, epoch == 1237))
+    _, training, validation = made.curves()
+    assert max(len(training), len(validation)) <= 2 * POINTS + 1
+    assert training[-1] == (4999.0, 1 / 4999)
+    assert validation[0] == (1.0, 1.5)
+    assert made.best is not None
+    assert made.best.epoch == 1237
+    assert re.search(r"epoch 4,\d+ · training 0.0002\d+ · validation 0.5", made.to_html())
+
+
 def test_a_metric_with_a_hostile_name_is_shown_as_text() -> None:
     made = Course("<script>")
     for event in WHOLE:

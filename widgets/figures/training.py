@@ -85,7 +85,7 @@ def training(events: Iterable[Event], metric: str = "metric") -> Figure:
                 name, end, (6, 72 * by), textcoords="offset points", va="center", size=7,
                 weight=weight, color=INK if weight == "bold" else INK2,
             )  # fmt: skip
-        best = course.best()
+        best = course.best
         if best is not None:
             at = (best.epoch, best.loss)
             axes.plot(*at, "o", markersize=5, mfc=PAPER, mec=INK, mew=1.2)

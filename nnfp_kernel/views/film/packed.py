@@ -108,7 +108,7 @@ def curve(course: Course | None) -> Json | None:
     if course is None or course.started is None:
         return None
     lines = [_some(line) for line in course.curves()]
-    best = course.best()
+    best = course.best
     return {
         "unit": course.unit if course.by_epochs else "step",
         "epochs": course.started.epochs,
