@@ -237,6 +237,19 @@ def test_keys_alone_do_it_all(opened: Any) -> None:
     assert bend(page, "[bend.indices(), bend.point]") == [[3, 5], 4]
 
 
+def test_an_echo_of_where_a_hand_was_before_does_not_move_it_back(opened: Any) -> None:
+    hears = """([at, wait]) => new Promise(done => setTimeout(() => {
+        const bend = document.getElementById("widget").bend;
+        bend.model.set("position", at);
+        done([bend.position, bend.model.get("position")]);
+    }, wait))"""
+    page = opened()
+    page.evaluate(f"() => {ROOT}.go(3)")
+    assert page.evaluate(hears, [2.6, 0]) == [3, 3]
+    # The hand has rested, and Python was told: what it sets is heard again.
+    assert page.evaluate(hears, [1, 300]) == [1, 1]
+
+
 def test_a_graphics_card_draws_the_same_and_may_be_lost(opened: Any) -> None:
     """Pictures of the two painters differ by a small share of their pixels' lightness."""
     pixels = PIXELS

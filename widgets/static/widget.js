@@ -13,6 +13,7 @@ class Widget {
     this.model = model;
     this.el = el;
     this.ends = [];
+    this.unsaved = {};
     el.classList.add("nnfp-view", name);
     // Notebooks have keys of their own, which those of a widget must not be.
     // With Ctrl or Cmd they are the notebook's all the same: it is still saved.
@@ -32,8 +33,9 @@ class Widget {
     const other = heard["msg:custom"] ?? keep;
     const custom = (said, buffers) => (said.live ? this.live(said, buffers.map(copied)) : other(said, buffers));
     for (const [event, call] of Object.entries({ ...heard, "msg:custom": custom })) {
-      this.model.on(event, call);
-      this.ends.push(() => this.model.off(event, call));
+      const kept = event.startsWith("change:") ? () => this.echoed(event.slice(7)) || call() : call;
+      this.model.on(event, kept);
+      this.ends.push(() => this.model.off(event, kept));
     }
     this.ends.push(onTheme(() => this.recolour()));
     if (this.live) this.model.send("here");
@@ -41,9 +43,20 @@ class Widget {
 
   /** Tell Python, when a hand rests. */
   save(changed) {
+    Object.assign(this.unsaved, changed);
     for (const [name, value] of Object.entries(changed)) this.model.set(name, value);
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.model.save_changes(), 150);
+    this.saving = setTimeout(() => {
+      this.unsaved = {};
+      this.model.save_changes();
+    }, 150);
+  }
+
+  /** What a hand has just set stays: what comes now is the echo of where it was before. */
+  echoed(name) {
+    const late = name in this.unsaved && this.model.get(name) !== this.unsaved[name];
+    if (late) this.model.set(name, this.unsaved[name]);
+    return late;
   }
 
   ask() {
