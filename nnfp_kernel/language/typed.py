@@ -309,8 +309,8 @@ class DataDeclaration(Node):
     base_of: str = ""  # the recursive type of which this is the base functor
 
 
-def nodes(tree: Expression) -> Iterator[Node]:
-    """All nodes of an expression, in no order that matters."""
+def nodes(tree: Expression | Pattern) -> Iterator[Node]:
+    """All nodes of an expression or a pattern, in no order that matters."""
     stack: list[object] = [tree]
     while stack:
         node = stack.pop()

@@ -98,8 +98,11 @@ class Page:
             return
         letters, ends = self.ends(items)
         steps = [1 if low <= high else -1 for low, high in ends]
+        nothing = (0, -1)  # i = 0, …, n - 1 of an n that is 0
         spans = [
-            [*numpy.arange(low, high + step, step)] if low <= high or len(ends) == 1 else []
+            [*numpy.arange(low, high + step, step)]
+            if (low <= high or len(ends) == 1) and (low, high) != nothing
+            else []
             for (low, high), step in zip(ends, steps, strict=True)
         ]
         for letter, span in zip(letters, spans, strict=True):

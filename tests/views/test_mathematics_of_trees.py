@@ -227,9 +227,9 @@ slope (Segment a r, c) = dot ?k a * sin r * c
             "made : Tree R -> (Tree R, R)\nmade = cata { Leaf x -> (Leaf x, x) ;"
             " Node (a, x) (b, y) -> (Node b a, x * y) }",
             [
-                "y_{Node c1 c2} = Node(y_c2, y_c1)",
-                "dr_{Node c1 c2} = r_c2 dr_c1 + r_c1 dr_c2",
-                "r̄_c1 = r_c2 r̄_{Node c1 c2}",
+                "r_{Node c1 c2} = Node(r_c2, r_c1)",
+                "dv_{Node c1 c2} = v_c2 dv_c1 + v_c1 dv_c2",
+                "v̄_c1 = v_c2 v̄_{Node c1 c2}",
             ],
         ),
         (
@@ -422,3 +422,135 @@ def test_children_that_come_in_a_sequence_are_grown_from_a_sequence_of_seeds() -
     assert said(grown, "adjoint") == ["s̄_v = 2 s_v ā + s̄_{c, 0}/2 + s̄_{c, 1}/3", "x̄ = s̄_t"]
     assert "y_{Rose a c} = a ∑_i y_{c, i}" in said(reduced, "value")
     assert "ȳ_c = a ȳ_{Rose a c} 𝟏" in said(reduced, "adjoint")
+
+
+ASKED = r"""
+data Rose a = Rose a [Rose a]
+squares : Rose R -> R
+squares = cata { Rose x rs -> x * x + sum rs }
+asked : Rose R -> R
+asked = para (\layer -> case layer of
+  { RoseF x pairs -> fold (\(s, (t, r)) -> sin (s + r * squares t)) x pairs })
+"""
+
+
+def test_an_algebra_asks_children_that_come_in_a_sequence() -> None:
+    """Its lines are done at every node, with what came of the children."""
+    session = Session(precision=64)
+    session.run(ASKED)
+    found = mathematics(session.program, "asked")
+    assert {to_plain(line.range) for line in found.section("value") if line.range} == {
+        "i = 0, …, |c| - 1"
+    }
+    below: list[Any] = [["Rose", 0.4, []], ["Rose", -0.8, [["Rose", 0.3, []]]]]
+    given: list[Any] = ["Rose", 0.7, below]
+    moved: list[Any] = ["Rose", 0.2, [["Rose", -0.5, []], ["Rose", 0.6, [["Rose", 0.9, []]]]]]
+    x, c, y = m.symbol("x"), m.symbol("c"), m.symbol("y")
+    whole = m.Row((m.Letter("Rose"), m.Space(), x, m.Space(), c), m.FUNCTION)
+
+    def squared(rose: Any) -> float:
+        return rose[1] ** 2 + sum(map(squared, rose[2]))
+
+    def moving(rose: Any, way: Any) -> float:
+        return 2 * rose[1] * way[1] + sum(map(moving, rose[2], way[2]))
+
+    def pulled(rose: Any, bar: float) -> list[float]:
+        return [2 * rose[1] * bar, *(each for r in rose[2] for each in pulled(r, bar))]
+
+    def node(rose: Any, way: Any) -> tuple[Page, list[Any], float, float]:
+        """The page of a node, those of its children, what is made of it and how it moves."""
+        inner = [node(*pair) for pair in zip(rose[2], way[2], strict=True)]
+        places = numpy.arange(len(inner))
+        page = Page({x: rose[1], m.differential(x): way[1], whole: 0, c: places})
+        page.values |= {m.Fenced("|", c, "|"): len(inner), m.differential(c): places}
+        page.named[m.Letter("squares")] = (
+            lambda k: squared(rose[2][int(k)]),
+            lambda k, way_k: moving(rose[2][int(k)], way[2][int(way_k)]),
+            lambda k, bar: bar,  # to be pulled back in the child
+        )
+        page.values[m.indexed(y, c)] = numpy.array([made for _, _, made, _ in inner])
+        page.values[m.differential(m.indexed(y, c))] = numpy.array([d for *_, d in inner])
+        for title in ("value", "derivative"):
+            page.read([line for line in found.section(title) if not alone(line)])
+        made = page.of(m.indexed(y, whole)), page.of(m.differential(m.indexed(y, whole)))
+        return page, inner, *made
+
+    def alone(line: Any) -> bool:
+        """Said once, of the root: y = y_t."""
+        return m.symbol("t") in m.inside(line.formula)
+
+    def back(page: Page, inner: list[Any], rose: Any, bar: float) -> list[float]:
+        page.values[m.barred(m.indexed(y, whole))] = bar
+        page.values |= {m.barred(x): 0.0, m.barred(m.indexed(y, c)): 0.0}
+        page.read([line for line in found.section("adjoint") if not alone(line)], backwards=True)
+        gradients = [page.of(m.barred(x))]
+        for k, ((own, below, *_), child) in enumerate(zip(inner, rose[2], strict=True)):
+            one = m.Digits(str(k))
+            by_result = back(own, below, child, page.of(m.barred(m.indexed(m.indexed(y, c), one))))
+            by_question = pulled(child, page.of(m.barred(m.indexed(c, one))))
+            gradients += [a + b for a, b in zip(by_result, by_question, strict=True)]
+        return gradients
+
+    function = session["asked"]
+    page, inner, value, change = node(given, moved)
+    theirs, tangent = function.jvp(({}, tree(given)), ({}, tree(moved)))
+    assert value == pytest.approx(float(theirs), rel=1e-12)
+    assert change == pytest.approx(float(tangent), rel=1e-10)
+    gradient = leaves(function.vjp({}, tree(given))[1](0.8)[1])
+    assert back(page, inner, given, 0.8) == pytest.approx(gradient, rel=1e-10)
+
+
+def test_every_recursion_has_a_letter_of_its_own_and_no_payload_has_it() -> None:
+    session = Session()
+    session.run(
+        r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+data List a = End a | Link a (List a)
+above : Tree R -> R
+above = para (\layer -> case layer of
+  { LeafF x -> x ; NodeF (a, x) (b, y) -> (cata { Leaf z -> z * x ; Node l r -> l * r }) a + y })
+chain : List R -> R
+chain = cata { End y -> y * y ; Link y s -> y * s }
+"""
+    )
+
+    def lines(name: str, title: str) -> list[str]:
+        found = mathematics(session.program, name).section(title)
+        return [unicodedata.normalize("NFC", to_plain(line.formula)) for line in found]
+
+    assert lines("above", "value") == [
+        "y_{Leaf x} = x",
+        "v_{Leaf z} = z y_l",
+        "v_{Node l′ r′} = v_{l′} v_{r′}",
+        "y_{Node l r} = v_l + y_r",
+        "y = y_t",
+    ]
+    assert not [line for line in lines("above", "adjoint") if line.endswith("+= 0")]
+    assert lines("chain", "value") == ["r_{End y} = y^2", "r_{Link y s} = y r_s", "z = r_t"]
+
+
+def test_children_in_pairs_and_data_in_the_state_of_a_fold_have_formulas() -> None:
+    session = Session()
+    session.run(
+        r"""
+data Mix a = Stop a | Edge [(R, Mix a)] (Mix a) a
+data Row = Row R | Scaled (R, Row)
+data Runs a = Empty | Runs [a] R
+total : Mix R -> R
+total = cata { Stop x -> x ; Edge ps r y -> y * r + sum (map (\(w, s) -> w * s) ps) }
+row : Row -> R
+row = cata { Row x -> x * x ; Scaled (s, r) -> s * r }
+joined : R[4] -> Runs R
+joined = fold (\(m, x) -> case m of { Empty -> Runs [x] 1 ; Runs xs y -> Runs xs (y + x) }) Empty
+"""
+    )
+
+    def value(name: str) -> list[str]:
+        return [
+            to_plain(line.formula) for line in mathematics(session.program, name).section("value")
+        ]
+
+    assert "u_i = p_{1, i} v_{p2, i}" in value("total")
+    assert "v_{Edge p r y} = y v_r + ∑_i u_i" in value("total")
+    assert value("row") == ["y_{Row x} = x^2", "y_{Scaled (s, r)} = s y_r", "y = y_t"]
+    assert value("joined")[0] == "s0 = Empty"

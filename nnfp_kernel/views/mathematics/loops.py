@@ -19,10 +19,11 @@ from ...language import types as t
 from ...language.sizes import Size, constant
 from . import formula as m
 from .blocks import Equation, Recurrence
+from .constructors import joined
 from .formula import Formula
 from .named import opaque_builtin
 from .quantities import Meaning, Value, flat, rebuilt, size_formula, size_of_loop
-from .table import result_of, rule
+from .table import domains_of, function_of, result_of, rule
 from .tape import Block, Quantity, element
 
 if TYPE_CHECKING:
@@ -47,13 +48,16 @@ def loop(
     along: tuple[Formula, Formula] | None = None,
     item: t.Type | None = None,
     whole: t.Type | None = None,
+    types: tuple[t.Type, t.Type] | None = None,
 ) -> tuple[Value, Value]:
     """A block done for every index: `step(state, element) -> (state, output)`.
 
     With `going`, as long as that holds of the state, `most` times; with `along`, for an
     index with a range of its own. `item` and `whole` are the types of an element and of the
-    outputs where these are no arrays.
+    outputs where these are no arrays; `types` those of the state and of an output.
     """
+    if types is not None:
+        initial = joined(reader, initial, types[0])
     for quantity in flat(sequences):
         reader.ensure_named(quantity, "u", "v", "w")
     starts = list(flat(initial))
@@ -105,6 +109,8 @@ def loop(
         items = rebuilt(sequences, take)
         supply = iter(before)
         state, output = step(rebuilt(initial, lambda _: next(supply)), items)
+        if types is not None:
+            state, output = joined(reader, state, types[0]), joined(reader, output, types[1])
         after = tuple(
             reader.renamed(q, m.indexed(name, made))
             for q, name in zip(flat(state), names, strict=True)
@@ -181,7 +187,7 @@ def map_over(
         counts = [_length(reader, size_of_loop(xs), xs)]
     _, out = loop(reader,
         (), xs, counts, lambda _, item: ((), reader.apply(f, item)),
-        index=("i", "j", "k"), **options,
+        index=("i", "j", "k"), types=(t.UNIT, result), **options,
     )  # fmt: skip
     return out
 
@@ -189,7 +195,7 @@ def map_over(
 @rule("fold", "foldRight")
 def fold(reader: Reader, use: p.Builtin, f: Value, z: Value, xs: Value) -> Value:
     step = lambda s, x: (reader.apply(f, (s, x)), ())  # noqa: E731
-    return along(reader, use, step, z, xs)[0]
+    return along(reader, use, step, z, xs, t.UNIT)[0]
 
 
 @rule("scan")
@@ -198,42 +204,54 @@ def scan(reader: Reader, use: p.Builtin, f: Value, z: Value, xs: Value) -> Value
         after = reader.apply(f, (s, x))
         return after, after
 
-    return along(reader, use, step, z, xs)[1]
+    return along(reader, use, step, z, xs, domains_of(use)[1])[1]
 
 
 @rule("mapAccum", "mapAccumRight")
 def accumulate(reader: Reader, use: p.Builtin, f: Value, z: Value, xs: Value) -> Value:
-    return along(reader, use, lambda s, x: reader.apply(f, (s, x)), z, xs)
+    return along(reader, use, lambda s, x: reader.apply(f, (s, x)), z, xs, _output(use))
 
 
 @rule("moore")
 def moore(reader: Reader, use: p.Builtin, f: Value, z: Value, xs: Value) -> Value:
-    return along(reader, use, lambda s, x: reader.apply(f, (s, x)), z, xs)[1]
+    return along(reader, use, lambda s, x: reader.apply(f, (s, x)), z, xs, _output(use))[1]
 
 
-def along(reader: Reader, use: p.Builtin, step: Any, z: Value, xs: Value) -> tuple[Value, Value]:
+def _output(use: p.Builtin) -> t.Type:
+    """The type of what a step puts out: f : (s, a) -> (s, b) gives b."""
+    made = function_of(domains_of(use)[0]).codomain
+    assert isinstance(made, t.Product)
+    return made.items[1]
+
+
+def along(
+    reader: Reader, use: p.Builtin, step: Any, z: Value, xs: Value, output: t.Type
+) -> tuple[Value, Value]:
     count = _length(reader, size_of_loop(xs), xs)
-    return loop(reader, z, xs, count, step, reverse=use.name.endswith("Right"))
+    types = (domains_of(use)[1], output)
+    return loop(reader, z, xs, count, step, reverse=use.name.endswith("Right"), types=types)
 
 
 @rule("unfold")
 def unfold(reader: Reader, use: p.Builtin, f: Value, seed: Value) -> Value:
     step = lambda s, _: reader.apply(f, s)  # noqa: E731
-    return loop(reader, seed, (), size_formula(use.brackets[0]), step)[1]
+    types = (domains_of(use)[1], _output(use))
+    return loop(reader, seed, (), size_formula(use.brackets[0]), step, types=types)[1]
 
 
 @rule("iterate")
 def iterate(reader: Reader, use: p.Builtin, f: Value, x: Value) -> Value:
     step = lambda s, _: (reader.apply(f, s), ())  # noqa: E731
-    count = size_formula(use.brackets[0])
-    return loop(reader, x, (), count, step, index=("k",), letter="h")[0]
+    count, types = size_formula(use.brackets[0]), (domains_of(use)[1], t.UNIT)
+    return loop(reader, x, (), count, step, index=("k",), letter="h", types=types)[0]
 
 
 @rule("while")
 def while_holds(reader: Reader, use: p.Builtin, going: Value, f: Value, x: Value) -> Value:
     step = lambda s, _: (reader.apply(f, s), ())  # noqa: E731
     most = size_formula(use.brackets[0]) if use.brackets else None
-    return loop(reader, x, (), m.Letter("T"), step, going=going, most=most)[0]
+    types = (domains_of(use)[2], t.UNIT)
+    return loop(reader, x, (), m.Letter("T"), step, going=going, most=most, types=types)[0]
 
 
 @rule("unfoldWhile")
@@ -245,8 +263,8 @@ def unfold_while(reader: Reader, use: p.Builtin, f: Value, seed: Value) -> Value
         return after, output
 
     going = Meaning(lambda s: reader.apply(f, s)[2], lambda: m.Letter("going"))
-    most = size_formula(use.brackets[0])
-    return loop(reader, seed, (), m.Letter("T"), step, going=going, most=most)[1]
+    most, types = size_formula(use.brackets[0]), (domains_of(use)[1], _output(use))
+    return loop(reader, seed, (), m.Letter("T"), step, going=going, most=most, types=types)[1]
 
 
 @rule("fixpoint")

@@ -62,7 +62,9 @@ class Reader:
         self.program = program
         self.definition = program.definitions[name]
         self.block = self.top = Block()
-        self.taken: set[Formula] = set()
+        self.taken: set[Formula] = set()  # names that are bound here
+        self.spent: set[Formula] = set()  # names that are bound elsewhere: in other cases
+        self.bases: set[Formula] = set()  # of recursions: y of y_{Node l r}
         self.inputs: list[Quantity] = []
         self.weights: dict[tuple[str, ...], Quantity] = {}
         self.folded: list[str] = []
@@ -143,7 +145,9 @@ class Reader:
         if not parts:
             return value
         letters = (
-            [self.fresh("y", "z", "u", "v")] if len(parts) == 1 else self._numbered("y", len(parts))
+            [self.fresh("y", "z", "u", "v", result=True)]
+            if len(parts) == 1
+            else self._numbered("y", len(parts))
         )
         named: dict[int, Quantity] = {}
         for k, (part, letter) in enumerate(zip(parts, letters, strict=True)):
@@ -162,8 +166,8 @@ class Reader:
     # --- names ----------------------------------------------------------------------------
 
     def name(self, name: str, type: t.Type | None = None) -> Formula:
-        """The symbol of a name; `xs` of a sequence is x, whose elements are x_t."""
-        if isinstance(type, t.Array) and len(name) == 2 and name[1] == "s":
+        """The symbol of a name; `xs` of a sequence is x, with elements x_t, but n is a size."""
+        if isinstance(type, t.Array) and len(name) == 2 and name[1] == "s" and name[0] != "n":
             letter = m.symbol(name[0])
             if letter not in self.taken:
                 self.taken.add(letter)
@@ -175,10 +179,12 @@ class Reader:
         self.taken.add(symbol)
         return symbol
 
-    def fresh(self, *names: str) -> Formula:
-        """The first of some names that is free, else one with a number."""
+    def fresh(self, *names: str, result: bool = False) -> Formula:
+        """The first of some names that is free, else one with a number. What a recursion makes
+        at its nodes, y_{Node l r}, has the letter of its `result` alone."""
         candidates = [*names, *(f"{names[0]}{k}" for k in range(1, 1000))]
-        symbol = next(s for s in map(m.symbol, candidates) if s not in self.taken)
+        used = self.taken | self.spent | (set() if result else self.bases)
+        symbol = next(s for s in map(m.symbol, candidates) if s not in used)
         self.taken.add(symbol)
         return symbol
 
@@ -187,7 +193,8 @@ class Reader:
 
     def index(self, *names: str) -> Formula:
         """A letter for an index, free within the present block."""
-        used = self.taken | {each for index in self.indices for each in (index, *m.inside(index))}
+        used = self.taken | self.spent
+        used |= {each for index in self.indices for each in (index, *m.inside(index))}
         return next(m.symbol(n) for n in (*names, *"ijklmn") if m.symbol(n) not in used)
 
     indices: tuple[Formula, ...] = ()
@@ -355,6 +362,21 @@ class Reader:
             return m.Row((self.shown(given), m.Sign("↦"), body), m.RELATION)
 
     @contextmanager
+    def everywhere(self) -> Iterator[None]:
+        """Names said for every node of a tree have no index of the loops around."""
+        indices, self.indices = self.indices, ()
+        yield
+        self.indices = indices
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """A case, whose names may be bound again in the next."""
+        taken = set(self.taken)
+        yield
+        self.spent |= self.taken
+        self.taken = taken
+
+    @contextmanager
     def apart(self) -> Iterator[Block]:
         """Where something is read that leaves no trace: no operation, and no name taken."""
         taken = set(self.taken)
@@ -408,7 +430,8 @@ class Reader:
         """The parts of a value known only at run time, as quantities of their names."""
         match pattern:
             case p.BindName(name=name, type=type):
-                return {name: spread(type, self.within_loops(self.name(name)), self.program)}
+                letter = self.within_loops(self.name(name, type))
+                return {name: spread(type, letter, self.program)}
             case p.MatchTuple(items=items):
                 return {k: v for item in items for k, v in self.fields(item).items()}
             case p.MatchConstructor(arguments=items):

@@ -167,6 +167,16 @@ class Line:
         return m.equation(self.left, self.right, self.sign)
 
 
+@dataclass(frozen=True)
+class Part:
+    """An element of a sequence, or a window of it, and its cotangent."""
+
+    shown: Formula
+    index: Formula
+    range: Formula | None
+    bar: Linear
+
+
 class Pass:
     """One walk over the tape, which writes lines.
 
@@ -182,10 +192,12 @@ class Pass:
         self.lines: list[Line] = []
         self.asked: list[Quantity] = []
         self.change: dict[Quantity, Change] = {}
-        self.elements: dict[Quantity, list[tuple[Formula, Formula | None, Linear]]] = {}
+        self.elements: dict[Quantity, list[Part]] = {}
         self.range: Formula | None = None
 
     def line(self, left: Formula, right: Formula, sign: str = "=", of: str = "") -> None:
+        if sign == "+=" and right == m.ZERO:
+            return
         self.lines.append(Line(left, right, sign, self.range, of))
 
     def ask(self, quantity: Quantity, most: int) -> None:
@@ -266,19 +278,23 @@ class Pass:
         """The cotangent of a sequence, said element by element."""
         found = self.elements.pop(quantity)
         whole = self.change.pop(quantity, None)
+        own = Term(quantity.bar)  # what is there already: a part of it is added to
+        seeded = whole is not None and own in whole.terms
+        rest = tuple(term for term in whole.terms if term != own) if whole else ()
         before = self.range
-        for number, (element, range, bar) in enumerate(found):
-            total: Change = bar
-            if whole is not None and not number and isinstance(element, m.Script):
-                assert element.sub is not None
-                part = m.indexed(whole.formula(), element.sub)
-                total = plus(Linear.of(part), bar)
-            assert total is not None
-            windowed = isinstance(element, m.Script) and m.Sign("…") in _atoms(element.sub)
-            self.range = range
-            several = windowed or number > 0
-            sign = "+=" if several else "="
-            self.line(m.barred(element), total.formula(), sign, quantity.role)
+        for number, part in enumerate(found):
+            symbol = Term(m.barred(part.shown))  # of a tree, where the lines of its nodes say it
+            own_terms = tuple(term for term in part.bar.terms if term != symbol)
+            added = seeded or len(own_terms) < len(part.bar.terms)
+            total: Change = Linear(own_terms) if own_terms else None
+            if rest and not number:
+                total = plus(Linear.of(m.indexed(Linear(rest).formula(), part.index)), total)
+            if total is None:
+                continue
+            windowed = m.Sign("…") in _atoms(part.index)
+            self.range = part.range
+            sign = "+=" if windowed or added or number > 0 else "="
+            self.line(m.barred(part.shown), total.formula(), sign, quantity.role)
         self.range = before
         return Linear.of(quantity.bar)
 
@@ -316,7 +332,8 @@ def element(sequence: Quantity, index: Formula, range: Formula, type: t.Type) ->
     def backward(walk: Pass, bars: list[Change]) -> list[Change]:
         (bar,) = bars
         if bar is not None and sequence in walk.varied:
-            walk.elements.setdefault(sequence, []).append((made.shown(), range, bar))
+            part = Part(made.shown(), index, range, bar)
+            walk.elements.setdefault(sequence, []).append(part)
         return [None]
 
     def forward(_: Pass, given: list[Change]) -> list[Change]:

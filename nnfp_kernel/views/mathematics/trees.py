@@ -7,11 +7,14 @@ mapData, foldData    along the payload: t_v for every place v of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import variable
 from . import formula as m
 from .blocks import Branch, Growth, Recursion, TreeCase
 from .changes import Change, Linear
@@ -42,35 +45,24 @@ def cata(
     result, tree_type = type.codomain, type.domain
     assert isinstance(tree_type, t.Named)
     declared = reader.program.declarations.constructors(tree_type)
-    bases = _bases(reader, result)
+    bases = _bases(reader, result, _bound_names(alternatives))
     cases = []
     for pattern, body in alternatives:
-        children: list[Quantity] = []
-        payload: list[Quantity] = []
+        case = _Layer(reader, tree_type, result, bases)
         bound: dict[str, Value] = {}
         said: list[Formula] = []
         fields = zip(pattern.arguments, declared[pattern.name], strict=True)
-        for argument, field_type in fields:
-            if not _holds_tree(field_type, tree_type.name):
-                found = reader.fields(argument)
+        with reader.scope():
+            for place, (argument, field_type) in enumerate(fields, 1):
+                own = str(place) if len(pattern.arguments) > 1 else ""
+                shown, found = case.matched(argument, field_type, f"c{own}")
+                said.append(shown)
                 bound |= found
-                payload += [q for value in found.values() for q in flat(value)]
-                said.append(reader.pattern(argument, found))
-                continue
-            place = len(said) + 1 if len(pattern.arguments) > 1 else ""
-            name = argument.name if isinstance(argument, p.BindName) else f"c{place}"
-            letter = m.symbol(name)
-            said.append(letter)
-            if not isinstance(argument, p.BindNothing):
-                parts = iter(m.indexed(base, letter) for base in bases)
-                value = respread(reader.concrete(argument.type, env), parts, reader.program)
-                bound |= reader.bindings(argument, value)
-                children += flat(value)
-        node = _node(pattern.name, said)
-        with reader.within(Block()) as block:
-            value = reader.evaluate(body, env.bind(bound))
-            results = _results(reader, value, result, bases, node)
-        cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
+            node = _node(pattern.name, said)
+            with reader.within(Block()) as block:
+                value = reader.evaluate(body, env.bind(bound))
+                results = _results(reader, value, result, bases, node)
+        cases.append(case.done(node, block, results))
     return _recursion(reader, tree, tree_type, result, bases, cases)
 
 
@@ -79,38 +71,110 @@ def para(reader: Reader, use: p.Builtin, algebra: Value, tree: Value) -> Value:
     """An algebra of layers, whose children are pairs: the subtree, and what came of it."""
     tree_type = domains_of(use)[1]
     assert isinstance(tree_type, t.Named)
-    result, bases = result_of(use, 2), _bases(reader, result_of(use, 2))
+    result = result_of(use, 2)
+    declared = reader.program.declarations.constructors(tree_type)
+    if any(_hidden(field, tree_type) for fields in declared.values() for field in fields):
+        return opaque_builtin(reader, use, [algebra, tree])
+    bases = _bases(reader, result)
     cases = []
-    for name, fields in reader.program.declarations.constructors(tree_type).items():
-        letters = _letters(reader, fields, tree_type.name)
-        if letters is None:
-            return opaque_builtin(reader, use, [algebra, tree])
-        layer: list[Value] = []
-        children: list[Quantity] = []
-        payload: list[Quantity] = []
-        subtrees: list[Quantity] = []
-        for field, letter in zip(fields, letters, strict=True):
-            if field != tree_type:
-                layer.append(spread(field, letter, reader.program))
-                payload += flat(layer[-1])
-                continue
-            subtrees.append(Quantity(tree_type, letter))
-            value = _at_child(reader, result, bases, letter)
-            children += flat(value)
-            layer.append((subtrees[-1], value))
-        node = _node(name, letters)
-        with reader.within(Block()) as block:
-            value = reader.apply(algebra, Built(f"{name}F", tuple(layer)))
-            results = _results(reader, value, result, bases, node)
-        looked = tuple(q for q in subtrees if q in block.outside())
-        cases.append(TreeCase(node, block, results, tuple(children), tuple(payload), looked))
+    for name, fields in declared.items():
+        case = _Layer(reader, tree_type, result, bases, pairs=True)
+        with reader.scope():
+            letters = _letters(reader, fields, tree_type.name)
+            layer = [case.value(*each) for each in zip(fields, letters, strict=True)]
+            node = _node(name, letters)
+            with reader.within(Block()) as block:
+                value = reader.apply(algebra, Built(f"{name}F", tuple(layer)))
+                results = _results(reader, value, result, bases, node)
+        cases.append(case.done(node, block, results))
     return _recursion(reader, tree, tree_type, result, bases, cases)
 
 
-def _bases(reader: Reader, result: t.Type) -> list[Formula]:
-    """The letters of what is made at every node."""
-    bases = [reader.fresh("y", "r", "v") for _ in flat(spread(result, m.ONE, reader.program))]
-    reader.taken -= set(bases)  # y_t and y are different names
+@dataclass
+class _Layer:
+    """What a node holds, its children replaced by what came of them: y_l for l. As `pairs`,
+    by the child and what came of it. Children in a sequence c have a sequence y_c."""
+
+    reader: Reader
+    tree: t.Named
+    result: t.Type
+    bases: Sequence[Formula]
+    pairs: bool = False
+    children: list[Quantity] = dataclass_field(default_factory=list)
+    payload: list[Quantity] = dataclass_field(default_factory=list)
+    subtrees: list[Quantity] = dataclass_field(default_factory=list)
+
+    def value(self, type: t.Type, letter: Formula) -> Value:
+        """A field of the type, of whose name its parts have theirs."""
+        if isinstance(type, t.Array) and any(v.runtime for v in type.length.variables()):
+            type = t.Array(type.element, variable("n", open=True))  # as many as there are: |c|
+        if not _holds_tree(type, self.tree.name):
+            made = spread(type, letter, self.reader.program)
+            self.payload += flat(made)
+            return made
+        if isinstance(type, t.Array) and isinstance(type.element, t.Product):
+            items = tuple(t.Array(item, type.length) for item in type.element.items)
+            return self.value(t.Product(items), letter)
+        if isinstance(type, t.Product):
+            return tuple(
+                self.value(item, m.indexed(letter, m.Digits(str(k))))
+                for k, item in enumerate(type.items, 1)
+            )
+        made = _at_child(self.reader, self._made(type), self.bases, letter)
+        self.children += flat(made)
+        if not self.pairs:
+            return made
+        self.subtrees.append(Quantity(type, letter))
+        return self.subtrees[-1], made
+
+    def _made(self, type: t.Type) -> t.Type:
+        """The type of what comes of children in sequences: that of a sequence of results."""
+        if isinstance(type, t.Array):
+            return t.Array(self._made(type.element), type.length)
+        return self.result
+
+    def matched(
+        self, pattern: p.Pattern, type: t.Type, other: str
+    ) -> tuple[Formula, dict[str, Value]]:
+        """A pattern at a field of the type, as it is shown, and what its names stand for."""
+        reader = self.reader
+        if not _holds_tree(type, self.tree.name):
+            with reader.everywhere():
+                found = reader.fields(pattern)
+            self.payload += [q for value in found.values() for q in flat(value)]
+            return reader.pattern(pattern, found), found
+        if isinstance(pattern, p.MatchTuple) and isinstance(type, t.Product):
+            pairs = zip(pattern.items, type.items, strict=True)
+            made = [self.matched(*each, f"{other}{k}") for k, each in enumerate(pairs, 1)]
+            names = {key: value for _, bound in made for key, value in bound.items()}
+            return m.tupled([shown for shown, _ in made]), names
+        letter = reader.name(pattern.name if isinstance(pattern, p.BindName) else other, type)
+        if isinstance(pattern, p.BindNothing):
+            return letter, {}
+        return letter, reader.bindings(pattern, self.value(type, letter))
+
+    def done(self, node: Formula, block: Block, results: tuple[Quantity, ...]) -> TreeCase:
+        used = block.outside()
+        looked = tuple(q for q in self.subtrees if q in used)
+        return TreeCase(node, block, results, tuple(self.children), tuple(self.payload), looked)
+
+
+def _bound_names(alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]]) -> set[Formula]:
+    """The names that cases bind, in their patterns and inside."""
+    nodes = [each for pair in alternatives for part in pair for each in p.nodes(part)]
+    return {m.symbol(each.name) for each in nodes if isinstance(each, p.BindName)}
+
+
+def _bases(reader: Reader, result: t.Type, other: Collection[Formula] = ()) -> list[Formula]:
+    """The letters of what is made at every node, which no recursion beside or around has;
+    `other` names are not to be confused with them."""
+    bases: list[Formula] = []
+    for _ in flat(spread(result, m.ONE, reader.program)):
+        names = [m.symbol(name) for name in ("y", "r", "v", "q", "p")]
+        names += [m.symbol(f"y{k}") for k in range(1, 1000)]
+        around = {*reader.taken, *reader.bases, *other}
+        bases.append(next(name for name in names if name not in around))
+        reader.bases.add(bases[-1])  # y_t and y are different names
     return bases
 
 
@@ -126,15 +190,9 @@ def _node(name: str, fields: Sequence[Formula]) -> Formula:
     return m.Row((node, *(x for field in fields for x in (m.Space(), field))), m.FUNCTION)
 
 
-def _letters(
-    reader: Reader, fields: Sequence[t.Type], tree: str, sequences: bool = False
-) -> list[Formula] | None:
-    """A letter for every field, l and r for two children; None for children in a sequence,
-    unless such `sequences` have a letter, too."""
-    kinds = [f.element if sequences and isinstance(f, t.Array) else f for f in fields]
-    trees = [isinstance(kind, t.Named) and kind.name == tree for kind in kinds]
-    if any(_holds_tree(f, tree) and not own for f, own in zip(fields, trees, strict=True)):
-        return None
+def _letters(reader: Reader, fields: Sequence[t.Type], tree: str) -> list[Formula]:
+    """A letter for every field: l and r for two with children, c for one."""
+    trees = [_holds_tree(each, tree) for each in fields]
     names = {1: ["c"], 2: ["l", "r"]}.get(sum(trees), [f"c{k}" for k in range(1, sum(trees) + 1)])
     supply = iter(names)
     return [reader.name(next(supply)) if own else reader.fresh("x", "a", "w", "z") for own in trees]
@@ -251,8 +309,7 @@ def _grown(
         if not isinstance(layer, Built):
             return None
         name = layer.name.removesuffix("F")
-        named = _letters(reader, declared[name], tree_type.name, sequences=True)
-        assert named is not None
+        named = _letters(reader, declared[name], tree_type.name)
         node = _node(name, named)
         equal = m.equation(v, node)
         inner.range = m.Row((*equal.items, m.Space(True), said), m.RELATION) if said != m.Words(
@@ -367,6 +424,22 @@ def fold_data(reader: Reader, use: p.Builtin, step: Value, start: Value, tree: V
 def _is_child(field: t.Type, tree: t.Type) -> bool:
     """Whether a field is a child, or a sequence of children."""
     return field == tree or (isinstance(field, t.Array) and field.element == tree)
+
+
+def _hidden(field: t.Type, tree: t.Named) -> bool:
+    """Whether it holds trees elsewhere than in sequences and products, or of other types."""
+    match field:
+        case t.Array(element=inner):
+            nested = isinstance(inner, t.Array) and _holds_tree(inner, tree.name)
+            return nested or _hidden(inner, tree)
+        case t.Product(items=items):
+            return any(_hidden(item, tree) for item in items)
+        case t.Named(arguments=arguments):
+            return field != tree and (
+                field.name == tree.name or any(_holds_tree(a, tree.name) for a in arguments)
+            )
+        case _:
+            return False
 
 
 def _holds_tree(type: t.Type, name: str) -> bool:
