@@ -353,8 +353,19 @@ def _end(context: Context, functor: Functor, child: t.Type) -> Variant:
     name = functor.end
     assert name is not None, "asked before"
     fields = (t.replace_type(item, functor.tree, child) for item in functor.fields[name])
-    zeros = tuple(context.zero(emptied(item)) for item in fields)
+    zeros = tuple(_nothing(context, functor, emptied(item)) for item in fields)
     return Variant(functor.layer(child), _base(name), {_base(name): zeros})
+
+
+def _nothing(context: Context, functor: Functor, type: t.Type) -> Value:
+    """Zero of a field, of a sequence of trees none."""
+    match type:
+        case t.Array(element=element) if t.mentions(element, functor.tree):
+            return Items(element, ())
+        case t.Product(items=items):
+            return tuple(_nothing(context, functor, item) for item in items)
+        case _:
+            return context.zero(type)
 
 
 # --- reducing ----------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from ..graph.forest import (
     planted,
 )
 from ..graph.graph import ArrayType, Builder, Graph, Wire
-from ..graph.grown import Grown, tree_name
+from ..graph.grown import Grown, opened, tree_name
 from ..graph.primitive import Primitive
 from ..graph.rewrite import optimise, vectorise
 from ..graph.scope import Environment, InputWeights, Keys, Scope, Surroundings
@@ -704,6 +704,8 @@ def _rebuilder(
         ]
         constructor = value.constructor
         return lambda arrays: DataValue(constructor, tuple(part(arrays) for part in parts))
+    if isinstance(value, Grown) and not value.layers:  # only the end below them, which is known
+        return _rebuilder(opened(tracer, value), type, tracer, made)
     if isinstance(value, Grown):
         return _grown_rebuilder(value, tracer, made)
     if isinstance(value, Items):
@@ -845,7 +847,7 @@ def _grown_rebuilder(
                 name, tuple(filled(type, value, level, take, child) for type, value in pairs)
             )
 
-        return node(0, 0) if layers else end
+        return node(0, 0)
 
     return build
 

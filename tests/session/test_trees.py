@@ -169,6 +169,22 @@ def test_the_end_of_a_path_is_the_first_constructor_without_children(
     assert session["list"](3.0) == nnfp.tree("(Cons 3 (Cons 3 Nil))")
 
 
+def test_of_a_tree_with_no_levels_the_end_is_known(session: nnfp.Session) -> None:
+    """It is a value as any: its own cotangent, and taken apart by `case`."""
+    session.run(
+        "data Many a = Many a [(a, Many a)]\n"
+        "bud : R -> Many R\nbud = ana[0] (\\s -> ManyF s [(s, s / 2), (s, s / 3)])\n"
+        "beside : R -> (Tree R, R)\nbeside s = (ana[0] split s, s * s)\n"
+        "inBud s = case bud s of { Many a rest -> a + toReal (length rest) + s }"
+    )
+    for name, gradient in {"bud": 0, "beside": 12}.items():
+        value, pullback = session[name].vjp({}, 3.0)
+        _, found = pullback(value if name == "bud" else (value[0], 2.0))
+        assert float(found) == gradient
+    assert repr(session["bud"](3.0)) == "(Many 0.0 [])"
+    assert float(session["inBud"](3.0)) == 3.0
+
+
 def test_a_grown_tree_is_taken_apart_by_case(session: nnfp.Session) -> None:
     assert float(session["grownRoot"](0.5)) == pytest.approx(numpy.log(0.5))
     assert float(session["grownRoot"](1.8)) == pytest.approx(10 * numpy.log(0.9))
