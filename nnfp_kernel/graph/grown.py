@@ -42,6 +42,7 @@ from .values import (
     refilled,
     same_shape,
     spread,
+    within,
 )
 from .values import Sequence as Ragged
 
@@ -608,16 +609,7 @@ def subtree(context: Context, tree: Grown, slot: int) -> Grown:
 
 def grown_in(value: Value) -> Iterator[Grown]:
     """The grown trees in a value that is known otherwise."""
-    match value:
-        case Grown():
-            yield value
-        case tuple():
-            for part in value:
-                yield from grown_in(part)
-        case Items(items=items):
-            yield from grown_in(items)
-        case Variant(constructor=str(name), fields=fields):
-            yield from grown_in(fields[name])
+    return (part for part in within(value) if isinstance(part, Grown))
 
 
 def told_in(value: Value, change: Callable[[Wire], Wire]) -> Value:

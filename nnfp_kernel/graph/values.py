@@ -407,6 +407,26 @@ def leaves(value: Value) -> list[Wire]:
     return [value]
 
 
+def within(value: Value) -> Iterator[Value]:
+    """What a value is made of: products, sequences known item by item and nodes of a known
+    constructor gone into.
+
+    >>> wire = Wire(ArrayType("R", ()))
+    >>> list(within((wire, Items(t.R, (wire, ()))))) == [wire, wire]
+    True
+    """
+    match value:
+        case tuple():
+            for part in value:
+                yield from within(part)
+        case Items(items=items):
+            yield from within(items)
+        case Variant(constructor=str(name), fields=fields):
+            yield from within(fields[name])
+        case _:
+            yield value
+
+
 def spread(value: Value) -> list[Wire]:
     """The wires of a value of any shape that is known node by node, trees among it, without
     those that are lengths or say which constructor it has."""

@@ -20,7 +20,17 @@ from ...language.diagnostics import NnfpError
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
 from ..grown import Grown
-from ..values import Declarations, Items, NotFirstOrder, OpenSize, Standin, Value, Variant, leaves
+from ..values import (
+    Declarations,
+    Items,
+    NotFirstOrder,
+    OpenSize,
+    Standin,
+    Value,
+    Variant,
+    leaves,
+    within,
+)
 from .node import Algebra
 from .observed import (
     AnyTree,
@@ -437,39 +447,29 @@ def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
 
 def arrays_of(value: Value) -> Iterator[Wire]:
     """The arrays in a value with trees: of a tree, its payload where that was changed."""
-    match value:
-        case tuple():
-            for part in value:
-                yield from arrays_of(part)
-        case Items(items=items):
-            yield from arrays_of(items)
-        case Variant(constructor=str(name), fields=fields):
-            yield from arrays_of(fields[name])
-        case Unknown(shown=shown):
-            if shown is not None:
-                yield from leaves(value.payload()[0])
-        case Fellow(place=place):
-            yield place
-        case Grown(growth=growth):
-            if growth is None:
-                raise NotFirstOrder(value.type)
-            yield from leaves(growth.seed)
-        case _:
-            yield from leaves(value)
+    for part in within(value):
+        match part:
+            case Unknown(shown=shown):
+                if shown is not None:
+                    yield from leaves(part.payload()[0])
+            case Fellow(place=place):
+                yield place
+            case Grown(growth=growth):
+                if growth is None:
+                    raise NotFirstOrder(part.type)
+                yield from leaves(growth.seed)
+            case _:
+                yield from leaves(part)
 
 
 def plants(value: Value) -> Iterator[Plant]:
     """The trees of which nothing is known in a value."""
-    match value:
-        case tuple():
-            for part in value:
-                yield from plants(part)
-        case Items(items=items):
-            yield from plants(items)
-        case Variant(fields=fields):
-            yield from plants(tuple(fields.values()))
-        case Unknown() | Fellow():
-            yield value.plant
+    for part in within(value):
+        match part:
+            case Variant(fields=fields):  # of no known constructor: all there may be
+                yield from plants(tuple(fields.values()))
+            case Unknown() | Fellow():
+                yield part.plant
 
 
 def field_type(plant: Plant, type: t.Type, result: t.Type) -> t.Type:
