@@ -89,7 +89,7 @@ def ours(case: Case, steps: int, xs: Any, plan: Plan | None) -> tuple[Any, list[
         sizes = {"steps": steps, "rows": ROWS, "width": WIDTH, "data": DATA}
         session.run((case.cell + LOSSES[case.loss]).format(**sizes))
         loss = session["loss"]
-        prepared = loss._prepared_batch if case.batched else loss._prepared
+        prepared = loss.calls.of_batch if case.batched else loss.calls.of
         call, inputs = prepared([xs], False)[:2]
         arrays = loss._arrays(call, loss.weights, inputs, loss.session_key())
         graph = call.gradient_as_run

@@ -6,7 +6,7 @@ a tree there is a list of trees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -84,3 +84,18 @@ def packed_structure(value: Any) -> Any:
         parts = tuple(map(packed_structure, value))
         return parts if any(part is not None for part in parts) else None
     return None
+
+
+def leaves(value: Any, *, of_data: bool = True) -> Iterator[Any]:
+    """What tuples and lists hold at any depth, and data values, if those are gone into.
+
+    >>> list(leaves((1, [2, (3,)])))
+    [1, 2, 3]
+    """
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from leaves(item, of_data=of_data)
+    elif of_data and isinstance(value, DataValue):
+        yield from leaves(value.fields)
+    else:
+        yield value

@@ -21,13 +21,18 @@ from ..graph.values import Declarations
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from . import misfits
+from .arguments import random_key
+from .batches import column, example_of
+from .calls import Calls
 from .exchange import Misfit, by_itself, in_example, is_concrete
 from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
+from .spoiled import Spoiled, spoiled_by
+from .tangents import cotangent_rows, require_scalar, weight_gradients
 
 if TYPE_CHECKING:
     from .call import Call
     from .devices import Layout
-    from .function import Function, Spoiled
+    from .function import Function
 
 Array = Any
 NestedWeights = Mapping[str, Any]
@@ -90,12 +95,35 @@ def _depth(value: Any) -> int | None:
     return 1 + max(inside) if inside else None
 
 
+def is_batch(calls: Calls, inputs: Sequence[Any]) -> bool:
+    """Whether a list among the inputs is a batch, and no example written down."""
+    if not any(isinstance(value, list) for value in inputs):
+        return False
+    pairs = zip(calls.domains(len(inputs)), inputs, strict=True)
+    return not all(is_example(domain, value) for domain, value in pairs if isinstance(value, list))
+
+
+def are_lists(calls: Calls, inputs: Sequence[Any]) -> bool:
+    """Whether examples come in lists, and no forest holds them: what differs beside
+    trees, or without any, is padded."""
+    domains = calls.domains(len(inputs))
+    if not any(isinstance(value, list) for value in inputs):
+        return False
+    if not any(map(calls.program.declarations.has_data, domains)):
+        return True
+    try:
+        calls.columns(inputs)
+    except NoForest:
+        return True
+    return False
+
+
 # --- what runs together -----------------------------------------------------------------
 
 
 def form_of(function: Function, examples: Sequence[Example]) -> Form:
     """The form of examples. Raises NnfpError that names the wrong one, and OneByOne."""
-    domains = function.domains(len(examples[0]))
+    domains = function.calls.domains(len(examples[0]))
     declarations = function.program.declarations
     if not all(map(_settled, examples)):
         raise OneByOne
@@ -113,7 +141,7 @@ def form_of(function: Function, examples: Sequence[Example]) -> Form:
         if not (found.ragged and held) or declarations.has_data(answer):
             raise OneByOne
     if found.ragged:
-        function.require_sizes_of(examples)
+        function.calls.require_sizes_of(examples)
     return found
 
 
@@ -163,12 +191,12 @@ def runs(
         filled = numpy.concatenate([part, numpy.full(rows - len(part), part[0])])
         own = [examples[k] for k in filled]
         shapes, arrays = bucketed(
-            found, own, capacity, program.declarations, program.precision, function.ordered
+            found, own, capacity, program.declarations, program.precision, function.calls.ordered
         )
         try:
-            call = function.call_with_room(found.types, capacity, rows, train, shapes)
+            call = function.calls.with_room(found.types, capacity, rows, train, shapes)
         except NoForest as problem:
-            if not function.asks_for_order(problem):
+            if not function.calls.asks_for_order(problem):
                 raise OneByOne from None
             continue  # packed again, and the rest from now on
         except NnfpError:  # a mistake shows in the example that makes it
@@ -182,8 +210,8 @@ def _keys(function: Function, call: Call, key: Array, indices: Array, rows: int)
     import jax
 
     if not call.traced.draws:
-        return function.random_key(key, False)
-    key = function.random_key(key)
+        return random_key(function.calls, key, False)
+    key = random_key(function.calls, key)
     filled = numpy.concatenate([indices, numpy.full(rows - len(indices), indices[0])])
     return jax.vmap(lambda k: jax.random.fold_in(key, k))(filled)
 
@@ -236,6 +264,18 @@ def answers(
         return each(function, examples, key, lambda example, own: function.apply(
             weights, *example, key=own, train=train
         ))  # fmt: skip
+
+
+def together(
+    function: Function, weights: NestedWeights, inputs: Sequence[Any], key: Array, train: bool
+) -> list[Any]:
+    """The answers to a list of examples with trees in them, as one batch. Raises NoForest
+    where they cannot be taken together."""
+    examples = examples_of(function, inputs)
+    domains = enumerate(function.calls.domains(len(inputs)))
+    columns = [column(domain, [example[k] for example in examples]) for k, domain in domains]
+    answer = function.apply_batch(weights, *columns, key=key, train=train)
+    return [example_of(answer, k) for k in range(len(examples))]
 
 
 def answer(
@@ -325,7 +365,7 @@ def _mean_value_and_grad(
     form, devices = form_of(function, examples), 1 if layout is None else layout.shares
     for run in runs(function, form, examples, train, alone, devices):
         rows = len(run.arrays[0])
-        function.require_scalar(run.call, rows)
+        require_scalar(function.calls, run.call, rows)
         shares = numpy.zeros(rows)
         shares[: len(run.indices)] = 1 / len(examples)
         keys = _keys(function, run.call, key, run.indices, rows)
@@ -337,7 +377,7 @@ def _mean_value_and_grad(
             numbers = gradients.pop(0)
             problems.see(run, numbers if layout is None else layout.together(numbers))
         supply = iter(gradients)
-        parts.append((value, function.weight_gradients(run.call, weights, supply)))
+        parts.append((value, weight_gradients(function.calls, run.call, weights, supply)))
     problems.tell()
     value, gradient = _sum(parts)
     return value, gradient
@@ -423,13 +463,13 @@ def _vjp(
         found: list[Any] = [None] * len(examples)
         for run, backward, kept in pieces:
             own = [(values[index], cotangents[index]) for index in run.indices]
-            supply = iter(backward(*kept, *function.cotangent_rows(run.call, own)))
+            supply = iter(backward(*kept, *cotangent_rows(function.calls, run.call, own)))
             active = iter(run.call.active)
             arrays = [
                 [numpy.asarray(next(supply)) if next(active) else () for _ in range(count)]
                 for count in run.call.traced.counts
             ]
-            totals.append(function.weight_gradients(run.call, weights, supply))
+            totals.append(weight_gradients(function.calls, run.call, weights, supply))
             for row, index in enumerate(run.indices):
                 pairs = zip(run.call.types, examples[index], arrays, strict=True)
                 found[index] = [
@@ -479,13 +519,13 @@ def rows_value_and_grad(
     shares = mask / mask.sum()
     value, *gradients = call.weighted_gradient(*given, shares)
     supply = iter(gradients[1:] if call.traced.problems else gradients)
-    return value, function.weight_gradients(call, weights, supply)
+    return value, weight_gradients(function.calls, call, weights, supply)
 
 
 def live(function: Function, form: Form, capacity: int, rows: int, structures: Structures) -> int:
     """The bytes alive at most while an objective is differentiated at so many packed
     examples, beside its weights: counted."""
-    return function.call_with_room(form.types, capacity, rows, True, structures).weighted_live
+    return function.calls.with_room(form.types, capacity, rows, True, structures).weighted_live
 
 
 def rows_values(
@@ -503,7 +543,7 @@ def first_not_finite(
 ) -> Spoiled | None:  # fmt: skip
     """The expression at which NaN or infinity came into packed examples."""
     call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
-    return function.spoiled_by(call, given)
+    return spoiled_by(call, given, function.definition.span)
 
 
 def _of_rows(
@@ -513,7 +553,7 @@ def _of_rows(
     import jax
 
     rows = arrays[0].shape[0]
-    call = function.call_with_room(form.types, capacity, rows, train, structures)
+    call = function.calls.with_room(form.types, capacity, rows, train, structures)
     keys = jax.random.split(key, rows) if call.traced.draws else key
     return call, [*arrays, *function.held_arrays(call, weights, keys)]
 
@@ -547,7 +587,7 @@ def each(
     found = []
     for k, example in enumerate(examples):
         try:
-            own = None if key is None else jax.random.fold_in(function.random_key(key), k)
+            own = None if key is None else jax.random.fold_in(random_key(function.calls, key), k)
             found.append(answer(example, own))
         except NnfpError as error:
             raise in_example(error, k) from None

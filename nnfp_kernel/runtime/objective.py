@@ -135,7 +135,9 @@ def examples_of(
     except lists.OneByOne:
         return data  # what cannot be run with padding
     program = function.program
-    return Buckets.of(form, examples, program.declarations, program.precision, function.ordered)
+    return Buckets.of(
+        form, examples, program.declarations, program.precision, function.calls.ordered
+    )
 
 
 def stream_of(function: Function, batches: Iterable[Any]) -> Stream:

@@ -27,6 +27,7 @@ from .exchange import flatten, in_example
 from .forest import shared_out
 from .function import Function
 from .lower import DTYPES
+from .tangents import require_scalar, weight_gradients
 
 Array = Any
 
@@ -59,27 +60,27 @@ def mean_value_and_grad(
 ) -> tuple[Any, Weights]:
     """The mean of an objective over a batch, and its gradient in the weights, as
     `Function.mean_value_and_grad` gives them on one device."""
-    if function.are_lists(inputs):
+    if lists.are_lists(function.calls, inputs):
         return lists.mean_value_and_grad(function, weights, inputs, key, True, layout)
     try:
         parts = _packed(function, layout, inputs, train=True)
     except NoForest:
         return function.mean_value_and_grad(weights, *inputs, key=key, train=True)
     call = parts.call
-    function.require_scalar(call, parts.places.shape[1])
+    require_scalar(function.calls, call, parts.places.shape[1])
     given = layout.spread((parts.arrays, parts.places, parts.shares))
     run = _gradient(call, layout)
     (value, gradients), numbers = run(*given, *_held(function, layout, call, weights, key))
     if call.traced.problems:
         parts.see(layout.together(numbers))
-    return value, function.weight_gradients(call, weights, iter(gradients))
+    return value, weight_gradients(function.calls, call, weights, iter(gradients))
 
 
 def values(
     function: Function, layout: Layout, weights: Weights, inputs: Sequence[Any], key: Key
 ) -> Array:
     """What an objective gives for each example, as `Function.apply_batch` does."""
-    if function.are_lists(inputs):
+    if lists.are_lists(function.calls, inputs):
         return function.apply_batch(weights, *inputs, key=key)
     try:
         parts = _packed(function, layout, inputs, train=False)
@@ -95,19 +96,19 @@ def values(
 
 def _packed(function: Function, layout: Layout, inputs: Sequence[Any], train: bool) -> _Parts:
     """A batch with trees in it, packed. Raises NoForest for trees that are taken one by one."""
-    inputs = function.columns(inputs)
+    inputs = function.calls.columns(inputs)
     dtypes = DTYPES[function.program.precision]
     for each in (False, True):  # one forest on a device; one for each tree, if the algebra asks
         try:
-            whole = function.packed(inputs, batch=True, each=each)
-            count = function.batch_size(whole)
+            whole = function.calls.packed(inputs, batch=True, each=each)
+            count = function.calls.batch_size(whole)
             each_has = -(-count // layout.shares)
             places = numpy.arange(layout.shares * each_has).reshape(layout.shares, each_has)
             places[places >= count] = 0
             own = shared_out(whole, places.tolist())
-            call = function.call_in_parts(whole, own[0], each_has, train)
+            call = function.calls.of_part(whole, own[0], each_has, train)
         except NoForest as problem:
-            if function.asks_for_order(problem):
+            if function.calls.asks_for_order(problem):
                 return _packed(function, layout, inputs, train)
             if each:
                 raise

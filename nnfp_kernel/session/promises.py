@@ -50,7 +50,7 @@ def _require_linear(
         traced = function.sample().traced
     except NnfpError as error:
         # A tree of another shape, as any sample, is no mistake of the definition.
-        if error.diagnostics[0].code == "no-sample" or function.takes_trees:
+        if error.diagnostics[0].code == "no-sample" or function.calls.takes_trees:
             return
         raise
     last = traced.arguments - traced.counts[-1]  # the argument of `-o`

@@ -32,6 +32,7 @@ from ..primitives.imported import IMPORTED
 from ..primitives.imported import imported as imported_function
 from ..primitives.table import Builtin
 from ..runtime import misfits, persistent, stored
+from ..runtime.calls import argument_name
 from ..runtime.data import DataValue
 from ..runtime.exchange import (
     Misfit,
@@ -44,7 +45,7 @@ from ..runtime.exchange import (
     unflatten_paths,
 )
 from ..runtime.executables import Executables
-from ..runtime.function import Function, argument_name
+from ..runtime.function import Function
 from ..runtime.lower import DTYPES
 from ..runtime.program import Program, trace_application
 from ..runtime.weights import first_value

@@ -82,7 +82,7 @@ def structure(function: Function, inputs: Sequence[Any] = ()) -> Structure:
     its own.
     """
     require_trees(function, inputs)
-    call = function.call_unpacked(*inputs) if inputs else function.sample(SIZES)
+    call = function.calls.unpacked(inputs) if inputs else function.sample(SIZES)
     count = sum(call.active[: call.traced.arguments])
     derivative = call.derivative
     assert isinstance(derivative, Network)
@@ -91,7 +91,7 @@ def structure(function: Function, inputs: Sequence[Any] = ()) -> Structure:
 
 def depends_on_trees(function: Function, inputs: Sequence[Any]) -> bool:
     """Whether the derivative has entries that only a tree can tell, and none is given."""
-    return function.takes_trees and not inputs
+    return function.calls.takes_trees and not inputs
 
 
 def require_trees(function: Function, inputs: Sequence[Any]) -> None:

@@ -165,7 +165,7 @@ def test_draws_and_padding_are_made_again_as_they_were(sessions: list[nnfp.Sessi
 
 def test_segments_of_a_batch_are_read_where_they_lie(sessions: list[nnfp.Session]) -> None:
     """The data stay as they are, the examples in front: nothing as large is made of them."""
-    call, *_ = sessions[1]["folded"]._prepared_batch([numpy.zeros((2, 60, 3))], False)
+    call, *_ = sessions[1]["folded"].calls.of_batch([numpy.zeros((2, 60, 3))])
     nodes = [n for n in call.gradient_as_run.nodes if isinstance(n.operation, Call)]
     assert {"reshape", "iota"} <= {n.operation.primitive.name for n in nodes}
     assert "transpose" not in {n.operation.primitive.name for n in nodes}

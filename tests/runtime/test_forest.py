@@ -324,7 +324,7 @@ def test_trees_of_other_shapes_run_what_is_compiled(session):
 def test_the_graph_of_a_batch_has_one_loop_for_all_trees(session):
     random = numpy.random.default_rng(2)
     trees = [random_tree(session, random, n) for n in (3, 5, 1)]
-    call, _, _ = session["tree"]._prepared_batch((trees,), False)
+    call, _, _ = session["tree"].calls.of_batch((trees,))
     loops = [n for n in call.traced.optimised.walk() if isinstance(n.operation, TreeLoop)]
     assert len(loops) == 1
     assert loops[0] in call.traced.optimised.nodes

@@ -245,7 +245,7 @@ def test_a_node_of_300_children_beside_leaves_takes_little_room(session: Session
     trees = [above, *(rose(random, 2) for _ in range(200)), rose(random, 0)]
     cell, weights = session["cell"], session.weights
     same(cell(trees), [by_hand(tree, weights) for tree in trees])
-    called, _, _ = cell._prepared_batch((trees,), False)
+    called, _, _ = cell.calls.of_batch((trees,))
     (shape,) = called.structures
     nodes = sum(len(jax.tree.leaves(tree)) for tree in trees)
     assert shape.length * shape.width * shape.reads < 10 * nodes

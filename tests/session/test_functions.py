@@ -419,7 +419,7 @@ def test_a_pullback_keeps_only_what_is_dear_to_make_again() -> None:
     made.run(f"long x = sin ({terms})\ndear x = let y = exp x in sin (y + y) * (y + 1)")
     for name, most in (("long", 1), ("dear", 3)):
         function, x = made[name], numpy.linspace(0.0, 0.01, 5)
-        call = function._call((x,), False)
+        call = function.calls.unpacked((x,))
         forward, _, outputs = call.split
         assert len(forward(x)) - outputs <= most
         _, pullback = function.vjp({}, x)

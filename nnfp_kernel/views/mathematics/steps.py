@@ -130,7 +130,7 @@ def derivations(
     own = wires[: call.traced.arguments]
     names = dict(zip(own, found.inputs, strict=False))
     if len(found.inputs) != len(own):
-        names = _input_names(found.inputs, call, own) if function.takes_trees else {}
+        names = _input_names(found.inputs, call, own) if function.calls.takes_trees else {}
     results = [wire for wire in outputs if wire.type.differentiable]
     if len(results) == len(found.results):
         names |= dict(zip(results, found.results, strict=True))

@@ -233,7 +233,7 @@ def _first(inputs: Sequence[Any]) -> list[Any]:
 
 def _examples(function: Function, inputs: Sequence[Any]) -> list[Array]:
     """The arrays of the data, as many examples in each; raises NnfpError for others."""
-    domains = function.domains(len(inputs))
+    domains = function.calls.domains(len(inputs))
     if any(map(function.program.declarations.has_data, domains)):
         raise _refused(
             function, f"an input of {function.name} is a `data` value, which is no point",

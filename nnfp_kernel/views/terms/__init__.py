@@ -174,7 +174,7 @@ class _Asked:
         known = replace(
             program, definitions=definitions, builtins=builtins, primitives=primitives, _reached={}
         )
-        function = replace(self.function, program=known, _calls={}, _fitting=set(), _known={})
+        function = replace(self.function, program=known)
         try:
             made = replace(self, function=function).written(inputs)
         except (Unspeakable, NnfpError, NotFirstOrder):
@@ -290,7 +290,7 @@ class _Asked:
         numbers = [dict(zip(words, (p + more for p in primes), strict=False)) for more in (0, 1)]
         for known in numbers:
             try:
-                call = self.function.at_sizes(dict(zip(sizes, known.values(), strict=True)))
+                call = self.function.calls.at_sizes(dict(zip(sizes, known.values(), strict=True)))
             except (NnfpError, NotFirstOrder):
                 return None
             written = self.writer(call, words).made(self.combined)
@@ -395,13 +395,13 @@ class _Asked:
     def _call(self, whole: t.Product, structures: Structure) -> Call:
         structures = structures or (None,) * len(whole.items)
         try:
-            return self.function.of_any_trees(whole.items, structures)
+            return self.function.calls.of_any_trees(whole.items, structures)
         except NotFirstOrder:
             # Data without trees may be a state or a branch, of which a tag tells what it is.
             tagged = _tagged(structures, whole, self.function.program.declarations)
             if tagged == structures:
                 raise
-            return self.function.of_any_trees(whole.items, tagged)
+            return self.function.calls.of_any_trees(whole.items, tagged)
 
 
 def _tagged(structure: Structure, type: t.Type, declarations: Declarations) -> Structure:
