@@ -27,8 +27,9 @@ from ..language.sizes import SizeVariable, constant, variable
 from . import misfits
 from .batches import column, leaves, packed_structure
 from .call import Call
-from .exchange import Misfit, form_of, in_example, match
+from .exchange import Misfit, form_of, match
 from .forest import numbered, packed
+from .misfits import in_example
 from .program import (
     Program,
     Structure,

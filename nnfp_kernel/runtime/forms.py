@@ -1,6 +1,6 @@
 """Calls like earlier ones: inputs of a form that was checked once are not checked again.
 
-form_of(inputs)     what a check of plain arrays looks at, or None       (exchange.py)
+form_of(inputs)     what a check of plain arrays looks at, or None       (exchange)
 Fast.of(call)       how a call's inputs and weights become arrays at once, or None
 """
 

@@ -24,7 +24,8 @@ from . import misfits
 from .arguments import random_key
 from .batches import column, example_of
 from .calls import Calls
-from .exchange import Misfit, by_itself, in_example, is_concrete
+from .exchange import Misfit, is_concrete
+from .misfits import by_itself, in_example
 from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
 from .spoiled import Spoiled, spoiled_by
 from .tangents import cotangent_rows, require_scalar, weight_gradients

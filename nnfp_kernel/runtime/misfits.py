@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..language import typed as p
@@ -268,6 +269,29 @@ def lists_misfit(function: Described, counts: Sequence[int]) -> NnfpError:
             notes=[f"Found: lists of {found} examples. A list has one item for each example."],
         )
     )
+
+
+# --- in a batch -----------------------------------------------------------------------------
+
+
+def in_example(error: NnfpError, k: int) -> NnfpError:
+    """The mistake, told with the example of a batch that it is in."""
+    return NnfpError([replace(one, notes=(*one.notes, _of_batch(k))) for one in error.diagnostics])
+
+
+def by_itself(error: NnfpError) -> NnfpError:
+    """The mistake of a batch of one, told of that example."""
+    place = _of_batch(0)
+    return NnfpError(
+        [
+            replace(one, notes=tuple(note for note in one.notes if note != place))
+            for one in error.diagnostics
+        ]
+    )
+
+
+def _of_batch(k: int) -> str:
+    return f"It is example {k} of the batch, counted from 0."
 
 
 # --- places and ways out ------------------------------------------------------------------------

@@ -61,7 +61,6 @@ from .equations import told
 from .exchange import (
     Packed,
     flatten,
-    in_example,
     is_concrete,
     match,
     rebuild,
@@ -71,6 +70,7 @@ from .exchange import (
 from .executables import Executables
 from .forest import Planted
 from .lower import DTYPES, Compiled, Precision, lower
+from .misfits import in_example
 
 Array = Any
 Structure = Any  # hashable: the constructors of the data values among the arguments

@@ -23,10 +23,11 @@ from . import lists
 from .call import Call
 from .devices import Layout
 from .events import Key, Weights
-from .exchange import flatten, in_example
+from .exchange import flatten
 from .forest import shared_out
 from .function import Function
 from .lower import DTYPES
+from .misfits import in_example
 from .tangents import require_scalar, weight_gradients
 
 Array = Any
