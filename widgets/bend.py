@@ -8,7 +8,6 @@ All forms are drawn from one scene (views/scene).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import traitlets
 
 from nnfp_kernel.language.diagnostics import NnfpError
 from nnfp_kernel.runtime.function import Function
-from nnfp_kernel.views.film.reel import Frame, Reel
+from nnfp_kernel.views.film.reel import Frame, Reel, Said
 from nnfp_kernel.views.geometry.curves import geodesic
 from nnfp_kernel.views.geometry.jets import Jets
 from nnfp_kernel.views.geometry.lens import ACROSS, circles_over, metrics, sheet_over
@@ -170,8 +169,8 @@ class Bend(LiveView):
             live.still = Still(live.moving.scene)
             self._moved(Frame(0, 0.0, None, dict))  # compiles
 
-    def look(self, reel: Reel, frame: Frame) -> int:
-        """The points with the weights of now; gives the bytes that were sent."""
+    def look(self, reel: Reel, frame: Frame) -> Said | int:
+        """The points with the weights of now."""
         live = self._live
         if live.reel is not reel or live.moving is None:
             return 0
@@ -179,8 +178,7 @@ class Bend(LiveView):
         whole = live.told is None
         told = header if live.told is None else changed(live.told, header)
         live.told = header
-        self.send({"live": told, "whole": whole}, [numbers])
-        return len(numbers) + len(json.dumps(told))
+        return Said(self, {"scene": told, "whole": whole}, numbers)
 
     def _moved(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         """The scene with other weights, along axes that stay, in few bytes."""

@@ -16,7 +16,7 @@ import traitlets
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.views import film as views
 from nnfp_kernel.views.film.packed import curve, packed, told
-from nnfp_kernel.views.film.reel import FRAMES, Frame, Reel
+from nnfp_kernel.views.film.reel import FRAMES, Frame, Reel, Said
 from nnfp_kernel.views.scene.packed import Buffer
 
 from . import figures, pictures
@@ -60,6 +60,7 @@ class Film(LiveView):
     _esm = joined("film")
     _css = css("film")
     module = "film"
+    rank = 1  # what a bend finds of the points is all that it needs
     styles = ("film",)
     held = ("film", "epoch", "state", "traced", "options")
 
@@ -115,21 +116,19 @@ class Film(LiveView):
             self._told = 0
             self._show()
 
-    def look(self, reel: Reel, frame: Frame) -> int:
-        """A moment of it; gives the bytes that were sent."""
+    def look(self, reel: Reel, frame: Frame) -> Said | int:
+        """A moment of it."""
         if self._data.reel is not reel:
             return 0
         moment = self._data.look(frame)
         buffer = Buffer()
-        live = told(moment, None, buffer, LIVE)
+        new = told(moment, None, buffer, LIVE)
         kept = [each.step for each in reel.frames if each.step in self._data.looked]
-        said: dict[str, Any] = {"live": live, "kept": kept}
+        said: dict[str, Any] = {"moment": new, "kept": kept}
         if self._told % CURVES == 0:
             said["course"] = curve(reel.course)
         self._told += 1
-        numbers = buffer.whole()
-        self.send(said, [numbers])
-        return len(numbers)
+        return Said(self, said, buffer.whole())
 
     def ended(self, reel: Reel) -> None:
         """The whole of it, with one view all through: at once, if somebody sees it."""

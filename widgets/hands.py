@@ -260,6 +260,8 @@ class Hands(LiveView):
 
     # A training of these weights is followed, the own one and that of a cell (views/film/reel.py).
 
+    rank = 0
+
     @property
     def awake(self) -> bool:
         """It is told of all of every training: its weights are those of the session."""

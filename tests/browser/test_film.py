@@ -3,6 +3,8 @@ keys and a running training move it."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import numpy
@@ -164,15 +166,19 @@ ring = dense[8] >> tanh >> dense[2] >> tanh >> dense[1]
 %nnfp film ring X --colour kind"""
 BEND = "%nnfp bend ring X --colour kind"
 TRAIN = "%nnfp train ring --data X,y --loss squaredError --epochs 1000000"
+ANSWERS = """\
+%%python
+import json
+print(json.dumps(get_ipython().magics.workspace.session["ring"].batch(X)[:, 0].tolist()))"""
 LIVE = "document.querySelector('.nnfp-film')?.film"
 BENT = "document.querySelector('.nnfp-bend')?.bend"
 
 
 @pytest.mark.parametrize("application", ["lab", "notebook"])
 def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
-    open_notebook: Any, application: str
+    open_notebook: Any, application: str, record_property: Any
 ) -> None:
-    page = open_notebook(application, "nnfp", [SETUP, FILM, BEND, TRAIN])
+    page = open_notebook(application, "nnfp", [SETUP, FILM, BEND, TRAIN, ANSWERS])
     page.set_viewport_size({"width": 1100, "height": 2400})  # both are drawn
     for k in range(3):
         run(page, k)
@@ -184,7 +190,16 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     assert page.evaluate(f"{LIVE}.running")
     first = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
     kept = page.evaluate_handle(f"{BENT}.canvas")
+    begin = time.perf_counter(), page.evaluate(f"[{LIVE}.updates, {BENT}.updates]")
     page.wait_for_function(f"{LIVE}.updates > 12 && {BENT}.updates > 12")
+    passed, then = (
+        time.perf_counter() - begin[0],
+        page.evaluate(f"[{LIVE}.updates, {BENT}.updates]"),
+    )
+    for name, before, after in zip(("film", "bend"), begin[1], then, strict=True):
+        rate = (after - before) / passed
+        record_property(f"{name} a second", round(rate, 1))
+        print(f"{application}: {name} was drawn anew {rate:.1f} times a second")
     then = page.evaluate(f"[Array.from({LIVE}.xyz), Array.from({BENT}.xyz)]")
     assert then[0] != first[0]
     assert then[1] != first[1]
@@ -194,6 +209,15 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     wait(page, prompt)
     page.wait_for_function(f"!{LIVE}.running && !{BENT}.el.classList.contains('live')")
     assert page.evaluate(f"{LIVE}.reel.moments.length") > 10
+    # Both end with what the function of the kept weights says.
+    run(page, 4)
+    answers = numpy.array(json.loads(cell(page, 4).locator(".jp-OutputArea-output").inner_text()))
+    extent = numpy.ptp(answers)
+    page.evaluate(f"{BENT}.go(5), {LIVE}.choose(5, {{ known: true }})")
+    for root, near in ((LIVE, 1e-3), (BENT, 1e-5)):
+        page.wait_for_function(f"!{root}.asked")
+        drawn = numpy.array(page.evaluate(f"Array.from({root}.xyz)")).reshape(-1, 3)[:200, 0]
+        assert abs(drawn - answers).max() <= near * extent, root
     # Stages are one axis: a click on one of the film moves the other there.
     page.get_by_role("button", name="after dense[8], R[8]").click()
     page.wait_for_function(f"{BENT}.position === 1")

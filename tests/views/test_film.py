@@ -135,7 +135,7 @@ def test_what_has_not_been_trained_has_one_moment(workspace: Workspace, film: Fi
 class Seen:
     """A view that counts."""
 
-    awake = True
+    awake, rank = True, 0
 
     def __init__(self, seconds: float = 0.0, error: type[BaseException] | None = None) -> None:
         self.seconds, self.error, self.steps, self.told = seconds, error, list[int](), list[str]()
@@ -273,10 +273,10 @@ def test_a_live_film_gets_each_moment_and_the_whole_in_the_end(workspace: Worksp
     for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
         time.sleep(0.001)
     assert sent
-    said, (numbers,) = sent[-1]
-    assert said["live"]["step"] in said["kept"]
-    assert said["live"]["states"][0] is None  # the input does not move
-    place = said["live"]["states"][-1]
+    said, (numbers,) = sent[-1][0]["live"][film.address], sent[-1][1]
+    assert said["moment"]["step"] in said["kept"]
+    assert said["moment"]["states"][0] is None  # the input does not move
+    place = said["moment"]["states"][-1]
     assert place["offset"] + 2 * len(X) <= len(numbers)
     assert [moment["step"] for moment in film.film["moments"]][-1] == 1200
     assert film.film["course"]["running"] is False
@@ -295,8 +295,9 @@ def test_bend_is_live_as_well_and_ends_with_the_weights_that_are_kept(
     for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
         time.sleep(0.001)
     assert sent
-    assert [said["whole"] for said, _ in sent] == [True] + [False] * (len(sent) - 1)
-    header, (numbers,) = sent[0][0]["live"], sent[0][1]
+    said = [each["live"][bend.address] for each, _ in sent]
+    assert [each["whole"] for each in said] == [True] + [False] * (len(sent) - 1)
+    header, (numbers,) = said[0]["scene"], sent[0][1]
     json.dumps(header, allow_nan=False)
     assert [stage["motion"]["form"] for stage in header["stages"]][:2] == ["affine", "straight"]
     assert header["id"] == bend.scene["id"]
@@ -304,16 +305,54 @@ def test_bend_is_live_as_well_and_ends_with_the_weights_that_are_kept(
     assert place["type"] == "f16"
     assert place["offset"] + 2 * place["shape"][0] <= len(numbers)
     if len(sent) > 1:  # then what is new: no label, no camera, no colour
-        then = sent[1][0]["live"]
+        then = said[1]["scene"]
         assert then.keys() <= {"states", "stages", "colour"}
         assert all(stage.keys() <= {"motion"} for stage in then["stages"])
         assert len(json.dumps(then)) < len(json.dumps(header)) / 2
     bend._asked(bend, "here", [])  # another page of it, which has not heard the first one
     for _ in workspace.session.train("net", DATA, epochs=400, **FIT):
         time.sleep(0.001)
-    assert [said["whole"] for said, _ in sent].count(True) == 2
+    assert [each["live"][bend.address]["whole"] for each, _ in sent].count(True) == 2
     moved = bend.data.points(bend.data.states[-1])
     assert numpy.allclose(moved, workspace.session["net"].batch(X), atol=1e-5)
+
+
+def test_all_who_watch_are_told_of_a_moment_by_one_message_and_one_evaluation(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, sent = workspace.session["net"], list[tuple[Any, Any, Any]]()
+    film = nnfp.widgets.Film(net, X, colour=KIND)
+    bend = nnfp.widgets.Bend(net, X, colour=KIND, measures=False)
+    for view in (film, bend):
+        view.send = lambda said, buffers, own=view: sent.append((own, said["live"], buffers))
+        view._asked(view, "here", [])
+    reel = workspace.session.trainings.last
+    assert reel is not None
+    audience = Audience([film, bend])
+    audience.see(reel, reel.frames[0])  # all is compiled
+    found: list[Moving] = []
+    boundary = Moving._boundary
+    monkeypatch.setattr(
+        Moving, "_boundary", lambda self, held: found.append(self) or boundary(self, held)
+    )
+    frame = reel.frames[-1]
+    audience.pace = Pace(0.0)
+    audience.see(reel, frame)
+    assert len(found) == 1
+    assert not frame.known  # it is large, and the reel keeps the frame
+    assert [view for view, _, _ in sent] == [bend, bend]  # the last that was shown
+    _, live, (bent, filmed) = sent[-1]
+    assert list(live) == [bend.address, film.address]
+    # In 16 bits both have where the function puts the points.
+    wanted = film.data.moving.at(frame.weights()).states[-1][: len(X), 0]
+    place = live[film.address]["moment"]["states"][-1]
+    assert live[film.address]["moment"]["step"] == frame.step
+    half = numpy.frombuffer(filmed, "<f2", len(X), place["offset"])
+    extent = numpy.ptp(wanted)
+    assert abs(place["middle"][0] + place["reach"] * half - wanted).max() <= 1e-3 * extent
+    assert live[bend.address]["whole"] is False
+    offset = bend._live.told["states"][-1]["array"]["offset"]  # type: ignore[index]
+    assert abs(numpy.frombuffer(bent, "<f2", len(X), offset) - wanted).max() <= 1e-3 * extent
 
 
 def test_what_nobody_sees_is_made_when_it_is_asked_for(workspace: Workspace) -> None:

@@ -167,8 +167,9 @@ def test_a_live_bend_over_a_fold_or_blocks_tells_what_moves_and_makes_nothing_an
         time.sleep(0.001)
     assert len(sent) > 2
     assert anew == [len(sent)]  # once, when it has ended
-    for said, _ in sent[1:]:
+    for message, _ in sent[1:]:
+        said = message["live"][bend.address]
         assert not said["whole"]
         json.dumps(said, allow_nan=False)
-        assert said["live"].keys() <= {"states", "stages"}
-        assert all(own.keys() <= {"motion", "camera"} for own in said["live"]["stages"])
+        assert said["scene"].keys() <= {"states", "stages"}
+        assert all(own.keys() <= {"motion", "camera"} for own in said["scene"]["stages"])

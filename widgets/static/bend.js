@@ -5,11 +5,13 @@
 // module draws a widget and a page without a kernel.
 
 import { Axis } from "./axis.js";
+import { bufferOf } from "./bytes.js";
 import { merged } from "./changes.js";
 import { make, told } from "./dom.js";
 import { Curve } from "./geodesic.js";
 import { Lens } from "./lens.js";
 import { link } from "./link.js";
+import { initialize } from "./live.js";
 import { Moving } from "./moving.js";
 import { Over } from "./over.js";
 import { CanvasPainter } from "./paint.js";
@@ -20,7 +22,7 @@ import { table } from "./table.js";
 import { MOST, Trace } from "./trace.js";
 import { Views, dragged, orthonormal, toured, turnedBy } from "./view.js";
 import { GlPainter } from "./webgl.js";
-import { bufferOf, keep } from "./widget.js";
+import { keep } from "./widget.js";
 
 class Bend extends ofPoints(Moving) {
   constructor(model, el) {
@@ -59,18 +61,30 @@ class Bend extends ofPoints(Moving) {
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
     this.curve = new Curve(this);
+    this.news = null;
     this.el.classList.remove("live");
     this.place();
     this.grind();
     this.recolour();
   }
 
+  live({ scene, whole }, buffer) {
+    if (!whole && !this.heard) return; // of one that was there before this was
+    this.heard = whole ? scene : merged(this.heard, scene);
+    this.news = buffer;
+    this.ask();
+  }
+
+  tick(now) {
+    if (this.news) this.renew(this.news);
+    super.tick(now);
+  }
+
   /** The same points with the weights of now, while a network trains: where a hand is, and the
    * camera, stay. */
-  live(said, buffers) {
-    if (!said.whole && !this.heard) return; // of one that was there before this was
-    this.heard = said.whole ? said.live : merged(this.heard, said.live);
-    this.scene = new Scene(this.heard, buffers[0]);
+  renew(buffer) {
+    this.news = null;
+    this.scene = new Scene(this.heard, buffer);
     this.views = new Views(this.scene, this.views);
     this.axis.scene = this.scene;
     this.trace.renew(this.scene);
@@ -79,7 +93,7 @@ class Bend extends ofPoints(Moving) {
     this.shown = null;
     this.updates = (this.updates ?? 0) + 1; // for tests and benchmarks
     this.el.classList.add("live");
-    this.redraw(true);
+    this.stale = true;
   }
 
   place() {
@@ -347,4 +361,4 @@ function render({ model, el }) {
   return () => bend.close();
 }
 
-export default { render };
+export default { initialize, render };

@@ -5,17 +5,18 @@
 // that are looked at, the point that is `traced`, and the points that are `brushed`. While a
 // network trains, moments come one by one as messages.
 
+import { bufferOf } from "./bytes.js";
 import { Curve } from "./curve.js";
 import { make, told } from "./dom.js";
 import { Drawn } from "./drawn.js";
 import { link } from "./link.js";
+import { initialize } from "./live.js";
 import { CanvasPainter } from "./paint.js";
 import { checks, controls, foot, legend, picker } from "./panel.js";
 import { ofPoints, pixel } from "./points.js";
 import { Reel } from "./reel.js";
 import { identity } from "./scene.js";
 import { orthonormal, turnedBy } from "./view.js";
-import { bufferOf } from "./widget.js";
 
 const PLAY_MS = 6000; // a whole film
 const HOPS = 10; // without motion it is seen in so many pictures
@@ -47,6 +48,7 @@ class Film extends ofPoints(Drawn) {
     this.reel = this.scene = new Reel(model.get("film"), bufferOf(model, "numbers"));
     this.course = this.reel.course;
     this.running = this.moved = false;
+    this.news = [];
     const states = this.reel.states.length;
     const asked = model.get("state");
     this.state = asked >= 0 ? Math.min(asked, states - 1) : this.best();
@@ -110,12 +112,18 @@ class Film extends ofPoints(Drawn) {
     if (this.brushed) this.brush(this.brushed, -1, true);
   }
 
-  /** What Python says while a network trains. */
-  live(said, buffers) {
+  live(said, buffer) {
+    if (said.course) this.course = said.course;
+    this.news = [...this.news.filter(([{ moment }]) => said.kept.includes(moment.step)), [said, buffer]];
+    this.ask();
+  }
+
+  /** A moment more, while a network trains. */
+  renew() {
     const follows = this.time >= this.reel.last - 1e-9;
     const { reel } = this;
-    reel.add(said.live, buffers[0], said.kept);
-    if (said.course) this.course = said.course;
+    this.news.forEach(([{ moment, kept }, buffer]) => reel.add(moment, buffer, kept));
+    this.news = [];
     this.running = true;
     this.moved = false;
     if (this.wait.isConnected) {
@@ -126,7 +134,6 @@ class Film extends ofPoints(Drawn) {
     if (follows && !this.playing) this.time = reel.last;
     else this.time = Math.min(this.time, reel.last);
     this.curved = true;
-    this.redraw();
   }
 
   // --- where one is -------------------------------------------------------------------------
@@ -293,6 +300,7 @@ class Film extends ofPoints(Drawn) {
   }
 
   tick(now) {
+    if (this.news.length) this.renew();
     if (!this.canvas.isConnected || !this.colours || !this.ratio) return;
     if (this.playing && !this.still.matches) {
       const passed = this.before == null ? 0 : Math.min(now - this.before, 100);
@@ -441,4 +449,4 @@ function render({ model, el }) {
   return () => film.close();
 }
 
-export default { render };
+export default { initialize, render };

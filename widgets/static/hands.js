@@ -5,6 +5,7 @@
 // the `status` of a training. The page computes where points go. When a hand lets go, the session
 // is told; what could not be told yet is told again.
 
+import { bufferOf } from "./bytes.js";
 import { coloursOf, make, told } from "./dom.js";
 import { Forward, Frame } from "./forward.js";
 import { Hold } from "./hold.js";
@@ -12,7 +13,7 @@ import { link } from "./link.js";
 import { SHAPES } from "./paint.js";
 import { shapeOf } from "./panel.js";
 import { Picture } from "./picture.js";
-import { Widget, bufferOf, keep } from "./widget.js";
+import { Widget, keep } from "./widget.js";
 
 const SMALL = 84; // a small picture, at most
 const FEW = 400; // points in it

@@ -6,6 +6,7 @@
 // none; and of more than two numbers the `slice`, the plane that is asked for.
 
 import { Axis } from "./axis.js";
+import { bufferOf } from "./bytes.js";
 import { make, told } from "./dom.js";
 import { link } from "./link.js";
 import { BY, Mosaic } from "./mosaic.js";
@@ -14,7 +15,6 @@ import { CanvasPainter, radius } from "./paint.js";
 import { button, controls } from "./panel.js";
 import { Scene, identity } from "./scene.js";
 import { Views } from "./view.js";
-import { bufferOf } from "./widget.js";
 
 const SLICES = ["data", "axes", "points"];
 

@@ -5,11 +5,12 @@
 // on a stage goes there, and with it every widget over the same data.
 
 import { Axis } from "./axis.js";
+import { bufferOf } from "./bytes.js";
 import { coloursOf, make, told } from "./dom.js";
 import { link } from "./link.js";
 import { Scene } from "./scene.js";
 import { Views } from "./view.js";
-import { Widget, bufferOf } from "./widget.js";
+import { Widget } from "./widget.js";
 
 const LONGEST = 20; // bars of a kind that are drawn; all that count are
 const HIGH = 64; // of a barcode

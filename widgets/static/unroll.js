@@ -4,13 +4,14 @@
 // is seen, the `part` of it, and the `position`, how many steps were made. Frames that are not
 // there are asked for, where there is a kernel.
 
+import { bufferOf } from "./bytes.js";
 import { ChainView } from "./chain.js";
 import { make, told } from "./dom.js";
 import { Steps } from "./steps.js";
 import { cellTold } from "./strips.js";
 import { TreeView } from "./treeview.js";
 import { Way } from "./way.js";
-import { Widget, bufferOf } from "./widget.js";
+import { Widget } from "./widget.js";
 
 const STEP_MS = 600, LONG_MS = 12000; // a step while it plays; a long sequence in all
 const TICKS = 48; // at most, on the scrubber

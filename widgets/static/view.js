@@ -74,8 +74,9 @@ class Views {
       scene.seen(0)[0][0].length
     );
     // Whether anything leaves the plane, and space, on its way.
-    this.deep = Math.max(...this.boxes(ends.flat()).map((box) => box.depth));
-    this.stages = ends.map((places) => this.boxes(places).reduce(joined));
+    const stages = ends.map((places) => this.boxes(places));
+    this.deep = Math.max(...stages.flat().map((box) => box.depth));
+    this.stages = stages.map((boxes) => boxes.reduce(joined));
     this.states = this.boxes(scene.states.map((_, k) => k));
     if (before?.size === this.size) this.hold(before);
     const whole = [...this.stages, ...this.states].reduce(joined);

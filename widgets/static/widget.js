@@ -3,10 +3,12 @@
 //   class Bend extends Widget { build() {…} recolour() {…} redraw() {…} }
 //
 // `build` makes what there is of the model; `recolour` is called when the page turns from light to
-// dark; `redraw` asks for a frame, `tick(now)` draws it; `live(said, buffers)`, where there is one,
-// hears what comes while a network trains.
+// dark; `redraw` asks for a frame, `tick(now)` draws it; `live(said, buffer)`, where there is one,
+// hears what comes while a network trains. It comes when it likes: what a page makes of it waits for
+// the next frame, so that one that is slower than the network takes in the newest alone.
 
 import { make, onTheme } from "./dom.js";
+import { hear } from "./live.js";
 
 class Widget {
   constructor(model, el, name) {
@@ -30,15 +32,15 @@ class Widget {
 
   /** Hear what Python sets and says: {"change:position": call, …}. */
   listen(heard) {
-    const other = heard["msg:custom"] ?? keep;
-    const custom = (said, buffers) => (said.live ? this.live(said, buffers.map(copied)) : other(said, buffers));
-    for (const [event, call] of Object.entries({ ...heard, "msg:custom": custom })) {
+    for (const [event, call] of Object.entries({ "msg:custom": keep, ...heard })) {
       const kept = event.startsWith("change:") ? () => this.echoed(event.slice(7)) || call() : call;
       this.model.on(event, kept);
       this.ends.push(() => this.model.off(event, kept));
     }
     this.ends.push(onTheme(() => this.recolour()));
-    if (this.live) this.model.send("here");
+    if (!this.live) return;
+    this.ends.push(hear(this.model.get("address"), (said, buffer) => this.live(said, buffer)));
+    this.model.send("here");
   }
 
   /** Tell Python, when a hand rests. */
@@ -77,15 +79,6 @@ class Widget {
   }
 }
 
-/** The bytes of an array that came with the model, as a buffer of its own. */
-const bufferOf = (model, name) => copied(model.get(name));
-
-/** The bytes of an array that came with a message, as a buffer of its own. */
-function copied(bytes) {
-  const start = bytes.byteOffset ?? 0;
-  return (bytes.buffer ?? bytes).slice(start, start + bytes.byteLength);
-}
-
 /** Keep the page that Python has made, as a file of the reader's. */
 function keep({ page, name }) {
   if (page === undefined) return;
@@ -94,4 +87,4 @@ function keep({ page, name }) {
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 
-export { Widget, bufferOf, copied, keep };
+export { Widget, keep };

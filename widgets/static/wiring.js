@@ -5,8 +5,9 @@
 // drawn; one that is not there is asked for, where there is a kernel. From one state to the
 // next, what both have moves; what is new appears once there is room.
 
+import { bufferOf } from "./bytes.js";
 import { make } from "./dom.js";
-import { Widget, bufferOf } from "./widget.js";
+import { Widget } from "./widget.js";
 
 const MOVE_MS = 320;
 

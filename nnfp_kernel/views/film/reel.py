@@ -15,7 +15,7 @@ import math
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Hashable, Iterable
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Frame:
     epoch: float
     loss: float | None
     weights: Callable[[], Weights] = field(repr=False)
-    known: dict[str, Any] = field(default_factory=dict, repr=False)  # what views found of them
+    known: dict[Any, Any] = field(default_factory=dict, repr=False)  # what views found of them
 
 
 class Reel:
@@ -101,17 +101,32 @@ class Reel:
         return self.course.finished is None
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a view says of a moment to the pages that show it: JSON, and numbers beside it."""
+
+    view: Any
+    words: dict[str, Any]
+    numbers: bytes
+
+
 class Watcher(Protocol):
     """A view of a training, of which it is told between two chunks of steps, from when it is
-    `awake`: somebody sees it."""
+    `awake`: somebody sees it. One that sends nothing itself has something `Said`, and a `rank`
+    if it takes what others find of the weights: those of a lower one look before it."""
+
+    rank: int
 
     @property
     def awake(self) -> bool: ...
 
     def began(self, reel: Reel) -> None: ...
 
-    def look(self, reel: Reel, frame: Frame) -> int:
-        """Gives the bytes that it has sent."""
+    def look(self, reel: Reel, frame: Frame) -> Said | int:
+        """Gives what it has to say, or the bytes that it has sent."""
+
+    def post(self, said: Sequence[Said]) -> int:
+        """Send what all have to say as one message; gives its bytes. Of those who say."""
 
     def ended(self, reel: Reel) -> None: ...
 
@@ -161,7 +176,7 @@ class Audience:
         """A moment, for those that are awake, if it is time to look."""
         for view in [*self.views]:
             if view not in self.looking and self._tell(view, lambda own: own.awake):
-                self.looking.append(view)
+                self.looking = sorted([*self.looking, view], key=lambda own: own.rank)
                 self._tell(view, lambda own: own.began(reel))
                 # Time in which it, or the training, was compiled is none to have a share of.
                 self.pace = Pace(time.perf_counter(), time.process_time())
@@ -170,9 +185,17 @@ class Audience:
         shared = self._by_processor
         begin, worked = time.perf_counter(), time.process_time()
         if self.pace.due(begin, worked if shared else math.inf):
-            sent = sum(self._tell(v, lambda own: own.look(reel, frame)) for v in [*self.looking])
+            sent = self._look(reel, frame)
             work = time.process_time() - worked
             self.pace.looked(begin, time.perf_counter() - begin, sent, work)
+
+    def _look(self, reel: Reel, frame: Frame) -> int:
+        """All look, and what they say goes out together; gives the bytes that were sent."""
+        found = [self._tell(view, lambda own: own.look(reel, frame)) for view in [*self.looking]]
+        frame.known.clear()  # it was for those who look now, and is large
+        said = [each for each in found if isinstance(each, Said)]
+        sent = sum(each for each in found if isinstance(each, int))
+        return sent + (self._tell(said[0].view, lambda own: own.post(said)) if said else 0)
 
     @cached_property
     def _by_processor(self) -> bool:
@@ -184,7 +207,7 @@ class Audience:
         for view in [*self.views]:
             self._tell(view, lambda own: own.ended(reel))
 
-    def _tell(self, view: Any, tell: Callable[[Any], int | None]) -> int:
+    def _tell(self, view: Any, tell: Callable[[Any], Any]) -> Any:
         """What a view says. One that fails is told no more; the training goes on."""
         try:
             return tell(view) or 0

@@ -26,6 +26,7 @@ from .run import corners, of_kinds, shaped, width
 from .scene import Scene, has_boundary
 
 Array = Any
+Known = dict[Any, Any]  # by what a scene is of: its states, at the same weights
 FINE = 41  # samples along an axis in which the boundary is looked for
 SEGMENTS = 256  # of a boundary, at most: arrays of one size are compiled for once
 
@@ -68,14 +69,20 @@ class Moving:
         self.axes = list(axes or [None] * len(scene.states))
         self.fixed = scene.count + scene.lines * scene.samples
         self._points = scene.states[0][: self.fixed]
-        self._name = f"{link(scene)} {scene.level}"
         self._bounded = scene.lines > 0 and has_boundary(scene.run, len(scene.classes))
+        grid = scene.lines, scene.samples, scene.level, self._bounded
+        self._name = link(scene), id(scene.run.function), *grid
 
-    def at(self, weights: Weights, known: dict[str, Array] | None = None) -> Moved:
+    def at(self, weights: Weights, known: Known | None = None) -> Moved:
         """All points with these weights; raises NnfpError for weights that do not fit. What is
-        `known` of these weights by others over the same data need not be found again."""
+        `known` of these weights by another scene of the same is not found again."""
+        if known and self._name in known:
+            pairs = zip(known[self._name], self.axes, strict=True)
+            return Moved(
+                tuple(own if axes is None else own @ axes for own, axes in pairs), self.fixed
+            )
         held = self.held(weights)
-        points, end = self._carried(held, known)
+        points, end = self._carried(held)
         states = self._seen(self._given(points), held, self.axes[1:])
         first = points if self.axes[0] is None else points @ self.axes[0]
         every = [first[:end], *(numpy.array(state)[:end] for state in states)]
@@ -83,11 +90,12 @@ class Moving:
             every[-1][self.fixed :] = self.scene.level
         return Moved(tuple(every), self.fixed)
 
-    def scene_at(self, weights: Weights, known: dict[str, Array] | None = None) -> Scene:
+    def scene_at(self, weights: Weights, known: Known | None = None) -> Scene:
         """The scene with these weights, without axes of its own; its frames are those of the
-        scene that it was made for. Positions of folds, and blocks, are those of these weights."""
+        scene that it was made for. Positions of folds, and blocks, are those of these weights.
+        Its states are `known` from then on."""
         held = self.held(weights)
-        points, end = self._carried(held, known)
+        points, end = self._carried(held)
         run = self.scene.run
         found, images = self._staged(self._given(points), held)
         pairs = zip(run.needed, found, strict=True)
@@ -98,17 +106,17 @@ class Moving:
                 values[wire][self.fixed :] = self.scene.level
         turned = dict(zip(run.turned, (numpy.asarray(own, float) for own in images), strict=True))
         stages = tuple(run.stage(part, values, turned) for part in run.parts.parts)
-        return replace(self.scene, stages=stages, axes=self.scene.frames)
+        made = replace(self.scene, stages=stages, axes=self.scene.frames)
+        if known is not None:
+            known[self._name] = made.states
+        return made
 
-    def _carried(self, held: Sequence[Array], known: dict[str, Array] | None) -> tuple[Array, int]:
+    def _carried(self, held: Sequence[Array]) -> tuple[Array, int]:
         """The data, the grid and the boundary, and behind them what fills the array up to the
         size that is compiled for; and where they end."""
         if not self._bounded:
             return self._points, self.fixed
-        known = {} if known is None else known
-        if self._name not in known:
-            known[self._name] = self._boundary(held)
-        ends = known[self._name]
+        ends = self._boundary(held)
         padding = numpy.repeat(self._points[:1], 2 * SEGMENTS - len(ends), 0)
         return numpy.concatenate([self._points, ends, padding]), self.fixed + len(ends)
 
