@@ -3,6 +3,8 @@
     diagram.py   boxes and wires, not yet laid out
     read.py      typed program -> diagram: what is named is a box, what is not is opened
     values.py, combinators.py    what flows meanwhile, and how combinators lead it
+    draft.py, patterns.py    the boxes and groups made on the way, and values taken apart
+    place.py, owners.py    what names stand for there, and whose weights a box has
     picture.py   rectangles, strokes and words at their places
     layers.py    columns, orders, heights
     layout.py    diagram -> picture: how large boxes and groups are

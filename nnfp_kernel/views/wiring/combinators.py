@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
 from ...language.sizes import Size
+from .patterns import split
 from .values import Closure, Term, Value, bracketed, label_of, written
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _beside(reader: Reader, use: Use, f: Closure, g: Closure) -> Closure:
     first, second = made.codomain.items  # type: ignore[union-attr]
 
     def run(pair: Value) -> Value:
-        x, y = reader.split(pair, 2)
+        x, y = split(reader.draft, pair, 2)
         return (reader.apply(f, x, first), reader.apply(g, y, second))
 
     return Closure(f"{f.text} *** {g.text}", made, run)
@@ -102,7 +103,7 @@ def _element(type: t.Type) -> t.Type:
 def _map(reader: Reader, use: Use, f: Closure, xs: Value) -> Value:
     type, result = use.domain(1), use.result(2)
     out = _element(result)
-    _, answer = reader.group(
+    _, answer = reader.draft.group(
         use.label, "map", (), [(xs, _element(type))],
         lambda x: ((), reader.apply(f, x, out)), "", result, text=f.text,
     )  # fmt: skip
@@ -113,7 +114,7 @@ def _window(reader: Reader, use: Use, f: Closure, xs: Value) -> Value:
     type, result = use.domain(0), use.result(2)
     assert isinstance(type, t.Function)
     size = use.sizes[0].value
-    _, answer = reader.group(
+    _, answer = reader.draft.group(
         use.label, "window", (), [(xs, type.domain)],
         lambda x: ((), reader.apply(f, x, type.codomain)), "", result,
         span=size or 3, axes=len(use.sizes), text=f.text,
@@ -130,7 +131,7 @@ def _loop(reader: Reader, use: Use, f: Closure, z: Value, xs: Value) -> Value:
     def body(s: Value, x: Value) -> tuple[Value, Value]:
         after = reader.apply(f, (s, x), to)
         if accumulates:
-            one, other = reader.split(after, 2)
+            one, other = split(reader.draft, after, 2)
             return one, other
         return after, ()
 
@@ -142,7 +143,7 @@ def _loop(reader: Reader, use: Use, f: Closure, z: Value, xs: Value) -> Value:
     out: t.Type = t.UNIT
     if accumulates:
         out = result.items[1] if use.name.startswith("mapAccum") else result  # type: ignore
-    last, answer = reader.group(
+    last, answer = reader.draft.group(
         use.label, "loop", [(z, state)], [(xs, element)], body, leaves, out, **more
     )
     if not accumulates:
@@ -155,12 +156,12 @@ def _unfold(reader: Reader, use: Use, f: Closure, s: Value) -> Value:
     to = t.uncurried(use.domain(0))[1]
 
     def body(here: Value) -> tuple[Value, Value]:
-        after = reader.split(reader.apply(f, here, to), 2)
+        after = split(reader.draft, reader.apply(f, here, to), 2)
         if len(after) == 3:  # unfoldWhile: whether it goes on leaves with the element
             return after[0], after[1]
         return after[0], after[1]
 
-    _, answer = reader.group(
+    _, answer = reader.draft.group(
         use.label, "loop", [(s, state)], (), body, "", result,
         count=use.sizes[0].value if use.sizes else None, text=f.text,
     )  # fmt: skip
@@ -173,7 +174,7 @@ def _iterate(reader: Reader, use: Use, f: Closure, x: Value) -> Value:
     def body(here: Value) -> tuple[Value, Value]:
         return reader.apply(f, here, state), ()
 
-    last, _ = reader.group(
+    last, _ = reader.draft.group(
         use.label, "loop", [(x, state)], (), body, "plain", t.UNIT,
         count=use.sizes[0].value if use.sizes else None, text=f.text,
     )  # fmt: skip
@@ -188,7 +189,9 @@ def _while(reader: Reader, use: Use, condition: Value, f: Closure, x: Value) -> 
         return reader.apply(f, here, state), ()
 
     label = label_of(f"{use.label} {written(condition)}")
-    last, _ = reader.group(label, "loop", [(x, state)], (), body, "plain", t.UNIT, text=f.text)
+    last, _ = reader.draft.group(
+        label, "loop", [(x, state)], (), body, "plain", t.UNIT, text=f.text
+    )
     return last
 
 
@@ -199,25 +202,27 @@ def _fixpoint(reader: Reader, use: Use, f: Closure, z: Value) -> Value:
     def body(here: Value) -> tuple[Value, Value]:
         return reader.apply(f, here, state), ()
 
-    last, _ = reader.group(use.label, "loop", [(z, state)], (), body, "plain", t.UNIT, text=f.text)
+    last, _ = reader.draft.group(
+        use.label, "loop", [(z, state)], (), body, "plain", t.UNIT, text=f.text
+    )
     return last
 
 
 def _zip(reader: Reader, use: Use, pair: Value) -> Value:
     if isinstance(pair, Term):
-        return reader.operate(use.label, [pair], use.result(1))
+        return reader.draft.operate(use.label, [pair], use.result(1))
     return pair
 
 
 def _derivative(reader: Reader, use: Use, f: Value, x: Value) -> Value:
     """The derivative at a point: the function stands in a group, the linear map leaves."""
-    return reader.operate(f"derivative {bracketed(written(f))}", [x], use.result(2))
+    return reader.draft.operate(f"derivative {bracketed(written(f))}", [x], use.result(2))
 
 
 def _map_data(reader: Reader, use: Use, f: Value, x: Value) -> Value:
     type = use.domain(0)
     assert isinstance(type, t.Function)
-    _, answer = reader.group(
+    _, answer = reader.draft.group(
         use.label, "map", (), [(x, type.domain)],
         lambda part: ((), reader.apply(f, part, type.codomain)), "", use.result(2),
     )  # fmt: skip
