@@ -9,8 +9,9 @@ threads), the ratio is the median of pairs, with quartiles. Goals: primal and de
 most 1.05 of JAX's time; of gmm at most 1 / 1.8 of it, of the Jacobian of ba at most 1.
 
 JAX's programs are GradBench's own where those are at hand; where an expert would write
-another (`plain_jax.EXPERT`), its ratio stands beside. Last the cost of a call as such: how
-long a function of next to no work takes, ours as everyday users call it, beside `jax.jit`.
+another (`plain_jax.EXPERT`), its ratio stands beside. Then how much of JAX's time of the least
+`gmm` its products take alone, and last the cost of a call as such: how long a function of next
+to no work takes, ours as everyday users call it, beside `jax.jit`.
 """
 
 from __future__ import annotations
@@ -118,6 +119,38 @@ def compare(module: str, name: str, said: str, given: Json, rounds: int) -> tupl
     return middle, middle <= goal
 
 
+def compare_least(rounds: int) -> None:
+    """What of JAX's time of the least `gmm` no program can do without: the products of the
+    roots with the points, without an exponential, a mask or the prior. XLA hands what has
+    1,000 operations or more to its threads, and waits for them; so it does here."""
+    module, said, given = next(case for case in made() if case[0] == "gmm")
+    problem = PROBLEMS[module]
+    arrays = jax.device_put(problem.arguments(given))
+
+    def product(xs: Any, weights: Any) -> Any:
+        return jax.numpy.repeat(weights[2], xs.shape[1], axis=0) @ xs.T
+
+    def squares(xs: Any, m: Any, gamma: Any, weights: Any) -> Any:
+        return jax.numpy.sum(product(xs, weights) ** 2)
+
+    def there_and_back(xs: Any, m: Any, gamma: Any, weights: Any) -> Any:
+        back = product(xs, weights) @ xs
+        return tuple(weight + back[0, 0] for weight in weights)
+
+    print(f"\ngmm {said}: its products alone, beside JAX's whole")
+    for name, least in (("objective", squares), ("jacobian", there_and_back)):
+        whole = plain_jax.function(module, name, problem.size(given))
+        ours = tool.function(module, name, problem.size(given))
+        compiled = [jax.jit(one).lower(*arrays).compile() for one in (least, ours, whole)]
+        times = alternating([lambda one=one: one(*arrays) for one in compiled], rounds)
+        steps = [one.as_text().partition("ENTRY")[2].count(" fusion(") for one in compiled]
+        (low, middle, high), (_, mine, _) = (ratio(one, times[2]) for one in times[:2])
+        print(
+            f"{name:10} steps of XLA's {steps[0]}, ours {steps[1]}, jax {steps[2]}"
+            f"   ratio {middle:.2f} ({low:.2f} to {high:.2f}), ours {mine:.2f}"
+        )
+
+
 def compare_calls(rounds: int) -> None:
     """What a call costs beside what it computes."""
     session = nnfp.Session(precision=64)
@@ -163,6 +196,8 @@ def main() -> None:
     for module, found in ratios.items():
         print(f"{module:8} geometric mean of ratios {statistics.geometric_mean(found):.2f}")
     print(f"{met} of {total} within their goals")
+    if not chosen or "gmm" in chosen:
+        compare_least(rounds)
     if not chosen:
         compare_calls(rounds)
 
