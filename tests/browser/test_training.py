@@ -1,12 +1,17 @@
-"""The stop buttons of a training, its own one and JupyterLab's, where widgets run."""
+"""A training where widgets run: its stop buttons, its own one and JupyterLab's, and its picture."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import numpy
 import pytest
 from browser.cells import DATA, cell, run, start, wait
+
+from nnfp_kernel.runtime.events import Compiled, Epoch, Measured, Progress, Started, Warned
+from nnfp_kernel.views.training import Course
+from nnfp_kernel.widgets.modules import STATIC
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -66,3 +71,45 @@ def test_a_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> 
     assert re.search(r"interrupt|stopped", told), told
     assert "Traceback" not in told
     assert run(page, 4).last.inner_text().split() == ["R", "2"]
+
+
+def test_the_picture_that_is_drawn_anew_is_the_one_that_python_has_drawn(browser: Any) -> None:
+    """What is as it was stays the same element; what differs becomes what it should be."""
+    course, drawn = Course("accuracy"), []
+    events: list[Any] = [Started(90, 10, 10, 60, 60.0, 609, "adam"), Compiled(1.0)]
+    for epoch in range(1, 60):
+        losses = numpy.full(9, 0.9**epoch)
+        events += [
+            Progress(epoch, 60, epoch, losses, 0.006, 48_200.0, 1.0, 31.0),
+            Epoch(epoch, epoch, 0.9**epoch),
+            Measured(epoch, epoch, "validation", abs(0.8**epoch - 0.01), 0.9, epoch < 20),
+        ]
+    events.insert(40, Warned(12, "grows", factor=3.0))
+    for event in events:
+        course.add(event)
+        drawn.append(course.to_html())
+    drawn += drawn[3::-1]  # less than there was, too
+    module = (STATIC / "training.js").read_text("utf-8").replace("export default", "training =")
+    page = browser.new_page()
+    page.set_content("<div id='widget'></div>")
+    page.evaluate(module)
+    same = page.evaluate(
+        """drawn => {
+          let [html, changed] = [drawn[0], null];
+          const model = { get: () => html, on: (_, call) => (changed = call), off() {}, send() {} };
+          const el = document.getElementById("widget");
+          training.render({ model, el });
+          const stayed = new Set();
+          return drawn.map((next) => {
+            html = next;
+            changed();
+            stayed.add(el.querySelector("style"));
+            const wanted = document.createElement("div");
+            wanted.innerHTML = next.replaceAll(/\\bnnfp-[0-9a-f]{8}\\b/g, "nnfp-live");
+            return stayed.size === 1 && el.firstChild.innerHTML === wanted.innerHTML;
+          });
+        }""",
+        drawn,
+    )
+    page.close()
+    assert same == [True] * len(drawn)

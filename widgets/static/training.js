@@ -5,6 +5,23 @@
 
 const PAUSES = [0, 100, 200, 400, 800, 1600]; // ms: the way beside the cell may not be open yet
 
+const SCOPE = /\bnnfp-[0-9a-f]{8}\b/g; // the class of one output, by which none styles another
+
+/** Make of one element another, and touch what differs alone. */
+function become(element, wanted) {
+  for (const { name } of [...element.attributes]) if (!wanted.hasAttribute(name)) element.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  const [own, all] = [[...element.childNodes], [...wanted.childNodes]];
+  all.forEach((next, k) => {
+    const now = own[k];
+    if (!now) element.append(next);
+    else if (now.nodeName !== next.nodeName) now.replaceWith(next);
+    else if (now.nodeType === Node.ELEMENT_NODE) become(now, next);
+    else if (now.data !== next.data) now.data = next.data;
+  });
+  own.slice(all.length).forEach((each) => each.remove());
+}
+
 function initialize({ model }) {
   let asked;
   const say = (k) => {
@@ -29,9 +46,12 @@ function render({ model, el }) {
     stop.disabled = true;
   });
 
-  // The button stays the same element: one that is replaced ten times a second loses clicks.
+  // The button stays the same element: one that is replaced ten times a second loses clicks. Of the
+  // picture that stays which is as it was: all anew, with its style, is most of a page's work.
   const draw = () => {
-    picture.innerHTML = model.get("html");
+    const next = document.createElement("div");
+    next.innerHTML = model.get("html").replaceAll(SCOPE, "nnfp-live");
+    become(picture, next);
   };
   el.classList.add("nnfp-training");
   el.append(picture, stop);
