@@ -29,8 +29,8 @@ import jax.numpy as jnp
 import numpy
 
 import nnfp_kernel as nnfp
+from nnfp_kernel.runtime.exchange import numbers
 from nnfp_kernel.runtime.forest import packed
-from nnfp_kernel.runtime.program import numbers
 
 WIDE = 64
 PROGRAM = """

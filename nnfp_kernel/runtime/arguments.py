@@ -18,8 +18,8 @@ from ..language.source import Span
 from . import misfits
 from .call import Call
 from .calls import Calls
-from .exchange import Misfit, flatten, lookup, match, one_key, paths_of
-from .program import WeightInputs, numbers
+from .exchange import Misfit, flatten, lookup, match, numbers, one_key, paths_of
+from .traced import WeightInputs
 
 Array = Any
 NestedWeights = Mapping[str, Any]

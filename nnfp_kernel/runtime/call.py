@@ -26,7 +26,7 @@ from . import memory
 from .equations import told
 from .forms import Fast
 from .lower import lower
-from .program import Traced
+from .traced import Traced
 
 Array = Any
 

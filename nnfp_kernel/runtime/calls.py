@@ -30,13 +30,9 @@ from .call import Call
 from .exchange import Misfit, form_of, match
 from .forest import numbered, packed
 from .misfits import in_example
-from .program import (
-    Program,
-    Structure,
-    smallest_structure,
-    structure_of,
-    trace_application,
-)
+from .program import Program
+from .structures import Structure, smallest_structure, structure_of
+from .traced import trace_application
 
 
 def argument_name(k: int) -> str:

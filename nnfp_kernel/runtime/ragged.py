@@ -23,10 +23,9 @@ import numpy
 from ..graph.values import Declarations
 from ..language import types as t
 from ..language.sizes import Size, SizeVariable, as_size, constant
-from .exchange import Misfit, as_array, describe, match
+from .exchange import Misfit, as_array, describe, match, numbers
 from .forest import PackedTrees
 from .lower import DTYPES, Precision
-from .program import numbers
 
 Array = Any
 Structures = tuple[Any, ...]  # of each input: what a graph must know of the trees in it
@@ -286,7 +285,7 @@ def packed(
     precision: Precision,
 ) -> list[Array]:
     """The arrays of examples of one bucket, each with a row for each example: in the
-    order in which a trace with room takes them (runtime/program.py)."""
+    order in which a trace with room takes them (runtime/placing.py)."""
     packer = _Packer(capacity, declarations, DTYPES[precision])
     return [
         array

@@ -27,12 +27,13 @@ from .exchange import (
     Misfit,
     lookup,
     match,
+    numbers,
     rebuild,
+    shaped,
     unflatten_paths,
 )
 from .forest import PackedTrees, Planted, forests_in, packed_like
 from .lower import DTYPES, Precision
-from .program import numbers, shaped
 
 Array = Any
 NestedWeights = Mapping[str, Any]

@@ -47,7 +47,8 @@ from ..runtime.exchange import (
 from ..runtime.executables import Executables
 from ..runtime.function import Function
 from ..runtime.lower import DTYPES
-from ..runtime.program import Program, trace_application
+from ..runtime.program import Program
+from ..runtime.traced import trace_application
 from ..runtime.weights import first_value
 from ..std import FILES
 from ..views.terms import derivative_text

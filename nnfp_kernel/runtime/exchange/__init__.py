@@ -17,11 +17,11 @@ packed.py        trees, which are packed before
 
 from ..data import DataValue
 from .form import NUMBERS, Form, form_of, looked_at
-from .layout import flatten, tags_of, with_tags
+from .layout import flatten, numbers, tags_of, with_tags
 from .matching import common_type, match
 from .packed import Packed
 from .paths import lookup, paths_of, unflatten_paths
-from .rebuilding import NotConcrete, rebuild
+from .rebuilding import NotConcrete, rebuild, shaped
 from .values import (
     Misfit,
     as_array,
@@ -36,6 +36,6 @@ from .values import (
 __all__ = [
     "NUMBERS", "DataValue", "Form", "Misfit", "NotConcrete", "Packed", "as_array", "as_tuples",
     "common_type", "describe", "flatten", "form_of", "is_concrete", "looked_at", "lookup",
-    "match", "one_key", "part_of", "paths_of", "rebuild", "tags_of", "type_of",
+    "match", "numbers", "one_key", "part_of", "paths_of", "rebuild", "shaped", "tags_of", "type_of",
     "unflatten_paths", "with_tags",
 ]  # fmt: skip

@@ -16,12 +16,28 @@ import numpy
 
 from ...graph.values import Declarations, Sequence, Value, Variant
 from ...language import types as t
-from ..data import DataValue
+from ..data import DataValue, register_with_jax
+from ..lower import DTYPES, Precision
 from .packed import Packed
 from .paths import lookup
 from .values import Misfit, as_array, describe, stacked_rows
 
 Array = Any
+
+
+def numbers(precision: Precision) -> Callable[[Any, str], Array]:
+    """Python numbers and arrays as arrays of a kind, in the session's precision."""
+    import jax.numpy as jnp
+
+    register_with_jax()
+    dtypes = DTYPES[precision]
+
+    def number(value: Any, kind: str) -> Array:
+        if isinstance(value, numpy.ndarray):  # else JAX converts it, by a computation
+            value = numpy.asarray(value, dtypes[kind])
+        return jnp.asarray(value, dtypes[kind])
+
+    return number
 
 
 def flatten(

@@ -17,7 +17,8 @@ from ...graph.sequences import map_all
 from ...graph.values import Declarations, Sequence, Value, Variant, holds_sequence
 from ...language import types as t
 from ..data import DataValue
-from .layout import fields_beside, tags_of
+from .layout import fields_beside, tags_of, with_tags
+from .packed import Packed
 from .paths import unflatten_paths
 from .values import Misfit, is_concrete
 
@@ -157,3 +158,29 @@ def _rows(array: Array, lengths: list[tuple[int, Array]]) -> Any:
             ]
         whole[axis] = slice(0, most)
     return array[tuple(whole)]
+
+
+def shaped(type: t.Type, value: Any, arrays: Iterator[Array], declarations: Declarations) -> Any:
+    """The Python value that these arrays make up, in the shape of `value`: a gradient in
+    an argument, a tree where the argument is one."""
+    if isinstance(value, Packed):
+        return value.unpacked(arrays)
+    match type:
+        case t.Product(items=items):
+            return tuple(
+                shaped(item, part, arrays, declarations)
+                for item, part in zip(items, value, strict=True)
+            )
+        case t.Array() if declarations.one_by_one(type.element):
+            return [shaped(type.element, part, arrays, declarations) for part in value]
+        case t.Named(name=name) if name in declarations.data:
+            fields = declarations.constructors(type)[value.constructor]
+            return DataValue(
+                value.constructor,
+                tuple(
+                    shaped(field, part, arrays, declarations)
+                    for field, part in zip(fields, value.fields, strict=True)
+                ),
+            )
+        case _:
+            return rebuild(type, with_tags(type, value, arrays, declarations), declarations)

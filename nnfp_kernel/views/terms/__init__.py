@@ -32,7 +32,7 @@ from ...primitives.imported import IMPORTED
 from ...primitives.kept import with_names
 from ...runtime.call import Call
 from ...runtime.function import Function
-from ...runtime.program import Structure, any_structure, decided
+from ...runtime.structures import Structure, any_structure, decided
 from .general import Differs, counted, merged, opened, pruned
 from .values import Values, type_tree
 from .writer import Writer, Written
