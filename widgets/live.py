@@ -1,16 +1,17 @@
-"""A view that follows trainings while they run, from when somebody sees it."""
+"""Views that follow trainings: while they run, or once they have ended."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from nnfp_kernel.views.film.reel import Said
+from nnfp_kernel.runtime.function import Function
+from nnfp_kernel.views.film.reel import Frame, Reel, Said
 
 from .training import answered_beside_cells
 from .view import View
@@ -47,5 +48,54 @@ class LiveView(View):
     def _asked(self, widget: object, said: object, buffers: object) -> None:
         if said == "here":
             self._here = next(HEARD)
+        else:
+            super()._asked(widget, said, buffers)
+
+
+class Later(View):
+    """A view of what takes too long to follow each step: it is made anew, by `refresh`, once a
+    training of its function has ended, or the hand of a linked widget has moved weights. Until
+    then it says that it is of before.
+
+    What is said comes beside cells, too: `refresh` must not wait.
+    """
+
+    rank = 0
+    training = traitlets.Bool(False).tag(sync=True)  # of its function, now
+
+    if TYPE_CHECKING:
+
+        def refresh(self) -> None:
+            """Show the function with the weights that the session has now, beside the cells."""
+
+    def __init__(self, **traits: Any) -> None:
+        self._function: Function | None = None
+        super().__init__(**traits)
+        answered_beside_cells(self.comm)
+
+    def follow(self, function: Function, name: Hashable) -> None:
+        """From now on; until another of that name comes."""
+        self._function = function
+        if function.trainings is not None:
+            function.trainings.watch(self, name)
+
+    @property
+    def awake(self) -> bool:
+        return self.comm is not None
+
+    def began(self, reel: Reel) -> None:
+        self.training = self._function is not None and reel.is_of(self._function)
+
+    def look(self, reel: Reel, frame: Frame) -> int:
+        return 0
+
+    def ended(self, reel: Reel) -> None:
+        self.training = False
+        if self._function is not None and reel.is_of(self._function):
+            self.refresh()
+
+    def _asked(self, widget: object, said: object, buffers: object) -> None:
+        if said == "moved":  # the weights, by the hand of a linked widget
+            self.refresh()
         else:
             super()._asked(widget, said, buffers)

@@ -20,14 +20,14 @@ from nnfp_kernel.views.geometry.text import regions_table
 from nnfp_kernel.views.scene import Scene, scene
 
 from . import figures, pictures
+from .live import Later
 from .modules import css, joined
-from .view import View
 from .work import Stop, Stopped, Work
 
 BY = ("answer", "region", "map", "area")
 
 
-class Regions(View):
+class Regions(Later):
     """Where a piecewise-linear network is linear: polygons of a plane, and where every layer
     has them. A region that is pointed at is seen in all of them, with its affine map.
 
@@ -89,6 +89,8 @@ class Regions(View):
         header, numbers = packed_regions(self.found, made)
         super().__init__(scene=header, numbers=numbers, by=by, slice=asked)
         self.observe(self._other, "slice")
+        if isinstance(shown, Function):
+            self.follow(shown, ("regions", header["id"], kind, *asked["chosen"]))
 
     @property
     def title(self) -> str:
@@ -160,7 +162,5 @@ class Regions(View):
     def _asked(self, widget: object, said: object, buffers: object) -> None:
         if said == "stop":
             self.stop()
-        elif said == "moved":  # the weights, by the hand of a linked widget
-            self.refresh()
         else:
             super()._asked(widget, said, buffers)

@@ -7,6 +7,7 @@ Strip(function, X, colour=y).save("x.html")  a page that needs no kernel
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +22,12 @@ from nnfp_kernel.views.geometry.topology import Barcode
 from nnfp_kernel.views.scene import Scene, packed, scene
 
 from . import figures, pictures
+from .live import Later
 from .modules import css, joined
-from .view import View
 from .work import Stop, Stopped, Work
 
 
-class Strip(View):
+class Strip(Later):
     """Of every stage: intrinsic dimension, alignment with the input, what flat cuts part of
     the classes, and on demand pieces and holes, with their bars.
 
@@ -45,6 +46,9 @@ class Strip(View):
     Betti numbers take a second or so for each stage. With `betti` they are there from the
     beginning; else a button of the widget starts them, and stops them: they are computed
     beside the cells. `wait` waits for them.
+
+    Once weights have moved, in a training or by a hand in `Hands` beside it, all is measured
+    anew; until then the widget says of what it is. A Scene stays as it was given.
 
     Raises NnfpError for what cannot be shown, and where `betti` is asked for without ripser.
     """
@@ -71,19 +75,17 @@ class Strip(View):
         level: float | None = None,
         betti: bool = False,
     ) -> None:
-        made = shown
-        if not isinstance(made, Scene):
-            made = scene(made, *inputs, colour=colour, level=level)
-        self.found: Measures = strip(made, betti=betti)
-        header, numbers = packed(made)
-        self._work = Work()
-        super().__init__(
-            scene=header,
-            numbers=numbers,
-            measures=rows(self.found),
-            bars=[_told(own) for own in self.found.bars],
-            sample=measured(self.found),
-        )
+        def again() -> Scene:
+            if isinstance(shown, Scene):
+                return shown
+            return scene(shown, *inputs, colour=colour, level=level)
+
+        self._again, self._work = again, Work()
+        self._counted = betti  # whether pieces and holes are wanted
+        self.found: Measures = strip(again(), betti=betti)
+        super().__init__(**_shown(self.found))
+        if isinstance(shown, Function):
+            self.follow(shown, ("strip", self.scene["id"]))
 
     @property
     def data(self) -> Scene:
@@ -110,16 +112,34 @@ class Strip(View):
         return f"These are {self.data.count:,} points: take fewer, `X[::4]`."
 
     def wait(self) -> None:
-        """Wait until what the button has started is there, or stopped."""
+        """Wait until what is computed beside the cells is there, or stopped."""
         self._work.wait()
+
+    def refresh(self) -> None:
+        """Measure anew with the weights that the session has now, beside the cells."""
+        self._work.start(self._measured)
+
+    def _measured(self, stopped: Stop) -> None:
+        with suppress(NnfpError):  # the program is another one: what was measured stays
+            found = strip(self._again())
+            if stopped():
+                return
+            self.found = found
+            with self.hold_sync():
+                for name, value in _shown(found).items():
+                    setattr(self, name, value)
+            if self._counted:
+                self.working, self.problem = True, ""
+                self._computed(stopped)
 
     def compute_betti(self) -> None:
         """Compute pieces and holes beside the cells, as the button does."""
-        self.working, self.problem, self.bars = True, "", []
+        self.working, self.problem, self.bars, self._counted = True, "", [], True
         self._work.start(self._computed)
 
     def stop(self) -> None:
         """Stop that: what is there of it is taken away, since it says nothing of all stages."""
+        self._counted = False
         self._work.stop()
 
     def _computed(self, stopped: Stop) -> None:
@@ -148,6 +168,15 @@ class Strip(View):
                 self.stop()
             case _:
                 super()._asked(widget, said, buffers)
+
+
+def _shown(found: Measures) -> dict[str, Any]:
+    """What the model holds of what was measured."""
+    header, numbers = packed(found.scene)
+    return {
+        "scene": header, "numbers": numbers, "measures": rows(found),
+        "bars": [_told(own) for own in found.bars], "sample": measured(found),
+    }  # fmt: skip
 
 
 def rows(found: Measures) -> list[dict[str, Any]]:

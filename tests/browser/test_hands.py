@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 import pytest
 from browser.cells import cell, run, start, wait
+from browser.conftest import shut_down_all
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.views.scene import scene
@@ -48,6 +49,7 @@ settled x = dense[2] (fixpoint (\\y -> tanh (0.1 * y + x)) zero)
 """
 N = 40
 HOSTILE = "<img src=x onerror=document.title='caught'>"
+SINCE = "A hand has moved the weights since"
 ROOT = "document.getElementById('widget').hands"
 
 
@@ -318,9 +320,11 @@ def test_keys_alone_move_arrows_and_draw(opened: Any) -> None:
     assert hands(page, "hands.table.querySelectorAll('tbody tr').length") == 3
 
 
-def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
+def test_in_a_notebook_the_weights_are_the_sessions(
+    open_notebook: Any, jupyter: tuple[str, Path]
+) -> None:
     """Also those that a hand has changed while a cell ran; and training goes on from them. What
-    is linked is redrawn, or says that they have moved."""
+    is linked is redrawn and measured anew, or says that they have moved."""
     program = "net : R[2] ~> R[1]\nnet = dense[3] >> relu >> dense[1]"
     make = "%%python\nimport numpy\nX = numpy.random.default_rng(0).normal(size=(60, 2))\ny = X[:, 0] > 0"
     read = "%%python\nget_ipython().magics.workspace.session.weights['net']['dense']['W'][0, 0]"
@@ -328,15 +332,19 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     page = open_notebook(
         "lab", "nnfp",
         [program, make, "%nnfp hands net X --colour y --epochs 1000000", read, slow, read,
-         *(f"%nnfp {verb} net X --colour y" for verb in ("bend", "regions", "film"))],
+         *(f"%nnfp {verb} net X --colour y" for verb in ("bend", "regions", "film", "strip"))],
     )  # fmt: skip
-    page.set_viewport_size({"width": 1100, "height": 3600})  # all are drawn
-    for k in (0, 1, 2, 6, 7, 8):
+    page.set_viewport_size({"width": 1100, "height": 4200})  # all are drawn
+    for k in (0, 1, 2, 6, 7, 8, 9):
         run(page, k)
     page.wait_for_function(
         " && ".join(f"{live(name)}?.camera" for name in ("bend", "regions", "film"))
     )
-    ends = f"[{live('bend')}.scene.values(3, 0).join(), {live('regions')}.mosaic.corners.join()]"
+    measures = f"JSON.stringify({live('strip')}.model.get('measures'))"
+    ends = (
+        f"[{live('bend')}.scene.values(3, 0).join(), {live('regions')}.mosaic.corners.join(),"
+        f" {measures}]"
+    )
     first = page.evaluate(ends)
     hands = page.locator(".nnfp-hands")
     caption = hands.locator(".caption")
@@ -345,7 +353,10 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     field.press("Enter")
     caption.locator("text=In the session.").wait_for()
     page.wait_for_function(f"first => {ends}.every((now, k) => now !== first[k])", arg=first)
-    page.locator(".nnfp-film .caption", has_text="A hand has moved the weights since").wait_for()
+    page.locator(".nnfp-film .caption", has_text=SINCE).wait_for()
+    page.wait_for_function(f"!{live('strip')}.moved")
+    assert SINCE not in page.locator(".nnfp-strip .caption").inner_text()
+    assert page.locator(".nnfp-strip.before").count() == 0
     # A region under the hand is marked in the plane, in its image, and in every layer.
     frame = page.locator(".nnfp-regions .frame").first.bounding_box()
     assert (
@@ -368,16 +379,34 @@ def test_in_a_notebook_the_weights_are_the_sessions(open_notebook: Any) -> None:
     run(page, 5)
     assert "2.5" in cell(page, 5).inner_text()
     # Train on: the page follows, and a press on the same button stops it.
+    measured = page.evaluate(measures)
     hands.get_by_role("button", name="train on").click()
     hands.get_by_role("button", name="stop").wait_for()
     page.wait_for_function("document.querySelector('.nnfp-hands .share i').offsetWidth > 3")
     assert field.input_value() != "2.5"
     assert field.is_disabled()
+    page.locator(".nnfp-strip .caption", has_text="A training is running").wait_for()
     hands.get_by_role("button", name="stop").click()
     hands.locator(".told", has_text="weights are kept").wait_for()
+    page.wait_for_function(f"before => {measures} !== before", arg=measured)
+    page.locator(".nnfp-strip:not(.before)").wait_for()
     assert field.is_enabled()
     hands.get_by_role("button", name="undo").click()
     assert field.input_value() == "2.5"
     with page.expect_download() as kept:
         hands.get_by_role("button", name="save page").click()
     assert "<title>net</title>" in Path(kept.value.path()).read_text()
+    # Where no kernel is there to measure, all say that they are of before, until it is undone.
+    followers = ("strip", "bend", "regions")
+    captions = [page.locator(f".nnfp-{name} .caption") for name in followers]
+    caption.filter(has_text="Undone. In the session.").wait_for()
+    page.wait_for_function(" && ".join(f"!{live(name)}.moved" for name in followers))
+    shut_down_all(jupyter[0])
+    field.fill("0.5")
+    field.press("Enter")
+    for own in captions:
+        own.filter(has_text=SINCE).wait_for()
+    assert page.locator(".nnfp-strip.before").count() == 1
+    hands.get_by_role("button", name="undo").click()
+    for own in captions:
+        own.filter(has_not_text=SINCE).wait_for()

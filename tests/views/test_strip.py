@@ -13,6 +13,10 @@ import pytest
 import nnfp_kernel as nnfp
 from nnfp_kernel.magics.terminal import TerminalHost
 from nnfp_kernel.magics.workspace import Workspace
+from nnfp_kernel.runtime.events import Progress
+from nnfp_kernel.views.geometry.strip import strip
+from nnfp_kernel.views.scene import scene
+from nnfp_kernel.widgets.strip import rows
 from nnfp_kernel.widgets.work import Stop, Work
 
 X = numpy.random.default_rng(0).normal(size=(40, 2))
@@ -105,3 +109,37 @@ def test_a_notebook_gets_the_widget_the_picture_and_the_text(shown: Any) -> None
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.model_id
     assert bundle["text/plain"].startswith("net : R[2] ~> R[1]\nstage")
     assert "<svg" in bundle["text/html"]
+
+
+def test_what_is_measured_is_measured_anew_when_weights_have_moved(workspace: Workspace) -> None:
+    """By a hand, of which its front end tells, and by a training, at its end."""
+    session = workspace.session
+    made = nnfp.widgets.Strip(session["net"], X, colour=X[:, 0] > 0)
+    first = made.measures
+
+    def judge() -> list[Any]:
+        return rows(strip(scene(session["net"], X, colour=X[:, 0] > 0)))
+
+    session.weights = {"net.dense.W": numpy.array([[1.0, 0.0], [0.0, 0.0]])}  # a line
+    assert made.measures == first
+    made._asked(made, "moved", [])
+    made.wait()
+    assert made.measures == judge() != first
+    second, running = made.measures, []
+    for event in session.train("net", [X, X[:, :1]], loss="squaredError", epochs=3):
+        running += [made.training] * isinstance(event, Progress)
+    made.wait()
+    assert running
+    assert all(running)
+    assert not made.training
+    assert made.measures == judge() != second
+
+
+def test_pieces_that_were_asked_for_are_counted_anew_as_well(workspace: Workspace) -> None:
+    pytest.importorskip("ripser")
+    made = nnfp.widgets.Strip(workspace.session["net"], X[:12], betti=True)
+    before = made.found.bars
+    made.refresh()
+    made.wait()
+    assert len(made.bars) == len(made.found.bars) == len(made.scene["states"])
+    assert made.found.bars is not before

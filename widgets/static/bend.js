@@ -63,6 +63,7 @@ class Bend extends ofPoints(Moving) {
     this.curve = new Curve(this);
     this.news = null;
     this.el.classList.remove("live");
+    this.moved = "";
     this.place();
     this.grind();
     this.recolour();
@@ -93,6 +94,7 @@ class Bend extends ofPoints(Moving) {
     this.shown = null;
     this.updates = (this.updates ?? 0) + 1; // for tests and benchmarks
     this.el.classList.add("live");
+    this.moved = "";
     this.stale = true;
   }
 
@@ -166,8 +168,9 @@ class Bend extends ofPoints(Moving) {
   }
 
   /** What another widget of the same scene has done: the model is told, the others know. */
-  linked({ position, traced, brushed, kind, moved }) {
-    if (moved === "hand") this.model.send("moved"); // of a training Python knows itself
+  linked({ position, traced, brushed, kind, ...change }) {
+    this.older(change);
+    if (change.moved === "hand") this.model.send("moved"); // of a training Python knows itself
     if (position !== undefined && position <= this.scene.stages.length) {
       this.go(position, { told: true });
       this.save({ position });
@@ -323,7 +326,7 @@ class Bend extends ofPoints(Moving) {
     this.caption.setAttribute("aria-live", whole ? "polite" : "off");
     const state = scene.states[Math.round(position)];
     const kept = state.axes ? "" : ` Of ${state.size} dimensions the ${state.array.shape[1]} principal ones are kept.`;
-    this.said(this.caption, (position === 0 ? where : `${where} ${stage.says}`) + kept);
+    this.said(this.caption, (position === 0 ? where : `${where} ${stage.says}`) + kept + this.since);
     const { captions = {} } = this.options;
     this.said(this.prose, captions[position === 0 ? 0 : place + 1] ?? "");
     if (!this.table.hidden) table(this.table, scene, point);

@@ -47,7 +47,8 @@ class Film extends ofPoints(Drawn) {
     const before = this.reel && this.time < this.reel.last ? this.reel.at(this.time).epoch : null;
     this.reel = this.scene = new Reel(model.get("film"), bufferOf(model, "numbers"));
     this.course = this.reel.course;
-    this.running = this.moved = false;
+    this.running = false;
+    this.moved = "";
     this.news = [];
     const states = this.reel.states.length;
     const asked = model.get("state");
@@ -125,7 +126,7 @@ class Film extends ofPoints(Drawn) {
     this.news.forEach(([{ moment, kept }, buffer]) => reel.add(moment, buffer, kept));
     this.news = [];
     this.running = true;
-    this.moved = false;
+    this.moved = "";
     if (this.wait.isConnected) {
       this.wait.remove();
       this.curve.element.hidden = false;
@@ -215,11 +216,8 @@ class Film extends ofPoints(Drawn) {
   }
 
   /** What another widget of the same data has done: the model is told, the others know. */
-  linked({ position, traced, brushed, kind, moved }) {
-    if (moved === "hand") {
-      this.moved = true; // a film is of a training, which stays as it was
-      this.ask();
-    }
+  linked({ position, traced, brushed, kind, ...change }) {
+    this.older(change); // a film is of a training, which stays as it was
     if (position !== undefined) {
       this.choose(Math.round(position), { known: true });
       this.save({ state: this.state });
@@ -411,8 +409,7 @@ class Film extends ofPoints(Drawn) {
     const kept = size > seen ? ` Of ${size} dimensions the ${seen} principal ones are seen, the same at every moment.` : "";
     const place = state ? `After stage ${state} of ${reel.states.length - 1}, ${label} : ${type}.` : `The input, ${label} : ${type}.`;
     this.caption.setAttribute("aria-live", whole && !this.playing && !this.running ? "polite" : "off");
-    const since = this.moved ? " A hand has moved the weights since: this is how they were." : "";
-    this.said(this.caption, `${where[0].toUpperCase()}${where.slice(1)}. ${place}${kept}${since}`);
+    this.said(this.caption, `${where[0].toUpperCase()}${where.slice(1)}. ${place}${kept}${this.since}`);
     this.canvas.setAttribute("aria-label", `${reel.name}: ${reel.count} points. ${this.caption.textContent}`);
     if (!this.table.hidden) this.tabulate();
   }

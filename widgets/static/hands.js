@@ -59,6 +59,7 @@ class Hands extends Widget {
     this.kinds = doubles(model, "kinds");
     this.frame = this.scene.seen ? this.seen(numbers.subarray(end)) : null;
     this.first = this.snapshot();
+    this.warned = this.others = this.first.weights; // what linked widgets know of, and what they show
     [this.past, this.future] = [[], []];
     this.plane = this.scene.box !== null;
     this.tool = null;
@@ -253,8 +254,16 @@ class Hands extends Widget {
 
   finish() {
     this.moving = false;
+    this.warn();
     this.commit();
     this.changed();
+  }
+
+  /** Who is linked shows the weights of before, or these again. */
+  warn() {
+    const same = (others) => this.weights.every((value, k) => value === others[k]);
+    if (!same(this.warned)) this.share?.({ moved: "page", back: same(this.others) });
+    this.warned = this.weights.slice();
   }
 
   restore({ weights, points, kinds }) {
@@ -319,7 +328,10 @@ class Hands extends Widget {
     if (said.done !== undefined) {
       this.waiting = null;
       this.state = said.note || "In the session.";
-      if (said.moved) this.share?.({ moved: "hand" });
+      if (said.moved) {
+        this.share?.({ moved: "hand" });
+        this.others = this.weights.slice();
+      }
     } else if (said.refused !== undefined) {
       this.waiting = null;
       this.state = `Not in the session. ${said.why}`;
@@ -336,6 +348,7 @@ class Hands extends Widget {
     const weights = doubles(this.model, "weights");
     if (weights.length !== this.weights.length) return;
     this.weights.set(weights);
+    this.warned = this.others = weights;
     this.grip.find();
     this.changed();
   }

@@ -33,6 +33,7 @@ class Regions extends Moving {
       "change:region": () => this.choose(model.get("region"), true),
       "change:working": () => this.report(),
       "change:problem": () => this.report(),
+      "change:training": () => this.ask(),
     });
     el.regions = this; // for tests that read it
   }
@@ -57,6 +58,7 @@ class Regions extends Moving {
     if (this.brushed?.length !== this.scene.count) this.brushed = null;
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
+    this.moved = "";
     this.place();
     this.recolour();
   }
@@ -259,8 +261,9 @@ class Regions extends Moving {
   }
 
   /** What another widget over the same data has done. */
-  linked({ position, brushed, moved }) {
-    if (moved) this.model.send("moved");
+  linked({ position, brushed, ...change }) {
+    this.older(change);
+    if (change.moved === "hand") this.model.send("moved"); // of a training Python knows itself
     if (position !== undefined && position <= this.scene.stages.length) {
       this.go(position, { told: true });
       this.save({ position });
@@ -367,7 +370,7 @@ class Regions extends Moving {
     const maps = `${own.maps.toLocaleString("en")} affine ${own.maps === 1 ? "map" : "maps"}`;
     const where = position === 0 ? `The input, ${label}.`
       : `Stage ${place + 1} of ${scene.stages.length}, ${label}${whole ? "" : `, t = ${t.toFixed(2)}`}: ${many}, ${maps}.`;
-    this.said(this.caption, where);
+    this.said(this.caption, where + this.since);
     this.said(this.flat.words, `${mosaic.whole ? scene.states[0].label : mosaic.plane}, cut into ${mosaic.count.toLocaleString("en")}`);
     this.said(this.image.words, position === 0 ? `${label} : ${scene.states[0].type}` : whole ? `after ${label} : ${scene.states[state].type}` : `${label}, t = ${t.toFixed(2)}`);
     const key = `${scene.id} ${region} ${state} ${mosaic.count} ${this.by}`;

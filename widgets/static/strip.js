@@ -29,6 +29,7 @@ class Strip extends Widget {
       "change:working": () => this.bars(),
       "change:sample": () => this.bars(),
       "change:problem": () => this.bars(),
+      "change:training": () => this.ask(),
     });
     this.sized = new ResizeObserver(() => this.recolour());
     this.sized.observe(el);
@@ -64,6 +65,7 @@ class Strip extends Widget {
       this.table);
     this.unlink?.();
     this.unlink = link(this.scene.id, this);
+    this.moved = ""; // what is measured is of now
     this.position = Math.min(Math.max(model.get("position") ?? 0, 0), this.scene.stages.length);
     this.bars();
     this.recolour();
@@ -84,7 +86,9 @@ class Strip extends Widget {
   }
 
   /** What another widget over the same data has done. */
-  linked({ position, brushed }) {
+  linked({ position, brushed, ...change }) {
+    this.older(change);
+    if (change.moved === "hand") this.model.send("moved"); // of a training Python knows itself
     if (position !== undefined && position <= this.scene.stages.length) {
       this.go(position, true);
       this.save({ position });
@@ -150,7 +154,8 @@ class Strip extends Widget {
     const [place, t] = scene.place(position);
     const where = whole ? `After ${scene.states[k].label}` : `${scene.stages[place].label}, t = ${t.toFixed(2)}. Nearest, after ${scene.states[k].label}`;
     this.caption.setAttribute("aria-live", whole ? "polite" : "off");
-    this.said(this.caption, `${k === 0 && whole ? `The input, ${scene.states[0].label}` : where}: ${parts.join(", ")}.`);
+    this.said(this.caption, `${k === 0 && whole ? `The input, ${scene.states[0].label}` : where}: ${parts.join(", ")}.${this.since}`);
+    this.el.classList.toggle("before", this.since !== "");
     this.tabulate();
   }
 

@@ -72,6 +72,20 @@ class Widget {
     if (element.textContent !== text) element.textContent = text;
   }
 
+  /** The hand of a linked widget has moved the weights: of the session, or of the page alone, where
+   * it can go back. */
+  older({ moved, back }) {
+    if (moved === "hand") this.moved = moved;
+    else if (moved === "page" && this.moved !== "hand") this.moved = back ? "" : moved;
+    this.ask();
+  }
+
+  /** What is to be added to words about what is seen, where it is of weights of before. */
+  get since() {
+    if (this.model.get("training")) return " A training is running: this is of before it.";
+    return this.moved ? " A hand has moved the weights since: this is of before." : "";
+  }
+
   close() {
     if (this.asked) cancelAnimationFrame(this.asked);
     this.unlink?.();
