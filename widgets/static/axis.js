@@ -47,6 +47,7 @@ class Axis {
       ...measures.map((each) => measure(each, share))
     );
     this.share = share;
+    new ResizeObserver(() => (this.wide = this.element.clientWidth)).observe(this.element);
   }
 
   /** Near a tick it is the tick: a hand cannot meet it exactly. */
@@ -84,14 +85,20 @@ class Axis {
       moving ? `${this.scene.stages[place].label}, t = ${t.toFixed(2)}` : `after ${state.label}`);
   }
 
-  /** Draw the small pictures, each on its own scale; `below(k)` draws what lies under the points. */
-  paint(views, colours, show, brushed, below = null) {
+  /** Draw the small pictures, each on its own scale; `below(k)` draws what lies under the points.
+   * While all moves they take turns. */
+  paint(views, colours, show, brushed, { below = null, moving = false } = {}) {
     const { scene } = this;
-    const width = Math.min(SMALL, this.element.clientWidth / (this.count + 1) - 8);
+    const width = Math.min(SMALL, (this.wide ??= this.element.clientWidth) / (this.count + 1) - 8);
     const ratio = window.devicePixelRatio || 1;
+    this.turns = moving ? ((this.turns ?? 0) + 1) % 2 : null;
     this.small.forEach((canvas, k) => {
-      canvas.width = canvas.height = Math.max(Math.round(width * ratio), 1);
-      canvas.style.width = canvas.style.height = `${width}px`;
+      if (this.turns !== null && canvas.painter && k % 2 !== this.turns) return;
+      const pixels = Math.max(Math.round(width * ratio), 1);
+      if (canvas.width !== pixels || canvas.height !== pixels) {
+        canvas.width = canvas.height = pixels;
+        canvas.style.width = canvas.style.height = `${width}px`;
+      }
       const xyz = scene.project(k, identity(3));
       const { low, high } = views.states[k];
       const half = Math.max(high[0] - low[0], high[1] - low[1], 1e-9) / 2;

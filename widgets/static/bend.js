@@ -294,7 +294,8 @@ class Bend extends ofPoints(Moving) {
     this.curve.draw();
     if (this.stale) {
       this.stale = false;
-      this.axis.paint(this.views, colours, { ...show, ellipses: false }, brushed);
+      const moving = this.el.classList.contains("live");
+      this.axis.paint(this.views, colours, { ...show, ellipses: false }, brushed, { moving });
     }
   }
 

@@ -22,11 +22,14 @@ class Curve {
     this.range.style.width = `calc(100% - ${LEFT + RIGHT - 24}px)`;
   }
 
+  resize() {
+    this.width = this.element.clientWidth;
+  }
+
   /** Draw the curves of a course, and ticks for the moments of a film. */
   paint(course, moments) {
-    const width = this.element.clientWidth;
+    const { width } = this;
     if (!width) return;
-    this.width = width;
     this.unit = course?.unit ?? "epoch";
     const lines = course?.lines ?? [[], [], []];
     this.last = Math.max(course?.epochs ?? 0, ...moments.map(({ epoch }) => epoch)) || 1;

@@ -114,7 +114,7 @@ class Film extends ofPoints(Drawn) {
   }
 
   live(said, buffer) {
-    if (said.course) this.course = said.course;
+    if (said.course) [this.course, this.curved] = [said.course, true];
     this.news = [...this.news.filter(([{ moment }]) => said.kept.includes(moment.step)), [said, buffer]];
     this.ask();
   }
@@ -134,7 +134,6 @@ class Film extends ofPoints(Drawn) {
     this.updates = (this.updates ?? 0) + 1; // for tests and benchmarks
     if (follows && !this.playing) this.time = reel.last;
     else this.time = Math.min(this.time, reel.last);
-    this.curved = true;
   }
 
   // --- where one is -------------------------------------------------------------------------
@@ -289,6 +288,9 @@ class Film extends ofPoints(Drawn) {
   // --- drawing --------------------------------------------------------------------------------
 
   resize() {
+    // Asked for here: while it draws, to ask would have all laid out anew.
+    this.wide = this.el.clientWidth;
+    this.curve.resize();
     this.curved = true;
     super.resize();
   }
@@ -332,7 +334,7 @@ class Film extends ofPoints(Drawn) {
     const drawn = (k) => ({ ...show, grid: show.grid && reel.states[k].seen > 1 });
     this.painter ??= new CanvasPainter(canvas);
     this.painter.paint({ ...picture, xyz: this.xyz, camera: this.camera, show: drawn(state), depth: this.deep() });
-    const wide = Math.min(SMALL, this.el.clientWidth / reel.states.length - 12);
+    const wide = Math.min(SMALL, this.wide / reel.states.length - 12);
     const every = Math.max(Math.ceil(reel.count / FEW), 1);
     // While all moves the small pictures take turns.
     const moving = this.playing || this.running;

@@ -14,7 +14,9 @@ function halves(buffer, offset, count) {
     }
   }
   const bits = new Uint16Array(buffer, offset, count);
-  return Float32Array.from(bits, (each) => table[each]);
+  const made = new Float32Array(count);
+  for (let i = 0; i < count; i++) made[i] = table[bits[i]];
+  return made;
 }
 
 export { halves };

@@ -59,14 +59,20 @@ class Over {
   }
 
   long() {
-    const { clientWidth, clientHeight } = this.bend.canvas;
-    return 0.42 * Math.min(clientWidth, clientHeight);
+    return 0.42 * Math.min(...this.size);
+  }
+
+  /** Width and height in pixels of the page: to ask the canvas would have all laid out anew. */
+  get size() {
+    const { canvas, ratio } = this.bend;
+    return [canvas.width / ratio, canvas.height / ratio];
   }
 
   /** The axes of a view that turns; in a tour each has a handle. */
   frame(rows) {
     const { bend } = this;
-    const { mode, canvas } = bend;
+    const { mode } = bend;
+    const [width, height] = this.size;
     const tour = mode === "tour";
     const count = mode === "2-D" ? 0 : tour ? this.width() : 3;
     while (this.axes.children.length > count) this.axes.lastChild.remove();
@@ -74,7 +80,7 @@ class Over {
       this.axes.append(make("g", {}, make("line", {}), make("circle", { r: 4.5 }), make("text", {})));
     }
     const long = tour ? this.long() : 24;
-    const [x, y] = tour ? [canvas.clientWidth / 2, canvas.clientHeight / 2] : [34, canvas.clientHeight - 60];
+    const [x, y] = tour ? [width / 2, height / 2] : [34, height - 60];
     this.handles = [];
     [...this.axes.children].forEach((axis, k) => {
       const [u, v] = [x + long * (rows[0][k] ?? 0), y - long * (rows[1][k] ?? 0)];
@@ -103,12 +109,12 @@ class Over {
 
   /** A bar of a round length. */
   scale() {
-    const { camera, ratio, canvas } = this.bend;
+    const { camera, ratio } = this.bend;
     const one = camera.scale / ratio; // pixels of the page for 1
     const wanted = 70 / one;
     const power = 10 ** Math.floor(Math.log10(wanted));
     const size = [5, 2, 1].map((k) => k * power).find((value) => value <= wanted) ?? power;
-    const [x, y] = [12, canvas.clientHeight - 12];
+    const [x, y] = [12, this.size[1] - 12];
     if (!this.rule.children.length) this.rule.append(make("path", {}), make("text", {}));
     const [path, text] = this.rule.children;
     path.setAttribute("d", `M${x} ${y - 4}v4h${(size * one).toFixed(1)}v-4`);

@@ -310,11 +310,12 @@ class Regions extends Moving {
     if (this.stale || this.flat.stale) this.cut(show);
     if (this.stale) {
       this.stale = this.flat.stale = false;
-      this.axis.paint(this.views, colours, show, brushed, (k, places, own, canvas, context) => {
+      const below = (k, places, own, canvas, context) => {
         const found = mosaic.placed(places, 3 * scene.boundaryEnd, 3, own, canvas);
         this.small[k].places = found;
         mosaic.paint(context, found, { state: k, by, colours, ratio: 0.6 * ratio, borders: borders && mosaic.count < 400 });
-      });
+      };
+      this.axis.paint(this.views, colours, show, brushed, { below });
     }
     this.mark();
   }
