@@ -13,7 +13,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,44 +21,37 @@ from ..language import infer as inference
 from ..language import syntax
 from ..language import typed as p
 from ..language import types as t
-from ..language.diagnostics import Diagnostic, Label, NnfpError
+from ..language.diagnostics import Diagnostic, NnfpError
 from ..language.parser import parse
-from ..language.reach import ReachedWeight, WeightPath
 from ..language.source import Source
 from ..library import library
 from ..primitives import BUILTINS, PRIMITIVES
 from ..primitives.imported import IMPORTED
 from ..primitives.imported import imported as imported_function
 from ..primitives.table import Builtin
-from ..runtime import misfits, persistent, stored
+from ..runtime import stored
 from ..runtime.calls import argument_name
 from ..runtime.data import DataValue
 from ..runtime.exchange import (
     Misfit,
     as_tuples,
-    flatten,
-    match,
-    paths_of,
-    rebuild,
     type_of,
     unflatten_paths,
 )
 from ..runtime.executables import Executables
 from ..runtime.function import Function
-from ..runtime.lower import DTYPES
 from ..runtime.program import Program
 from ..runtime.traced import trace_application
-from ..runtime.weights import first_value
-from ..std import FILES
 from ..views.terms import derivative_text
-from . import completion, construct, inspection, promises, touched
+from . import checking, completion, construct, inspection, machines, promises, touched
 from .again import Asked
 from .completion import Completions
 from .inspection import Inspection
+from .kept import KeptWeights, prepare_jax
 from .objectives import Objectives
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
 from .replaced import Replaced
-from .standing import Kept, Standing, asked_by, count, typed, without
+from .standing import Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
     from ..runtime.events import Event
@@ -106,12 +98,10 @@ class Session:
         self.asked: dict[str, Asked] = {}  # the last training of each name
         self._count = 0
         self._evaluations = 0
-        self._kept: dict[WeightPath, Kept] = {}
-        self._changes = 0  # of what is kept
-        self._nested: tuple[Standing, int, dict[str, Any]] | None = None
+        self._kept = KeptWeights(seed, self.turn, lambda: self.program, lambda: self.names)
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._executables = Executables()
-        self._objectives = Objectives(self.function, lambda path: self._weight(path).value)
+        self._objectives = Objectives(self.function, self._kept.value)
         checked = inference.infer((), BUILTINS, library=library())
         self._standing = Standing((), checked, {}, self._program(checked, {}, {}))
 
@@ -155,12 +145,12 @@ class Session:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What fails inside leaves the session as it was before all of it."""
-        before, kept = self._standing, dict(self._kept)
+        before = self._standing
         try:
-            yield
+            with self._kept.all_or_nothing():
+                yield
         except BaseException:
-            self._standing, self._kept = before, kept
-            self._changes += 1
+            self._standing = before
             raise
 
     def check(self, source: str, name: str | None = None) -> None:
@@ -181,9 +171,10 @@ class Session:
         uses = before.uses.after(parsed.program)
         checked = None
         if len(externals) == len(before.externals) and len(imported) == len(before.imported):
-            checked = self._check_touched(parsed.program, uses)
+            checked = checking.check_touched(before, parsed.program, uses)
         if checked is None:
-            checked = self._check((*before.cells, parsed.program), externals, imported)
+            cells = (*before.cells, parsed.program)
+            checked = checking.check(cells, externals, imported, self.folder)
         cells = (*(without(old, names) for old in before.cells), parsed.program)
         program = self._program(checked, externals, imported)
         return parsed, Standing(cells, checked, externals, program, imported, uses)
@@ -248,19 +239,12 @@ class Session:
     def _value(self, expression: p.Expression) -> Any:
         traced = trace_application(self._standing.program, expression, {})
         arrays = [
-            *self._weight_arrays(traced.weights), *self._weight_arrays(traced.present),
+            *self._kept.arrays(traced.weights), *self._kept.arrays(traced.present),
             *traced.external_arrays(),
         ]  # fmt: skip
         if traced.draws:
             arrays.append(self.next_key())
         return traced.answer.rebuild(iter(traced.checked(traced.run(*arrays))))
-
-    def _weight_arrays(self, wanted: Sequence[Any]) -> list[Array]:
-        import jax
-
-        return [
-            leaf for weight in wanted for leaf in jax.tree.leaves(self._weight(weight.path).value)
-        ]
 
     # --- training ---------------------------------------------------------------------------
 
@@ -309,20 +293,14 @@ class Session:
 
         memory = self.memory if memory is None else memory
         objective, function = self._objectives.of(self.program, name, loss, metric, memory)
-        present = {weight.path: self._weight(weight.path) for weight in function.reached}
-        nested = unflatten_paths({path: kept.value for path, kept in present.items()})
+        paths = [weight.path for weight in function.reached]
+        nested = unflatten_paths({path: self._kept.value(path) for path in paths})
         if is_stream(data):
             examples: Any = stream_of(function, data)
         else:
             examples = examples_of(function, nested, cast("Sequence[Any]", data))
         share = isinstance(valid, float | int)
         held_out = valid if share else examples_of(function, nested, cast("Sequence[Any]", valid))
-
-        def keep(found: Mapping[str, Any]) -> None:
-            kept = {path: replace(present[path], value=value) for path, value in paths_of(found)}
-            with self.turn:
-                self._kept.update(kept)  # at once: an interrupt finds none or all of them
-                self._changes += 1
 
         self.asked[name] = Asked(name, data, loss, metric, valid, seed, memory, options)
         with telling(function.definition.span):  # data and weights are put on the device
@@ -332,7 +310,7 @@ class Session:
                 examples,
                 valid=held_out,
                 seed=self.seed if seed is None else seed,
-                keep=keep,
+                keep=self._kept.keep(paths),
                 memory=memory,
                 watched=film or self.trainings.watched,
                 **options,
@@ -404,35 +382,7 @@ class Session:
 
         Raises NnfpError for what is neither a cell nor a recursive data type.
         """
-        from ..views import functor
-
-        program = self.program
-        if name in program.data:
-            found = functor.of_data(name, program.declarations)
-            place = program.data[name].span
-        else:
-            function, described = self.function(name), self.describe(name)
-            found = functor.of_function(
-                name, function.definition.scheme.type, described.type, described.weights,
-                program.declarations, self.function,
-            )  # fmt: skip
-            if found is not None and _draws(function):
-                found = found.not_run()
-            place = function.definition.span
-        if found is not None:
-            return found
-        raise NnfpError(
-            Diagnostic(
-                "no-functor",
-                f"{name} is neither a cell nor a recursive data type",
-                Label(place, "this has no functor of its own"),
-                (),
-                (
-                    "Cells are functions (s, a) -> s, s -> (s, b), (s, a) -> (s, b), s -> s, and "
-                    "with `data Tree a` TreeF a r -> r and s -> TreeF a s.",
-                ),
-            )
-        )
+        return machines.machine(self, name)
 
     def __getitem__(self, name: str) -> Any:
         """A definition: a `Function`, or the value of a constant without weights."""
@@ -473,7 +423,7 @@ class Session:
             standing.program,
             definition,
             specialise,
-            self._present_weights,
+            self._kept.present,
             self.next_key,
             derivative_text,
             home=self,
@@ -557,7 +507,7 @@ class Session:
                     "numbers, tuples of them and JAX functions"
                 ) from None
         cells = tuple(without(cell, {name}) for cell in before.cells)
-        checked = self._check(cells, externals, imported)
+        checked = checking.check(cells, externals, imported, self.folder)
         program = self._program(checked, externals, imported)
         uses = touched.Uses({k: v for k, v in before.uses.names.items() if k != name})
         self._standing = Standing(cells, checked, externals, program, imported, uses)
@@ -597,42 +547,15 @@ class Session:
         copy. Setting takes a whole nested dict or a part of one, or values by path,
         `session.weights = {"cell.W": array}`; what is not named stays.
         """
-        return unflatten_paths({path: self._weight(path).value for path in self._settled_weights()})
+        return self._kept.nested()
 
     @weights.setter
     def weights(self, nested: Mapping[str, Any]) -> None:
-        known = self._settled_weights()
-        fresh: dict[WeightPath, Kept] = {}
-        for keys, value in paths_of(nested):
-            path = tuple(part for key in keys for part in str(key).split("."))
-            weight = known.get(path)
-            if weight is None:
-                raise misfits.unknown("weight", ".".join(path), map(".".join, known))
-            try:
-                match(weight.type, value, self.program.declarations, ".".join(path))
-            except Misfit as misfit:
-                raise misfits.weight_set(misfit, ".".join(path), weight.span) from None
-            own = self._own(value, weight.type)
-            fresh[path] = Kept(weight.shown, weight.initialiser, own)
-        with self.turn:
-            self._kept.update(fresh)
-            self._changes += 1
-
-    def _present_weights(self) -> dict[str, Any]:
-        """The same for our own use, put together anew only when something changed."""
-        nested = self._nested
-        if nested is None or nested[0] is not self._standing or nested[1] != self._changes:
-            nested = self._nested = self._standing, self._changes, self.weights
-        return nested[2]
+        self._kept.set(nested)
 
     def reset_weights(self, name: str | None = None) -> None:
         """First values again for what a definition reaches, or for all."""
-        self._changes += 1
-        if name is None:
-            self._kept.clear()
-        else:
-            for weight in self.program.reached(name):
-                self._kept.pop(weight.path, None)
+        self._kept.reset(name)
 
     def save(self, name: str, file: str | Path) -> None:
         """Write the present weights that a definition reaches, as safetensors."""
@@ -681,105 +604,11 @@ class Session:
         """A random key, another one at each call, from the session's seed."""
         import jax
 
-        self._prepare_jax()
+        prepare_jax(self.precision)
         self._evaluations += 1
         return jax.random.fold_in(jax.random.key(self.seed), self._evaluations)
 
-    def _settled_weights(self) -> dict[WeightPath, ReachedWeight]:
-        program = self.program
-        found: dict[WeightPath, ReachedWeight] = {}
-        for name in self.names:
-            definition = program.definitions.get(name)
-            if definition is not None and definition.brackets is None:
-                for weight in program.reached(name):
-                    if t.is_concrete(weight.type):
-                        found.setdefault(weight.path, weight)
-        return found
-
-    def _weight(self, path: WeightPath) -> Kept:
-        weight = self._find(path)
-        kept = self._kept.get(path)
-        if kept is None or (kept.type, kept.initialiser) != (weight.shown, weight.initialiser):
-            import jax
-
-            self._prepare_jax()
-            # A number also where a function that holds this weight constant is being traced.
-            with jax.ensure_compile_time_eval():
-                value = first_value(
-                    weight, jax.random.key(self.seed), self.program.declarations,
-                    DTYPES[self.program.precision]["R"],
-                )  # fmt: skip
-            kept = self._kept[path] = Kept(weight.shown, weight.initialiser, value)
-        return kept
-
-    def _find(self, path: WeightPath) -> ReachedWeight:
-        for weight in self.program.reached(path[0]):
-            if weight.path == path:
-                return weight
-        raise KeyError(path)
-
-    def _own(self, value: Any, type: t.Type) -> Any:
-        """A copy of a weight's value: an array of the caller's may change under it."""
-        import jax
-
-        self._prepare_jax()
-        dtypes, declarations = DTYPES[self.program.precision], self.program.declarations
-        arrays = flatten(
-            value, type, declarations, lambda leaf, kind: jax.numpy.array(leaf, dtypes[kind])
-        )
-        return rebuild(type, arrays, declarations)
-
     # --- inside -----------------------------------------------------------------------------
-
-    def _check(
-        self,
-        cells: Sequence[syntax.Program],
-        externals: Mapping[str, tuple[t.Type, Any]],
-        imported: Mapping[str, Builtin],
-    ) -> inference.Checked:
-        """All that stands, inferred anew. Raises NnfpError for mistakes of the last cell."""
-        checked = inference.infer(
-            cells,
-            {**BUILTINS, **imported},
-            library=library(),
-            externals={name: type for name, (type, _) in externals.items()},
-            loader=self._load,
-        )
-        if checked.diagnostics:
-            raise NnfpError(checked.diagnostics, checked.reps)
-        return checked
-
-    def _check_touched(
-        self, program: syntax.Program, uses: touched.Uses
-    ) -> inference.Checked | None:
-        """What stands with a new cell, of which only what the cell touches is inferred; None
-        where all has to be: for declarations, for names of the library, for mistakes."""
-        before = self._standing
-        own = set(before.uses.names) & set(before.checked.definitions)
-        defined = {each.name for each in program.items if isinstance(each, syntax.Definition)}
-        if (
-            not touched.is_plain((program,))
-            or not self._imports_nothing
-            or before.checked.broken
-            or (own | defined) & {*library().definitions, *BUILTINS}
-        ):
-            return None
-        again = touched.touched(before.uses, uses, defined, before.checked)
-        if 2 * len(again) > len(own):
-            return None
-        checked = inference.infer(
-            (*touched.only(before.cells, again), program),
-            before.builtins,
-            library=inference.below(before.checked, again, own),
-            externals=self.externals,
-        )
-        return None if checked.diagnostics or checked.broken else checked
-
-    @property
-    def _imports_nothing(self) -> bool:
-        """Whether all definitions stand in cells: a file may change, and bring any."""
-        items = (item for cell in self._standing.cells for item in cell.items)
-        return not any(isinstance(item, syntax.ImportItem) for item in items)
 
     def _program(
         self,
@@ -788,7 +617,7 @@ class Session:
         imported: Mapping[str, Builtin],
     ) -> Program:
         if self.precision == 64:
-            self._prepare_jax()
+            prepare_jax(64)
         return Program(
             checked.definitions, checked.reps, checked.data, {**BUILTINS, **imported},
             {**PRIMITIVES, **IMPORTED} if imported else PRIMITIVES,
@@ -797,29 +626,6 @@ class Session:
             memory=self.memory, executables=self._executables,
         )  # fmt: skip
 
-    def _prepare_jax(self) -> None:
-        """When arrays are first needed: 64 bits are a flag of the whole process, and what is
-        compiled is kept on disk."""
-        persistent.begin()
-        if self.precision == 64:
-            import jax
-
-            jax.config.update("jax_enable_x64", True)
-
-    def _load(self, item: syntax.ImportItem) -> syntax.Program | None:
-        """The program an import names; None where there is none. `std` is there already."""
-        if not item.is_file:
-            module = item.target.removeprefix("std.")
-            return syntax.Program(()) if module in FILES else None
-        try:
-            text = (self.folder / item.target).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            return None
-        parsed = parse(Source(text, item.target))
-        if parsed.diagnostics:
-            raise NnfpError(parsed.diagnostics)
-        return parsed.program
-
     def _signature(self, name: str) -> syntax.Signature | None:
         """The signature of a definition that stands."""
         for cell in reversed(self._standing.cells):
@@ -827,14 +633,6 @@ class Session:
                 if isinstance(item, syntax.Signature) and item.name == name:
                     return item
         return None
-
-
-def _draws(function: Function) -> bool:
-    """Whether a function draws random numbers, as far as it can be run without an input."""
-    try:
-        return function.sample().traced.draws
-    except NnfpError:
-        return False
 
 
 __all__ = ["Function", "Session"]

@@ -36,15 +36,6 @@ class Standing:
         return self.program.builtins
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A weight's value, and what it is a value of: kept while these stay as they are."""
-
-    type: str
-    initialiser: p.Initialiser
-    value: Any
-
-
 def without(cell: syntax.Program, names: set[str]) -> syntax.Program:
     """A cell without what a newer one defines anew, and without its expressions."""
     items = tuple(
