@@ -37,7 +37,7 @@ class State(NamedTuple):
 
     weights: Weights
     memory: Any  # the optimiser's
-    order: Any  # this epoch's order of the examples and the next one's, laid end to end
+    order: Any  # places of examples: the rest of the epoch before, then this epoch's order
     epoch: Any
     offset: Any  # into `order`, of the next batch
     average: Weights | None = None  # of the weights over the steps, where one is asked for
@@ -61,14 +61,15 @@ class Chunk:
 
 
 def _turned(key: Key, of: int | Buckets | Stream, batch: int, state: State) -> State:
-    """The state in a new epoch, if the old one is over."""
+    """The state with the next epoch's order, if what is left makes no batch."""
     examples = columns.slots(of, batch)
 
     def turn_epoch(state: State) -> State:
-        both = jnp.concatenate([state.order[examples:], order(key, state.epoch + 2, of, batch)])
-        return state._replace(order=both, epoch=state.epoch + 1, offset=state.offset - examples)
+        following = order(key, state.epoch + 1, of, batch)
+        left = jnp.concatenate([state.order[examples:], following])
+        return state._replace(order=left, epoch=state.epoch + 1, offset=state.offset - examples)
 
-    due = state.offset >= examples
+    due = state.offset > examples
     return jax.lax.cond(due, turn_epoch, lambda same: same, state)  # type: ignore[no-any-return]
 
 
@@ -229,7 +230,7 @@ def _of_arrays(
             state, *rest = carry
             state = turned(state)
             return jax.lax.while_loop(
-                lambda c: (c[0].offset < examples) & (c[2] < count) & ~c[3], step, (state, *rest)
+                lambda c: (c[0].offset <= examples) & (c[2] < count) & ~c[3], step, (state, *rest)
             )
 
         losses = jnp.zeros(CHUNK_STEPS, rates.dtype)
@@ -368,7 +369,8 @@ def _in_a_loop(
 
 
 def start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, key: Key) -> State:
-    """The state before the first step: the orders of two epochs, an optimiser's empty memory."""
+    """The state before the first step: an epoch's order, with nothing left of one before it,
+    and an optimiser's empty memory."""
     if isinstance(of, int):
         return _compiled_start(way, of, batch)(weights, key)
     return _start(way, of, batch, weights, key)
@@ -380,9 +382,10 @@ def _compiled_start(way: Way, of: int, batch: int) -> Callable[[Weights, Key], S
 
 
 def _start(way: Way, of: int | Buckets | Stream, batch: int, weights: Weights, key: Key) -> State:
-    orders = jnp.concatenate([order(key, epoch, of, batch) for epoch in (0, 1)])
+    first = order(key, 0, of, batch)
+    orders = jnp.concatenate([jnp.zeros(batch, first.dtype), first])
     average = None if way.ema is None else weights
-    return State(weights, way.method.init(weights), orders, jnp.int32(0), jnp.int32(0), average)
+    return State(weights, way.method.init(weights), orders, jnp.int32(0), jnp.int32(batch), average)
 
 
 def step_key(key: Key, step: Any) -> Key:

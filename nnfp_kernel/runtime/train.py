@@ -763,8 +763,8 @@ def _again(
 def _places(plan: _Plan, state: chunks.State, key: Key) -> Any:
     """The places of the examples of the next step."""
     order, offset, examples = numpy.asarray(state.order), int(state.offset), plan.examples
-    if offset >= examples:  # its epoch had not yet been turned
-        following = chunks.order(key, state.epoch + 2, columns.ordered(plan.data), plan.batch)
+    if offset > examples:  # its epoch had not yet been turned
+        following = chunks.order(key, state.epoch + 1, columns.ordered(plan.data), plan.batch)
         order = numpy.concatenate([order[examples:], following])
         offset -= examples
     return order[offset : offset + plan.batch]
