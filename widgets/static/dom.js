@@ -16,6 +16,14 @@ function make(name, attributes = {}, ...children) {
   return made;
 }
 
+/** A table of rows of words: the first of each is what the row is called. */
+function tabled(head, rows) {
+  return make("table", {},
+    make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
+    make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((each, k) =>
+      make(k ? "td" : "th", k ? {} : { scope: "row" }, each))))));
+}
+
 /** The page's colours, light or dark, as a canvas takes them. */
 function coloursOf(element) {
   const probe = make("span", { hidden: true });
@@ -55,4 +63,4 @@ function told(value) {
   return text.replaceAll("-", "−");
 }
 
-export { coloursOf, make, onTheme, told };
+export { coloursOf, make, onTheme, tabled, told };

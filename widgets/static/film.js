@@ -7,7 +7,7 @@
 
 import { bufferOf } from "./bytes.js";
 import { Curve } from "./curve.js";
-import { make, told } from "./dom.js";
+import { make, tabled, told } from "./dom.js";
 import { Drawn } from "./drawn.js";
 import { link } from "./link.js";
 import { initialize } from "./live.js";
@@ -427,10 +427,7 @@ class Film extends ofPoints(Drawn) {
     const key = `${state} ${point} ${rows.length} ${reel.live?.step}`;
     if (this.table.dataset.key === key) return;
     this.table.dataset.key = key;
-    this.table.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) =>
-        make("tr", {}, ...row.map((each, k) => make(k ? "td" : "th", k ? {} : { scope: "row" }, each)))))));
+    this.table.replaceChildren(tabled(head, rows));
   }
 
   close() {

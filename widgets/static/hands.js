@@ -5,25 +5,36 @@
 // the `status` of a training. The page computes where points go. When a hand lets go, the session
 // is told; what could not be told yet is told again.
 
+import { Brush, NEAR } from "./brush.js";
 import { bufferOf } from "./bytes.js";
-import { coloursOf, make, told } from "./dom.js";
+import { coloursOf, make, tabled, told } from "./dom.js";
+import { Fields, ROWS } from "./fields.js";
 import { Forward, Frame } from "./forward.js";
 import { Hold } from "./hold.js";
 import { link } from "./link.js";
-import { SHAPES } from "./paint.js";
-import { shapeOf } from "./panel.js";
 import { Picture } from "./picture.js";
 import { Widget, keep } from "./widget.js";
 
 const SMALL = 84; // a small picture, at most
 const FEW = 400; // points in it
-const APART = 11; // pixels between points that are brushed
-const NEAR = 12; // pixels from a point that mean it
 const AGAIN = 700; // ms, after which a session that was busy is asked again
 const MEMORY = 200; // steps that can be undone
-const ROWS = 8; // of a matrix whose numbers are all shown
 
 const doubles = (model, name) => new Float64Array(bufferOf(model, name));
+
+/** The share of the points whose kind is what the values say: the side of a level that a number
+ * is on, or the place of the greatest of several. */
+function right(values, total, level, kinds) {
+  const size = values.length / total;
+  let count = 0;
+  kinds.forEach((kind, i) => {
+    let best = 0;
+    if (size === 1) best = +(values[i] > level);
+    else for (let k = 1; k < size; k++) if (values[i * size + k] > values[i * size + best]) best = k;
+    count += +(best === kind);
+  });
+  return count / kinds.length;
+}
 
 class Hands extends Widget {
   constructor(model, el) {
@@ -62,7 +73,6 @@ class Hands extends Widget {
     this.warned = this.others = this.first.weights; // what linked widgets know of, and what they show
     [this.past, this.future] = [[], []];
     this.plane = this.scene.box !== null;
-    this.tool = null;
     this.brushed = null;
     this.pointed = -1;
     this.unlink?.();
@@ -96,16 +106,18 @@ class Hands extends Widget {
       changed: (words) => { if (words) this.words = words; this.changed(Boolean(words)); },
     });
     this.mark = [0, 1].map(() => make("circle", { class: "ring", r: 7, visibility: "hidden" }));
-    this.cross = make("path", { class: "cross", visibility: "hidden" });
     this.grip.element.append(this.mark[1]);
-    this.tools = this.chips();
+    this.brush = this.plane ? this.brushOf(this.left) : null;
+    const tools = this.brush?.element ?? make("span", { class: "hint" }, "points can be drawn where the input is a plane");
     this.which = make("span", { class: "code" });
     this.type = make("span", { class: "type" });
     this.modes = ["columns", "singular values"].map((mode) => make("button", {
       type: "button", "aria-pressed": mode === "columns", onclick: () => this.grasp(mode),
     }, mode));
     const head = (...parts) => make("div", { class: "title" }, ...parts);
-    this.numbers = make("div", { class: "numbers" });
+    this.fields = new Fields({
+      begun: () => this.begin(), ended: (words) => { this.words = words; this.grip.find(); this.finish(); },
+    });
     this.axis = this.program();
     this.score = make("span", { class: "score" });
     this.curve = make("svg", { class: "curve", viewBox: "0 0 120 24", "aria-hidden": "true" }, make("path", {}));
@@ -125,23 +137,41 @@ class Hands extends Widget {
     } }, "data table");
     const save = this.kernel
       ? make("button", { type: "button", class: "link", onclick: () => this.model.send("page") }, "save page") : "";
-    const over = make("svg", { class: "over" }, this.cross, this.mark[0]);
+    const over = make("svg", { class: "over" }, this.brush?.cross ?? "", this.mark[0]);
     this.el.replaceChildren(
       make("div", { class: "pair" },
-        make("div", { class: "side" }, head(make("span", { class: "code" }, name.label), make("span", { class: "type" }, name.type), this.tools),
+        make("div", { class: "side" }, head(make("span", { class: "code" }, name.label), make("span", { class: "type" }, name.type), tools),
           make("div", { class: "frame" }, input, over)),
         make("div", { class: "side" },
           head(this.which, this.type, make("div", { class: "group", role: "group", "aria-label": "what is held" }, ...this.modes)),
           make("div", { class: "frame" }, output, this.grip.element))),
-      this.numbers, this.axis,
+      this.fields.element, this.axis,
       make("div", { class: "row" },
         make("div", { class: "group" }, this.acts.undo, this.acts.redo, this.acts.reset), this.score,
         make("span", { class: "end" }, this.curve, this.acts.train)),
       make("div", { class: "share" }, this.done), this.told,
       make("div", { class: "foot" }, this.caption, make("span", { class: "links" }, toggle, save)), this.table);
-    this.drawing(input);
-    this.looking(output);
+    if (!this.plane) this.looking(this.left);
+    this.looking(this.right);
     this.el.onkeydown = (event) => this.key(event);
+  }
+
+  brushOf(picture) {
+    const say = (words) => {
+      this.words = words;
+      this.ask();
+    };
+    return new Brush(picture, this.scene.colour, {
+      free: () => !this.grip.locked,
+      data: () => ({ points: this.points, kinds: this.kinds }),
+      begun: () => this.begin(), ended: () => this.finish(), told: say,
+      changed: ({ points, kinds }, words) => {
+        [this.points, this.kinds, this.brushed] = [points, kinds, null];
+        this.words = words;
+        this.changed();
+      },
+      pointed: (found) => this.point(found), traced: (found) => this.trace(found),
+    });
   }
 
   boxOf([low, high]) {
@@ -174,36 +204,6 @@ class Hands extends Widget {
       make("div", { class: "track" }, make("i", { class: "line", style: `left:${50 / (count + 1)}%;right:${50 / (count + 1)}%` }), ...ticks),
       make("div", { class: "columns" }, ...scene.states.map((state, k) =>
         make("div", { class: "column" }, this.small[k].canvas, make("span", { class: "type", title: state.type }, state.type)))));
-  }
-
-  /** What is drawn with: a class, a quantity, or nothing. */
-  chips() {
-    const { colour } = this.scene;
-    if (!this.plane) return make("span", { class: "hint" }, "points can be drawn where the input is a plane");
-    const tool = (name, content) => {
-      const made = make("button", { type: "button", "aria-pressed": false, onclick: () => this.choose(name) }, ...content);
-      made.tool = name;
-      return made;
-    };
-    const sign = (k) => make("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", class: "key" },
-      make("path", { d: shapeOf(SHAPES[k % SHAPES.length]), style: `fill:var(--rep${(k % 6) + 1})` }));
-    const draws = colour?.classes
-      ? colour.classes.map((each, k) => tool(k, [sign(k), make("span", { class: "what" }, each)]))
-      : [tool(0, ["draw"])];
-    if (colour && !colour.classes) {
-      this.value = make("input", { type: "number", step: "any", value: Number(((colour.low + colour.high) / 2).toPrecision(2)), "aria-label": "the number of a point that is drawn" });
-    }
-    this.choices = [...draws, tool("erase", ["erase"])];
-    return make("div", { class: "chips", role: "group", "aria-label": "draw" }, this.value ?? "", ...this.choices);
-  }
-
-  choose(tool) {
-    this.tool = this.tool === tool ? null : tool;
-    this.choices.forEach((each) => each.setAttribute("aria-pressed", each.tool === this.tool));
-    this.left.canvas.style.cursor = this.tool === null ? "" : "crosshair";
-    this.words = this.tool === null ? "" : this.tool === "erase"
-      ? "Click or brush over points to take them away." : "Click or brush in the input to add points; by keys: arrows, and Enter.";
-    this.ask();
   }
 
   // --- the layer in the hand ------------------------------------------------------------------
@@ -377,8 +377,8 @@ class Hands extends Widget {
     train.title = this.kernel ? "Train on from these weights, with the points that are seen"
       : "Training needs a kernel: open the notebook that this page is from";
     [undo, redo, reset].forEach((each) => (each.disabled = this.training));
-    this.choices?.forEach((each) => (each.disabled = stuck));
-    this.fill();
+    this.brush?.disable(stuck);
+    this.fields.fill();
     this.done.style.width = this.training || status.state === "watched" ? `${100 * (status.done ?? 0)}%` : "0";
     this.said(this.told, this.kernel ? status.words ?? "" : "Training needs a kernel; everything else works here.");
     this.told.setAttribute("aria-live", this.training ? "off" : "polite");
@@ -397,94 +397,17 @@ class Hands extends Widget {
     this.curve.firstChild.setAttribute("d", losses.length > 1 ? `M${losses.map(at).join("L")}` : "");
   }
 
-  // --- drawing data -----------------------------------------------------------------------------
-
-  drawing(canvas) {
-    const where = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    let last = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      const at = where(event);
-      if (this.tool === null || this.training || !this.plane) return this.trace(this.left.nearest(...at, NEAR));
-      canvas.setPointerCapture(event.pointerId);
-      this.begin();
-      last = at;
-      this.put(at);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      const at = where(event);
-      if (!last) return this.point(this.left.nearest(...at, NEAR));
-      if (Math.hypot(at[0] - last[0], at[1] - last[1]) < APART) return;
-      last = at;
-      this.put(at);
-    });
-    const up = () => {
-      if (!last) return;
-      last = null;
-      this.finish();
-    };
-    canvas.addEventListener("pointerup", up);
-    canvas.addEventListener("pointercancel", up);
-    canvas.addEventListener("pointerleave", () => this.point(-1));
-    canvas.addEventListener("blur", () => this.cross.setAttribute("visibility", "hidden"));
-    canvas.addEventListener("keydown", (event) => this.drawn(event));
-  }
-
-  /** By keys: arrows move a cross, Enter puts a point there, Delete takes the nearest away. */
-  drawn(event) {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    const acts = { Enter: this.tool ?? 0, " ": this.tool ?? 0, Delete: "nearest", Backspace: "nearest" };
-    if ((!way && acts[event.key] === undefined) || !this.plane || this.grip.locked) return;
-    event.preventDefault();
-    const { clientWidth, clientHeight } = this.left.canvas;
-    this.at ??= [clientWidth / 2, clientHeight / 2];
-    if (way) this.at = this.at.map((value, k) => value + way[k] * (event.shiftKey ? 30 : 6));
-    else {
-      this.begin();
-      this.put(this.at, acts[event.key]);
-      this.finish();
-    }
-    const [x, y] = this.at;
-    this.cross.setAttribute("d", `M${x - 9} ${y}h18M${x} ${y - 9}v18`);
-    this.cross.setAttribute("visibility", "visible");
-    this.words = `At (${this.left.place(this.at).map(told).join(", ")}); ${this.count} points.`;
-    this.ask();
-  }
-
   get count() {
     return this.kinds.length;
   }
 
-  /** A point where the hand is; or away with those about it, or with the nearest. */
-  put(at, tool = this.tool) {
-    if (tool === "erase" || tool === "nearest") {
-      const far = (i) => {
-        const [x, y] = this.left.at(i);
-        return Math.hypot(x - at[0], y - at[1]);
-      };
-      const nearest = this.left.nearest(...at, 3 * NEAR);
-      const kept = [...this.kinds.keys()].filter((i) => (tool === "erase" ? far(i) > NEAR : i !== nearest));
-      if (!kept.length) return; // nothing would be left to show
-      this.points = Float64Array.from(kept.flatMap((i) => [this.points[2 * i], this.points[2 * i + 1]]));
-      this.kinds = Float64Array.from(kept, (i) => this.kinds[i]);
-    } else {
-      const kind = this.value ? Number(this.value.value) || 0 : tool;
-      this.points = Float64Array.from([...this.points, ...this.left.place(at)]);
-      this.kinds = Float64Array.from([...this.kinds, kind]);
-    }
-    this.brushed = null;
-    this.words = `${this.count.toLocaleString("en")} points.`;
-    this.changed();
-  }
-
   // --- looking ----------------------------------------------------------------------------------
 
-  looking(canvas) {
+  looking(picture) {
+    const { canvas } = picture;
     const near = (event) => {
       const box = canvas.getBoundingClientRect();
-      return this.right.nearest(event.clientX - box.left, event.clientY - box.top, NEAR);
+      return picture.nearest(event.clientX - box.left, event.clientY - box.top, NEAR);
     };
     canvas.addEventListener("pointermove", (event) => this.point(near(event)));
     canvas.addEventListener("pointerdown", (event) => this.trace(near(event)));
@@ -584,7 +507,7 @@ class Hands extends Widget {
         this.fresh = false;
         if (!this.right.camera) this.right.fit([]);
         this.grip.take(layer, this.weights, this.right);
-        this.table_();
+        this.fields.take(layer, this.weights, this.grip);
       }
       if (!this.moving) this.right.fit(this.grip.places, grows);
     } else state(this.right, scene.states.at(-1));
@@ -607,69 +530,12 @@ class Hands extends Widget {
 
   // --- numbers ----------------------------------------------------------------------------------
 
-  /** The numbers of the layer, to be written exactly: W and b, or the singular values. */
-  table_() {
-    const layer = this.scene.layers[this.layer];
-    const field = (words, read, write) => {
-      const input = make("input", { type: "number", step: "any", "aria-label": words, onchange: () => {
-        const value = Number(input.value);
-        if (!Number.isFinite(value) || input.value === "" || this.training) return this.fill();
-        this.begin();
-        write(value);
-        this.words = `${words}: ${told(value)}`;
-        this.grip.find();
-        this.finish();
-      } });
-      return Object.assign(input, { read });
-    };
-    const { grip, weights } = this;
-    const entry = (place, words) => field(words, () => weights[place], (value) => (weights[place] = value));
-    if (grip.mode === "stretch") {
-      this.fields = grip.singular.map((_, k) => field(`singular value ${k + 1}`,
-        () => grip.singular[k]?.size ?? 0, (value) => grip.stretch(k, value)));
-      this.numbers.replaceChildren(make("span", { class: "code" }, "σ ="), ...this.fields);
-    } else {
-      const all = layer.size <= ROWS && layer.rows <= ROWS;
-      const columns = all ? [...Array(layer.size).keys()]
-        : [grip.handles[grip.chosen]?.kind === "column" ? grip.handles[grip.chosen].k : 0];
-      this.fields = [];
-      const cell = (place, words) => {
-        const made = entry(place, words);
-        this.fields.push(made);
-        return make("td", {}, made);
-      };
-      const rows = Array.from({ length: layer.rows }, (_, i) => make("tr", {},
-        ...columns.map((j) => cell(layer.matrix[i * layer.size + j], `row ${i}, column ${j}`)),
-        ...(layer.shift ? [make("td", { class: "gap" }), cell(layer.shift[i], `shift ${i}`)] : [])));
-      const head = make("tr", {}, ...columns.map((j) => make("th", { scope: "col" }, `! ${j}`)),
-        ...(layer.shift ? [make("td", { class: "gap" }), make("th", { scope: "col" }, "b")] : []));
-      this.numbers.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
-      this.all = all;
-    }
-    this.numbers.classList.toggle("wide", grip.mode === "stretch");
-    this.fill();
-  }
-
-  fill() {
-    this.fields?.forEach((input) => {
-      const text = String(Number(input.read().toPrecision(4)));
-      if (document.activeElement !== input && input.value !== text) input.value = text;
-    });
-    this.fields?.forEach((input) => (input.disabled = this.grip.locked));
-  }
-
   tell() {
     const { scene, forward } = this;
-    if (this.frame && this.grip.layer) {
-      if (this.grip.mode === "columns" && !this.all && this.shownColumn !== this.grip.chosen) {
-        this.shownColumn = this.grip.chosen;
-        this.table_();
-      }
-      this.fill();
-    }
+    if (this.frame && this.grip.layer) this.fields.follow();
     this.acts.undo.disabled = !this.past.length || this.training;
     this.acts.redo.disabled = !this.future.length || this.training;
-    this.said(this.score, this.frame ? this.right_() : "");
+    this.said(this.score, this.frame ? this.scored() : "");
     this.caption.setAttribute("aria-live", this.moving ? "off" : "polite");
     const cannot = forward.missing && !this.kernel
       ? `This page does not compute ${forward.missing}: with a kernel it works. ` : "";
@@ -679,22 +545,13 @@ class Hands extends Widget {
   }
 
   /** How many of the points the function answers rightly, where it has answers. */
-  right_() {
+  scored() {
     const { scene, frame } = this;
     const many = `${frame.count.toLocaleString("en")} points`;
     if (scene.level === null) return many;
     const { columns } = scene.states.at(-1);
-    const values = frame.values(columns);
-    const size = values.length / frame.total;
-    let right = 0;
-    for (let i = 0; i < frame.count; i++) {
-      let best = 0;
-      if (size === 1) best = +(values[i] > scene.level);
-      else for (let k = 1; k < size; k++) if (values[i * size + k] > values[i * size + best]) best = k;
-      right += +(best === this.kinds[i]);
-    }
-    this.share_ = right / frame.count;
-    return `${Math.floor(100 * this.share_)} % of ${many} right`;
+    const share = right(frame.values(columns), frame.total, scene.level, this.kinds.subarray(0, frame.count));
+    return `${Math.floor(100 * share)} % of ${many} right`;
   }
 
   rows() {
@@ -704,9 +561,7 @@ class Hands extends Widget {
         `(${layer.matrix.slice(i * layer.size, i * layer.size + Math.min(layer.size, ROWS)).map((k) => told(this.weights[k])).join(", ")}${layer.size > ROWS ? ", …" : ""})`);
       return [layer.label, layer.path, told_.join(" ") + (layer.rows > ROWS ? " …" : "")];
     });
-    this.table.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((each, k) => make(k ? "td" : "th", k ? {} : { scope: "row" }, each)))))));
+    this.table.replaceChildren(tabled(head, rows));
   }
 
   close() {

@@ -7,7 +7,7 @@
 
 import { Axis } from "./axis.js";
 import { bufferOf } from "./bytes.js";
-import { make, told } from "./dom.js";
+import { make, tabled, told } from "./dom.js";
 import { link } from "./link.js";
 import { BY, Mosaic } from "./mosaic.js";
 import { Moving } from "./moving.js";
@@ -432,10 +432,7 @@ class Regions extends Moving {
     const head = ["stage", "gives", "regions", "affine maps"];
     const rows = this.scene.states.map((state, k) =>
       [state.label, state.type, ...["count", "maps"].map((name) => this.mosaic.states[k][name].toLocaleString("en"))]);
-    this.table.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((each, k) =>
-        make(k ? "td" : "th", k ? {} : { scope: "row" }, each)))))));
+    this.table.replaceChildren(tabled(head, rows));
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { Axis } from "./axis.js";
 import { bufferOf } from "./bytes.js";
-import { coloursOf, make, told } from "./dom.js";
+import { coloursOf, make, tabled, told } from "./dom.js";
 import { link } from "./link.js";
 import { Scene } from "./scene.js";
 import { Views } from "./view.js";
@@ -170,10 +170,7 @@ class Strip extends Widget {
       state.label, state.type, ...measures.map((each) => each.told[k]),
       ...(bars.length ? [bars[k] ? counted(bars[k]) : "…"] : []),
     ]);
-    this.table.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((each, k) =>
-        make(k ? "td" : "th", k ? {} : { scope: "row" }, each)))))));
+    this.table.replaceChildren(tabled(head, rows));
   }
 }
 

@@ -1,6 +1,6 @@
 // The scene as a table: what there is after each stage, and the values of one point.
 
-import { make, told } from "./dom.js";
+import { tabled, told } from "./dom.js";
 
 function table(element, scene, point) {
   const key = `${scene.id} ${point}`;
@@ -13,10 +13,7 @@ function table(element, scene, point) {
     return [state.label, state.type, told(state.spread), k ? scene.stages[k - 1].moves : "", shown];
   });
   element.replaceChildren(
-    make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) =>
-        make("tr", {}, ...row.map((each, k) => make(k ? "td" : "th", k ? {} : { scope: "row" }, each))))))
+    tabled(head, rows)
   );
 }
 

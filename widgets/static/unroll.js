@@ -6,7 +6,7 @@
 
 import { bufferOf } from "./bytes.js";
 import { ChainView } from "./chain.js";
-import { make, told } from "./dom.js";
+import { make, tabled, told } from "./dom.js";
 import { Steps } from "./steps.js";
 import { cellTold } from "./strips.js";
 import { TreeView } from "./treeview.js";
@@ -410,9 +410,7 @@ class Unroll extends Widget {
           ...chain.states.map((strip) => shown(steps.row(strip, steps.tree ? step - 1 : step))),
           ...chain.outputs.map((strip) => shown(steps.row(strip, steps.placeOf(chain, step))))])]);
     }
-    this.table.replaceChildren(make("table", {},
-      make("thead", {}, make("tr", {}, ...head.map((each) => make("th", { scope: "col" }, each)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((each, k) => make(k ? "td" : "th", k ? {} : { scope: "row" }, each)))))));
+    this.table.replaceChildren(tabled(head, rows));
   }
 }
 
