@@ -23,6 +23,7 @@ from nnfp_kernel.views.geometry.jets import Jets
 from nnfp_kernel.views.geometry.lens import circles_over, sheet_over
 from nnfp_kernel.views.geometry.metric import singular_values
 from nnfp_kernel.views.scene import Scene, packed, scene
+from nnfp_kernel.views.scene.packed import Still
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -42,6 +43,9 @@ cell (h, x) = tanh (?W @ h + ?U @ x + ?b)
 encode : R[2][4] ~> R[3]
 encode xs = fold cell zero xs
 
+ways : R[2][5] ~> (R[3], R[3])
+ways = fold cell zero &&& foldRight cell zero
+
 wide : R[12] ~> R[2]
 wide = dense[20] >> tanh >> dense[2]
 """
@@ -59,7 +63,7 @@ def data(*shape: int) -> Any:
 
 INPUTS: dict[str, Any] = {
     "net": data(2), "flat": data(2), "beside": (data(2), data(3)),
-    "encode": data(4, 2), "wide": data(12),
+    "encode": data(4, 2), "ways": data(5, 2), "wide": data(12),
 }  # fmt: skip
 KIND = data(2)[:, 0] > 0
 
@@ -122,6 +126,10 @@ def test_every_path_is_the_scenes(scenes: Callable[[str], Scene], opened: Any) -
             f" window.made = new ({ROOT}.scene.constructor)(header, bytes.buffer); }}",
             [header, base64.b64encode(numbers).decode()],
         )
+        # Before all stages there is the input, also of a fold, which begins with another state.
+        first = made.states[0][3]
+        kept = first if header["states"][0]["axes"] else first @ Still(made).bases[0]
+        assert near(numpy.array(page.evaluate("Array.from(made.at(3, 0))")), kept), name
         for k, stage in enumerate(carried):
             reduced = header["stages"][k]["camera"] is None
             times = (1,) if reduced else (1e-9, 0.37, 0.8, 1)

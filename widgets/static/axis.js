@@ -3,10 +3,12 @@
 
 import { make } from "./dom.js";
 import { CanvasPainter } from "./paint.js";
+import { across } from "./points.js";
 import { identity } from "./scene.js";
 
 const SMALL = 76; // a small picture, at most
 const FEW = 500; // points in it
+const SPREAD = 0.4; // of a line's reach, across it
 
 class Axis {
   /** `moved(position)` is called when a hand moves it; `locked`: it cannot. `measures` are
@@ -106,6 +108,7 @@ class Axis {
         x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2, z: 0, reach: half,
         scale: canvas.width / 2 / (half * 1.08),
       };
+      if (scene.states[k].array.shape[1] === 1) spread(scene, xyz, SPREAD * half);
       if (!canvas.painter) canvas.painter = new CanvasPainter(canvas);
       canvas.camera = camera;
       canvas.painter.paint({
@@ -114,6 +117,12 @@ class Axis {
       });
     });
   }
+}
+
+/** Points of a line across it; where the answer changes is a stroke. */
+function spread({ count, gridEnd, boundaryEnd }, xyz, far) {
+  for (let i = 0; i < count; i++) xyz[3 * i + 1] = far * across(i);
+  for (let i = gridEnd; i < boundaryEnd; i++) xyz[3 * i + 1] = 1.5 * (i % 2 ? far : -far);
 }
 
 /** Where one is inside of a stage: of a fold, at which element. */

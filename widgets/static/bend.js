@@ -325,7 +325,9 @@ class Bend extends ofPoints(Moving) {
       : `Stage ${place + 1} of ${scene.stages.length}, ${stage.label}${whole ? "" : `, t = ${t.toFixed(2)}`}.`;
     // Read aloud when a stage is reached, not at every step on the way.
     this.caption.setAttribute("aria-live", whole ? "polite" : "off");
-    const state = scene.states[Math.round(position)];
+    // Inside of a fold it is its states that are seen.
+    const inside = position > 0 && stage.motion.form === "positions";
+    const state = scene.states[inside ? place + 1 : Math.round(position)];
     const kept = state.axes ? "" : ` Of ${state.size} dimensions the ${state.array.shape[1]} principal ones are kept.`;
     this.said(this.caption, (position === 0 ? where : `${where} ${stage.says}`) + kept + this.since);
     const { captions = {} } = this.options;

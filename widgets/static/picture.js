@@ -6,7 +6,7 @@
 //   picture.paint(scene, colours)
 
 import { CanvasPainter } from "./paint.js";
-import { nearest, pixel } from "./points.js";
+import { across, nearest, pixel } from "./points.js";
 
 const ROOM = 1.14; // about what is seen
 const SPREAD = 0.2; // of a line's reach, across it: points in one place are seen to be many
@@ -32,11 +32,11 @@ class Picture {
     }
     if (size > 1) return;
     const [low, high] = span(xyz, 0, 0, count);
-    const across = SPREAD * (high - low || 1);
-    for (let i = 0; i < count; i++) xyz[3 * i + 1] = across * 2 * (((i * 0.6180339887) % 1) - 0.5);
+    const far = SPREAD * (high - low || 1);
+    for (let i = 0; i < count; i++) xyz[3 * i + 1] = far * across(i);
     // Where the answer changes is one place of the line: a stroke across it.
     const [first, last] = span(xyz, 0, gridEnd, total);
-    const stroke = last - first < 0.03 * (high - low) ? 1.5 * across : 0;
+    const stroke = last - first < 0.03 * (high - low) ? 1.5 * far : 0;
     for (let i = gridEnd; i < total; i++) xyz[3 * i + 1] = i % 2 ? stroke : -stroke;
   }
 

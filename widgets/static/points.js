@@ -31,6 +31,10 @@ function nearest(count, at, [x, y], within) {
   return found;
 }
 
+/** From −1 to 1 for each point, evenly: points of a line are put that far across it, so that many in
+ * one place are seen to be many. */
+const across = (i) => 2 * ((i * 0.6180339887) % 1) - 1;
+
 const ofPoints = (Base) => class extends Base {
   constructor(model, el, name) {
     super(model, el, name);
@@ -112,4 +116,4 @@ const ofPoints = (Base) => class extends Base {
   }
 };
 
-export { nearest, ofPoints, pixel };
+export { across, nearest, ofPoints, pixel };

@@ -8,6 +8,7 @@
 // here: count, lines, samples, gridEnd, boundaryEnd, circles, colour.
 
 import { halves } from "./halves.js";
+import { across } from "./points.js";
 
 const FAR = 2; // a grid that goes farther than so many reaches of the data is cut off
 
@@ -177,7 +178,7 @@ class Reel {
         z += rows[2][k] * value;
       }
       out[3 * i] = x;
-      out[3 * i + 1] = line ? (i < this.count ? high * (2 * ((i * 0.6180339887) % 1) - 1) : NaN) : y;
+      out[3 * i + 1] = line ? (i < this.count ? high * across(i) : NaN) : y;
       out[3 * i + 2] = z;
     }
     // A boundary has no way from one moment to the next: the nearer one's is seen.

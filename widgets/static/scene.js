@@ -158,7 +158,7 @@ class Scene {
   at(point, position) {
     const [place, t] = this.place(position);
     const { axes, array } = this.states[Math.round(position)];
-    if (Number.isInteger(position) && axes) {
+    if (Number.isInteger(position) && (axes || position === 0)) {
       const width = array.shape[1];
       return array.data.subarray(point * width, (point + 1) * width);
     }
