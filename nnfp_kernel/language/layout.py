@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from . import mistakes
 from .diagnostics import Diagnostic
@@ -109,6 +110,21 @@ class Token:
 
     def __repr__(self) -> str:
         return f"Token({self.kind}, {self.text!r}, {self.line}:{self.column})"
+
+
+Part: TypeAlias = Any  # a Token or a node of the tree
+
+
+def span_of(parts: list[Part]) -> Span:
+    """From the first of the parts to the last."""
+    first, last = parts[0], parts[-1]
+    if type(first) is Token and type(last) is Token:
+        return Span(first.source, first.line, first.column, last.line, last.end_column)
+    start = first.span
+    if first is last:
+        return start  # type: ignore[no-any-return]
+    stop = last.span
+    return Span(start.source, start.line, start.column, stop.end_line, stop.end_column)
 
 
 @dataclass

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from . import syntax as s
+from .fixity import FIXITIES, NEGATION, Fixity
 from .layout import UNICODE
-from .parser import FIXITIES, NEGATION, Fixity
 
 WIDTH = 88
 

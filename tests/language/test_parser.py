@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from nnfp_kernel.language import syntax as s
 from nnfp_kernel.language.diagnostics import NnfpError
+from nnfp_kernel.language.fixity import FIXITIES, MAXIMUM_CHAIN
 from nnfp_kernel.language.layout import KEYWORDS, MAXIMUM_DEPTH
 from nnfp_kernel.language.parser import (
-    FIXITIES,
-    MAXIMUM_CHAIN,
     expected,
     is_complete,
     parse,

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from nnfp_kernel.language import syntax as s
 from nnfp_kernel.language.diagnostics import NnfpError
+from nnfp_kernel.language.fixity import FIXITIES
 from nnfp_kernel.language.layout import KEYWORDS, MAXIMUM_DEPTH
-from nnfp_kernel.language.parser import FIXITIES, parse, parse_expression, parse_type
+from nnfp_kernel.language.parser import parse, parse_expression, parse_type
 from nnfp_kernel.language.printer import show
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
