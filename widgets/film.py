@@ -85,7 +85,7 @@ class Film(LiveView):
         for each in locked:
             if each not in CONTROLS:
                 raise ValueError(f"{each!r} cannot be locked: there is {', '.join(CONTROLS)}")
-        if isinstance(shown, Function):
+        if not isinstance(shown, views.Film):
             grid = {"lines": lines, "samples": samples}
             given = {name: value for name, value in grid.items() if value is not None}
             shown = views.Film(shown, *inputs, colour=colour, level=level, most=most, **given)

@@ -15,6 +15,7 @@ import traitlets
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.function import Function
 from nnfp_kernel.runtime.program import Program
+from nnfp_kernel.views.given import required_function
 from nnfp_kernel.views.style import rules
 from nnfp_kernel.views.wiring import NotDrawn, figure, to_html, to_svg, to_text, wiring
 from nnfp_kernel.views.wiring.opening import Shown, reachable, shown
@@ -65,7 +66,7 @@ class Wiring(View):
         on: DataValue | None = None,
         opened: Collection[str] = (),
     ) -> None:
-        self.program = drawn.program if isinstance(drawn, Function) else drawn
+        self.program = drawn if isinstance(drawn, Program) else required_function(drawn).program
         self.name = drawn.name if isinstance(drawn, Function) else name
         self.of = of
         self.data = wiring(self.program, self.name, of, unroll, on)

@@ -104,3 +104,13 @@ def test_the_verb_writes_a_page(workspace: Workspace, tmp_path: Path) -> None:
 def test_an_author_is_told_what_there_is(shown: Any, given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         nnfp.widgets.Bend(shown.data, measures=False, **given)
+
+
+@pytest.mark.parametrize("view", ["Bend", "Strip", "Regions", "Film", "Hands", "Unroll", "Wiring"])
+def test_what_is_no_function_is_told_to_be_none(view: str) -> None:
+    show = getattr(nnfp.widgets, view)
+    data = () if view == "Wiring" else (numpy.eye(2),)
+    with pytest.raises(TypeError, match=r'session\["net"\], and not its name'):
+        show("net", *data)
+    with pytest.raises(TypeError, match="and not a value of Python's, ndarray"):
+        show(numpy.eye(2), *data)

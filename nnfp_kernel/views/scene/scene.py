@@ -17,6 +17,7 @@ from ...language import types as t
 from ...language.diagnostics import NnfpError
 from ...language.telling import plain
 from ...runtime.function import Function
+from ..given import required_function
 from .names import Names
 from .parts import Parts, parts_of
 from .plane import boundary, grid_lines
@@ -159,9 +160,10 @@ def scene(
     of several outputs changes, as many as there are classes; of one output, where it passes
     `level`, which is 0 unless it is told (0.5 after `sigmoid`).
 
-    Raises NnfpError for what cannot be shown, and says what would work.
+    Raises NnfpError for what cannot be shown, and says what would work; TypeError for what is no
+    function of a session.
     """
-    arrays = _examples(function, inputs)
+    arrays = _examples(required_function(function), inputs)
     count = len(arrays[0])
     if colour is not None and numpy.shape(colour) != (count,):
         raise _refused(

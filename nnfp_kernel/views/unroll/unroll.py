@@ -15,6 +15,7 @@ from ...runtime.data import DataValue
 from ...runtime.forest.arguments import forests_in
 from ...runtime.forest.trees import PackedTrees
 from ...runtime.function import Function
+from ..given import required_function
 from ..wiring.diagram import Group
 from ..wiring.tree import short
 from .frames import Frame, Ran, inner, rows_of, sliding, tree_loops
@@ -49,7 +50,7 @@ def unroll(
     Raises NnfpError where nothing repeats, where a sequence is empty or too long, and where
     the trail leads nowhere.
     """
-    call, whole, arrays = function.as_run(*inputs)
+    call, whole, arrays = required_function(function).as_run(*inputs)
     told = Told(function)
     graph = call.traced.graph
     frame = Frame.of(graph, arrays, call.traced.arguments, function.program.precision)
