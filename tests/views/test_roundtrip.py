@@ -22,7 +22,7 @@ from programs import (
 from runtime import test_fold_forest, test_forest, test_para_forest, test_rose_forest
 from session import test_data
 from soak import FACTOR
-from std import test_library
+from std.cases import CASES
 from views.roundtrip import check
 
 from nnfp_kernel import NnfpError, Session
@@ -38,16 +38,7 @@ COMBINATORS = {
     for name, (program, *_) in table.items()
 }
 FOUND = {name: program for name, (program, *_) in test_found.FOUND.items()}
-LIBRARY = {
-    f"{case.name} {k}": case.program
-    for k, case in enumerate(
-        case
-        for table in vars(test_library).values()
-        if isinstance(table, list | tuple)
-        for case in table
-        if isinstance(case, test_library.Case)
-    )
-}
+LIBRARY = {f"{case.name} {k}": case.program for k, case in enumerate(CASES)}
 LENGTHS = {
     name: f"{test_run_time_lengths.GROW}f x = let xs = grow x in {body}"
     for table in (
