@@ -26,8 +26,7 @@ from .batches import column, example_of
 from .calls import Calls
 from .exchange import Misfit, is_concrete
 from .misfits import by_itself, in_example
-from .ragged import Differ, Form, Structures, bucketed, form, rows_of, unpacked
-from .spoiled import Spoiled, spoiled_by
+from .ragged import Differ, Form, bucketed, form, rows_of, unpacked
 from .tangents import cotangent_rows, require_scalar, weight_gradients
 
 if TYPE_CHECKING:
@@ -507,58 +506,6 @@ def _nought(array: Array) -> Array:
     return 0.0 * array
 
 
-# --- in training ------------------------------------------------------------------------
-
-
-def rows_value_and_grad(
-    function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, structures: Structures, arrays: Sequence[Array], mask: Array,
-) -> tuple[Any, dict[str, Any]]:  # fmt: skip
-    """The mean of an objective over packed examples, those that the mask has, and its
-    gradient in the weights. Pure."""
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
-    shares = mask / mask.sum()
-    value, *gradients = call.weighted_gradient(*given, shares)
-    supply = iter(gradients[1:] if call.traced.problems else gradients)
-    return value, weight_gradients(function.calls, call, weights, supply)
-
-
-def live(function: Function, form: Form, capacity: int, rows: int, structures: Structures) -> int:
-    """The bytes alive at most while an objective is differentiated at so many packed
-    examples, beside its weights: counted."""
-    return function.calls.with_room(form.types, capacity, rows, True, structures).weighted_live
-
-
-def rows_values(
-    function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, structures: Structures, arrays: Sequence[Array],
-) -> Array:  # fmt: skip
-    """What an objective gives for each of some packed examples. Pure."""
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=False)
-    return call.traced.run(*given)[0]
-
-
-def first_not_finite(
-    function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, structures: Structures, arrays: Sequence[Array],
-) -> Spoiled | None:  # fmt: skip
-    """The expression at which NaN or infinity came into packed examples."""
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
-    return spoiled_by(call, given, function.definition.span)
-
-
-def _of_rows(
-    function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, structures: Structures, arrays: Sequence[Array], *, train: bool,
-) -> tuple[Call, list[Array]]:  # fmt: skip
-    import jax
-
-    rows = arrays[0].shape[0]
-    call = function.calls.with_room(form.types, capacity, rows, train, structures)
-    keys = jax.random.split(key, rows) if call.traced.draws else key
-    return call, [*arrays, *function.held_arrays(call, weights, keys)]
-
-
 def require_examples(
     function: Function, weights: NestedWeights, found: Form, examples: Sequence[Example]
 ) -> None:
@@ -573,6 +520,9 @@ def require_examples(
             held = function.held_arrays(run.call, weights, keys)
             problems.see(run, numpy.asarray(run.call.traced.run(*run.arrays, *held)[-1]))
     problems.tell()
+
+
+# --- one by one ---------------------------------------------------------------------------
 
 
 def each(

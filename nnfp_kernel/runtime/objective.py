@@ -12,7 +12,7 @@ import numpy
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import constant
-from . import columns, lists, shares
+from . import columns, lists, rows, shares
 from .events import Batch, Key, Weights
 from .examples import Buckets, Rows, Shares
 from .exchange import Misfit, match, paths_of, unflatten_paths
@@ -36,8 +36,8 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
         if isinstance(batch, Rows):
             form = batch.buckets.form
             return batch.switch(  # type: ignore[no-any-return]
-                lambda *rows: complete(
-                    weights, *lists.rows_value_and_grad(function, weights, form, key, *rows)
+                lambda *given: complete(
+                    weights, *rows.value_and_grad(function, weights, form, key, *given)
                 )
             )
         if isinstance(batch, Shares):
@@ -59,7 +59,7 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
             if not batch.switch(lambda _room, _trees, arrays, _mask: all(map(finite, arrays))):
                 return "the data, which hold NaN or infinity"
             found = batch.switch(
-                lambda room, trees, arrays, _mask: lists.first_not_finite(
+                lambda room, trees, arrays, _mask: rows.first_not_finite(
                     function, weights, form, key, room, trees, arrays
                 )
             )
@@ -71,7 +71,7 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
 
     def live(weights: Weights, data: Batch, size: int) -> int | None:
         if isinstance(data, Buckets):
-            return lists.live(function, data.form, data.capacities[-1], size, data.structures[-1])
+            return rows.live(function, data.form, data.capacities[-1], size, data.structures[-1])
         if isinstance(data, Stream):
             with suppress(Ended):
                 return function.live(_batch(data.at(0)))
@@ -90,7 +90,7 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
         if isinstance(batch, Rows):
             form = batch.buckets.form
             return batch.switch(
-                lambda room, trees, arrays, _mask: lists.rows_values(
+                lambda room, trees, arrays, _mask: rows.values(
                     function, weights, form, key, room, trees, arrays
                 )
             )
