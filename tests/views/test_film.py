@@ -21,7 +21,7 @@ from nnfp_kernel.runtime.events import Finished, Progress
 from nnfp_kernel.runtime.exchange import paths_of, unflatten_paths
 from nnfp_kernel.views.film import Film
 from nnfp_kernel.views.film.packed import packed
-from nnfp_kernel.views.film.reel import FRAMES, Audience, Frame, Pace, Reel
+from nnfp_kernel.views.film.reel import BYTES, FRAMES, Audience, Frame, Pace, Reel
 from nnfp_kernel.views.scene import scene
 from nnfp_kernel.views.scene.moving import Moving
 from nnfp_kernel.views.training import Course
@@ -184,7 +184,7 @@ def test_time_in_which_is_compiled_is_none_to_have_a_share_of() -> None:
 
 def test_bytes_are_counted_as_well() -> None:
     pace = Pace(0.0)
-    pace.looked(1.0, 0.001, 12_000_000)
+    pace.looked(1.0, 0.001, 10 * BYTES)
     assert not pace.due(9.0)
     assert pace.due(10.1)
 

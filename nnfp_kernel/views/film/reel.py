@@ -31,7 +31,7 @@ FRAMES = 50  # that a film has at most
 LARGEST = 2**28  # bytes of weights that are kept for it
 SHARE = 0.09  # of a training's time, and of its work, that views may take: a tenth, less a look
 AT_MOST = 20.0  # looks a second
-BYTES = 1_200_000  # a second: what comes through a line of some 10 Mbit
+BYTES = 2_000_000  # a second: what comes through a line of some 16 Mbit
 
 
 @dataclass(frozen=True, eq=False)
