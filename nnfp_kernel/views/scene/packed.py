@@ -257,7 +257,8 @@ def _moved(stage: Stage, kept: Sequence[Array], still: Still, place: int, buffer
     before, after = kept[0] @ first, kept[1] @ last
     ends = {"before": buffer.add(kept[0]), "after": buffer.add(kept[1])}
     if isinstance(stage.path, Positions):
-        states = [buffer.add(state @ bases[1]) for state in stage.path.states]
+        states = [buffer.add(state @ bases[1]) for state in stage.path.states[:-1]]
+        states.append(ends["after"])
         motion = {"form": "positions", "last": _numbers(numpy.eye(bases[1].shape[1])),
                   "states": states}  # fmt: skip
     elif stage.kind in ("affine", "shift"):
@@ -289,7 +290,10 @@ def _motion(path: Path, before: Array, after: Array, buffer: Buffer) -> Json:
         case Affine():
             return {"form": "affine", **ends, **_affine(path)}
         case Positions():
-            states = [buffer.add(state) for state in path.states]
+            states = [
+                *map(buffer.add, path.states[:-1]),
+                ends["after"],
+            ]  # the last is what it gives
             return {"form": "positions", "last": ends["last"], "states": states}
         case Blocks():
             blocks, offset = [], 0
