@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy
 import pytest
 from browser.cells import cell, run
@@ -23,7 +24,9 @@ from nnfp_kernel.views.geometry.jets import Jets
 from nnfp_kernel.views.geometry.lens import circles_over, sheet_over
 from nnfp_kernel.views.geometry.metric import singular_values
 from nnfp_kernel.views.scene import Scene, packed, scene
-from nnfp_kernel.views.scene.packed import Still
+from nnfp_kernel.views.scene.changes import changed
+from nnfp_kernel.views.scene.moving import Moving
+from nnfp_kernel.views.scene.packed import Buffer, Still
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -143,6 +146,37 @@ def test_every_path_is_the_scenes(scenes: Callable[[str], Scene], opened: Any) -
             seen = page.evaluate(f"Array.from(made.project({k} + 1, {rows}))")
             axes = stage.after @ made.frames[k + 1]
             assert near(numpy.array(seen).reshape(-1, 3)[:, : axes.shape[1]], axes), (name, k)
+
+
+@pytest.mark.parametrize("name", ["encode", "beside"])
+def test_what_a_live_bend_is_told_is_drawn_at_every_position(
+    session: nnfp.Session, opened: Any, name: str
+) -> None:
+    """A fold and blocks with other weights, in 16 bits: to 1e-3 of the extent, while a hand stays
+    where it is. The judge is a scene that is made anew."""
+    page = opened(name)
+    page.evaluate(f"{ROOT}.go(0.5)")
+    X = INPUTS[name]
+    moving = Moving(scene(session[name], X, colour=KIND))
+    still, other, before = Still(moving.scene), nnfp.Session(precision=64, seed=9), None
+    other.run(PROGRAM)
+    for scale in (1.0, 0.5):  # all of it, and then what has changed
+        nested = jax.tree.map(lambda own, by=scale: by * own, other[name].weights)
+        header, numbers = packed(moving.scene_at(nested), buffer=Buffer(half=True), still=still)
+        told = header if before is None else changed(before, header)
+        page.evaluate(
+            f"([said, text]) => {ROOT}.live(said, Uint8Array.from(atob(text),"
+            f" c => c.charCodeAt(0)).buffer)",
+            [{"scene": told, "whole": before is None}, base64.b64encode(numbers).decode()],
+        )
+        before = header
+        other.weights = nested
+        (stage,) = scene(other[name], X, colour=KIND).stages
+        for t in (0.25, 0.5, 0.8, 1):
+            found = numpy.array(bend(page, f"bend.scene.coordinates({t})")).reshape(N, -1)
+            wanted = stage.at(t)
+            assert abs(found - wanted).max() <= 1e-3 * numpy.ptp(wanted), (scale, t)
+    assert bend(page, "[bend.updates, bend.position]") == [2, 0.5]
 
 
 def test_a_page_from_disk_is_moved_by_hand_and_asks_for_nothing(
