@@ -7,9 +7,9 @@ atom of its own (`(n - k) / 2`) until it is known; what divides exactly leaves i
     building     constant, variable, as_size, the operators + - * //
     asking       value, variables, bounds, at_least
     knowing      substitute, evaluate
-    equations    solve -> (variable, size) | Contradiction | None
 
-Every variable stands for a number that is at least 0.
+Every variable stands for a number that is at least 0. Equations between sizes are solved in
+size_equations.py.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Size:
             lone = self.lone_variable
             if lone is not None:
                 return frozenset((lone,))
-        return frozenset(_occurrences(self))
+        return frozenset(occurrences(self))
 
     def written_variables(self) -> list[SizeVariable]:
         """Its variables in the order in which they are customarily written.
@@ -135,7 +135,7 @@ class Size:
         collected = dict(self.terms)
         for monomial, coefficient in other.terms:
             collected[monomial] = collected.get(monomial, 0) + coefficient
-        return _normal(collected)
+        return normal(collected)
 
     def __mul__(self, other: Size | int) -> Size:
         other = as_size(other)
@@ -148,7 +148,7 @@ class Size:
             for right, b in other.terms:
                 monomial = _product(left, right)
                 collected[monomial] = collected.get(monomial, 0) + a * b
-        return _normal(collected)
+        return normal(collected)
 
     def __floordiv__(self, other: Size | int) -> Size:
         return _divide(self, as_size(other))
@@ -182,7 +182,7 @@ class Size:
         lone = self.lone_variable
         if lone is not None:
             return mapping.get(lone, self)
-        if not any(variable in mapping for variable in _occurrences(self)):
+        if not any(variable in mapping for variable in occurrences(self)):
             return self
         result = ZERO
         for monomial, coefficient in self.terms:
@@ -271,7 +271,8 @@ ONE = constant(1)
 # --- the normal form ---------------------------------------------------------------------
 
 
-def _normal(collected: Mapping[Monomial, int]) -> Size:
+def normal(collected: Mapping[Monomial, int]) -> Size:
+    """The size of terms by monomial, those that are 0 left out."""
     terms = [(monomial, coefficient) for monomial, coefficient in collected.items() if coefficient]
     if len(terms) > 1:
         terms.sort(key=lambda term: _monomial_key(term[0]))
@@ -322,9 +323,9 @@ def _divide(numerator: Size, denominator: Size) -> Size:
         outside[monomial], inside[monomial] = divmod(coefficient, number)
     common = math.gcd(number, *(rest for monomial, rest in inside.items() if monomial))
     if common == number:  # a number below the denominator is left: nothing
-        return _normal(outside)
+        return normal(outside)
     number //= common
-    reduced = _normal({monomial: rest // common for monomial, rest in inside.items()})
+    reduced = normal({monomial: rest // common for monomial, rest in inside.items()})
     nested = [
         (atom, below)
         for monomial, coefficient in reduced.terms
@@ -335,8 +336,8 @@ def _divide(numerator: Size, denominator: Size) -> Size:
     if len(nested) == 1:
         inner, below = nested[0]
         above = inner.numerator + (reduced - as_size(inner)) * below
-        return _normal(outside) + _divide(above, constant(below * number))
-    return _normal(outside) + as_size(Quotient(reduced, constant(number)))
+        return normal(outside) + _divide(above, constant(below * number))
+    return normal(outside) + as_size(Quotient(reduced, constant(number)))
 
 
 def _lone_quotient(monomial: Monomial) -> Quotient | None:
@@ -352,19 +353,19 @@ def _divide_by_unknown(numerator: Size, denominator: Size) -> Size:
     if denominator.terms[0][1] < 0:  # one sign for one quotient
         content = -content
     if content != 1:
-        numerator, denominator = _shrink(numerator, content), _shrink(denominator, content)
+        numerator, denominator = shrunk(numerator, content), shrunk(denominator, content)
     outside = ZERO
     if len(denominator.terms) == 1:
         divisor, factor = denominator.terms[0]
         whole: dict[Monomial, int] = {}
         rest: dict[Monomial, int] = {}
         for monomial, coefficient in numerator.terms:
-            left = _without(monomial, divisor)
+            left = without(monomial, divisor)
             if left is None:
                 rest[monomial] = coefficient
             else:
                 whole[left], rest[monomial] = divmod(coefficient, factor)
-        outside, numerator = _normal(whole), _normal(rest)
+        outside, numerator = normal(whole), normal(rest)
     elif numerator.terms[0][0] == denominator.terms[0][0]:
         times = numerator.terms[0][1] // denominator.terms[0][1]
         if numerator == denominator * times:
@@ -374,11 +375,12 @@ def _divide_by_unknown(numerator: Size, denominator: Size) -> Size:
     return outside + as_size(Quotient(numerator, denominator))
 
 
-def _shrink(size: Size, divisor: int) -> Size:
+def shrunk(size: Size, divisor: int) -> Size:
+    """The size with every coefficient divided, which the divisor does."""
     return Size(tuple((monomial, c // divisor) for monomial, c in size.terms))
 
 
-def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
+def without(monomial: Monomial, factors: Monomial) -> Monomial | None:
     """The monomial with these factors taken out, or None where one is missing."""
     left = list(monomial)
     for factor in factors:
@@ -388,15 +390,16 @@ def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
     return tuple(left)
 
 
-def _occurrences(size: Size) -> Iterator[SizeVariable]:
+def occurrences(size: Size) -> Iterator[SizeVariable]:
+    """Its variables as often as they occur, those inside quotients too."""
     for monomial, _ in size.terms:
         for atom in monomial:
             match atom:
                 case SizeVariable():
                     yield atom
                 case Quotient(numerator, denominator):
-                    yield from _occurrences(numerator)
-                    yield from _occurrences(denominator)
+                    yield from occurrences(numerator)
+                    yield from occurrences(denominator)
 
 
 def _number(size: Size, environment: Mapping[SizeVariable, int]) -> int:
@@ -479,134 +482,6 @@ def at_least(size: Size, bound: int) -> bool | None:
     if high is not None and high < bound:
         return False
     return None
-
-
-# --- equations ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """No sizes make both sides equal; `reason` is half a sentence for a message."""
-
-    reason: str
-
-
-def solve(left: Size, right: Size) -> tuple[SizeVariable, Size] | Contradiction | None:
-    """An open variable and what the equation `left = right` makes it, never a guess.
-
-    >>> n, m = variable("n", open=True), variable("m")
-    >>> solve(n + 2, m * 3)
-    (SizeVariable(name='n', identity=0, open=True, runtime=False), <size 3*m-2>)
-    >>> solve(2 * n, constant(5)).reason
-    'no size makes 2*_n equal to 5'
-    >>> solve(n * n, constant(4)) is None
-    True
-
-    The equation is solved where it is linear in an open variable whose coefficient
-    divides all else; among several, a solution without negative coefficients is
-    preferred, then one that keeps a run-time length. The coefficient may have variables
-    that are not open (`n*k = 3*k`): then the solution is the only one but where it is 0.
-    A sum of sizes that is 0 makes each of them 0. None: nothing can be said yet (or both
-    sides are already equal); where no open variable is left the sides agree only for
-    some sizes.
-    """
-    for lone, other in ((left.lone_variable, right.value), (right.lone_variable, left.value)):
-        if lone is not None and lone.open and other is not None and other >= 0:
-            return lone, constant(other)  # by far the most frequent equation
-    difference = left - right
-    if not difference.terms:
-        return None
-    rest = difference.value
-    low, high = bounds(difference)
-    if rest is not None:
-        return Contradiction(f"{left} is never {right}")
-    common = math.gcd(*(c for monomial, c in difference.terms if monomial))
-    number = next((c for monomial, c in difference.terms if not monomial), 0)
-    if number % common or (low is not None and low > 0) or (high is not None and high < 0):
-        return Contradiction(f"no size makes {left} equal to {right}")
-    if common != 1:
-        difference = _shrink(difference, common)
-    if low == 0 or high == 0:
-        # Every term is at the one bound that the sum needs, so a lone variable is 0.
-        vanishing = sorted(
-            monomial[0]
-            for monomial, _ in difference.terms
-            if len(monomial) == 1 and isinstance(monomial[0], SizeVariable) and monomial[0].open
-        )
-        if vanishing:
-            return vanishing[0], ZERO
-    solutions = [
-        (unknown, solution)
-        for place, unknown in _linear_unknowns(difference)
-        if (solution := _isolate(difference, place, unknown)) is not None
-    ]
-    if not solutions:
-        return None
-    return min(
-        solutions,
-        key=lambda found: (
-            any(coefficient < 0 for _, coefficient in found[1].terms),
-            found[0].runtime,
-            len(found[1].terms),
-            -found[0].identity,  # the newer variable goes
-            found[0],
-        ),
-    )
-
-
-def solve_for_examples(left: Size, right: Size) -> tuple[SizeVariable, Size] | None:
-    """The one open variable of `c * m = n`, where n is made of lengths of examples: n / c.
-
-    >>> n = as_size(SizeVariable("n", -1, False, True))
-    >>> solve_for_examples(2 * variable("m", open=True), n)
-    (SizeVariable(name='m', identity=0, open=True, runtime=False), <size n/2>)
-
-    None for any other equation. That c divides n is for whoever looks at the examples.
-    """
-    difference = left - right
-    opened = [v for v in difference.variables() if v.open]
-    if len(opened) != 1 or not all(v.of_example for v in difference.variables() if not v.open):
-        return None
-    factor = dict(difference.terms).get((opened[0],))
-    rest = difference - as_size(opened[0]) * (factor or 0)
-    if factor is None or opened[0] in rest.variables():
-        return None
-    return opened[0], (-rest if factor > 0 else rest) // abs(factor)
-
-
-def _linear_unknowns(size: Size) -> list[tuple[Monomial, SizeVariable]]:
-    """The open variables that occur once, and the term they stand in; all other factors
-    of that term are variables that are not open."""
-    occurrences = list(_occurrences(size))
-    return [
-        (monomial, atom)
-        for monomial, _ in size.terms
-        for atom in monomial
-        if isinstance(atom, SizeVariable)
-        and atom.open
-        and occurrences.count(atom) == 1
-        and all(
-            isinstance(other, SizeVariable) and not other.open
-            for other in monomial
-            if other != atom
-        )
-    ]
-
-
-def _isolate(size: Size, place: Monomial, unknown: SizeVariable) -> Size | None:
-    """What `size = 0` makes the unknown, which stands in the term `place`; None where its
-    coefficient does not divide."""
-    factor = dict(size.terms)[place]
-    beside = _without(place, (unknown,)) or ()
-    solution: dict[Monomial, int] = {}
-    for monomial, coefficient in size.terms:
-        if monomial == place:
-            continue
-        left = _without(monomial, beside)
-        if left is None or coefficient % factor:
-            return None
-        solution[left] = -coefficient // factor
-    return _normal(solution)
 
 
 # --- writing ------------------------------------------------------------------------------
@@ -705,5 +580,5 @@ def _gathered(terms: dict[Monomial, int]) -> dict[Monomial, int]:
         return terms
     outside = {m: c for m, c in terms.items() if m != place and m not in inside}
     # Not in normal form, on purpose: this quotient is only written, never kept.
-    outside[(Quotient(_normal(inside), quotient.denominator),)] = 1
+    outside[(Quotient(normal(inside), quotient.denominator),)] = 1
     return outside

@@ -20,15 +20,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from .diagnostics import Diagnostic, Label
+from .size_equations import Contradiction, solve_for_examples
+from .size_equations import solve as solve_sizes
 from .sizes import (
-    Contradiction,
     Quotient,
     Size,
     SizeVariable,
     as_size,
-    solve_for_examples,
 )
-from .sizes import solve as solve_sizes
 from .source import Span
 from .types import (
     UNIT,

@@ -7,17 +7,16 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nnfp_kernel.language import sizes
+from nnfp_kernel.language.size_equations import Contradiction, solve
 from nnfp_kernel.language.sizes import (
     ONE,
     ZERO,
-    Contradiction,
     Size,
     SizeVariable,
     as_size,
     at_least,
     bounds,
     constant,
-    solve,
     variable,
 )
 
@@ -109,7 +108,7 @@ def test_a_quotient_of_a_quotient_is_one_quotient(a, b, c, offset):
 @given(polynomials())
 def test_the_normal_form_has_sorted_terms_and_no_zeros(a):
     assert all(coefficient != 0 for _, coefficient in a.terms)
-    assert sizes._normal(dict(reversed(a.terms))) == a
+    assert sizes.normal(dict(reversed(a.terms))) == a
     assert len({monomial for monomial, _ in a.terms}) == len(a.terms)
 
 
