@@ -31,6 +31,9 @@ encode xs = (fold cell zero >> dense[2]) xs
 backwards : R[2][5] ~> R[3]
 backwards xs = foldRight cell zero xs
 
+square : R[2][5] ~> R[6]
+square = fold (\\(h, x) -> tanh (reshape[2,3] (?P @ x) + 0.5 * h)) zero >> flatten
+
 every : R[2][5] ~> R[3]
 every = scan cell zero >> map (residual (dense[3] >> tanh)) >> mean
 
@@ -50,7 +53,7 @@ N = 30
 POINTS = numpy.random.default_rng(1).normal(size=(N, 2))
 SEQUENCES = numpy.random.default_rng(2).normal(size=(N, 5, 2))
 KIND = POINTS[:, 0] > 0
-NAMES = ["encode", "backwards", "every", "ways", "both", "net"]
+NAMES = ["encode", "backwards", "square", "every", "ways", "both", "net"]
 
 
 @pytest.fixture(scope="module")

@@ -256,7 +256,7 @@ def _histories(parts: Parts) -> tuple[tuple[Node, ...], dict[Part, History]]:
         types = whole.results([wire.type for wire in node.inputs])
         made = tuple(map(Wire, types[len(node.outputs) :]))
         opened[node] = Node(whole, node.inputs, (*node.outputs, *made), node.origin)
-        seen = [node.outputs.index(wire) for wire in part.sinks]
+        seen = [node.outputs.index(wire) for wire in _of_loop(part)]
         found[part] = History(
             tuple(node.inputs[loop.shared + k] for k in seen),
             tuple(made[k] for k in seen),
@@ -290,7 +290,16 @@ def _stacked(part: Part) -> bool:
     """Whether a fold's part gives what is made at every position, and not the last state."""
     (node,) = part.nodes[:1]
     assert isinstance(node.operation, Loop)
-    return not set(part.sinks) <= set(node.outputs[: node.operation.carried])
+    return not set(_of_loop(part)) <= set(node.outputs[: node.operation.carried])
+
+
+def _of_loop(part: Part) -> list[Wire]:
+    """The wires of a fold's loop that its part gives, perhaps in another shape."""
+    before = {node.outputs[0]: node.inputs[0] for node in part.nodes[1:]}
+    found = list(part.sinks)
+    while not before.keys().isdisjoint(found):
+        found = [before.get(wire, wire) for wire in found]
+    return found
 
 
 def _length(part: Part) -> int:
