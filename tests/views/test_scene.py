@@ -56,6 +56,9 @@ states xs = scan cell zero xs
 encode : R[2][5] ~> R[3]
 encode xs = fold cell zero xs
 
+nothing : R[2][0] ~> R[3]
+nothing xs = fold cell zero xs
+
 backwards : R[2][5] ~> R[3]
 backwards xs = foldRight cell zero xs
 
@@ -422,6 +425,7 @@ def test_one_point_is_followed_through_all_stages(scenes: dict[str, Scene]) -> N
         ("net", [[1.0, 2.0], [1.0]], "no array of numbers", "one shape"),
         ("net", numpy.zeros((3, 4)), "R[2]", ""),
         ("divided", data(2), "gives NaN or infinity", "weights"),
+        ("nothing", numpy.zeros((N, 0, 2)), "nothing in the examples", "one element"),
     ],
 )
 def test_what_cannot_be_shown_says_why_and_what_would_work(
@@ -432,6 +436,11 @@ def test_what_cannot_be_shown_says_why_and_what_would_work(
     told = caught.value.render()
     assert why in told
     assert way in told
+
+
+def test_real_numbers_may_be_given_for_complex_ones(session: nnfp.Session) -> None:
+    made = scene(session["turning"], data(2))
+    assert numpy.array_equal(made.states[0], numpy.concatenate([data(2), 0 * data(2)], axis=1))
 
 
 def test_a_colour_belongs_to_each_point(session: nnfp.Session) -> None:

@@ -184,7 +184,8 @@ def scene(
         )  # fmt: skip
     held = function.held_arrays(call, function.session_weights(), None)
     run = Run(parts, held, function, call)
-    flat = flattened(arrays)
+    whole = zip(arrays, run.sources, strict=True)  # real numbers may be given for complex ones
+    flat = flattened([own + 0j if wire.type.kind == "C" else own for own, wire in whole])
     if level is None:
         level = 0.5 if parts.parts[-1].label == "sigmoid" else 0.0
     carried, drawn = _carried(run, flat, parts, lines, samples, len(classes_of(colour)), level)
@@ -288,6 +289,11 @@ def _require_shown(function: Function, traced: Any, arrays: Sequence[Array]) -> 
         raise _refused(
             function, f"examples of the data have the shapes {shapes}: expected {wanted}",
             "Examples lie along the first axis.",
+        )  # fmt: skip
+    if not any(wire.type.size for wire in wires):
+        raise _refused(
+            function, f"there is nothing in the examples of the data: their shapes are {shapes}",
+            "A point has one number at least, and a sequence one element.",
         )  # fmt: skip
     if not any(wire.type.differentiable for wire in wires):
         raise _refused(
