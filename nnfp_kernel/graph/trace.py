@@ -20,7 +20,7 @@ from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from .context import Context, Further
-from .forest import Fellow, Forest, NoForest, Question, Subtree, Unknown, reduce_forest
+from .forest import Fellow, Forest, Looked, NoForest, Question, Subtree, Unknown, reduce_forest
 from .graph import Builder, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .scope import (
@@ -83,12 +83,15 @@ class Tracer(Context):
                 path = (*env.scope.path, name)
                 return env.scope.source.weight(path, self.concrete(type, env))
             case p.Lambda(parameter=parameter, body=body):
-                return lambda argument: self.evaluate(
-                    body, env.bind(self._bindings(parameter, argument))
-                )
+                return lambda argument: self._bound(parameter, argument, body, env)
             case p.Let(bindings=bindings, body=body):
-                for pattern, bound in bindings:
-                    env = env.bind(self._bindings(pattern, self.evaluate(bound, env)))
+                for k, (pattern, bound) in enumerate(bindings):
+                    value = self.evaluate(bound, env)
+                    try:
+                        env = env.bind(self._bindings(pattern, value))
+                    except Looked:
+                        rest = replace(expression, bindings=bindings[k + 1 :])
+                        return self._bound(pattern, value, rest, env)
                 return self.evaluate(body, env)
             case p.If(condition=condition, then=then, otherwise=otherwise, type=type):
                 with self.builder.at(expression.span), self._of_numbers():
@@ -338,6 +341,37 @@ class Tracer(Context):
 
     # --- patterns and data --------------------------------------------------------------
 
+    def _bound(
+        self, pattern: p.Pattern, value: Value, body: p.Expression, env: Environment
+    ) -> Value:
+        """The body with the names that an irrefutable pattern binds."""
+        try:
+            inside = env.bind(self._bindings(pattern, value))
+        except Looked as asked:
+            again = lambda known: self._bound(pattern, known, body, env)  # noqa: E731
+            type = self.concrete(body.type, env)
+            return self._looked(asked.tree, value, [(pattern, body)], env, type, again)
+        return self.evaluate(body, inside)
+
+    def _looked(
+        self,
+        tree: Unknown | Fellow,
+        value: Value,
+        alternatives: Sequence[tuple[p.Pattern, p.Expression]],
+        env: Environment,
+        type: t.Type,
+        again: Callable[[Value], Value],
+    ) -> Value:
+        """What becomes of a value when the constructor of a tree in it is known: `again`, for
+        each."""
+        question = _question(alternatives, env)
+        here = {**question.here, "": _with(value, tree, None)}
+
+        def algebra(name: str, fields: tuple[Value, ...]) -> Value:
+            return again(_with(value, tree, Variant(tree.type, name, {name: fields})))
+
+        return tree.looked(self, replace(question, here=here), algebra, type)
+
     def _bindings(self, pattern: p.Pattern, value: Value) -> dict[str, Value]:
         """The names an irrefutable pattern binds."""
         condition, bindings = self._test(pattern, value)
@@ -374,9 +408,9 @@ class Tracer(Context):
                         "reduces them.",
                     )
                 return self._test(pattern, root)
-            case p.MatchConstructor() if isinstance(value, Unknown):
-                raise value.plant.undecided()
-            case p.MatchConstructor() if isinstance(value, Forest | Subtree | Fellow):
+            case p.MatchConstructor() if isinstance(value, Unknown | Fellow):
+                raise value.undecided()
+            case p.MatchConstructor() if isinstance(value, Forest | Subtree):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
                 if value.tag is None:
@@ -421,7 +455,11 @@ class Tracer(Context):
         type: t.Type,
     ) -> Value:
         (pattern, body), *others = alternatives
-        condition, bindings = self._test(pattern, value)
+        try:
+            condition, bindings = self._test(pattern, value)
+        except Looked as asked:
+            again = lambda known: self._match(known, alternatives, env, type)  # noqa: E731
+            return self._looked(asked.tree, value, alternatives, env, type, again)
 
         def taken() -> Value:
             # Tests of nested patterns are made again where the branch can use them.
@@ -474,7 +512,7 @@ class Tracer(Context):
             type = tree.type
 
             def algebra(name: str, fields: tuple[Value, ...]) -> Value:
-                return self._algebra(type, name, fields, alternatives, env)
+                return self._algebra(type, name, fields, alternatives, env, result)
 
             if isinstance(tree, Unknown):
                 return tree.reduce(self, algebra, result, _question(alternatives, env))
@@ -493,7 +531,7 @@ class Tracer(Context):
             self.reduced(value, field, tree.type, result, below)
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
         )
-        return self._algebra(tree.type, tree.constructor, fields, alternatives, env)
+        return self._algebra(tree.type, tree.constructor, fields, alternatives, env, result)
 
     def _algebra(
         self,
@@ -502,25 +540,41 @@ class Tracer(Context):
         fields: tuple[Value, ...],
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
+        result: t.Type,
     ) -> Value:
         """The algebra at one node, whose fields have results in place of the children."""
         reduced = Variant(type, constructor, {constructor: fields})
         for pattern, body in alternatives:
-            condition, bindings = self._test(pattern, reduced)
+            try:
+                condition, bindings = self._test(pattern, reduced)
+            except Looked as asked:  # a child's result is a tree, with one constructor
+                again = lambda node: self._match(node, alternatives, env, result)  # noqa: E731
+                return self._looked(asked.tree, reduced, alternatives, env, result, again)
             if condition is True:
                 return self.evaluate(body, env.bind(bindings))
         raise AssertionError("inference checks that a cata covers every constructor")
 
 
-def _question(
-    alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]], env: Environment
-) -> Question:
+def _question(alternatives: Sequence[tuple[p.Pattern, p.Expression]], env: Environment) -> Question:
     """A catamorphism apart from the place where it is asked, and what it knows of there."""
     names = {
         node.name for _, body in alternatives for node in p.nodes(body) if isinstance(node, p.Local)
     }
     here = {name: env.locals[name] for name in names & env.locals.keys()}
-    return Question((alternatives, replace(env, locals={})), here)
+    return Question((tuple(alternatives), replace(env, locals={})), here)
+
+
+def _with(value: Value, tree: Value, other: Value) -> Value:
+    """A value with another in place of a tree in it."""
+    if value is tree:
+        return other
+    match value:
+        case tuple():
+            return tuple(_with(part, tree, other) for part in value)
+        case Variant(fields=fields):
+            return replace(value, fields={k: _with(v, tree, other) for k, v in fields.items()})
+        case _:
+            return value
 
 
 @dataclass

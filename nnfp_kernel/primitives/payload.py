@@ -370,7 +370,7 @@ def _zip_tree(context: Context, use: Occurrence, pair: Value) -> Value:
     of = _payload(context, both.items[0], use.result(1))
     unknown = [tree for tree in pair if isinstance(tree, Unknown)]
     if len(unknown) == 1:  # one is known node by node: so must the other be
-        raise unknown[0].plant.undecided()
+        raise unknown[0].undecided()
     if unknown:
         return _zipped_unknown(of, *unknown)
     if all(isinstance(tree, Forest) for tree in pair):

@@ -126,7 +126,7 @@ def _together(context: Context, name: str, one: Value, two: Value) -> Value:
                 return one.dot(context, two)
             return one.plus(context, two, name)
         case (Unknown() as unknown, _) | (_, Unknown() as unknown):
-            raise unknown.plant.undecided()
+            raise unknown.undecided()
         case Items(items=left), Items(items=right):
             if len(left) != len(right):
                 raise _apart(f"{len(left)} children stand opposite {len(right)}")

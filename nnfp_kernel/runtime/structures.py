@@ -7,6 +7,7 @@ a tree that may be any       AnyTree: for reading a program, not for running it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..graph.forest import AnyTree, Columns
@@ -71,9 +72,13 @@ def any_structure(
                 if not (isinstance(element, t.Named) and declarations.has_trees(element)):
                     raise NotFirstOrder(type)
                 return AnyTree(own, path, many=True)
-            return tuple(
+            each = [
                 any_structure(element, declarations, room, (*path, k)) for k in range(length.value)
-            )
+            ]
+            if isinstance(element, t.Named) and declarations.has_trees(element):
+                apart = len(declarations.constructors(element)) > 1
+                each = [replace(one, apart=apart) for one in each]
+            return tuple(each)
         case t.Array():
             _, sizes = t.free_variables(type)
             open_ends = dict.fromkeys(sizes, constant(room))

@@ -259,6 +259,41 @@ ROSES |= {
         "  ; To rs -> To (reverse (take[1] rs)) }"
     ),
 }
+ROSES |= {
+    "each looked at": (
+        "data Tree a = Leaf a | Node (Tree a) (Tree a)\nsq = cata { Leaf x -> x * x; Node l r -> l * r }\n"
+        "f : ([Tree R], R) -> R\nf (ts, c) = c * sum (map (\\t -> case t of\n"
+        "  { Leaf x -> c * x * x; Node l r -> sq l * sin (sq r) }) ts)"
+    ),
+    "children taken apart": (
+        "f : Rose R -> R\nf (Rose x rs) ="
+        " x * sum (map (\\(Rose y ts) -> y * sum (map squares ts) + sin y) rs)"
+    ),
+}
+TREES |= {
+    "a tree that was made, looked at": (
+        "f : (Tree R, R) -> R\nf (t, c) = c * (case t + c * t of { Leaf x -> sin (c * x)\n"
+        "  ; Node l (Leaf y) -> reduce l * y * c; Node l r -> reduce l * c + sin (reduce r) })"
+    ),
+    "looked at, with trees around": (
+        "f : (Tree R, Tree R, R) -> Tree R\n"
+        "f (t, u, c) = case cata { Leaf x -> Leaf (c * x); Node l r -> Node r l } t of\n"
+        "  { Leaf x -> Node u (Leaf c)\n"
+        "  ; Node l r -> case r of { Leaf x -> Node u l; Node a _ -> Node (reduce u * a) l } }"
+    ),
+    "simplified node by node": (
+        "f : Tree R -> R\nf t = reduce (cata { Leaf x -> Leaf (sin x); Node l r -> case l of\n"
+        "  { Leaf x -> Node r (Leaf (x * reduce r)); Node a b -> Node a (Node b r) } } t)"
+    ),
+    "two as one, looked at": (
+        "f : (Tree R, Tree R) -> R\nf (t, u) = case zipTree (t, mapData exp u) of\n"
+        "  { Leaf (x, y) -> x * y; Node l r -> cata { Leaf (x, y) -> x * sin y; Node a b -> a * b } r }"
+    ),
+    "two trees, one by one": (
+        "f : (Tree R)[2] -> R\n"
+        "f = map (\\t -> case t of { Leaf x -> x * x; Node l r -> reduce l * sin (reduce r) }) >> sum"
+    ),
+}
 ROSE = "data Rose a = Rose a [Rose a]\nsquares = cata { Rose x rs -> x * x + sum rs }\n"
 TREE = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -273,6 +308,7 @@ OFTEN = {
     "their number",
     "with what moves around",
     "looked at",
+    "looked at, with trees around",
 }
 SOAKED = {  # tried by `make soak` alone
     "one result in another algebra", "zipped with another", "constructors around trees",

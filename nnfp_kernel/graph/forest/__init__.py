@@ -39,6 +39,7 @@ from .observed import (
     Contents,
     Inner,
     Inside,
+    Looked,
     Made,
     Observation,
     Plant,
@@ -77,9 +78,9 @@ from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
     "HOLE", "AnyTree", "Branch", "Columns", "Constructors", "Contents", "Fellow", "Forest",
-    "ForestShape", "Inner", "Inside", "Kind", "Made", "NoForest", "Observation", "Own", "Part",
-    "Piece", "Plant", "Question", "Reduction", "Structure", "Subtree", "Unasked", "Undecided",
-    "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type",
-    "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
+    "ForestShape", "Inner", "Inside", "Kind", "Looked", "Made", "NoForest", "Observation", "Own",
+    "Part", "Piece", "Plant", "Question", "Reduction", "Structure", "Subtree", "Unasked",
+    "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
+    "field_type", "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Graph, Wire
 from ..values import Declarations, NotFirstOrder, Value
 from .shape import NoForest
+
+if TYPE_CHECKING:
+    from .unknown import Fellow, Unknown
 
 Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
 
@@ -42,11 +45,13 @@ class Inside:
     observed: tuple[Observation, ...]
     given: tuple[Wire, ...]
     called: Mapping[Path, str]  # the program's names of trees
+    around: tuple[Plant, ...] = ()  # trees of around it, in the answers
 
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A catamorphism over an unknown tree, and the inputs that stand for its result."""
+    """A catamorphism over an unknown tree, and the inputs that stand for its result; where it is
+    not `deep`, a `case`, whose algebra is given the children themselves."""
 
     tree: Plant
     result: t.Type
@@ -55,11 +60,18 @@ class Reduction:
     asked: tuple[object, object] = (None, None)  # which one it is, of which view
     value: Value = None  # the result, with trees of which nothing is known
     structure: Structure = None  # of the result, where trees are in it
+    deep: bool = True
 
     @property
     def outside(self) -> tuple[Wire, ...]:
         """What the algebra takes from around it."""
         return tuple(dict.fromkeys(w for one in self.branches.values() for w in one.outside))
+
+    @property
+    def around(self) -> tuple[Plant, ...]:
+        """The trees that it takes from around it, as they are."""
+        inside = [one.inside for one in self.branches.values() if one.inside is not None]
+        return tuple(dict.fromkeys(tree for one in inside for tree in one.around))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +123,7 @@ class AnyTree:
     path: Path = ()
     many: bool = False  # in place of a sequence of trees of any number
     asked: tuple[t.Type, ...] = ()  # of each of these, what results
+    apart: bool = False  # one of a sequence: its constructor is not asked for from outside
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,15 @@ class Undecided(Exception):
         self.path = tree.path
 
 
+class Looked(NoForest):
+    """A program asks for the constructor of a tree that no argument is, or of one in a
+    sequence: the `case` itself is observed (`looked`)."""
+
+    def __init__(self, tree: Unknown | Fellow) -> None:
+        super().__init__(tree.type)
+        self.tree = tree
+
+
 class Unasked(Exception):
     """A catamorphism is asked of each of a sequence of trees of which nothing is known, that
     was not provided for: a result of this type."""
@@ -175,6 +197,7 @@ class Plant:
     zipped: dict[Plant, Plant] = field(default_factory=dict)  # with others
     names: list[str] = field(default_factory=list)  # in the program
     many: bool = False  # not one tree but a sequence of them
+    apart: bool = False  # one of a sequence
     answers: tuple[tuple[t.Type, tuple[Wire, ...]], ...] = ()  # provided for, of each
 
     def beside(self, other: Plant, type: t.Named) -> Plant:
@@ -187,15 +210,20 @@ class Plant:
         """A tree of this shape, made of this one and others."""
         if any(other.home is not self.home for other in others):
             raise NoForest(self.type)
-        path = ("of", len(self.observed))
+        path = ("of", self.home, len(self.observed))
         tree = replace(self, path=path, parts=None, zipped={}, names=[])
         self.observed.append(Made(how, tree, (self, *others), branch))
         return tree
 
-    def undecided(self) -> Exception:
-        """Its constructor is asked for, which may be traced for each if it is an argument's."""
-        given = all(isinstance(place, int) for place in self.path)
-        return Undecided(self) if given and self.parts is None else NoForest(self.type)
+    @property
+    def given(self) -> bool:
+        """Whether it is an argument's: what it is may be traced for each constructor."""
+        return self.argument and self.parts is None and not self.many and not self.apart
+
+    @property
+    def argument(self) -> bool:
+        """Whether it stands in an argument."""
+        return all(isinstance(place, int) for place in self.path)
 
     @property
     def bare(self) -> bool:
@@ -235,6 +263,7 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Made", "Observation", "Path",
+    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Looked", "Made",
+    "Observation", "Path",
     "Plant", "Reduction", "Structure", "Unasked", "Undecided",
 ]  # fmt: skip

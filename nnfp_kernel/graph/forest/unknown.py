@@ -38,11 +38,13 @@ from .observed import (
     Columns,
     Inner,
     Inside,
+    Looked,
     Observation,
     Plant,
     Reduction,
     Structure,
     Unasked,
+    Undecided,
 )
 from .shape import NoForest
 
@@ -73,8 +75,21 @@ class Fellow(Standin):
         wire: Wire = self.values[0]
         return wire
 
+    def undecided(self) -> Exception:
+        """Its constructor is asked for."""
+        return Looked(self)
+
+    def looked(self, context: Context, question: object, algebra: Algebra, result: t.Type) -> Value:
+        """What a `case` makes of it."""
+        return self.reduced(context, question, algebra, result, deep=False)
+
     def reduced(
-        self, context: Context, question: object, algebra: Algebra, result: t.Type
+        self,
+        context: Context,
+        question: object,
+        algebra: Algebra,
+        result: t.Type,
+        deep: bool = True,
     ) -> Value:
         """What the catamorphism makes of it. Raises Unasked for one that is new."""
         plant = self.plant
@@ -91,10 +106,13 @@ class Fellow(Standin):
         root = plant.home or _outermost(context.builder)
         try:
             plant.declarations.layout(result)
-            branches = Unknown(plant.type, plant).branches(context, root, algebra, result)
+            branches = Unknown(plant.type, plant).branches(context, root, algebra, result, deep)
         except (NotFirstOrder, OpenSize, Elsewhere):
             raise NoForest(result) from None
-        plant.observed.append(Reduction(plant, result, branches, wires, (question, None)))
+        made = Reduction(plant, result, branches, wires, (question, None), deep=deep)
+        if made.around:
+            raise NoForest(result)
+        plant.observed.append(made)
         return self.values[count + 1]
 
 
@@ -174,18 +192,34 @@ class Unknown:
 
     # --- what is observed --------------------------------------------------------------------
 
+    def undecided(self) -> Exception:
+        """Its constructor is asked for, which is traced for each if it is an argument's."""
+        return Undecided(self.plant) if self.plant.given else Looked(self)
+
+    def looked(self, context: Context, question: object, algebra: Algebra, result: t.Type) -> Value:
+        """What a `case` makes of it, whose algebra is given the children themselves."""
+        as_it_is = Unknown(self.type, self._as_it_is(context))
+        return as_it_is.reduce(context, algebra, result, question, deep=False)
+
     def reduce(
-        self, context: Context, algebra: Algebra, result: t.Type, asked: object = None
+        self,
+        context: Context,
+        algebra: Algebra,
+        result: t.Type,
+        asked: object = None,
+        deep: bool = True,
     ) -> Value:
         """What the catamorphism makes of the tree; the same that was `asked` before is made
         once."""
         plant = self.plant
         if not plant.declarations.data[plant.type.name].recursive:
-            raise plant.undecided()
+            if plant.given:
+                raise Undecided(plant)
+            deep = False
         for made in plant.observed:
             if (
                 isinstance(made, Reduction)
-                and made.tree is plant
+                and (made.tree, made.deep) == (plant, deep)
                 and asked is not None
                 and made.asked == (asked, self.seen)
             ):
@@ -197,24 +231,29 @@ class Unknown:
             wires.append(plant.make(array))
             return wires[-1]
 
-        path = ("of", len(plant.observed))
+        path = ("of", plant.home, len(plant.observed))
         structure = tree_structure(result, plant.declarations, plant.room, path)
         try:
             if structure is None:
                 plant.declarations.layout(result)
-            branches = self.branches(context, root, algebra, result)
+            branches = self.branches(context, root, algebra, result, deep)
             value = planted(
                 result, structure, plant.declarations, make, plant.make, plant.observed, plant.home
             )
         except (NotFirstOrder, OpenSize, Elsewhere):  # it knows something of an element, or a step
             raise NoForest(result) from None
         asked = (asked, self.seen)
-        made = Reduction(plant, result, branches, tuple(wires), asked, value, structure)
+        made = Reduction(plant, result, branches, tuple(wires), asked, value, structure, deep)
         plant.observed.append(made)
         return value
 
     def branches(
-        self, context: Context, root: Builder, algebra: Algebra, result: t.Type
+        self,
+        context: Context,
+        root: Builder,
+        algebra: Algebra,
+        result: t.Type,
+        deep: bool = True,
     ) -> dict[str, Branch]:
         """The algebra, constructor by constructor. Where it cannot do with any number of children
         in a sequence, it may with a few."""
@@ -223,7 +262,7 @@ class Unknown:
             problem: NnfpError | None = None
             for room in (self.plant.room, *FEW):
                 try:
-                    made[name] = self._with_room(context, root, name, room, algebra, result)
+                    made[name] = self._with_room(context, root, name, room, algebra, result, deep)
                 except NnfpError as error:
                     problem = problem or error
                 else:
@@ -241,23 +280,28 @@ class Unknown:
         room: int,
         algebra: Algebra,
         result: t.Type,
+        deep: bool,
     ) -> Branch:
         """The algebra at one constructor, with so many children in each sequence."""
-        fields = self.plant.declarations.constructors(self.plant.type)[name]
-        types = tuple(t.replace_type(each, self.plant.type, result) for each in fields)
+        types = self.plant.declarations.constructors(self.plant.type)[name]
+        if deep:
+            types = tuple(t.replace_type(each, self.plant.type, result) for each in types)
+        here = object()  # another place than any
         structures = tuple(
-            tree_structure(each, self.plant.declarations, room, ("field", k))
+            tree_structure(each, self.plant.declarations, room, (here, k))
             for k, each in enumerate(types)
         )
         closed = tuple(_closed(each, room) for each in types)
         while True:
             child = root.child()
             try:
-                return self._branch(context, child, name, closed, structures, algebra, result)
+                return self._branch(context, child, name, closed, structures, algebra, result, deep)
             except Unasked as asked:
                 if asked.plant.home is not child:
                     raise
-                _, *path = asked.plant.path
+                place, *path = asked.plant.path
+                if place is not here:  # a sequence of trees that was made
+                    raise NoForest(asked.result) from None
                 structures = asking(structures, path, asked.result)
 
     def _branch(
@@ -269,6 +313,7 @@ class Unknown:
         structures: tuple[Structure, ...],
         algebra: Algebra,
         result: t.Type,
+        deep: bool,
     ) -> Branch:
         plant = self.plant
         observed: list[Observation] = []
@@ -281,17 +326,37 @@ class Unknown:
             )
             made = algebra(name, self.fields(name, values))
             inside = None
-            if observed or any(each is not None for each in structures) or (
+            if not deep or observed or any(each is not None for each in structures) or (
                 tree_structure(result, plant.declarations, plant.room) is not None
             ):  # fmt: skip
                 answer = _laid_out(context, made, result)
                 outputs = list(arrays_of(answer))
                 called = {one.path: one.names[0] for one in plants(values) if one.names}
-                inside = Inside(structures, answer, tuple(observed), (), called)
+                around = tuple(self._around(child, answer, observed))
+                seen = all(_encloses(one.home, child) and not one.many for one in around)
+                if around and (deep or not seen):
+                    raise NoForest(plant.type)
+                inside = Inside(structures, answer, tuple(observed), (), called, around)
             else:
                 outputs = context.flatten(made, result)
         assert child.parent is not None
         return _from_inputs(child.parent, child, outputs, closed, inside)
+
+    @staticmethod
+    def _around(child: Builder, answer: Value, observed: Sequence[Observation]) -> Iterator[Plant]:
+        """The trees that are no part of the node and stand in what is made there."""
+        inner = (tree for one in observed if isinstance(one, Reduction) for tree in one.around)
+        for tree in (*plants(answer), *inner):
+            if tree.home is not child:
+                yield tree
+
+
+def _encloses(home: Builder | None, child: Builder) -> bool:
+    """Whether what stands there is known here."""
+    outer: Builder | None = child
+    while outer is not None and outer is not home:
+        outer = outer.parent
+    return outer is home
 
 
 def _outermost(builder: Builder) -> Builder:
@@ -373,7 +438,10 @@ def planted(
             )  # fmt: skip
             return Fellow.all(plant, place)
         case t.Named() if isinstance(structure, AnyTree):
-            plant = Plant(type, declarations, make, structure.room, structure.path, observed, home)
+            plant = Plant(
+                type, declarations, make, structure.room, structure.path, observed, home,
+                apart=structure.apart,
+            )  # fmt: skip
             return Unknown(type, plant)
         case t.Array(element=element) if isinstance(structure, tuple):
             return Items(element, tuple(each(element, part) for part in structure))

@@ -387,6 +387,9 @@ class _Asked:
             except Undecided as asked:
                 pending[:0] = decided(whole, here, declarations, asked.path)
             except Unasked as asked:
+                if not asked.plant.argument:
+                    made = "a sequence of trees that was made, of each of which something is asked"
+                    raise Unspeakable(made) from None
                 pending[:0] = [asking(here, asked.plant.path, asked.result)]
             if len(found) + len(pending) > MOST_WORLDS:
                 raise Unspeakable("more than a few trees that are looked at")

@@ -60,6 +60,7 @@ class Body(ABC):
         self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
         self.growing: dict[Sprout, Growing] = {}  # of grown trees in the answer
         self.behind: list[tuple[Wire, s.Expression]] = []  # cotangents that come of these
+        self.beside: dict[Key, s.Expression] = {}  # tangents of trees around it
         self.naming = Naming(values, self.outer, self.trees, self.sequences)
 
     @property
@@ -104,6 +105,16 @@ class Body(ABC):
     ) -> s.Expression:
         """The step of a tree's recurrence."""
 
+    @abstractmethod
+    def case(
+        self,
+        reduction: Reduction,
+        terms: Mapping[Wire, Term],
+        group: Group,
+        tree: s.Expression,
+    ) -> s.Expression:
+        """What a `case` makes of a tree: its value, and the linear map."""
+
     def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
         """Binds what is made of trees, and the linear maps of it."""
         values, self.known = self.values, terms
@@ -123,11 +134,14 @@ class Body(ABC):
                 found = self._of_each(group, one, terms, tree, after)
             elif isinstance(one, Reduction):
                 pattern, found = self._result(group, one, after)
-                group.linear = self.names.fresh("dy")
-                step = self.step(one, terms, group.around)
+                group.linear = self.names.fresh("dy" if one.deep or not self.adjoint else "wy")
                 both = s.PatternTuple((pattern, s.PatternName(group.linear)))
-                word = "treeRecurrenceWith" if group.around else "treeRecurrence"
-                self.outer.bind(both, apply(word, step, tree))
+                if one.deep:
+                    step = self.step(one, terms, group.around)
+                    word = "treeRecurrenceWith" if group.around else "treeRecurrence"
+                    self.outer.bind(both, apply(word, step, tree))
+                else:
+                    self.outer.bind(both, self.case(one, terms, group, tree))
             else:
                 pattern, found = values.taken(one.result, None, iter(one.wires), "xs", after)
                 self.outer.bind(pattern, apply("payload", tree))
@@ -149,10 +163,15 @@ class Body(ABC):
         type = t.Array(one.result, constant(room_of(one)))
         pattern, found = self.values.taken(type, None, iter(one.wires), "ys", after)
         group.linear = self.names.fresh("step")
-        self.outer.bind(s.PatternName(group.linear), self.step(one, terms, group.around))
-        word = "treeRecurrenceWith" if group.around else "treeRecurrence"
+        if one.deep:
+            step = self.step(one, terms, group.around)
+        else:
+            node = self.names.fresh("t")
+            made = self.case(one, terms, group, s.Name(node))
+            step = s.Lambda((s.PatternName(node),), made)
+        self.outer.bind(s.PatternName(group.linear), step)
         each = self.names.fresh("t")
-        made = apply("fst", apply(word, s.Name(group.linear), s.Name(each)))
+        made = apply("fst", group.of(s.Name(each)))
         self.outer.bind(pattern, apply("map", s.Lambda((s.PatternName(each),), made), trees))
         return found
 
@@ -233,7 +252,7 @@ class Body(ABC):
             return opening.terms
         movers = dict(zip(moving, self.movers, strict=True))
         terms = {movers[wire]: each for wire, each in opening.terms.items()} | dict(around)
-        trees = {key: found[0] for key, found in opening.trees.items()}
+        trees = {key: found[0] for key, found in opening.trees.items()} | self.beside
         self.found = terms
         self.known_tangents = self.grove.forward(trees, terms, opening.block)
         return {wire: terms[mover] for wire, mover in movers.items()}
@@ -252,11 +271,13 @@ class Body(ABC):
             arrays[wire].append(found)
         trees = opening.trees
         self.grove.backward(arrays, trees, opening.block)
+        self.summed = arrays
         reals = iter([total(arrays[wire]) for wire in self.own])
 
         def cotangent(key: Key) -> s.Expression:
             return total(trees[key]) if key in trees else self.grove.nought(key)
 
+        self.cotangent = cotangent
         return Making(self.values, reals, self.tag, cotangent, named).made(self.target)
 
     def moved(self, shape: Moved, trees: s.Expression) -> s.Expression:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from ...graph.forest import Branch, Inside, Reduction, arrays_of
+from ...graph.forest import Branch, Inside, Observation, Reduction, arrays_of
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import tidy
 from ...language import syntax as s
@@ -15,17 +15,20 @@ from ...language import types as t
 from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
-from ...primitives.spelling import apply
+from ...primitives.spelling import apply, zeros
 from ..combinators import combinators, composed, held, pair_pattern, pairs, recorded
 from .body import Body
 from .naming import Found
-from .shapes import Arrays, Making, Moved, Opening, Several, Shape, answer_shape, parts
+from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
+from .trees import Group
 from .values import Values
+from .vectors import total
 
 # Bindings, the result, what a function of the tangents gives, and the maps after it.
 Written: TypeAlias = "tuple[Block, list[Term], s.Expression, tuple[s.Expression, ...]]"
 Image: TypeAlias = "tuple[list[s.PatternTree], s.Expression]"  # of tangents of the fields
 Left: TypeAlias = "Callable[[Shape, Network], list[s.Expression]]"
+T = TypeVar("T")
 
 
 @dataclass
@@ -54,6 +57,19 @@ class Stepping(Body):
             self.sequences,
         ).step()  # fmt: skip
 
+    def case(
+        self,
+        reduction: Reduction,
+        terms: Mapping[Wire, Term],
+        group: Group,
+        tree: s.Expression,
+    ) -> s.Expression:
+        steps = Steps(
+            self.values, self.primitives, reduction, terms, group.around, self.combined,
+            self.leaving, self.sequences,
+        )  # fmt: skip
+        return steps.case(tree, _Around(self.adjoint, self.trees, group.beside, self.grove.types))
+
 
 @dataclass
 class Steps:
@@ -74,6 +90,18 @@ class Steps:
             self.alternative(name, branch) for name, branch in self.reduction.branches.items()
         )
         return s.Lambda((s.PatternName(layer),), s.Case(s.Name(layer), alternatives))
+
+    def case(self, tree: s.Expression, outer: _Around) -> s.Expression:
+        """The same of a tree itself, with its children: the linear map is a function from
+        tangents of the tree, or back to these."""
+        return s.Case(
+            tree,
+            tuple(
+                _AtRoot(self, name, branch, branch.inside, outer).alternative()
+                for name, branch in self.reduction.branches.items()
+                if branch.inside is not None
+            ),
+        )
 
     def alternative(self, name: str, branch: Branch) -> s.Alternative:
         """`NodeF l r -> (result, linear map)`."""
@@ -193,8 +221,10 @@ class Steps:
 class _AtNode(Stepping):
     """An algebra at one constructor, which has trees among its fields or in its result."""
 
-    def __init__(self, steps: Steps, name: str, branch: Branch, inside: Inside) -> None:
-        super().__init__(steps.values, steps.primitives, False)
+    def __init__(
+        self, steps: Steps, name: str, branch: Branch, inside: Inside, adjoint: bool = False
+    ) -> None:
+        super().__init__(steps.values, steps.primitives, adjoint)
         self.steps, self.branch, self.inside = steps, branch, inside
         self.combined = steps.combined
         self.sequences = self.naming.sequences = steps.sequences
@@ -216,6 +246,16 @@ class _AtNode(Stepping):
 
     def written(self) -> tuple[Block, Image, s.Expression]:
         """Bindings, the linear map from the tangents of the fields, and the result."""
+        return self.through(self._fields_opened)
+
+    def _fields_opened(self, opening: Opening, image: Callable[[], s.Expression]) -> Image:
+        patterns = [opening.pattern(field, True) for field in self.fields]
+        return patterns, opening.inner(image, self.otherwise)
+
+    def through(
+        self, opened: Callable[[Opening, Callable[[], s.Expression]], T]
+    ) -> tuple[Block, T, s.Expression]:
+        """The same, where what moves is `opened`."""
         branch, inside = self.branch, self.inside
         builder = Builder(self.primitives)
         self.around = self.steps.tangents_around()
@@ -225,11 +265,9 @@ class _AtNode(Stepping):
         )  # fmt: skip
         terms = dict(self.steps.terms) | self.found
         self.observe(inside.observed, terms)
+        if self.adjoint:
+            network = network.adjoint()
         known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
-
-        def opened(opening: Opening, image: Callable[[], s.Expression]) -> Image:
-            patterns = [opening.pattern(field, True) for field in self.fields]
-            return patterns, opening.inner(image, self.otherwise)
 
         answers = list(self.outputs)
         early, made, found = self.mapped(builder, network, known, answers, self.around, opened)
@@ -242,6 +280,74 @@ class _AtNode(Stepping):
         )
         self.outer.bindings += early.bindings
         return self.outer, made, value
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What a `case` has around it: which way it is written, the names of trees and their types,
+    and which of them it takes as they are."""
+
+    adjoint: bool
+    names: Mapping[Key, str]
+    beside: tuple[Key, ...]
+    types: Mapping[Key, t.Type]
+
+
+class _AtRoot(_AtNode):
+    """A `case` at one constructor: the node with its children, which are trees."""
+
+    def __init__(
+        self, steps: Steps, name: str, branch: Branch, inside: Inside, outer: _Around
+    ) -> None:
+        super().__init__(steps, name, branch, inside, outer.adjoint)
+        type = steps.reduction.tree.type
+        alone = len(steps.reduction.branches) == 1
+        self.name, self.arguments = name, Node(type, name, self.fields, alone)
+        self.trees.update(outer.names)
+        self.outer_types = {key: outer.types[key] for key in outer.beside}
+        if not self.adjoint:
+            fresh = self.values.names.fresh
+            self.beside = {
+                key: s.Name(fresh(f"d{outer.names.get(key, 't')}")) for key in outer.beside
+            }
+
+    def alternative(self) -> s.Alternative:
+        """`Node l r -> (result, \\d -> case d of { Node dl dr -> …; _ -> … })`, or backwards
+        `\\w -> Node … …`."""
+        block, (pattern, body), value = self.through(
+            lambda opening, image: opening.around(self.source, image, self.otherwise)
+        )
+        beside = (*(one.tree for one in self.around.values()), *self.beside.values())
+        names = [each.name for each in beside if isinstance(each, s.Name)]
+        if names and not self.adjoint:
+            pattern = s.PatternTuple((pair_pattern(names), pattern))
+        made = s.Tuple((value, s.Lambda((pattern,), body)))
+        return s.Alternative(s.PatternConstructor(self.name, self.patterns), block.around(made))
+
+    def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
+        super().observe(observed, terms)
+        self.grove.types.update(self.outer_types)
+
+    def otherwise(self) -> s.Expression:
+        nothing = [s.Name("zero") for _ in self.around]
+        return self._beside(nothing, self.grove.nought, super().otherwise())
+
+    def put_together(self, results: list[s.Expression], opening: Opening) -> s.Expression:
+        made = super().put_together(results, opening)
+        if not self.adjoint:
+            return made
+        sums = [self.summed.get(wire) or [whole(zeros(wire.type))] for wire in self.around]
+        return self._beside(map(total, sums), self.cotangent, made)
+
+    def _beside(
+        self,
+        arrays: Iterable[s.Expression],
+        tree: Callable[[Key], s.Expression],
+        made: s.Expression,
+    ) -> s.Expression:
+        """Backwards, the cotangents of what is around it beside that of the node."""
+        moving = [*arrays, *map(tree, self.outer_types)]
+        return s.Tuple((pairs(moving), made)) if self.adjoint and moving else made
 
 
 @dataclass

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ...graph.forest import (
     Branch,
@@ -40,21 +41,25 @@ from ...language import types as t
 from ...language.sizes import constant
 from ...linear.maps import Primitives
 from ...primitives.decompile import Block, Term, Unspeakable, whole
-from ...primitives.spelling import apply
+from ...primitives.spelling import Names, apply
 from ..combinators import pair_pattern, pairs
 from .shapes import Key, Making, Opening, Shape, Whole, key_of, parts
 from .values import Values
-from .vectors import Combination, Exprs, is_nought, operands, total
+from .vectors import Combination, Exprs, Trees, is_nought, operands, total
+
+Sums: TypeAlias = "dict[Key, list[s.Expression]]"  # cotangents that add up
 
 
 @dataclass
 class Group:
     """Observations of one tree that are made at once: `linear` is the name of the linear map
-    from what moves around it (`around`) and tangents of the tree."""
+    from what moves around it (`around`) and tangents of the tree. That of a `case` is written
+    forwards or backwards, as it is wanted."""
 
     key: Key
     observed: Reduction | Contents
     around: tuple[Wire, ...] = ()
+    beside: tuple[Key, ...] = ()  # trees that it takes as they are, around which it moves
     linear: str = ""
     shape: Shape | None = None  # of the result, where trees are in it
 
@@ -63,10 +68,36 @@ class Group:
         """Whether it is made of each of a sequence of trees; `linear` is the step then."""
         return self.observed.tree.many
 
-    def step(self, tree: str) -> s.Expression:
-        """The linear map of one tree of a sequence."""
+    @property
+    def deep(self) -> bool:
+        """Whether it is a recurrence, and no `case`."""
+        return not isinstance(self.observed, Reduction) or self.observed.deep
+
+    def of(self, tree: s.Expression) -> s.Expression:
+        """What the step makes of a tree: the result, and the linear map."""
+        if not self.deep:
+            return apply(self.linear, tree)
         word = "treeRecurrenceWith" if self.around else "treeRecurrence"
-        return apply("snd", apply(word, s.Name(self.linear), s.Name(tree)))
+        return apply(word, s.Name(self.linear), tree)
+
+    def back(self, linear: s.Expression) -> s.Expression:
+        """The adjoint of its linear map."""
+        return apply("adjoint", linear) if self.deep else linear
+
+    def takes(self, arrays: Mapping[Wire, Term], tree: Trees) -> s.Expression | None:
+        """What moves around it, of the tangents of arrays and trees."""
+        moving = [whole(arrays[wire]) for wire in self.around]
+        moving += [tree(key) for key in self.beside]
+        return pairs(moving) if moving else None
+
+    def spread(self, names: Names, arrays: Exprs, trees: Sums) -> s.PatternTree | None:
+        """A pattern for the cotangent of that, which is added to the others."""
+        added = [arrays[wire] for wire in self.around]
+        added += [trees.setdefault(key, []) for key in self.beside]
+        own = [names.fresh("w") for _ in added]
+        for name, found in zip(own, added, strict=True):
+            found.append(s.Name(name))
+        return pair_pattern(own) if own else None
 
     @property
     def trees(self) -> list[Whole]:
@@ -106,6 +137,10 @@ class Grove:
             known = [key]
             if isinstance(one, Made | Inner):
                 known = [key_of(each) for each in operands(one)]
+            elif isinstance(one, Reduction):
+                known += [key_of(each) for each in one.around]
+                for each in one.around:
+                    self._note_types(each)
             below = max(
                 (made_at[p] for each in known for p in _all_parts(each) if p in made_at),
                 default=-1,
@@ -134,7 +169,8 @@ class Grove:
             if isinstance(made, Made | Inner):
                 yield Combination(self.values, self.primitives, made, around)
             else:
-                yield Group(key, made, around)
+                beside = map(key_of, made.around) if isinstance(made, Reduction) else ()
+                yield Group(key, made, around, tuple(beside))
 
     def _note_types(self, tree: Plant) -> None:
         if not tree.many:
@@ -149,7 +185,7 @@ class Grove:
         own = [group for group in self.groups if isinstance(group, Group) and group.key == key]
         if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
             return None
-        if own[0].trees or own[0].many:
+        if own[0].trees or own[0].many or not own[0].deep:
             return None
         zipped = (part for group in self.groups for part in _parts(group.key))
         return None if key in zipped else own[0]
@@ -201,9 +237,7 @@ class Grove:
             if isinstance(group.observed, Contents):
                 made, moving = apply("payload", given), result
             else:
-                around = None
-                if group.around:
-                    around = pairs([whole(terms[wire]) for wire in group.around])
+                around = group.takes(terms, tangent)
                 if group.many:
                     made = self._each(group, around, given)
                     moving = t.Array(self.values.tangent(result), constant(room_of(group.observed)))
@@ -234,7 +268,8 @@ class Grove:
         tree, moved = (self.values.names.fresh(name) for name in ("t", "dt"))
         given: s.Expression = s.Name(moved)
         given = given if around is None else s.Tuple((around, given))
-        return _along(tree, moved, apply(group.step(tree), given), self.tree(group.key), tangents)
+        step = apply("snd", group.of(s.Name(tree)))
+        return _along(tree, moved, s.Apply(step, given), self.tree(group.key), tangents)
 
     # --- cotangents ----------------------------------------------------------------------------
 
@@ -302,14 +337,11 @@ class Grove:
 
             making = Making(self.values, cotangents, _no_tag, cotangent, self.tree)
             given = making.made(group.shape)
-        made = apply(apply("adjoint", s.Name(group.linear)), given)
-        if group.around:
-            names = [self.values.names.fresh("w") for _ in group.around]
+        made: s.Expression = s.Apply(group.back(s.Name(group.linear)), given)
+        around = group.spread(self.values.names, arrays, trees)
+        if around is not None:
             below = self.values.names.fresh("wt")
-            around = pair_pattern(names)
             block.bind(s.PatternTuple((around, s.PatternName(below))), made)
-            for wire, name in zip(group.around, names, strict=True):
-                arrays[wire].append(s.Name(name))
             made = s.Name(below)
         trees.setdefault(group.key, []).append(made)
 
@@ -324,7 +356,7 @@ class Grove:
         """The same for each of a sequence of trees: what is around them gets the sum."""
         names = self.values.names
         tree, moved = names.fresh("t"), names.fresh("w")
-        back = apply(apply("adjoint", group.step(tree)), s.Name(moved))
+        back = s.Apply(group.back(apply("snd", group.of(s.Name(tree)))), s.Name(moved))
         made = _along(tree, moved, back, self.tree(group.key), cotangents)
         if group.around:
             both = names.fresh("ws")
@@ -351,7 +383,9 @@ def _parts(key: Key) -> tuple[Key, ...]:
 
 
 def _any(one: Reduction) -> bool:
-    """Whether its algebra does with any number of children."""
+    """Whether it is a catamorphism whose algebra does with any number of children."""
+    if not one.deep:
+        return False
     declared = one.tree.declarations.constructors(one.tree.type)
     return all(
         branch.fields == tuple(field_type(one.tree, each, one.result) for each in declared[name])
