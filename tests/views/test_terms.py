@@ -659,6 +659,10 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     [
         ("f : R -> Tree R\nf x = x * ana[2] LeafF x", "what `mapData` does with one"),
         ("f : Tree R -> Tree R\nf t = t - 0.1 * grad reduce t", "a tree that is not only reduced"),
+        (
+            "f : Tree R -> [R]\nf = cata { Leaf x -> [x]; Node l r -> l ++ r }",
+            "made of it, whose length only running tells",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_with_the_reason(program: str, reason: str) -> None:

@@ -370,8 +370,15 @@ class _Asked:
         try:
             structures = any_structure(whole, declarations, room)
             return list(self._decided(whole, structures))
-        except NoForest:
-            raise Unspeakable("a tree that is not only reduced") from None
+        except NoForest as problem:
+            text = "a tree that is not only reduced"
+            made = problem.args[0] if problem.args else None
+            if isinstance(made, t.Type) and declarations.is_open(made):
+                text += (
+                    f": {t.show(made)} is made of it, whose length only running tells. "
+                    "A sequence of a fixed length, or a list declared as data, can be written"
+                )
+            raise Unspeakable(text) from None
         except NotFirstOrder as problem:
             raise Unspeakable(f"values of type {t.show(problem.type)}") from None
 
