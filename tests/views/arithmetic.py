@@ -23,25 +23,31 @@ from nnfp_kernel.views.mathematics.tape import Line
 
 def _qr(a: Any) -> tuple[Any, ...]:
     q, r = numpy.linalg.qr(a)
-    signs = numpy.sign(numpy.diagonal(r))
-    return q * signs, signs[:, None] * r
+    signs = numpy.diagonal(r) / abs(numpy.diagonal(r))
+    return q * signs, signs.conj()[:, None] * r
+
+
+def _lead(columns: Any) -> Any:
+    """1 at the first entry of every column that is not small, 0 elsewhere."""
+    large = abs(columns) >= abs(columns).max(0) * 0.125**0.5
+    return 1.0 * (numpy.arange(len(columns))[:, None] == large.argmax(0))
 
 
 def _signs(columns: Any) -> Any:
-    """The sign of the first entry of every column that is not small."""
-    large = abs(columns) >= abs(columns).max(0) * 0.125**0.5
-    return numpy.sign(columns[large.argmax(0), numpy.arange(columns.shape[1])])
+    """What makes the leading entry of every column real and above 0."""
+    leading = (_lead(columns) * columns).sum(0)
+    return leading.conj() / abs(leading)
 
 
 def _eigh(a: Any) -> tuple[Any, ...]:
-    values, vectors = numpy.linalg.eigh((a + a.T) / 2)
+    values, vectors = numpy.linalg.eigh((a + a.conj().T) / 2)
     return values, vectors * _signs(vectors)
 
 
 def _svd(a: Any) -> tuple[Any, ...]:
     u, s, vh = numpy.linalg.svd(a, full_matrices=False)
     signs = _signs(u)
-    return u * signs, s, signs[:, None] * vh
+    return u * signs, s, signs.conj()[:, None] * vh
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -49,7 +55,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "σ": lambda x: 1 / (1 + numpy.exp(-x)), "max": lambda a: numpy.max(a, 0),
     "min": lambda a: numpy.min(a, 0),
     "expm": scipy.linalg.expm, "logm": scipy.linalg.logm, "sqrtm": scipy.linalg.sqrtm,
-    "chol": numpy.linalg.cholesky, "qr": _qr, "eigh": _eigh, "svd": _svd,
+    "chol": lambda a: numpy.linalg.cholesky((a + a.conj().T) / 2), "lead": _lead, "qr": _qr, "eigh": _eigh, "svd": _svd,
     "tr": numpy.trace, "det": numpy.linalg.det,
     "diag": lambda a: numpy.diag(a), "sym": lambda a: (a + a.conj().T) / 2,
     "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp,
@@ -155,7 +161,7 @@ class Page:
         left = line.left
         if isinstance(left, m.Fenced):
             for name, part in zip(split(left.inside), self.of(line.right), strict=True):
-                self.values[name] = part
+                self.give(name, part)
             return
         if line.sign == "=" and left in m.inside(line.right):  # an equation
             self.values[left] = 0.0
@@ -285,6 +291,12 @@ class Page:
                 return self.entry(array.reshape(*shape, *array.shape[1:]), places[count:], False)
             if own in known:
                 return self.entry(known[own], places[count:], False)
+            below = [key for key in known if key[:count] == own]
+            if below and count == len(places):  # F_i, where F_{i,j,k} is known
+                keys = sorted(below)
+                sizes = [len({key[k] for key in keys}) for k in range(count, len(keys[0]))]
+                array = numpy.stack([known[key] for key in keys])
+                return array.reshape(*sizes, *array.shape[1:])
         raise IndexError(f"{to_latex(formula)} at {places}")
 
     def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:

@@ -111,6 +111,22 @@ principal : R[3,3] -> (R[3], R[3,3])
 principal a = eigh a
 singular : R[4,3] -> (R[4,3], R[3], R[3,3])
 singular a = svd a
+spectra : R[2,3,3] -> (R[3], R[3,3])[2]
+spectra as = map eigh as
+complexRoot : C[3,3] -> C[3,3]
+complexRoot a = cholesky a
+complexParts : C[4,3] -> (C[4,3], C[3,3])
+complexParts a = qr a
+unitary : C[3,3] -> (R[3], C[3,3])
+unitary a = eigh a
+levels : C[3,3] -> R[3]
+levels a = fst (eigh a)
+biunitary : C[4,3] -> (C[4,3], R[3], C[3,3])
+biunitary a = svd a
+wide : C[2,3] -> (C[2,2], R[2], C[2,3])
+wide a = svd a
+spins : C[2,3,3] -> C[2,3,3]
+spins = map (eigh >> snd)
 wave : C[4] -> C[4]
 wave z = fft z
 tone : R[4] -> R[4]
@@ -329,15 +345,16 @@ TRUE = [
     "strided", "same", "loose", "grid", "pooled", "largest", "song", "bounded", "smooth",
     "factored", "columns", "outermost",
     "root", "turned", "solved", "volume", "grows", "back", "half", "parts", "principal",
-    "singular", "wave", "tone",
+    "singular", "spectra", "complexRoot", "complexParts", "unitary", "levels", "biunitary", "wide",
+    "spins", "wave", "tone",
 ]  # fmt: skip
 
 
 def drawn(random: numpy.random.Generator, type: Any) -> Any:
     """An array of a type; a square one has an inverse, a logarithm and a Cholesky factor."""
     made = random.uniform(0.3, 1.4, type.shape)
-    if len(type.shape) == 2 and type.shape[0] == type.shape[1]:
-        made = made + made.T + 4 * numpy.diag([1.0, 2.0, 3.0])
+    if type.shape[-2:] == (3, 3):
+        made = made + made.swapaxes(-1, -2) + 4 * numpy.diag([1.0, 2.0, 3.0])
     return made + 1j * random.uniform(0.3, 1.4, type.shape) if type.kind == "C" else made
 
 
@@ -383,7 +400,8 @@ def test_the_formulas_compute_the_derivative_and_the_adjoint(session: Session, n
         shape = numpy.shape(v)
         close(page.whole(y), getattr(v, "array", v))
         close(page.whole(m.differential(y)), getattr(dv, "array", dv))
-        bars.append(random.uniform(-1, 1, shape))
+        turned = 1j * random.uniform(-1, 1, shape) if numpy.iscomplexobj(v) else 0.0
+        bars.append(random.uniform(-1, 1, shape) + turned)
         page.values[m.barred(y)] = bars[-1]
     page.read(found.section("adjoint"), backwards=True)
     page.read(found.section("weights"))

@@ -8,7 +8,7 @@ so that a formula of it says what runs. A mask that is made of indices has entri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...graph.graph import Builder, Call, Constant, Node, Wire
@@ -21,9 +21,11 @@ PASSED = frozenset(("broadcast", "convert", "reshape", "hold"))  # the same, to 
 
 
 def called(
-    primitive: Any, parameters: Mapping[str, Any], operands: Sequence[Formula], wide: bool
-) -> Formula:
-    """A primitive at its operands; `wide` where the answer has axes."""
+    primitive: Any, parameters: Mapping[str, Any], operands: Sequence[Formula], wide: bool,
+    kind: str = "R", real: Collection[Formula] = (),
+) -> Formula:  # fmt: skip
+    """A primitive at its operands, of a kind, R or C; `wide` where the answer has axes, and
+    `real` the names among them of what has no imaginary part."""
     match primitive.name:
         case "add":
             return m.plus(*operands)
@@ -32,18 +34,29 @@ def called(
         case "negate":
             return m.negative(operands[0])
         case "mul":
-            return multiplied(*operands, wide=wide)
+            a, b = operands
+            b = conjugated(b, real) if parameters.get("conjugate") else b
+            return multiplied(a, b, wide=wide)
         case "contract":
-            return contracted(parameters, *operands)
+            return contracted(parameters, operands[0], operands[1], real, kind)
+        case "convert" if kind == "C" and parameters["kind"] == "R":
+            return _linear("Re", operands[0])
         case name if name in PASSED:
             return operands[0]
+        case "conj":
+            return conjugated(operands[0], real)
+        case "imag":
+            return _linear("Im", operands[0])
+        case "imaginary":
+            return m.product(m.Letter("i"), operands[0])
         case "transpose" if _exchanges_matrix(parameters):
-            return turned(operands[0])
+            return turned(operands[0], kind=kind)
         case "solve":
-            way = "⊤" if parameters.get("adjoint") else ""
+            way = ("H" if kind == "C" else "⊤") if parameters.get("adjoint") else ""
             return m.product(m.inverted(operands[0], way), operands[1])
         case "frechet":
-            return _frechet(parameters, *operands)
+            matrix, direction = operands
+            return _frechet(parameters, matrix, direction, "H" if kind == "C" else "⊤")
         case "slice" if (place := element_at(parameters)) is not None:
             return m.indexed(operands[0], place)
         case "power":
@@ -89,8 +102,11 @@ def _difference(a: Formula, b: Formula) -> Formula:
     return m.minus(a, b)
 
 
-def number(value: float) -> Formula:
+def number(value: complex) -> Formula:
     """A constant of a rule: 2, ½, 2/√π and its like by their digits."""
+    value = value if isinstance(value, complex) and value.imag else complex(value).real
+    if isinstance(value, complex):
+        return m.number(value)
     if value == 0.5:
         return m.Fraction(m.ONE, m.Digits("2"))
     return m.number(float(f"{value:.4g}"))
@@ -114,30 +130,64 @@ def _exchanges_matrix(parameters: Mapping[str, Any]) -> bool:
     return [*batch, one, two] == [*range(rank - 2), rank - 1, rank - 2]
 
 
-def turned(a: Formula, mark: str = "⊤") -> Formula:
-    """The transpose: of a product the transposes the other way round, of what is symmetric
-    that itself."""
-    if (inner := m.negated(a)) is not None:
-        return m.negative(turned(inner, mark))
-    if _symmetric(a):
+def turned(a: Formula, mark: str = "⊤", real: Collection[Formula] = (), kind: str = "R") -> Formula:
+    """The transpose, or the adjoint Aᴴ, as far inside as it goes; `real` are names of what is."""
+    return _marked(a, True, mark == "H", real, kind)
+
+
+def conjugated(a: Formula, real: Collection[Formula] = ()) -> Formula:
+    """The conjugate, entry by entry, as far inside as it goes."""
+    return _marked(a, False, True, real, "C")
+
+
+def _marked(
+    a: Formula, transpose: bool, conjugate: bool, real: Collection[Formula], kind: str
+) -> Formula:
+    """Of a product the marks of its factors, the other way round where it is transposed; of
+    what is symmetric, or Hermitian, that itself."""
+
+    def inner(part: Formula) -> Formula:
+        return _marked(part, transpose, conjugate, real, kind)
+
+    if conjugate and a in real:
+        conjugate = False
+    if a == m.Letter("i") and kind == "C":
+        return m.negative(a) if conjugate else a
+    if (positive := m.negated(a)) is not None:
+        return m.negative(inner(positive))
+    first = a.items[0] if isinstance(a, m.Row) else a
+    if first == m.Letter("sym") and (transpose == conjugate or (transpose and kind == "R")):
         return a
+    if isinstance(a, m.Row) and first == m.Letter("diag"):
+        return diagonal(conjugated(_unfenced(a.items[-1]), real)) if conjugate else a
+    if isinstance(first, m.Digits) or first in (m.Letter("Im"), m.Letter("Re")):
+        return a
+    if isinstance(a, m.Fraction) and not transpose:
+        return m.fraction(inner(a.top), inner(a.bottom))
     if isinstance(a, m.Row) and a.binding == m.SUM:
         total: Formula = m.ZERO
         for term in m.terms(a):
-            total = m.plus(total, turned(term, mark))
+            total = m.plus(total, inner(term))
         return total
     if isinstance(a, m.Row) and a.binding == m.PRODUCT:
         factors = [item for item in a.items if not isinstance(item, m.Space)]
         if not any(isinstance(item, m.Sign) for item in factors):
-            product = turned(factors[-1], mark)
-            for factor in factors[-2::-1]:
-                product = m.product(product, turned(factor, mark))
+            numbers = [f for f in factors if isinstance(f, m.Digits) or f == m.Letter("i")]
+            matrices = [f for f in factors if f not in numbers]
+            product: Formula = m.ONE
+            for factor in [*numbers, *(matrices[::-1] if transpose else matrices)]:
+                product = m.product(product, inner(factor))
             return product
-    return m.transposed(a, mark)
+    if not (transpose or conjugate):
+        return a
+    made = m.marked(a, transpose=transpose, conjugate=conjugate)
+    bare = m.marked(made, transpose=True, conjugate=True)  # sym(A)ᴴ is sym(A)
+    return bare if isinstance(bare, m.Row) and bare.items[0] == m.Letter("sym") else made
 
 
-def _symmetric(a: Formula) -> bool:
-    return isinstance(a, m.Row) and a.items[0] in (m.Letter("sym"), m.Letter("diag"))
+def _unfenced(a: Formula) -> Formula:
+    a = a.inside if isinstance(a, m.Fenced) and a.left == "(" else a
+    return a.items[0] if isinstance(a, m.Row) and len(a.items) == 1 else a
 
 
 def diagonal(a: Formula) -> Formula:
@@ -152,14 +202,21 @@ def _linear(name: str, a: Formula) -> Formula:
     return m.applied(m.Letter(name), [a])
 
 
-def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula:
+def contracted(
+    parameters: Mapping[str, Any], a: Formula, b: Formula, real: Collection[Formula] = (),
+    kind: str = "R",
+) -> Formula:  # fmt: skip
     """A contraction as mathematics has it: W x, Wᵀ x, a ⊗ b, ⟨a, b⟩, tr(A B), X diag(d).
 
     Axes that all three share are those of a batch, and are not said.
     """
+
+    def transposed(f: Formula) -> Formula:
+        return turned(f, kind=kind)
+
     left, right, out = (tuple(parameters[key]) for key in ("left", "right", "out"))
     if parameters.get("conjugate"):
-        b = m.starred(b)
+        b = conjugated(b, real)
     if len(out) > 2 or len(left) > 2 or len(right) > 2:
         every = set(left) & set(right) & set(out)
         left, right, out = (_without(labels, every) for labels in (left, right, out))
@@ -167,7 +224,7 @@ def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula
     match len(left), len(right):
         case (0, _) | (_, 0):
             number, array, labels = (a, b, right) if not left else (b, a, left)
-            return m.product(number, array if out == labels else turned(array))
+            return m.product(number, array if out == labels else transposed(array))
         case 1, 1:
             if not out:
                 return template(r"\langle {0}, {1} \rangle", a, b)
@@ -179,30 +236,30 @@ def contracted(parameters: Mapping[str, Any], a: Formula, b: Formula) -> Formula
                 a, b, left, right = b, a, right, left
             if not summed:  # a matrix and factors of its rows, or of its columns
                 made = m.product(a, diagonal(b)) if left[1] in right else m.product(diagonal(b), a)
-                return made if out == left else turned(made)
-            return m.product(turned(a) if left[0] in summed else a, b)
+                return made if out == left else transposed(made)
+            return m.product(transposed(a) if left[0] in summed else a, b)
         case 2, 2:
-            return _of_matrices(left, right, out, summed, a, b)
+            return _of_matrices(left, right, out, summed, a, b, transposed)
     return m.applied(m.Letter("contract"), [a, b])
 
 
 def _of_matrices(
     left: tuple[int, ...], right: tuple[int, ...], out: tuple[int, ...],
-    summed: list[int], a: Formula, b: Formula,
+    summed: list[int], a: Formula, b: Formula, transposed: Callable[[Formula], Formula],
 ) -> Formula:  # fmt: skip
     if len(summed) == 2:
         if left == right:
             return template(r"\langle {0}, {1} \rangle", a, b)
         return _linear("tr", m.product(a, b))
     if len(summed) == 1 and len(out) == 1:
-        first, second = (turned(b), a) if left[0] in summed else (a, turned(b))
+        first, second = (transposed(b), a) if left[0] in summed else (a, transposed(b))
         return diagonal(m.product(first, second))
     if len(summed) == 1 and len(out) == 2:
         (label,) = summed
         if out == (*_without(right, {label}), *_without(left, {label})):
             a, b, left, right = b, a, right, left
-        first = turned(a) if left[0] == label else a
-        return m.product(first, turned(b) if right[-1] == label else b)
+        first = transposed(a) if left[0] == label else a
+        return m.product(first, transposed(b) if right[-1] == label else b)
     if not summed and left == right == out:
         return m.entrywise(a, b)
     return m.applied(m.Letter("contract"), [a, b])
@@ -212,10 +269,12 @@ def _without(labels: tuple[int, ...], some: set[int]) -> tuple[int, ...]:
     return tuple(label for label in labels if label not in some)
 
 
-def _frechet(parameters: Mapping[str, Any], matrix: Formula, direction: Formula) -> Formula:
+def _frechet(
+    parameters: Mapping[str, Any], matrix: Formula, direction: Formula, mark: str
+) -> Formula:
     """The derivative of a function of a matrix, as an integral (Higham 2008, chapter 10)."""
     if parameters.get("adjoint"):
-        matrix = m.transposed(matrix)
+        matrix = m.transposed(matrix, mark)
     name, at = parameters["function"], m.Letter("τ")
     rest = m.minus(m.ONE, at)
     end: Formula = m.ONE
@@ -251,6 +310,7 @@ class Calls:
         self.known = dict(known)
         self.used: set[Wire] = set()
         self.same: dict[str, Formula] = {}
+        self.real: set[Formula] = set()  # names of what has no imaginary part
         self._indexed: dict[Wire, bool] = {}
 
     def of(self, wire: Wire, wide: bool | None = None) -> Formula:
@@ -260,13 +320,13 @@ class Calls:
             return self.known[wire]
         node = self._node(wire)
         if isinstance(node.operation, Constant):
-            return number(float(node.operation.value.reshape(-1)[0]))
+            return number(node.operation.value.reshape(-1)[0].item())
         name = _name(node)
         if name in self.same:
             return self.same[name]
         operands = [self.of(each, wide) for each in node.inputs]
         own = wire.type.rank > 0 if wide is None else wide
-        return _made(node, operands, own)
+        return _made(node, operands, own, self.real)
 
     def _node(self, wire: Wire) -> Node:
         node = self.builder.producer(wire)
@@ -295,13 +355,17 @@ class Calls:
         if _name(node) == "broadcast":
             axes = node.operation.parameters["axes"]  # type: ignore[union-attr]
             return self.entry(node.inputs[0], [index[axis] for axis in axes])
-        return _made(node, [self.entry(each, index) for each in node.inputs], False)
+        return _made(node, [self.entry(each, index) for each in node.inputs], False, self.real)
 
 
 def _name(node: Node) -> str:
     return node.operation.primitive.name if isinstance(node.operation, Call) else ""
 
 
-def _made(node: Node, operands: Sequence[Formula], wide: bool) -> Formula:
+def _made(
+    node: Node, operands: Sequence[Formula], wide: bool, real: Collection[Formula]
+) -> Formula:
     assert isinstance(node.operation, Call)
-    return called(node.operation.primitive, node.operation.parameters, operands, wide)
+    kind = node.inputs[0].type.kind if node.inputs else "R"
+    primitive, parameters = node.operation.primitive, node.operation.parameters
+    return called(primitive, parameters, operands, wide, kind, real)

@@ -392,14 +392,60 @@ def power(a: Formula, exponent: Formula) -> Formula:
 
 
 def transposed(a: Formula, mark: str = "⊤") -> Formula:
-    """aᵀ; of the transpose, a itself; of an inverse, a⁻ᵀ."""
-    if isinstance(a, Script) and a.sup == Sign(mark):
-        return _bare(a)
-    if isinstance(a, Script) and (a.sup is None or a.sup == Sign("*")):
-        return Script(a.base, a.sub, Sign("H" if a.sup else mark))
-    if isinstance(a, Script) and a.sup in (_INVERSE, _MINUS[mark]):
-        return Script(a.base, a.sub, _MINUS[mark] if a.sup == _INVERSE else _INVERSE)
+    """aᵀ, or aᴴ; of the transpose, a itself; of an inverse, a⁻ᵀ; of a linear map, a†."""
+    if mark != "†":
+        return marked(a, transpose=True, conjugate=mark == "H")
+    if isinstance(a, Script) and a.sup in (Sign(mark), _DAGGERS[True]):
+        return _bare(a) if a.sup == Sign(mark) else inverted(_bare(a))
+    if isinstance(a, Script) and a.sup in (None, _INVERSE):
+        return Script(a.base, a.sub, _DAGGERS[a.sup == _INVERSE])
     return Script(fitted(a, ATOM), None, Sign(mark))
+
+
+def inverted(a: Formula, mark: str = "") -> Formula:
+    """a⁻¹, or with a mark that of the transpose, a⁻ᵀ."""
+    if isinstance(a, Script) and a.sup == Sign("†"):
+        return Script(a.base, a.sub, _DAGGERS[True])
+    return marked(a, inverse=True, transpose=mark in ("⊤", "H"), conjugate=mark == "H")
+
+
+def starred(a: Formula) -> Formula:
+    """The conjugate, a*; of a conjugate, a itself."""
+    return marked(a, conjugate=True)
+
+
+_INVERSE = Row((Sign("−"), ONE), SUM)
+_DAGGERS: dict[bool, Formula] = {False: Sign("†"), True: Row((Sign("−"), Sign("†")), SUM)}
+_MARKS: dict[tuple[bool, bool, bool], Formula | None] = {  # inverse, transpose, conjugate
+    (False, False, False): None,
+    (False, True, False): Sign("⊤"),
+    (False, False, True): Sign("*"),
+    (False, True, True): Sign("H"),
+    (True, False, False): _INVERSE,
+    **{
+        (True, transpose, conjugate): Row((Sign("−"), Sign(mark)), SUM)
+        for transpose, conjugate, mark in (
+            (True, False, "⊤"), (False, True, "*"), (True, True, "H"),
+        )
+    },
+}  # fmt: skip
+
+
+def marked(
+    a: Formula, *, inverse: bool = False, transpose: bool = False, conjugate: bool = False
+) -> Formula:
+    """The inverse, transpose, conjugate of a letter: what stands above it already is joined."""
+    own = (False, False, False)
+    bare = a
+    if isinstance(a, Script) and a.sup is not None:
+        own = next((flags for flags, mark in _MARKS.items() if mark == a.sup), own)
+        bare = _bare(a) if any(own) else a
+    above = _MARKS[own[0] != inverse, own[1] != transpose, own[2] != conjugate]
+    if above is None:
+        return bare
+    if isinstance(bare, Script) and bare.sup is None:
+        return Script(bare.base, bare.sub, above)
+    return Script(fitted(bare, ATOM), None, above)
 
 
 def _bare(a: Script) -> Formula:
@@ -409,41 +455,16 @@ def _bare(a: Script) -> Formula:
     return a.base.inside if isinstance(a.base, Fenced) and a.base.left == "(" else a.base
 
 
-_INVERSE = Row((Sign("−"), ONE), SUM)
-_MINUS = {mark: Row((Sign("−"), Sign(mark)), SUM) for mark in "⊤H†"}
-
-
-def inverted(a: Formula, mark: str = "") -> Formula:
-    """a⁻¹, or with a mark that of the transpose, a⁻ᵀ."""
-    if isinstance(a, Script) and a.sup in _MARKS:
-        mark, a = ("" if mark else a.sup.text), _bare(a)
-    above = _MINUS[mark] if mark else _INVERSE
-    if isinstance(a, Script) and a.sup is None:
-        return Script(a.base, a.sub, above)
-    return Script(fitted(a, ATOM), None, above)
-
-
-_MARKS = tuple(map(Sign, "⊤H"))
-
-
-def starred(a: Formula) -> Formula:
-    """The conjugate, a*; of a conjugate, a itself."""
-    if isinstance(a, Script) and a.sup == Sign("*"):
-        return _bare(a)
-    if isinstance(a, Script) and a.sup in _MARKS:
-        return Script(a.base, a.sub, Sign("H" if a.sup == Sign("⊤") else "⊤"))
-    if isinstance(a, Script) and a.sup is None:
-        return Script(a.base, a.sub, Sign("*"))
-    return Script(fitted(a, ATOM), None, Sign("*"))
-
-
 def indexed(a: Formula, index: Formula) -> Formula:
     """The element of a at an index."""
     if isinstance(a, Row) and len(a.items) == 2 and a.items[0] == Letter("d"):
         return Row((a.items[0], indexed(a.items[1], index)), a.binding)
     if isinstance(a, Script) and a.sub is not None:
-        below = Row((a.sub, Sign(","), index))
-        return Script(a.base, below, a.sup)
+        several = (
+            isinstance(index, Row) and Sign(",") in index.items and Sign("…") not in index.items
+        )
+        more = index.items if several and isinstance(index, Row) else (index,)
+        return Script(a.base, Row((a.sub, Sign(","), *more)), a.sup)
     if isinstance(a, Script) and isinstance(a.sup, Sign) and set(a.sup.text) == {"′"}:
         return Script(a.base, index, a.sup)
     return Script(fitted(a, ATOM), index)

@@ -78,6 +78,8 @@ class Reader:
         definition = self.definition
         for hole in definition.holes:
             self.taken.add(m.symbol(hole.name))
+        if any(_over_complex(node) for node in p.nodes(definition.body)):
+            self.taken.add(m.Letter("i"))  # the imaginary unit
         env = Environment(definition.name)
         self.arguments: list[Value] = []
         domains, result = t.uncurried(definition.scheme.type)
@@ -731,6 +733,25 @@ def _overlap(a: p.Pattern, b: p.Pattern) -> bool:
     return not (
         isinstance(a, p.MatchConstructor) and isinstance(b, p.MatchConstructor) and a.name != b.name
     )
+
+
+def _over_complex(node: p.Node) -> bool:
+    """Whether complex numbers occur in the type of a part of a program."""
+    todo = [getattr(node, "type", None)]
+    while todo:
+        match todo.pop():
+            case t.Scalar() as scalar if scalar == t.C:
+                return True
+            case t.Array(element=inner):
+                todo.append(inner)
+            case t.Product(items=items) | t.Named(arguments=items):
+                todo += items
+            case (
+                t.Function(domain=domain, codomain=codomain)
+                | t.Linear(domain=domain, codomain=codomain)
+            ):
+                todo += [domain, codomain]
+    return False
 
 
 def _takes_functions(domains: Sequence[t.Type]) -> bool:

@@ -8,7 +8,7 @@ linear        itself; where mathematics has no sign for an adjoint it is f†
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .changes import Change, Linear
 from .formula import Formula
 from .latex import template
 from .named import opaque_builtin
+from .phases import PHASES, Phases
 from .pieces import (
     down,
     inner,
@@ -140,8 +141,6 @@ GENERAL: Mapping[str, tuple[str, ...]] = {
     "qr": ("qrQ", "qrR"), "eigh": ("eighValues", "eighVectors"),
     "svd": ("svdU", "svdValues", "svdV turned"),
 }  # fmt: skip
-# Complex eigenvectors have a phase, fixed after the fact by a rule of its own.
-_REAL = frozenset(("eigh", "svd"))
 _ALONG = frozenset(("maximum", "minimum", "logsumexp"))
 
 
@@ -150,10 +149,10 @@ def general(reader: Reader, use: p.Builtin, *arguments: Quantity) -> Value | Non
     where the record is not all that happens."""
     types = [array_type(argument.type) for argument in arguments]
     kinds = {type.kind for type in types}
-    if not kinds <= {"R", "C"} or (use.name in _REAL and kinds != {"R"}):
+    if not kinds <= {"R", "C"} or (use.name in _ALONG and types[0].rank != 1):
         return None
-    if use.name in _ALONG and types[0].rank != 1:
-        return None
+    if use.name == "qr" and types[0].shape[0] < types[0].shape[1]:
+        return None  # made of two parts: that of the columns on the left, and of the others
     record = _Record(reader, use.name, types)
     like = spread(result_of(use, len(arguments)), m.ONE, reader.program)
 
@@ -182,7 +181,7 @@ class _FromRecord(Rule):
     def values(self, walk: Pass) -> None:
         super().values(walk)
         if self.record is not None:
-            walk.lines += self.record.mask_lines()
+            walk.lines += self.record.lines(walk)
 
 
 class _Record:
@@ -193,6 +192,9 @@ class _Record:
     def __init__(self, reader: Reader, name: str, types: Sequence[ArrayType]) -> None:
         parts = [part.split() for part in GENERAL[name]]
         self.turned = [len(part) > 1 for part in parts]
+        self.mark = "H" if types[0].kind == "C" else "⊤"
+        settled = name in PHASES and types[0].kind == "C"
+        self.phases = Phases.of(reader, PHASES[name]) if settled else None
         self.builder = Builder(reader.program.primitives)
         self.inputs = [self.builder.input(type, f"x{k}") for k, type in enumerate(types)]
         self.outputs: list[Wire] = []
@@ -210,71 +212,119 @@ class _Record:
                 ]
                 for terms, wire in zip(found, self.inputs, strict=True)
             ])  # fmt: skip
+        self.indices = tuple(_two_indices(reader))
         read = Calls(self.builder, dict.fromkeys(self.inputs, m.ZERO))
-        fixed = [
-            wire for terms in self.maps for maps in terms for each in maps for wire in each.fixed
-            if read.made_of_indices(wire)
-        ]  # fmt: skip
         self.masks: dict[Wire, Formula] = {}
+        self.needed: dict[Wire, set[int]] = {}  # for which outputs
         names: dict[Formula, Formula] = {}  # equal entries have one name
-        for wire in dict.fromkeys(fixed):
-            entry = self._entry(Calls(self.builder, dict.fromkeys(self.inputs, m.ZERO)), wire)
-            if entry not in names:
-                names[entry] = reader.fresh("F", "G", "H")
-            self.masks[wire] = names[entry]
+        for place, terms in enumerate(self.maps):
+            for wire in (w for maps in terms for each in maps for w in each.fixed):
+                if read.made_of_indices(wire):
+                    entry = self._entry(read, wire)
+                    if entry not in names:
+                        letter = reader.fresh("F", "G", "H")
+                        own = self._of_values(wire)
+                        names[entry] = reader.within_loops(letter) if own else letter
+                    self.masks[wire] = names[entry]
+                    self.needed.setdefault(wire, set()).add(place)
 
     def _entry(self, calls: Calls, wire: Wire) -> Formula:
-        return calls.entry(wire, (m.symbol("i"), m.symbol("j")))
+        return calls.entry(wire, self.indices)
+
+    def _of_values(self, wire: Wire) -> bool:
+        """Whether a mask is made of more than indices."""
+        todo, seen = [wire], set(self.outputs) | set(self.inputs)
+        while todo:
+            each = todo.pop()
+            if each in seen:
+                return True
+            node = self.builder.producer(each)
+            todo += node.inputs if node else ()
+        return False
 
     def calls(self) -> Calls:
         """What the wires are called now. What the rule computes again of the parts of the
         answer is called as they are."""
-        outputs = [
-            turned(q.shown()) if flag else q.shown()
-            for q, flag in zip(self.rule.outputs, self.turned, strict=True)
-        ]
         known = dict(zip(self.inputs, (q.shown() for q in self.rule.inputs), strict=True))
+        outputs = self._parts()
         calls = Calls(self.builder, known | dict(zip(self.outputs, outputs, strict=True)))
         calls.known |= self.masks
+        calls.real |= {*self.masks.values()}
         for wire, shown in zip(self.outputs, outputs, strict=True):
             node = self.builder.producer(wire)
             assert node is not None
             assert isinstance(node.operation, Call)
             calls.same[node.operation.primitive.name] = shown
+            if wire.type.kind == "R":
+                calls.real.add(shown)
         return calls
 
-    def mask_lines(self) -> list[Line]:
-        """F_{i,j} = …, for all i and j."""
-        index = m.listed([m.symbol("i"), m.symbol("j")])
+    def _parts(self) -> list[Formula]:
+        """What the record makes, where it is not said turned: V of Vᴴ."""
+        return [
+            turned(q.shown(), self.mark) if flag else q.shown()
+            for q, flag in zip(self.rule.outputs, self.turned, strict=True)
+        ]
+
+    def _wanted(self, walk: Pass) -> list[int]:
+        """The outputs that are asked for, by their places."""
+        return [q.place for q in self.rule.outputs if q in walk.wanted]
+
+    def lines(self, walk: Pass) -> list[Line]:
+        """What the derivative needs: F_{i,j} = …, for all i and j; E = lead V."""
+        index, wanted = m.listed(self.indices), self._wanted(walk)
         lines: dict[Formula, Line] = {}
         for wire, name in self.masks.items():
+            if self.needed[wire].isdisjoint(wanted):
+                continue
             calls = self.calls()
             del calls.known[wire]
-            size = m.Digits(str(wire.type.shape[-1]))
             entry = self._entry(calls, wire)
-            lines[name] = Line(m.indexed(name, index), entry, range=m.counted(index, size))
-        return list(lines.values())
+            range: Formula = m.counted(index, m.Digits(str(wire.type.shape[-1])))
+            if walk.range is not None and self._of_values(wire):
+                range = m.listed([walk.range, range])
+            lines[name] = Line(m.indexed(name, index), entry, range=range)
+        made = list(lines.values())
+        if self.phases and not set(self.phases.places).isdisjoint(wanted):
+            made.append(self.phases.line(self._parts(), walk.range))
+        return made
 
     def forward(self, walk: Pass, d: list[Change]) -> list[Change]:
         calls = self._asked(walk)
         made: list[Change] = []
-        for terms, flag in zip(self.maps, self.turned, strict=True):
+        for terms in self.maps:
             given = [
                 (sections_of(each), change.formula())
                 for maps, change in zip(terms, d, strict=True) if change is not None
                 for each in maps
             ]  # fmt: skip
-            total = _through(calls, given)
-            made.append(Linear.of(turned(total) if flag else total) if given else None)
-        return made
+            made.append(Linear.of(_through(calls, given)) if given else None)
+        wanted = self._wanted(walk)
+        if self.phases and not set(self.phases.places).isdisjoint(wanted):
+            made = self.phases.moved(walk, made, self._parts(), wanted)
+        made = self._turned(made)
+        return [change if place in wanted else None for place, change in enumerate(made)]
+
+    def _turned(self, changes: Sequence[Change]) -> list[Change]:
+        kind = self.inputs[0].type.kind
+        real = self.calls().real | (self.phases.real if self.phases else set())
+        return [
+            change.through(lambda f: turned(f, self.mark, real, kind))
+            if change and flag
+            else change
+            for change, flag in zip(changes, self.turned, strict=True)
+        ]
 
     def backward(self, walk: Pass, bars: list[Change]) -> list[Change]:
         calls = self._asked(walk)
         made: list[Change] = []
+        bars = self._turned(bars)
+        if self.phases:
+            bars = self.phases.pulled(walk, bars, self._parts())
         for k in range(len(self.inputs)):
             given = [
-                (sections_of(each.adjoint()), turned(bar.formula()) if flag else bar.formula())
-                for terms, bar, flag in zip(self.maps, bars, self.turned, strict=True)
+                (sections_of(each.adjoint()), bar.formula())
+                for terms, bar in zip(self.maps, bars, strict=True)
                 if bar is not None for each in terms[k]
             ]  # fmt: skip
             made.append(Linear.of(_through(calls, given)) if given else None)
@@ -287,6 +337,13 @@ class _Record:
             if quantity.name is None and len(self.rule.outputs) > 1:
                 walk.asked.append(quantity)
         return self.calls()
+
+
+def _two_indices(reader: Reader) -> Iterator[Formula]:
+    """i and j, or others where a loop around has these."""
+    first = reader.index("i", "j", "k", "l")
+    yield first
+    yield reader.index(*(name for name in ("j", "k", "l", "m") if m.symbol(name) != first))
 
 
 def sections_of(map: LinearMap) -> tuple[Section, ...]:
@@ -327,11 +384,7 @@ def _at(calls: Calls, section: Section, f: Formula) -> Formula:
         for k, each in enumerate(section.operands)
     ]  # fmt: skip
     labels = [section.parameters.get(side) for side in ("left", "right")]
-    if labels[0] == labels[1]:  # what is fixed comes first: F ⊙ dX, ⟨w, dx⟩
-        operands.sort(key=lambda each: each is f)
-    if (
-        section.primitive.name == "contract"
-        and section.parameters["left"] == section.parameters["right"]
-    ):
-        operands.sort(key=lambda each: each is f)
-    return called(section.primitive, section.parameters, operands, section.codomain[0].rank > 0)
+    if labels[0] == labels[1] and not section.parameters.get("conjugate"):
+        operands.sort(key=lambda each: each is f)  # what is fixed comes first: F ⊙ dX, ⟨w, dx⟩
+    wide, kind = section.codomain[0].rank > 0, section.domain[0].kind
+    return called(section.primitive, section.parameters, operands, wide, kind, calls.real)
