@@ -486,6 +486,13 @@ def test_a_long_function_is_not_written_out_and_takes_no_names() -> None:
     assert "'" not in text
 
 
+def test_a_sum_of_linear_maps_is_bracketed_at_its_argument() -> None:
+    session = Session()
+    session.run("f : R[2] -> R[2]\nf x = (2 * derivative sin x - derivative cos x) x")
+    (line,) = mathematics(session.program, "f").section("value")
+    assert to_plain(line.right) == "(2 D sin(x) - D cos(x)) x"
+
+
 def test_over_the_complex_numbers_adjoints_conjugate() -> None:
     session = Session(precision=64, seed=0)
     session.run(

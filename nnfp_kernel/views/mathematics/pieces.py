@@ -20,8 +20,9 @@ def items_of(formula: Formula) -> tuple[Formula, ...]:
 
 def at_tangent(map: Formula, tangent: Formula) -> Formula:
     """A linear map at a tangent, side by side: D f(x) dx."""
-    items = map.items if isinstance(map, m.Row) else (map,)
-    return m.Row((*items, m.Space(), m.fitted(tangent, m.FUNCTION)), m.PRODUCT)
+    return m.Row(
+        (*items_of(m.fitted(map, m.PRODUCT)), m.Space(), m.fitted(tangent, m.FUNCTION)), m.PRODUCT
+    )
 
 
 def inner(a: Formula, b: Formula) -> Formula:
