@@ -22,7 +22,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import NoForest
+from .forest import NoForest, Plant
 from .graph import (
     ArrayType,
     Builder,
@@ -102,6 +102,7 @@ class Context:
         self.extents = extents or {}  # what the lengths known at run time are
         self.training = training
         self.forests = False  # whether trees among the arguments are forests
+        self.plants: dict[Builder, Plant] = {}  # of each graph a tree of which nothing is known
         self.branching = 0  # how many branches the present place is inside of
         self._problems: list[Diagnostic] = []
         self._doubts: list[Wire] = []  # in the graph that is being built

@@ -6,7 +6,7 @@ that is done with the map afterwards is done with its structure (linear/maps).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..graph.context import Context
@@ -16,7 +16,16 @@ from ..graph.grown import grown_in, laid_out
 from ..graph.rewrite import vectorise
 from ..graph.scope import Occurrence
 from ..graph.sequences import resized, settled, unfilled
-from ..graph.values import Sequence, Value, holds_sequence, map_leaves, refilled, same_shape, spread
+from ..graph.values import (
+    NotFirstOrder,
+    Sequence,
+    Value,
+    holds_sequence,
+    map_leaves,
+    refilled,
+    same_shape,
+    spread,
+)
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.source import Span
@@ -24,6 +33,9 @@ from ..language.syntax import NOWHERE
 from ..linear import maps, structure
 from ..linear.differentiate import linearize
 from ..linear.linearity import nonlinear_node
+from . import tree_vectors
+from .decompile import Unspeakable
+from .linear_trees import at_trees
 from .table import Builtin, builtin
 
 
@@ -94,6 +106,8 @@ class LinearValue:
         return self.context.declarations.has_data(type)
 
     def then(self, other: LinearValue) -> LinearValue:
+        if isinstance(other, OfTrees):
+            return OfTrees.of(self).then(other)
         if self._shapeless(other):
             return Promised(
                 self.context, lambda u: other(self(u)), self.domain, other.codomain, False
@@ -314,6 +328,76 @@ class Promised(LinearValue):
         )
 
 
+class OfTrees(LinearValue):
+    """A linear map that is known by what it and its adjoint make of a value: of trees of
+    which nothing is known."""
+
+    def __init__(
+        self,
+        context: Context,
+        forward: Callable[[Value], Value],
+        back: Callable[[Value], Value],
+        domain: t.Type,
+        codomain: t.Type,
+    ) -> None:
+        given = {
+            "context": context, "domain": domain, "codomain": codomain, "source": None,
+            "target": None, "forward": forward, "back": back,
+        }  # fmt: skip
+        self.__dict__.update(given)
+
+    forward: Callable[[Value], Value]
+    back: Callable[[Value], Value]
+
+    @classmethod
+    def of(cls, linear: LinearValue) -> OfTrees:
+        if isinstance(linear, OfTrees):
+            return linear
+        back = lambda w: linear.adjoint()(w)  # noqa: E731
+        return cls(linear.context, linear, back, linear.domain, linear.codomain)
+
+    @property
+    def linear_map(self) -> maps.LinearMap:
+        """There is none on arrays alone."""
+        raise Unspeakable("a matrix, or more, of the derivative of a tree")
+
+    def __call__(self, argument: Value) -> Value:
+        return self.forward(argument)
+
+    def adjoint(self) -> LinearValue:
+        return OfTrees(self.context, self.back, self.forward, self.codomain, self.domain)
+
+    def then(self, other: LinearValue) -> LinearValue:
+        after = OfTrees.of(other)
+        return OfTrees(
+            self.context, lambda u: after.forward(self.forward(u)),
+            lambda w: self.back(after.back(w)), self.domain, after.codomain,
+        )  # fmt: skip
+
+    def plus(self, other: LinearValue) -> LinearValue:
+        beside = OfTrees.of(other)
+
+        def total(one: Value, two: Value) -> Value:
+            return tree_vectors.arithmetic(self.context, "+", one, two)
+
+        return OfTrees(
+            self.context, lambda u: total(self.forward(u), beside.forward(u)),
+            lambda w: total(self.back(w), beside.back(w)), self.domain, self.codomain,
+        )  # fmt: skip
+
+    def scaled(self, factor: Wire) -> LinearValue:
+        def times(value: Value, turned: bool = False) -> Value:
+            own = factor
+            if turned and factor.type.kind == "C":
+                own = self.context.builder.emit("conj", factor)
+            return tree_vectors.arithmetic(self.context, "*", own, value)
+
+        return OfTrees(
+            self.context, lambda u: times(self.forward(u)), lambda w: self.back(times(w, True)),
+            self.domain, self.codomain,
+        )  # fmt: skip
+
+
 def _holds_forest(value: Value) -> bool:
     if isinstance(value, tuple):
         return any(map(_holds_forest, value))
@@ -357,12 +441,27 @@ def _derivative(context: Context, use: Occurrence, function: Value, point: Value
     domain = use.domains()[1]
     result = use.result(2)
     assert isinstance(result, t.Linear)
+    if context.builder in context.plants:  # of trees of which nothing is known
+        seen = context.plants[context.builder].observed
+        count = len(seen)
+        try:
+            return _at_arrays(context, domain, result.codomain, function, point)
+        except (NoForest, NotFirstOrder):
+            del seen[count:]
+        tape = at_trees(context, function, point, domain)
+        return OfTrees(context, tape, tape.back, domain, result.codomain)
+    return _at_arrays(context, domain, result.codomain, function, point)
+
+
+def _at_arrays(
+    context: Context, domain: t.Type, codomain: t.Type, function: Value, point: Value
+) -> LinearValue:
     shaped = context.declarations.has_data(domain) or holds_sequence(point)
     source = point if shaped else None
     here = spread(point) if shaped else context.flatten(point, domain)
     graph, captured, outcome = context.subgraph(
         lambda x: settled(context.builder, function(settled(context.builder, x))),
-        [wire.type for wire in here], domain, result.codomain, source,
+        [wire.type for wire in here], domain, codomain, source,
     )  # fmt: skip
     # A map over examples becomes one operation first, so that what it shares gets its
     # derivative by one contraction and not by a sum over examples.
@@ -370,9 +469,9 @@ def _derivative(context: Context, use: Occurrence, function: Value, point: Value
     active = [False] * len(captured) + [wire.type.differentiable for wire in here]
     outputs, network = linearize(context.builder, graph, [*captured, *here], active)
     value = outcome(outputs)
-    known = holds_sequence(value) or context.declarations.has_trees(result.codomain)
+    known = holds_sequence(value) or context.declarations.has_trees(codomain)
     target = value if known else None
-    return LinearValue(context, network, domain, result.codomain, unfilled(source), target)
+    return LinearValue(context, network, domain, codomain, unfilled(source), target)
 
 
 def _as_linear(context: Context, use: Occurrence, value: Value) -> Value:
@@ -480,6 +579,8 @@ def _operator_norm(context: Context, use: Occurrence, value: Value) -> Value:
 
 def _self_adjoint(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
+    if isinstance(linear, OfTrees):
+        return linear
     return LinearValue(
         context, linear.linear_map, linear.domain, linear.codomain, linear.source, linear.target,
         self_adjoint=True,

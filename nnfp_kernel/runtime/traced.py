@@ -16,7 +16,7 @@ from typing import Any
 import numpy
 
 from ..graph.context import Doubt, Further
-from ..graph.forest import Observation
+from ..graph.forest import Observation, plants
 from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.rewrite import optimise, vectorise
 from ..graph.scope import Environment, InputWeights, Scope, Surroundings
@@ -204,6 +204,8 @@ def trace_application(
     )
     values = with_origins(values)
     tracer.forests = any(map(holds_forest, values.values()))
+    for tree in plants(tuple(values.values())):
+        tracer.plants.setdefault(builder, tree)
     environment = Environment(Scope(sources[0]))
     value: Value = None
     try:

@@ -74,6 +74,27 @@ TREES = {
     "with subtrees": test_para_forest.PROGRAM,
     "sequences of children": test_rose_forest.PROGRAM,
 }
+LEAVES = """
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+total : Tree R -> R
+total = cata { Leaf x -> tanh x; Node l r -> l * r }
+encode : Tree R[3] ~> R[2]
+encode = cata { Leaf x -> tanh (?E @ x); Node l r -> tanh (?W @ l + ?V @ r) }
+"""
+DERIVED = {  # derivatives of definitions of trees, inside others
+    "a step": "f : Tree R -> R\nf t = total (t - 0.1 * grad total t)",
+    "forwards": "f : (Tree R, Tree R) -> R\nf (t, u) = derivative total t u",
+    "around": "f : R -> Tree R -> R\n"
+    "f x t = grad (\\y -> cata { Leaf v -> y * v * v; Node l r -> y * l * r } t) x",
+    "twice": "f : (Tree R, Tree R) -> Tree R\nf (t, u) = hessian total t u",
+    "weights": "f t = dot g g where\n"
+    "  g = grad (\\w -> squaredError (open encode (w, t)) [1, 2]) (weights encode)",
+    "payload": "f : Tree R -> Tree R\nf t = grad (\\u -> dotTree (u, t) * total u) t",
+    "no parameter": "data Sum = Number R | Add Sum Sum\nf : R -> Sum -> (R, Sum)\n"
+    "f x s = grad (\\(v, u) -> cata { Number y -> v * y * y; Add a b -> a * b * v } u) (x, s)",
+    "sequences": "data Rose a = Rose a [Rose a]\nf : Rose R -> Rose R\n"
+    "f = grad (cata { Rose x rs -> tanh x * sum (map square rs) + sum rs * sum rs })",
+}
 SOURCES = {
     "while": test_while.SOURCE,
     "fixpoint": test_fixpoint.SOURCE,
@@ -89,7 +110,7 @@ REFUSED = {
     "a loop that draws",  # in another loop, or for any number of rounds
     "of its own",  # a name of the language that the program gives another meaning
     "no parameters",  # of a constant nothing moves
-    "a tree that is not only reduced",  # a derivative taken inside; sequences out of a node
+    "a tree that is not only reduced",  # a derivative in a loop; sequences out of a node
     "a tree that is grown with sequences",  # whose places only running tells
     "a grown tree that was changed",  # otherwise than by mapData
 }
@@ -178,6 +199,13 @@ def test_functions_of_matrices(name: str) -> None:
 @pytest.mark.parametrize("name", few(BUILT_INS, 60))
 def test_every_name_of_the_language(name: str) -> None:
     check_all(BUILT_INS[name])
+
+
+@pytest.mark.parametrize("name", few(DERIVED, 4))
+def test_derivatives_of_trees_inside_definitions(name: str) -> None:
+    session = Session(precision=64)
+    session.run(LEAVES + DERIVED[name])
+    check(session, session["f"])
 
 
 @pytest.mark.parametrize("name", few(TREES, 7))

@@ -658,7 +658,11 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     ("program", "reason"),
     [
         ("f : R -> Tree R\nf x = x * ana[2] LeafF x", "what `mapData` does with one"),
-        ("f : Tree R -> Tree R\nf t = t - 0.1 * grad reduce t", "a tree that is not only reduced"),
+        (
+            "f : (R[2], Tree R) -> R\n"
+            "f (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)",
+            "a tree that is not only reduced",
+        ),
         (
             "f : Tree R -> [R]\nf = cata { Leaf x -> [x]; Node l r -> l ++ r }",
             "made of it, whose length only running tells",

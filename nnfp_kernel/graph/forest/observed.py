@@ -87,8 +87,9 @@ class Contents:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A tree made of others of its shape: `how` is add, subtract, scale or refill. What that
-    takes of arrays, a factor or the payload, is the `branch`."""
+    """A tree made of others of its shape: `how` is add, subtract, scale or refill, or, of a
+    tree with pairs for payload, first or second. What that takes of arrays, a factor or the
+    payload, is the `branch`."""
 
     how: str
     tree: Plant
@@ -111,7 +112,39 @@ class Inner:
     outside: tuple[Wire, ...] = ()
 
 
-Observation: TypeAlias = Reduction | Contents | Made | Inner
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Arrays by themselves, and the inputs that stand for them: a point at which the program
+    takes a derivative, or a tangent there. `tree` is any of the same graph."""
+
+    tree: Plant
+    branch: Branch
+    wires: tuple[Wire, ...]
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return self.branch.outside
+
+
+@dataclass(frozen=True, eq=False)
+class Pulled:
+    """What the adjoint of a reduction makes of a cotangent of its result (the `branch`): the
+    cotangent of the tree, which is a `tree` too, and those of what is `moving` of all that its
+    algebra takes from around it. Where the tree does not move, it is not `whole`."""
+
+    tree: Plant
+    reduction: Reduction
+    branch: Branch
+    moving: tuple[Wire, ...]
+    wires: tuple[Wire, ...]
+    whole: bool
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return tuple(dict.fromkeys((*self.branch.outside, *self.reduction.outside)))
+
+
+Observation: TypeAlias = Reduction | Contents | Made | Inner | Kept | Pulled
 
 
 @dataclass(frozen=True)
@@ -199,21 +232,59 @@ class Plant:
     many: bool = False  # not one tree but a sequence of them
     apart: bool = False  # one of a sequence
     answers: tuple[tuple[t.Type, tuple[Wire, ...]], ...] = ()  # provided for, of each
+    same: Plant | None = None  # the tree that it is, at a point where a derivative is taken
+    count: list[int] = field(default_factory=list)  # of elements, once asked: of all of its shape
 
     def beside(self, other: Plant, type: t.Named) -> Plant:
         """The two as one tree."""
         if other not in self.zipped:
-            self.zipped[other] = replace(self, type=type, parts=(self, other), zipped={}, names=[])
+            self.zipped[other] = replace(
+                self, type=type, parts=(self, other), zipped={}, names=[], same=None
+            )
         return self.zipped[other]
 
     def made(self, how: str, others: Sequence[Plant], branch: Branch | None = None) -> Plant:
         """A tree of this shape, made of this one and others."""
         if any(other.home is not self.home for other in others):
             raise NoForest(self.type)
-        path = ("of", self.home, len(self.observed))
-        tree = replace(self, path=path, parts=None, zipped={}, names=[])
+        tree = self.another()
         self.observed.append(Made(how, tree, (self, *others), branch))
         return tree
+
+    def another(self) -> Plant:
+        """A tree of this shape, that is observed next."""
+        path = ("of", self.home, len(self.observed))
+        return replace(self, path=path, parts=None, zipped={}, names=[], same=None)
+
+    def point(self, like: Plant | None = None) -> Plant:
+        """This tree, where a derivative is taken at it: else it is held constant there. Or as
+        one that is known to be of the shape of another."""
+        count = self.count if like is None else like.count
+        return replace(self, zipped={}, same=self, count=count)
+
+    def part(self, place: int) -> Plant:
+        """Of a tree with pairs for payload, one with that part of each."""
+        payload = self.type.arguments[-1]
+        assert isinstance(payload, t.Product)
+        type = replace(self.type, arguments=(*self.type.arguments[:-1], payload.items[place]))
+        tree = replace(self.another(), type=type)
+        self.observed.append(Made(("first", "second")[place], tree, (self,)))
+        return tree
+
+    def kept(self, branch: Branch) -> tuple[Wire, ...]:
+        """Inputs that stand for arrays."""
+        wires = tuple(self.make(wire.type) for wire in branch.body.outputs)
+        self.observed.append(Kept(self, branch, wires))
+        return wires
+
+    def pulled(
+        self, reduction: Reduction, branch: Branch, moving: Sequence[Wire], whole: bool
+    ) -> Pulled:
+        """What the adjoint of a reduction of this tree makes of a cotangent."""
+        wires = tuple(self.make(wire.type) for wire in moving)
+        made = Pulled(self.another(), reduction, branch, tuple(moving), wires, whole)
+        self.observed.append(made)
+        return made
 
     @property
     def given(self) -> bool:
@@ -229,6 +300,8 @@ class Plant:
     def bare(self) -> bool:
         """Whether all that moves in it is payload."""
         declarations = self.declarations
+        if not self.type.arguments:
+            return False
         payload = t.Named(self.type.name, (*self.type.arguments[:-1], t.INT))
 
         def moves(type: t.Type) -> bool:
@@ -248,22 +321,24 @@ class Plant:
                     return False
 
         fields = declarations.constructors(payload).values()
-        return bool(self.type.arguments) and not any(moves(f) for one in fields for f in one)
+        return not any(moves(f) for one in fields for f in one)
 
     def contents(self) -> Contents:
         """The payload, which has a number of elements of its own."""
         for made in self.observed:
             if isinstance(made, Contents) and made.tree is self:
                 return made
-        others = sum(isinstance(made, Contents) for made in self.observed)
-        type = t.Array(self.type.arguments[-1], constant(self.room + 6 * (others + 1)))
+        if not self.count:
+            known = {made.result for made in self.observed if isinstance(made, Contents)}
+            others = len({type.length for type in known})
+            self.count.append(self.room + 6 * (others + 1))
+        type = t.Array(self.type.arguments[-1], constant(self.count[0]))
         made = Contents(self, type, tuple(map(self.make, self.declarations.layout(type))))
         self.observed.append(made)
         return made
 
 
 __all__ = [
-    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Looked", "Made",
-    "Observation", "Path",
-    "Plant", "Reduction", "Structure", "Unasked", "Undecided",
+    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Kept", "Looked", "Made",
+    "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked", "Undecided",
 ]  # fmt: skip

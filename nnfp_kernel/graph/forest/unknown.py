@@ -158,31 +158,31 @@ class Unknown:
 
     def plus(self, context: Context, other: Unknown, how: str = "add") -> Unknown:
         """The sum, or with `subtract` the difference, of two trees of one shape."""
-        one, two = self._as_it_is(context), other._as_it_is(context)
+        one, two = self.as_it_is(context), other.as_it_is(context)
         return Unknown(self.type, one.made(how, (two,)))
 
     def times(self, context: Context, factor: Wire) -> Unknown:
-        plant = self._as_it_is(context)
-        return Unknown(self.type, plant.made("scale", (), self._of(context, plant, [factor])))
+        plant = self.as_it_is(context)
+        return Unknown(self.type, plant.made("scale", (), self.of(context, plant, [factor])))
 
     def dot(self, context: Context, other: Unknown) -> Wire:
         """The inner product with another tree of one shape."""
-        one, two = self._as_it_is(context), other._as_it_is(context)
+        one, two = self.as_it_is(context), other.as_it_is(context)
         if one.home is not two.home:
             raise NoForest(self.type)
         wire = one.make(ArrayType("R"))
         one.observed.append(Inner(one, two, (wire,)))
         return wire
 
-    def _as_it_is(self, context: Context) -> Plant:
+    def as_it_is(self, context: Context) -> Plant:
         """The tree itself, with its payload if that was changed."""
         if self.shown is None:
             return self.plant
         arrays = leaves(self.payload()[0])
-        branch = self._of(context, self.plant, arrays)
+        branch = self.of(context, self.plant, arrays)
         return replace(self.plant, type=self.type).made("refill", (self.plant,), branch)
 
-    def _of(self, context: Context, plant: Plant, wires: Sequence[Wire]) -> Branch:
+    def of(self, context: Context, plant: Plant, wires: Sequence[Wire]) -> Branch:
         """Arrays as they are made of what is around the tree."""
         root = plant.home or _outermost(context.builder)
         try:
@@ -198,7 +198,7 @@ class Unknown:
 
     def looked(self, context: Context, question: object, algebra: Algebra, result: t.Type) -> Value:
         """What a `case` makes of it, whose algebra is given the children themselves."""
-        as_it_is = Unknown(self.type, self._as_it_is(context))
+        as_it_is = Unknown(self.type, self.as_it_is(context))
         return as_it_is.reduce(context, algebra, result, question, deep=False)
 
     def reduce(
@@ -324,6 +324,8 @@ class Unknown:
                 )
                 for each, structure in zip(closed, structures, strict=True)
             )
+            for tree in plants(values):
+                context.plants.setdefault(child, tree)
             made = algebra(name, self.fields(name, values))
             inside = None
             if not deep or observed or any(each is not None for each in structures) or (

@@ -22,6 +22,7 @@ from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
 from ..combinators import recorded
+from .entries import Entry, Exprs, total
 from .growth import Growing, grown
 from .naming import Naming
 from .shapes import (
@@ -39,7 +40,6 @@ from .shapes import (
 )
 from .trees import Group, Grove, room_of
 from .values import Values
-from .vectors import Combination, Exprs, total
 
 T = TypeVar("T")
 
@@ -118,11 +118,11 @@ class Body(ABC):
     def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
         """Binds what is made of trees, and the linear maps of it."""
         values, self.known = self.values, terms
-        grove = Grove(values, self.primitives, observed, set(self.movers), self.trees)
+        grove = Grove(values, self.primitives, observed, set(self.movers), self.trees, self.step)
         self.grove = grove
         self._note_types(Several((self.arguments, self.answer)))
         for group in grove.groups:
-            if isinstance(group, Combination):
+            if isinstance(group, Entry):
                 for key in group.keys:
                     grove.bind_zipped(key, self.outer)
                 group.bind(grove.tree, self.trees, terms, self.outer)

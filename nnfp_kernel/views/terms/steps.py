@@ -18,11 +18,11 @@ from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply, zeros
 from ..combinators import combinators, composed, held, pair_pattern, pairs, recorded
 from .body import Body
+from .entries import total
 from .naming import Found
 from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
 from .trees import Group
 from .values import Values
-from .vectors import total
 
 # Bindings, the result, what a function of the tangents gives, and the maps after it.
 Written: TypeAlias = "tuple[Block, list[Term], s.Expression, tuple[s.Expression, ...]]"

@@ -28,9 +28,11 @@ from ...graph.forest import (
     Branch,
     Contents,
     Inner,
+    Kept,
     Made,
     Observation,
     Plant,
+    Pulled,
     Reduction,
     field_type,
     plants,
@@ -43,9 +45,11 @@ from ...linear.maps import Primitives
 from ...primitives.decompile import Block, Term, Unspeakable, whole
 from ...primitives.spelling import Names, apply
 from ..combinators import pair_pattern, pairs
+from .adjoints import Adjoint, Point, Step
+from .entries import Entry, Exprs, Trees, is_nought, total
 from .shapes import Key, Making, Opening, Shape, Whole, key_of, parts
 from .values import Values
-from .vectors import Combination, Exprs, Trees, is_nought, operands, total
+from .vectors import Combination, operands
 
 Sums: TypeAlias = "dict[Key, list[s.Expression]]"  # cotangents that add up
 
@@ -114,7 +118,8 @@ class Grove:
     observed: Sequence[Observation]
     active: set[Wire]  # inputs of the graph that move
     names: dict[Key, str]
-    groups: list[Group | Combination] = field(default_factory=list)
+    step: Step
+    groups: list[Group | Entry] = field(default_factory=list)
     types: dict[Key, t.Type] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -125,11 +130,14 @@ class Grove:
 
     # --- what is made at once ----------------------------------------------------------------
 
-    def _grouped(self) -> Iterator[Group | Combination]:
+    def _grouped(self) -> Iterator[Group | Entry]:
         """Reductions of a tree that need nothing of each other, together."""
         depth: dict[Wire, int] = {}
         levels: dict[tuple[Key, int], list[Reduction]] = {}
         made_at: dict[Key, int] = {}  # trees that are results
+        reduced_at: dict[Reduction, int] = {}  # those whose adjoints are asked for
+        pulled = {one.reduction for one in self.observed if isinstance(one, Pulled)}
+        written: dict[Reduction, Group] = {}
         order: list[tuple[int, int, Key, Observation | None]] = []
         for place, one in enumerate(self.observed):
             key = key_of(one.tree)
@@ -141,6 +149,8 @@ class Grove:
                 known += [key_of(each) for each in one.around]
                 for each in one.around:
                     self._note_types(each)
+            elif isinstance(one, Kept | Pulled):
+                known = [key_of(one.reduction.tree)] if isinstance(one, Pulled) else []
             below = max(
                 (made_at[p] for each in known for p in _all_parts(each) if p in made_at),
                 default=-1,
@@ -152,10 +162,19 @@ class Grove:
             outside = (depth[wire] for wire in one.outside if wire in depth)
             level = 1 + max(outside, default=below)
             level = max(level, 1 + below)
+            if isinstance(one, Pulled):
+                level = max(level, 1 + reduced_at[one.reduction])
             depth |= dict.fromkeys(one.wires, level)
-            if isinstance(one, Made):
+            if isinstance(one, Made | Pulled):
                 made_at[key] = level
-            if isinstance(one, Made | Inner) or one.structure is not None or not _any(one):
+            if one in pulled:
+                reduced_at[one] = level
+            if (
+                isinstance(one, Made | Inner | Kept | Pulled)
+                or one in pulled
+                or one.structure is not None
+                or not _any(one)
+            ):
                 if isinstance(one, Reduction):
                     made_at |= dict.fromkeys(map(key_of, plants(one.value)), level)
                 order.append((level, place, key, one))
@@ -166,11 +185,20 @@ class Grove:
         for level, _, key, alone in sorted(order, key=lambda each: each[:2]):
             made = alone or together(self.primitives, levels[key, level])
             around = tuple(wire for wire in made.outside if wire in self.active)
-            if isinstance(made, Made | Inner):
-                yield Combination(self.values, self.primitives, made, around)
-            else:
-                beside = map(key_of, made.around) if isinstance(made, Reduction) else ()
-                yield Group(key, made, around, tuple(beside))
+            match made:
+                case Made() | Inner():
+                    yield Combination(self.values, self.primitives, made, around)
+                case Kept():
+                    yield Point(self.values, self.primitives, made, around)
+                case Pulled():
+                    of = written[made.reduction]
+                    yield Adjoint(self.values, self.primitives, made, around, of, self.step)
+                case _:
+                    beside = map(key_of, made.around) if isinstance(made, Reduction) else ()
+                    group = Group(key, made, around, tuple(beside))
+                    if isinstance(made, Reduction):
+                        written[made] = group
+                    yield group
 
     def _note_types(self, tree: Plant) -> None:
         if not tree.many:
@@ -180,14 +208,15 @@ class Grove:
 
     def plain(self, key: Key) -> Group | None:
         """The one group of a tree that nothing else is done with, if that is so."""
-        if any(isinstance(group, Combination) for group in self.groups):
+        if any(isinstance(group, Entry) for group in self.groups):
             return None
         own = [group for group in self.groups if isinstance(group, Group) and group.key == key]
         if len(own) != 1 or own[0].around or not isinstance(own[0].observed, Reduction):
             return None
         if own[0].trees or own[0].many or not own[0].deep:
             return None
-        zipped = (part for group in self.groups for part in _parts(group.key))
+        groups = [group for group in self.groups if isinstance(group, Group)]
+        zipped = (part for group in groups for part in _parts(group.key))
         return None if key in zipped else own[0]
 
     # --- the values --------------------------------------------------------------------------
@@ -226,7 +255,7 @@ class Grove:
             return known[key]
 
         for group in self.groups:
-            if isinstance(group, Combination):
+            if isinstance(group, Entry):
                 known |= group.forward(tangent, self.tree, terms, block)
                 continue
             wires = [wire for wire in group.observed.wires if wire in self.active]
@@ -278,7 +307,7 @@ class Grove:
         for group in reversed(self.groups):
             own = {one.key for one in group.trees}
             self._unzip(trees, block, own)
-            if isinstance(group, Combination):
+            if isinstance(group, Entry):
                 group.backward(arrays, trees, self.tree, block)
                 continue
             wires = [wire for wire in group.observed.wires if wire in self.active]

@@ -9,27 +9,24 @@ a tree with other payload among them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from ...graph.forest import Inner, Made, Plant
-from ...graph.graph import Builder, Wire
-from ...graph.rewrite import tidy
+from ...graph.graph import Wire
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
-from ...linear.differentiate import linearize
-from ...linear.maps import Primitives, filled
-from ...primitives.decompile import Block, Term, Unspeakable, decompile, term, whole
+from ...linear.maps import Primitives
+from ...primitives.decompile import Block, Term, Unspeakable, term, whole
 from ...primitives.spelling import apply
+from .entries import Entry, Exprs, Trees, is_nought, total
 from .shapes import Key, Whole, key_of
 from .values import Values
 
-Exprs: TypeAlias = "dict[Wire, list[s.Expression]]"
-Trees: TypeAlias = "Callable[[Key], s.Expression]"
+TAKES = {"first": "fst", "second": "snd"}
 
 
-class Combination:
+class Combination(Entry):
     """A tree made of others, or the inner product of two."""
 
     def __init__(
@@ -39,18 +36,18 @@ class Combination:
         observed: Made | Inner,
         around: tuple[Wire, ...],
     ) -> None:
-        self.values, self.primitives, self.observed = values, primitives, observed
-        self.around = around  # what moves of that which it takes of arrays
-        self.keys = [key_of(each) for each in operands(observed)]
+        self.observed = observed
         self.key = key_of(observed.tree)
-        self.trees: list[Whole] = []
+        branch, trees = None, list[Whole]()
         if isinstance(observed, Made):
-            self.trees = [Whole(observed.tree.type, self.key, "t")]
+            trees = [Whole(observed.tree.type, self.key, "t")]
             branch = observed.branch
             if observed.how == "scale" and branch is not None:
                 (factor,) = branch.body.outputs
                 if factor.type.kind == "C":
                     raise Unspeakable("a tree times a complex number")
+        keys = [key_of(each) for each in operands(observed)]
+        super().__init__(values, primitives, branch, around, keys, trees)
 
     # --- the values --------------------------------------------------------------------------
 
@@ -66,17 +63,9 @@ class Combination:
             block.bind(s.PatternName(name), apply("dot", *observed))
             terms[wire] = term(s.Name(name), wire.type)
             return
-        self.arrays = [self._kept(each, block) for each in self._computed(block)]
+        self.arrays = [self.kept(each, block) for each in self.computed(block)]
         name = names[self.key] = self.values.names.fresh("t")
         block.bind(s.PatternName(name), self._made(observed, self.arrays, True))
-
-    def _kept(self, made: Term, block: Block) -> s.Expression:
-        tree = whole(made)
-        if isinstance(tree, s.Name | s.Number | s.Path):
-            return tree
-        name = self.values.names.fresh("h")
-        block.bind(s.PatternName(name), tree)
-        return s.Name(name)
 
     def _made(
         self, trees: Sequence[s.Expression], arrays: Sequence[s.Expression], every: bool = False
@@ -89,6 +78,8 @@ class Combination:
                 return s.Binary("-", trees[0], trees[1])
             case "scale":
                 return s.Binary("*", arrays[0], trees[0])
+            case "first" | "second" as how:
+                return apply("mapData", s.Name(TAKES[how]), trees[0])
             case _:
                 payload = self.values.rebuilt(self._payload, iter(arrays), True, every)
                 return apply("refill", trees[0], payload)
@@ -100,47 +91,6 @@ class Combination:
         assert self.observed.branch is not None
         count = self.observed.branch.body.outputs[0].type.shape[0]
         return t.Array(self.observed.tree.type.arguments[-1], constant(count))
-
-    def _computed(self, block: Block, moving: Mapping[Wire, Term] | None = None) -> list[Term]:
-        """The arrays that it takes; or, of their inputs that move, the tangents."""
-        return self._through(block, moving, None)
-
-    def _through(
-        self,
-        block: Block,
-        moving: Mapping[Wire, Term] | None,
-        cotangents: Sequence[s.Expression] | None,
-    ) -> list[Term]:
-        assert isinstance(self.observed, Made)
-        branch = self.observed.branch
-        if branch is None:
-            return []
-        builder = Builder(self.primitives)
-        inputs = [builder.input(w.type, w.name, w.representation) for w in branch.body.inputs]
-        given = {own: self.terms[wire] for own, wire in zip(inputs, branch.outside, strict=True)}
-        active = [wire in self.around for wire in branch.outside]
-        outputs, network = linearize(builder, branch.body, inputs, active)
-        late: list[Wire] = []
-        if moving is not None or cotangents is not None:
-            network = network if cotangents is None else network.adjoint()
-            late = [builder.input(array) for array in network.domain]
-            if cotangents is None:
-                assert moving is not None
-                found = [moving[wire] for wire in branch.outside if wire in self.around]
-            else:
-                found = [term(c, w.type) for c, w in zip(cotangents, late, strict=True)]
-            given |= dict(zip(late, found, strict=True))
-            outputs = tuple(filled(builder, network.apply(builder, late), network.codomain))
-        graph = tidy(builder.primitives, builder.finish(outputs))
-        place = dict(zip((*inputs, *late), graph.inputs, strict=True))
-        early, after, made = decompile(
-            graph,
-            {place[wire]: each for wire, each in given.items()},
-            self.values.names,
-            [place[wire] for wire in late],
-        )
-        block.bindings += [*early.bindings, *after.bindings]
-        return made
 
     # --- tangents ------------------------------------------------------------------------------
 
@@ -163,7 +113,7 @@ class Combination:
         arrays: list[s.Expression] = []
         if self.around:
             found = {wire: terms[wire] for wire in self.around}
-            arrays = [whole(each) for each in self._computed(block, found)]
+            arrays = [whole(each) for each in self.computed(block, found)]
         if one.how == "scale":
             made = s.Binary("*", self.arrays[0], moved[0])
             if arrays:
@@ -190,24 +140,29 @@ class Combination:
             (wire,) = one.wires
             if all(map(is_nought, arrays[wire])):
                 return
-            w = self._named(total(arrays[wire]), block)
+            w = self.named(total(arrays[wire]), block)
             first, second = self.keys
             trees.setdefault(first, []).append(s.Binary("*", w, tree(second)))
             trees.setdefault(second, []).append(s.Binary("*", w, tree(first)))
             return
         if self.key not in trees:
             return
-        w = self._named(total(trees.pop(self.key)), block)
+        w = self.named(total(trees.pop(self.key)), block)
         first = self.keys[0]
         match one.how:
             case "add" | "subtract":
                 trees.setdefault(first, []).append(w)
                 other = w if one.how == "add" else s.Negate(w)
                 trees.setdefault(self.keys[1], []).append(other)
+            case "first" | "second" as how:
+                pair = [s.Name("x"), s.Name("zero")]
+                both = s.Tuple(tuple(pair if how == "first" else reversed(pair)))
+                beside = apply("mapData", s.Lambda((s.PatternName("x"),), both), w)
+                trees.setdefault(first, []).append(beside)
             case "scale":
                 trees.setdefault(first, []).append(s.Binary("*", self.arrays[0], w))
                 if self.around:
-                    self._back(arrays, [apply("dot", tree(first), w)], block)
+                    self.back(arrays, [apply("dot", tree(first), w)], block)
             case _:
                 if not operands(one)[0].bare:
                     zero = s.Lambda((s.PatternWildcard(),), s.Name("zero"))
@@ -215,24 +170,9 @@ class Combination:
                 if self.around:
                     assert one.branch is not None
                     outputs = [w for w in one.branch.body.outputs if w.type.differentiable]
-                    xs = self._named(apply("payload", w), block)
+                    xs = self.named(apply("payload", w), block)
                     known = self.values.arrays(self._payload, xs, iter(outputs), block, True)
-                    self._back(arrays, [whole(known[each]) for each in outputs], block)
-
-    def _back(self, arrays: Exprs, cotangents: Sequence[s.Expression], block: Block) -> None:
-        assert isinstance(self.observed, Made)
-        assert self.observed.branch is not None
-        wires = [wire for wire in self.observed.branch.outside if wire in self.around]
-        for wire, made in zip(wires, self._through(block, None, cotangents), strict=True):
-            arrays[wire].append(whole(made))
-
-    def _named(self, made: s.Expression, block: Block) -> s.Expression:
-        """By a name, for it is said more than once."""
-        if isinstance(made, s.Name):
-            return made
-        name = self.values.names.fresh("w")
-        block.bind(s.PatternName(name), made)
-        return s.Name(name)
+                    self.back(arrays, [whole(known[each]) for each in outputs], block)
 
 
 def operands(observed: Made | Inner) -> tuple[Plant, ...]:
@@ -246,21 +186,4 @@ def _stem(tree: s.Expression) -> str:
     return tree.name if isinstance(tree, s.Name) else "t"
 
 
-def total(trees: Sequence[s.Expression]) -> s.Expression:
-    """The sum of cotangents."""
-    made, *others = [tree for tree in trees if not is_nought(tree)] or trees[:1]
-    for other in others:
-        made = s.Binary("+", made, other)
-    return made
-
-
-def is_nought(tree: s.Expression) -> bool:
-    """Whether it is written as zeros: nothing depends on it."""
-    while isinstance(tree, s.Apply) and isinstance(tree.function, s.Bracket):
-        if tree.function.name != "replicate":
-            return False
-        tree = tree.argument
-    return isinstance(tree, s.Number) and tree.value == 0
-
-
-__all__ = ["Combination", "Exprs", "is_nought", "operands", "total"]
+__all__ = ["Combination", "operands"]
