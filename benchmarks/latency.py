@@ -64,7 +64,7 @@ numpy.asarray(layer(numpy.ones(3)))
 print(time.perf_counter() - start)
 """
 TRAINING = """
-import time, jax, numpy, nnfp_kernel, nnfp_kernel.session, nnfp_kernel.runtime.objective
+import time, jax, numpy, nnfp_kernel, nnfp_kernel.session, nnfp_kernel.runtime.training.objective
 numpy.asarray(jax.numpy.zeros(1))
 X, y = numpy.random.rand(1000, 8, 8), numpy.random.randint(0, 10, 1000)
 start = time.perf_counter()

@@ -36,7 +36,7 @@ from typing import Any
 import numpy
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime.events import Finished, Progress
+from nnfp_kernel.runtime.training.events import Finished, Progress
 from nnfp_kernel.views.film import reel as reels
 
 PROGRAM = """

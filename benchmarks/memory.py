@@ -29,8 +29,8 @@ from measuring import alternating, quartiles, ratio
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.linear.planning import Plan
-from nnfp_kernel.runtime import memory
 from nnfp_kernel.runtime.lower import lower
+from nnfp_kernel.runtime.machine import memory
 
 WIDTH, DATA, ROWS, SEGMENT = 128, 32, 16, 64
 
@@ -83,7 +83,7 @@ def ours(case: Case, steps: int, xs: Any, plan: Plan | None) -> tuple[Any, list[
     planner's own."""
     own = memory.plan
     if plan is not None:
-        memory.plan = lambda program: plan
+        memory.plan = lambda precision: plan
     try:
         session = nnfp.Session()
         sizes = {"steps": steps, "rows": ROWS, "width": WIDTH, "data": DATA}

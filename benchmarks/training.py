@@ -49,8 +49,8 @@ from peers import (
 )
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime import chunks
-from nnfp_kernel.runtime.events import Epoch, Finished, Measured, Progress
+from nnfp_kernel.runtime.training import chunks
+from nnfp_kernel.runtime.training.events import Epoch, Finished, Measured, Progress
 
 SEED = 0
 TINY = "net = dense[16] >> tanh >> dense[16] >> tanh >> dense[16] >> tanh >> dense[16]"

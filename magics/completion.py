@@ -130,7 +130,7 @@ def _values(workspace: Workspace, asked: argparse.Action, word: str) -> Iterator
     elif asked.dest in ("data", "at", "on", "input"):
         yield from _data(workspace, from_program=asked.dest != "input")
     elif asked.dest == "optimizer":
-        from nnfp_kernel.runtime.methods import OPTIMIZERS
+        from nnfp_kernel.runtime.training.methods import OPTIMIZERS
 
         yield from (Completion(name, "optimizer") for name in OPTIMIZERS)
     elif asked.dest in ("file", "checkpoint"):

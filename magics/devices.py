@@ -25,7 +25,7 @@ def run(workspace: Workspace, text: str) -> View:
         return _laid_out(workspace, given.name, given.devices or "1", given.shard)
     if given.devices or given.shard:
         raise UsageError(f"Of what are the weights to be laid out?\nUsage: {USAGE}")
-    from nnfp_kernel.runtime.devices import described
+    from nnfp_kernel.runtime.machine.devices import described
 
     rows = [
         (str(each.number), each.platform, each.name, _memory(each.used), _memory(each.memory))
@@ -41,7 +41,7 @@ def _memory(count: int | None) -> str:
 
 def _notes() -> tuple[str, ...]:
     """Where what is compiled for them is kept."""
-    from nnfp_kernel.runtime.persistent import kept
+    from nnfp_kernel.runtime.machine.persistent import kept
 
     found = kept()
     if found is None:
@@ -52,7 +52,7 @@ def _notes() -> tuple[str, ...]:
 
 def _laid_out(workspace: Workspace, name: str, devices: str, shard: list[str]) -> View:
     """The weights of a definition as a training with these devices lays them out."""
-    from nnfp_kernel.runtime.devices import WHOLE, laid_out
+    from nnfp_kernel.runtime.machine.devices import WHOLE, laid_out
 
     workspace.session.describe(name)  # refuses what is not there, and says why
     weights = workspace.session.function(name).weights

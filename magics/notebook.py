@@ -17,7 +17,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from nnfp_kernel.runtime.interrupts import heard
+from nnfp_kernel.runtime.machine.interrupts import heard
 
 from .completion import complete, told
 from .settings import Nnfp

@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import CInt, Enum, Float, Unicode, default
 from traitlets.config import Configurable
 
-from nnfp_kernel.runtime.persistent import asked
+from nnfp_kernel.runtime.machine.persistent import asked
 
 
 class Nnfp(Configurable):

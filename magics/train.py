@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from nnfp_kernel.runtime.interrupts import heard
+from nnfp_kernel.runtime.machine.interrupts import heard
 
 from .verb import Arguments, Verb, View, memory_size
 from .workspace import Host, Workspace
 
 if TYPE_CHECKING:
-    from nnfp_kernel.runtime.events import Epoch, Event, Finished, Measured
+    from nnfp_kernel.runtime.training.events import Epoch, Event, Finished, Measured
     from nnfp_kernel.views.training import Course
 
     Training = Generator[Event, None, None]
@@ -84,7 +84,7 @@ def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
     valid = _valid(workspace, given.valid)
     until = _goal(given.until, given.metric, valid != 0 or bool(given.metric))
     data = _data(workspace, given.data, "--data")
-    from nnfp_kernel.runtime.methods import OPTIMIZERS, SCHEDULES
+    from nnfp_kernel.runtime.training.methods import OPTIMIZERS, SCHEDULES
 
     try:
         training = session.train(
@@ -124,7 +124,7 @@ def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
 
 def watch(host: Host, training: Training, course: Course) -> Finished:
     """Follow a training to its end, and show how it goes."""
-    from nnfp_kernel.runtime.events import follow
+    from nnfp_kernel.runtime.training.events import follow
 
     with closing(host.live()) as live:
 
@@ -143,7 +143,7 @@ def watch(host: Host, training: Training, course: Course) -> Finished:
 
 def _data(workspace: Workspace, names: str, asked: str) -> Any:
     """The columns of these names; or the one stream that is named."""
-    from nnfp_kernel.runtime.stream import is_stream
+    from nnfp_kernel.runtime.training.stream import is_stream
 
     columns = tuple(
         workspace.data(name, f"{asked} {name}") for name in names.replace(",", " ").split()

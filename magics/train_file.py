@@ -29,7 +29,7 @@ from .train import begin, watch
 from .workspace import Workspace
 
 if TYPE_CHECKING:
-    from nnfp_kernel.runtime.events import Reason
+    from nnfp_kernel.runtime.training.events import Reason
 
 STATUS: Mapping[Reason, int] = {"diverged": 1, "data": 1, "memory": 1, "interrupted": 130}
 
@@ -37,7 +37,7 @@ STATUS: Mapping[Reason, int] = {"diverged": 1, "data": 1, "memory": 1, "interrup
 def train_file(given: argparse.Namespace, words: Sequence[str], program: str) -> int:
     """The exit status of `nnfp train`: 0 where it came to its end, 130 after an interrupt, else
     1. `words` are what `%nnfp train` reads."""
-    from nnfp_kernel.runtime import processes
+    from nnfp_kernel.runtime.machine import processes
 
     try:
         if given.coordinator is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import UsageError
 
-from nnfp_kernel.runtime import persistent
+from nnfp_kernel.runtime.machine import persistent
 
 from .settings import Nnfp
 from .verb import View, find

@@ -26,7 +26,7 @@ from .language.collector import paused
 from .language.diagnostics import NnfpError
 from .language.kept_form import as_data, from_data
 from .primitives import BUILTINS
-from .runtime import persistent
+from .runtime.machine import persistent
 from .std import sources
 
 _HERE = Path(__file__).parent

@@ -17,8 +17,8 @@ import numpy
 import traitlets
 
 from nnfp_kernel.language.diagnostics import NnfpError
-from nnfp_kernel.runtime import events
 from nnfp_kernel.runtime.function import Function
+from nnfp_kernel.runtime.training import events
 from nnfp_kernel.session.again import training_on
 from nnfp_kernel.views.film.reel import Frame, Reel
 from nnfp_kernel.views.scene import Scene, handed, scene

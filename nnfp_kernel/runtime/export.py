@@ -20,8 +20,8 @@ from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.syntax import NOWHERE
 from .exchange import rebuild
-from .files import reason, write_whole
 from .lower import DTYPES
+from .machine.files import reason, write_whole
 
 if TYPE_CHECKING:
     from .function import Function

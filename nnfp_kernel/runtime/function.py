@@ -3,10 +3,10 @@
 A snapshot: redefining the name in the session afterwards leaves it as it was. Its
 `apply` is an ordinary JAX function of weights and inputs, without state behind it.
 
-    calls.py        the graph for inputs of each form
-    arguments.py    inputs, weights and key as the arrays that it takes
-    tangents.py     tangents and cotangents in, gradients out
-    lists.py        a Python list as a batch, bucket by bucket
+    calls/specialise.py   the graph for inputs of each form
+    calls/arguments.py    inputs, weights and key as the arrays that it takes
+    calls/tangents.py     tangents and cotangents in, gradients out
+    lists.py              a Python list as a batch, bucket by bucket
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from ..language import types as t
 from ..language.digest import digests
 from ..language.reach import ReachedWeight
 from ..linear.maps import Network
-from . import arguments, lists, misfits, stored
-from .batches import batch_size, example_of, mean, stacked
-from .call import Call
-from .calls import Calls
-from .cost import Cost, Timings, cost_of, example_arrays, measure
-from .exchange import Misfit, NotConcrete, lookup, one_key, paths_of, unflatten_paths
-from .forest import forests_in, planted
-from .lower import DTYPES
-from .program import Program
-from .spoiled import Spoiled, spoiled_by
-from .tangents import (
+from . import lists, stored
+from .calls import arguments, misfits
+from .calls.batches import batch_size, example_of, mean, stacked
+from .calls.call import Call
+from .calls.cost import Cost, Timings, cost_of, example_arrays, measure
+from .calls.specialise import Calls
+from .calls.spoiled import Spoiled, spoiled_by
+from .calls.tangents import (
     cotangent_arrays,
     gradients,
     require_scalar,
     tangent_arrays,
     weight_gradients,
 )
+from .exchange import Misfit, NotConcrete, lookup, one_key, paths_of, unflatten_paths
+from .forest import forests_in, planted
+from .lower import DTYPES
+from .program import Program
 from .weights import first_value, require_sizes
 
 Array = Any

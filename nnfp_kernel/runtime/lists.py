@@ -20,19 +20,19 @@ from ..graph.forest import NoForest, forestable
 from ..graph.values import Declarations
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
-from . import misfits
-from .arguments import random_key
-from .batches import column, example_of
-from .calls import Calls
+from .calls import misfits
+from .calls.arguments import random_key
+from .calls.batches import column, example_of
+from .calls.misfits import by_itself, in_example
+from .calls.specialise import Calls
+from .calls.tangents import cotangent_rows, require_scalar, weight_gradients
 from .exchange import Misfit, is_concrete
-from .misfits import by_itself, in_example
 from .ragged import Differ, Form, bucketed, form, rows_of, unpacked
-from .tangents import cotangent_rows, require_scalar, weight_gradients
 
 if TYPE_CHECKING:
-    from .call import Call
-    from .devices import Layout
+    from .calls.call import Call
     from .function import Function
+    from .machine.devices import Layout
 
 Array = Any
 NestedWeights = Mapping[str, Any]

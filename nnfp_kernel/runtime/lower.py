@@ -42,7 +42,7 @@ from ..graph.graph import (
 )
 from ..graph.interpret import interpret
 from .fixpoint import iterate, solve
-from .memory import exhausted, is_exhausted
+from .machine.memory import exhausted, is_exhausted
 
 Array = Any  # a jax.Array or one of its tracers; jax is imported on first need
 Precision = Literal[32, 64]
@@ -100,7 +100,7 @@ class Compiled:
         raises NnfpError where memory is exhausted."""
         import jax
 
-        from . import persistent
+        from .machine import persistent
 
         persistent.begin()
 

@@ -1,6 +1,6 @@
 """A `Program`: a snapshot of what a session defined at some moment, from which graphs are traced.
 
-It is data alone: traced.py makes graphs of its expressions, and they are kept by who asks.
+It is data alone: calls/traced.py makes graphs of its expressions, and they are kept by who asks.
 """
 
 from __future__ import annotations

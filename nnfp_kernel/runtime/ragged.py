@@ -285,7 +285,7 @@ def packed(
     precision: Precision,
 ) -> list[Array]:
     """The arrays of examples of one bucket, each with a row for each example: in the
-    order in which a trace with room takes them (runtime/placing.py)."""
+    order in which a trace with room takes them (runtime/calls/placing.py)."""
     packer = _Packer(capacity, declarations, DTYPES[precision])
     return [
         array

@@ -29,7 +29,7 @@ from ..language.digest import digest_of
 from ..language.reach import ReachedWeight, WeightPath
 from ..language.syntax import NOWHERE
 from .exchange import flatten, rebuild
-from .files import reason, write_whole
+from .machine.files import reason, write_whole
 
 Array = Any
 

@@ -20,7 +20,7 @@ from ..language.diagnostics import NnfpError
 from ..language.telling import plain
 
 if TYPE_CHECKING:
-    from ..runtime.events import Event
+    from ..runtime.training.events import Event
     from ..views.scene import Scene
     from .session import Session
 

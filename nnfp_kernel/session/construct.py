@@ -10,7 +10,7 @@ from ..language import syntax
 from ..language import typed as p
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..runtime import misfits
+from ..runtime.calls import misfits
 from ..runtime.data import DataValue, nested
 from ..runtime.exchange import Form, Misfit, describe, form_of, looked_at, match
 from ..runtime.program import Program

@@ -20,9 +20,10 @@ from typing import Any
 from ..language import typed as p
 from ..language import types as t
 from ..language.reach import ReachedWeight, WeightPath
-from ..runtime import misfits, persistent
+from ..runtime.calls import misfits
 from ..runtime.exchange import Misfit, flatten, match, paths_of, rebuild, unflatten_paths
 from ..runtime.lower import DTYPES
+from ..runtime.machine import persistent
 from ..runtime.program import Program
 from ..runtime.weights import first_value
 

@@ -18,7 +18,7 @@ from ..language.reach import WeightPath
 if TYPE_CHECKING:  # with it comes optax, for which a session that trains nothing does not wait
     from ..runtime.function import Function
     from ..runtime.program import Program
-    from ..runtime.train import Objective
+    from ..runtime.training.plan import Objective
 
 Reads = tuple[p.WeightValue | p.WeightsOf | p.External, ...]
 
@@ -58,7 +58,7 @@ class Objectives:
         known = self._known.get((name, loss, metric, memory))
         if known is not None and known.program is program and self._stands(known, program):
             return known.objective, known.function
-        from ..runtime.objective import objective_of
+        from ..runtime.training.objective import objective_of
 
         function, measured = self._functions(name, loss, metric)
         if memory != program.memory:

@@ -30,7 +30,8 @@ from ..primitives.imported import IMPORTED
 from ..primitives.imported import imported as imported_function
 from ..primitives.table import Builtin
 from ..runtime import stored
-from ..runtime.calls import argument_name
+from ..runtime.calls.specialise import argument_name
+from ..runtime.calls.traced import trace_application
 from ..runtime.data import DataValue
 from ..runtime.exchange import (
     Misfit,
@@ -41,7 +42,6 @@ from ..runtime.exchange import (
 from ..runtime.executables import Executables
 from ..runtime.function import Function
 from ..runtime.program import Program
-from ..runtime.traced import trace_application
 from ..views.terms import derivative_text
 from . import checking, completion, construct, inspection, machines, promises, touched
 from .again import Asked
@@ -54,7 +54,7 @@ from .replaced import Replaced
 from .standing import Standing, asked_by, count, typed, without
 
 if TYPE_CHECKING:
-    from ..runtime.events import Event
+    from ..runtime.training.events import Event
     from ..views.film.reel import Trainings
     from ..views.functor import Machine
 
@@ -261,7 +261,7 @@ class Session:
         film: bool = False,
         **options: Any,
     ) -> Generator[Event, None, None]:
-        """Train what `name` is by the events of `runtime.train`; the kept weights become
+        """Train what `name` is by the events of `runtime.training`; the kept weights become
         the session's with the last one.
 
         >>> import numpy
@@ -282,14 +282,14 @@ class Session:
         not given: where it is short, long loops keep less for their derivative. With `film`, and
         while views watch, enough moments of it are kept for a film, however fast it goes.
         `options` are
-        those of `runtime.train.train`, such as `devices="batch=2,model=4",
+        those of `runtime.training.train.train`, such as `devices="batch=2,model=4",
         shard={"attention.*": "model"}`.
         """
-        from ..runtime import processes
-        from ..runtime import train as loop
-        from ..runtime.memory import telling
-        from ..runtime.objective import examples_of, stream_of
-        from ..runtime.stream import is_stream
+        from ..runtime.machine import processes
+        from ..runtime.machine.memory import telling
+        from ..runtime.training import train as loop
+        from ..runtime.training.objective import examples_of, stream_of
+        from ..runtime.training.stream import is_stream
 
         memory = self.memory if memory is None else memory
         objective, function = self._objectives.of(self.program, name, loss, metric, memory)

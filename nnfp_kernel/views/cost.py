@@ -4,7 +4,7 @@
     forward       2.10 M   8.42 MB   20.5 kB   4.21 MB
     adjoint       4.20 M   16.8 MB   8.43 MB   12.6 MB
 
-Data come from runtime/cost.py; nothing here counts or measures.
+Data come from runtime/calls/cost.py; nothing here counts or measures.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..language.source import Span
-from ..runtime.cost import Cost, Pass, Timing, Timings
+from ..runtime.calls.cost import Cost, Pass, Timing, Timings
 from .table import Grid
 
 ROWS = 12  # places shown; the rest together in one more row

@@ -1,6 +1,6 @@
 """A training as people follow it: a line of text, and a small picture with the loss.
 
-`Course` gathers the events of `runtime.train`; `line`, `summary` and `to_html` are
+`Course` gathers the events of `runtime.training`; `line`, `summary` and `to_html` are
 what has happened so far. Nothing here waits, prints or trains.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..language.palette import picture
-from ..runtime import events
-from ..runtime.memory import said
-from ..runtime.stream import STRETCH, raised
+from ..runtime.machine.memory import said
+from ..runtime.training import events
+from ..runtime.training.stream import STRETCH, raised
 from .style import escape, page
 from .thinned import Thinned
 

@@ -9,7 +9,7 @@ import numpy
 import pytest
 from browser.cells import DATA, cell, run, start, wait
 
-from nnfp_kernel.runtime.events import Compiled, Epoch, Measured, Progress, Started, Warned
+from nnfp_kernel.runtime.training.events import Compiled, Epoch, Measured, Progress, Started, Warned
 from nnfp_kernel.views.training import Course
 from nnfp_kernel.widgets.modules import STATIC
 

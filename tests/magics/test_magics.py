@@ -432,7 +432,7 @@ def test_train_that_is_interrupted_while_it_gets_ready_says_so(
 
     run(shell, DATA)
     run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x")
-    monkeypatch.setattr("nnfp_kernel.runtime.train.train", struck)
+    monkeypatch.setattr("nnfp_kernel.runtime.training.train.train", struck)
     run(shell, "%nnfp train model --data X,y --loss squaredError")
     printed = capsys.readouterr().out
     assert printed == "interrupted before it began. The weights are as they were.\n"
@@ -453,7 +453,7 @@ def test_train_begins_not_after_an_interrupt_that_python_drops(
 
     run(shell, DATA)
     run(shell, "%%nnfp -q\nmodel : R[3] ~> R\nmodel x = ?w @ x")
-    monkeypatch.setattr("nnfp_kernel.runtime.train.train", deaf)
+    monkeypatch.setattr("nnfp_kernel.runtime.training.train.train", deaf)
     run(shell, "%nnfp train model --data X,y --loss squaredError")
     printed = capsys.readouterr().out
     assert printed == "interrupted before it began. The weights are as they were.\n"

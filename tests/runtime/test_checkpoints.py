@@ -17,9 +17,18 @@ import numpy
 import pytest
 from soak import FACTOR
 
-from nnfp_kernel.runtime.checkpoints import NAME
-from nnfp_kernel.runtime.events import Epoch, Event, Finished, Measured, Saved, Started, Warned
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.training.checkpoints import NAME
+from nnfp_kernel.runtime.training.events import (
+    Epoch,
+    Event,
+    Finished,
+    Measured,
+    Saved,
+    Started,
+    Warned,
+)
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.train import train
 
 RNG = numpy.random.default_rng(0)
 XS, YS = RNG.normal(size=(40, 3)), RNG.normal(size=40)
@@ -199,11 +208,11 @@ import jax
 jax.config.update("jax_enable_x64", True)
 sys.path.insert(0, {tests!r})
 from test_checkpoints import ASKED, GOAL, WEIGHTS, XS, YS
-from nnfp_kernel.runtime import train as module
-from nnfp_kernel.runtime.events import Saved
-from nnfp_kernel.runtime.train import train
+from nnfp_kernel.runtime.training import plan
+from nnfp_kernel.runtime.training.events import Saved
+from nnfp_kernel.runtime.training.train import train
 
-module.CHUNK_SECONDS = 0.001  # many chunks, and a checkpoint after each
+plan.CHUNK_SECONDS = 0.001  # many chunks, and a checkpoint after each
 asked = {{**ASKED, "steps": 100_000, "checkpoint": {folder!r}, "every": 0, "resume": {resume}}}
 for event in train(GOAL, WEIGHTS, (XS, YS), **asked):
     if isinstance(event, Saved):

@@ -11,25 +11,25 @@ from typing import Any
 import numpy
 import pytest
 
-from nnfp_kernel.runtime.devices import axes_of, described, laid_out, layout, rules_of
+from nnfp_kernel.runtime.machine.devices import axes_of, described, laid_out, layout, rules_of
 
 PROGRAM = """
 import json, tempfile
 import jax, numpy
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime import train as loop
-from nnfp_kernel.runtime.events import Epoch
+from nnfp_kernel.runtime.training import train as loop
+from nnfp_kernel.runtime.training.events import Epoch
 
 under_way = []
 
 
-class Seen(loop._Training):
+class Seen(loop.Training):
     def __init__(self, *given):
         super().__init__(*given)
         under_way.append(self)
 
 
-loop._Training = Seen
+loop.Training = Seen
 SOURCE = '''
 net : R[6] ~> R[3]
 net = dense[16] >> tanh >> dense[3]

@@ -18,9 +18,8 @@ import pytest
 from soak import FACTOR
 
 from nnfp_kernel import Session
-from nnfp_kernel.runtime import chunks
-from nnfp_kernel.runtime import train as module
-from nnfp_kernel.runtime.events import Finished, Saved, Started, follow
+from nnfp_kernel.runtime.training import chunks, plan
+from nnfp_kernel.runtime.training.events import Finished, Saved, Started, follow
 
 DEEP = """
 net : (R[4], R) ~> R[4]
@@ -93,7 +92,7 @@ def struck(after: float) -> Iterator[None]:
 def test_interrupted_at_any_moment_it_goes_on_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK_SECONDS", 0.002)  # much of the time is between chunks
+    monkeypatch.setattr(plan, "CHUNK_SECONDS", 0.002)  # much of the time is between chunks
     session = Session(precision=64, seed=1)
     session.run("line : R[4] ~> R[4]\nline = dense[4] >> tanh >> dense[4]")
     asked: dict[str, Any] = {"loss": "squaredError", "valid": 0.2, "batch": 32, "ema": 0.9}

@@ -15,10 +15,10 @@ from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.graph.graph import TreeLoop
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.data import tree as read
-from nnfp_kernel.runtime.events import Progress
 from nnfp_kernel.runtime.forest import bucket
-from nnfp_kernel.runtime.objective import objective_of
-from nnfp_kernel.runtime.train import train
+from nnfp_kernel.runtime.training.events import Progress
+from nnfp_kernel.runtime.training.objective import objective_of
+from nnfp_kernel.runtime.training.train import train
 
 PROGRAM = """
 data Tree = Leaf R[3] | Node Tree Tree

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime import arguments, calls
+from nnfp_kernel.runtime.calls import arguments, specialise
 from nnfp_kernel.runtime.exchange import form_of
 
 PROGRAM = """
@@ -44,13 +44,13 @@ def session() -> nnfp.Session:
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was looked at, entry by entry."""
     seen: list[Any] = []
-    match = calls.match
+    match = specialise.match
 
     def counted(expected: Any, value: Any, *rest: Any, **options: Any) -> Any:
         seen.append(value)
         return match(expected, value, *rest, **options)
 
-    monkeypatch.setattr(calls, "match", counted)  # inputs
+    monkeypatch.setattr(specialise, "match", counted)  # inputs
     monkeypatch.setattr(arguments, "match", counted)  # weights
     return seen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnfp_kernel.runtime.interrupts import heard
+from nnfp_kernel.runtime.machine.interrupts import heard
 
 SLOW = """
 import os, signal, time

@@ -10,9 +10,10 @@ import numpy
 import pytest
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime import memory
-from nnfp_kernel.runtime.events import Event, Finished, Progress, Warned
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.machine import memory
+from nnfp_kernel.runtime.training.events import Event, Finished, Progress, Warned
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.train import train
 from nnfp_kernel.views.training import Course
 
 PROGRAM = """
@@ -123,7 +124,9 @@ def test_data_that_do_not_fit_are_told(
     session: nnfp.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As JAX does where an array cannot be put on the device."""
-    monkeypatch.setattr("nnfp_kernel.runtime.columns.array", lambda given: jnp.zeros(1 << 46))
+    monkeypatch.setattr(
+        "nnfp_kernel.runtime.training.columns.array", lambda given: jnp.zeros(1 << 46)
+    )
     with pytest.raises(nnfp.NnfpError, match="The weights are as they were"):
         session.train("model", (X, Y))
 

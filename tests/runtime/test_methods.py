@@ -10,9 +10,10 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime.events import Event, Finished, Measured, Progress
-from nnfp_kernel.runtime.methods import schedule
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.training.events import Event, Finished, Measured, Progress
+from nnfp_kernel.runtime.training.methods import schedule
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.train import train
 
 RNG = numpy.random.default_rng(5)
 XS = RNG.normal(size=(30, 3))
@@ -170,7 +171,7 @@ def test_patience_ends_after_so_many_validations_without_a_better_one() -> None:
 def test_equal_options_compile_once() -> None:
     asked = {"optimizer": "adam", "clip": 1.0, "decay": 1e-4, "ema": 0.99}
     first = end(run(**asked, rate=0.1))
-    from nnfp_kernel.runtime import chunks
+    from nnfp_kernel.runtime.training import chunks
 
     before = chunks._of_arrays.cache_info().misses
     second = end(run(**asked, rate=0.2, schedule="cosine", warmup=3))

@@ -15,13 +15,13 @@ import pytest
 from nnfp_kernel.magics.settings import Nnfp
 from nnfp_kernel.magics.terminal import TerminalHost
 from nnfp_kernel.magics.workspace import Workspace
-from nnfp_kernel.runtime import persistent
+from nnfp_kernel.runtime.machine import persistent
 
 PROGRAM = """
 import json, os, resource, signal, sys
 import jax, numpy
 from nnfp_kernel import Session
-from nnfp_kernel.runtime import persistent
+from nnfp_kernel.runtime.machine import persistent
 
 found = {"hits": 0, "misses": 0}
 def heard(event, **_):

@@ -17,7 +17,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.runtime import processes
+from nnfp_kernel.runtime.machine import processes
 
 NET = """
 net : R[6] ~> R[4]
@@ -61,8 +61,8 @@ import json, os, signal, sys
 import jax, numpy
 import nnfp_kernel as nnfp
 from nnfp_kernel.__main__ import main
-from nnfp_kernel.runtime import processes
-from nnfp_kernel.runtime.events import Epoch, Finished
+from nnfp_kernel.runtime.machine import processes
+from nnfp_kernel.runtime.training.events import Epoch, Finished
 
 number, port = int(sys.argv[1]), sys.argv[2]
 line = "train net.nnfp net --from data.npz --data X,y --loss crossEntropy --valid 0.25 --batch 24"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 
 from nnfp_kernel import NnfpError, Session
-from nnfp_kernel.runtime.examples import Buckets
 from nnfp_kernel.runtime.lists import form_of
-from nnfp_kernel.runtime.objective import examples_of, objective_of
+from nnfp_kernel.runtime.training.examples import Buckets
+from nnfp_kernel.runtime.training.objective import examples_of, objective_of
 
 PROGRAM = """
 model : [R[2]] ~> R

@@ -15,8 +15,9 @@ from nnfp_kernel import NnfpError, Session
 from nnfp_kernel.graph.graph import TreeLoop
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.forest import arguments
-from nnfp_kernel.runtime.objective import objective_of
-from nnfp_kernel.runtime.train import Progress, train
+from nnfp_kernel.runtime.training.events import Progress
+from nnfp_kernel.runtime.training.objective import objective_of
+from nnfp_kernel.runtime.training.train import train
 
 PROGRAM = """
 data Rose = Rose R[3] [Rose]

@@ -14,9 +14,10 @@ import numpy
 import pytest
 
 from nnfp_kernel.language.diagnostics import NnfpError
-from nnfp_kernel.runtime.events import Epoch, Event, Finished, Measured, Saved, Started
-from nnfp_kernel.runtime.stream import AHEAD, Ended, Stream, is_stream
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.training.events import Epoch, Event, Finished, Measured, Saved, Started
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.stream import AHEAD, Ended, Stream, is_stream
+from nnfp_kernel.runtime.training.train import train
 from nnfp_kernel.session import Session
 
 LINE = Objective(

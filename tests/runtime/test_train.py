@@ -16,9 +16,8 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime import checkpoints, chunks, methods
-from nnfp_kernel.runtime import train as module
-from nnfp_kernel.runtime.events import (
+from nnfp_kernel.runtime.training import checkpoints, chunks, methods, plan
+from nnfp_kernel.runtime.training.events import (
     Compiled,
     Epoch,
     Event,
@@ -29,8 +28,9 @@ from nnfp_kernel.runtime.events import (
     Started,
     follow,
 )
-from nnfp_kernel.runtime.methods import OPTIMIZERS, SCHEDULES, schedule
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.training.methods import OPTIMIZERS, SCHEDULES, schedule
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.train import train
 
 
 def linear_regression(metric: bool = False) -> Objective:
@@ -171,7 +171,7 @@ def test_how_steps_are_cut_into_chunks_changes_no_bit(
     weights, data = problem()
     named: dict[str, Any] = {"epochs": 7, "batch": 8, "rate": "cosine 0.1", "seed": 3}
     usual, _ = run(linear_regression(), weights, data, **named)
-    monkeypatch.setattr(module, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(plan, "CHUNK_SECONDS", seconds)
     other, events = run(linear_regression(), weights, data, **named)
     assert same(usual.weights, other.weights)
     lengths = {len(event.losses) for event in of_kind(events, Progress)}
@@ -234,7 +234,7 @@ def test_the_rate_of_every_step_follows_the_schedule() -> None:
 
 
 def test_a_measured_loss_is_the_mean_over_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MEASURED_AT_ONCE", 7)
+    monkeypatch.setattr(plan, "MEASURED_AT_ONCE", 7)
     weights, data = problem(n=60)
     objective = linear_regression(metric=True)
     last, events = run(objective, weights, data, epochs=2)
@@ -275,7 +275,7 @@ def test_the_weights_of_the_least_validation_loss_are_kept() -> None:
 def test_a_value_that_is_not_finite_stops_with_the_last_good_weights(
     bad: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(plan, "CHUNK_SECONDS", seconds)
     weights, data = problem(n=32)
     named: dict[str, Any] = {"batch": 1, "epochs": 2, "rate": 0.01}
     # find which example step `bad` sees, and spoil it

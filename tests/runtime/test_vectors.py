@@ -10,9 +10,10 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime import methods, vectors
-from nnfp_kernel.runtime.chunks import State
-from nnfp_kernel.runtime.train import Objective, train
+from nnfp_kernel.runtime.training import methods, vectors
+from nnfp_kernel.runtime.training.chunks import State
+from nnfp_kernel.runtime.training.plan import Objective
+from nnfp_kernel.runtime.training.train import train
 
 WEIGHTS = {"cell": {"W": jnp.arange(6.0).reshape(2, 3), "b": jnp.zeros(2)}, "s": jnp.ones(())}
 

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from nnfp_kernel import Session
-from nnfp_kernel.runtime.events import Finished
+from nnfp_kernel.runtime.training.events import Finished
 
 
 def ended(program: str, name: str, data: Any, **options: Any) -> Finished:

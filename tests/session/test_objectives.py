@@ -8,7 +8,7 @@ import jax
 import numpy
 
 from nnfp_kernel import Session
-from nnfp_kernel.runtime.events import Finished, Progress
+from nnfp_kernel.runtime.training.events import Finished, Progress
 
 XS = numpy.ones((8, 3))
 PROGRAM = (

@@ -15,7 +15,7 @@ from nnfp_kernel import library, std
 from nnfp_kernel.language import infer as inference
 from nnfp_kernel.language import parser
 from nnfp_kernel.language.kept_form import as_data
-from nnfp_kernel.runtime import persistent
+from nnfp_kernel.runtime.machine import persistent
 
 
 def data(checked: inference.Checked) -> Any:

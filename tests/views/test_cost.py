@@ -8,7 +8,7 @@ from nnfp_kernel.graph.counts import Count
 from nnfp_kernel.graph.loops import Moved
 from nnfp_kernel.language.source import Source, Span
 from nnfp_kernel.linear.planning import Decision
-from nnfp_kernel.runtime.cost import Cost, Pass, Timing, Timings
+from nnfp_kernel.runtime.calls.cost import Cost, Pass, Timing, Timings
 from nnfp_kernel.views.cost import ROWS, loops, places, scaled, times, totals
 from nnfp_kernel.views.table import grid_to_html, grid_to_text
 

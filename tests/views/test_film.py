@@ -17,8 +17,8 @@ from IPython.core.error import UsageError
 import nnfp_kernel as nnfp
 from nnfp_kernel.magics.terminal import TerminalHost
 from nnfp_kernel.magics.workspace import Workspace
-from nnfp_kernel.runtime.events import Finished, Progress
 from nnfp_kernel.runtime.exchange import paths_of, unflatten_paths
+from nnfp_kernel.runtime.training.events import Finished, Progress
 from nnfp_kernel.views.film import Film
 from nnfp_kernel.views.film.packed import packed
 from nnfp_kernel.views.film.reel import BYTES, FRAMES, Audience, Frame, Pace, Reel

@@ -13,7 +13,7 @@ import pytest
 import nnfp_kernel as nnfp
 from nnfp_kernel.magics.terminal import TerminalHost
 from nnfp_kernel.magics.workspace import Workspace
-from nnfp_kernel.runtime.events import Progress
+from nnfp_kernel.runtime.training.events import Progress
 from nnfp_kernel.views.geometry.strip import strip
 from nnfp_kernel.views.scene import scene
 from nnfp_kernel.widgets.strip import rows

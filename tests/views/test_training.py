@@ -8,7 +8,7 @@ import re
 import numpy
 import pytest
 
-from nnfp_kernel.runtime.events import (
+from nnfp_kernel.runtime.training.events import (
     Compiled,
     Epoch,
     Event,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from nnfp_kernel.language.palette import HAIR, INK, INK2, INK3, PAPER
-from nnfp_kernel.runtime.events import Event
+from nnfp_kernel.runtime.training.events import Event
 from nnfp_kernel.views.training import Course
 
 from . import panels

@@ -22,9 +22,9 @@ from typing import Any, Protocol
 
 import numpy
 
-from ...runtime.events import Event, Finished, Progress, Started, Weights
 from ...runtime.exchange import paths_of
 from ...runtime.function import Function
+from ...runtime.training.events import Event, Finished, Progress, Started, Weights
 from ..training import Course
 
 FRAMES = 50  # that a film has at most

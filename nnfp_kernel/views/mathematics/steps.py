@@ -26,7 +26,7 @@ from ...linear.differentiate import linearize
 from ...linear.laws import Adjoint, Differential
 from ...linear.maps import LinearMap, Network, Variable
 from ...linear.pieces import Piece, pieces
-from ...runtime.call import Call as Traced
+from ...runtime.calls.call import Call as Traced
 from ...runtime.function import Function
 from ..structure import require_trees
 from . import formula as m

@@ -18,8 +18,8 @@ from typing import Any
 import numpy
 
 from ...graph.graph import Wire
-from ...runtime.events import Weights
 from ...runtime.exchange import paths_of, unflatten_paths
+from ...runtime.training.events import Weights
 from .packed import link
 from .plane import mesh_over, zeros
 from .run import corners, of_kinds, shaped, width

@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from ...graph.graph import Graph, Loop, Node, Wire
-from ...runtime.call import Call
+from ...runtime.calls.call import Call
 from ...runtime.function import Function
 from ...runtime.lower import lower
 from .parts import Part, Parts

@@ -30,9 +30,9 @@ from ...language.sizes import SizeVariable, as_size, variable
 from ...primitives.decompile import Unspeakable, names_of
 from ...primitives.imported import IMPORTED
 from ...primitives.kept import with_names
-from ...runtime.call import Call
+from ...runtime.calls.call import Call
+from ...runtime.calls.structures import Structure, any_structure, decided
 from ...runtime.function import Function
-from ...runtime.structures import Structure, any_structure, decided
 from .general import Differs, counted, merged, opened, pruned
 from .values import Values, type_tree
 from .writer import Writer, Written

@@ -22,7 +22,7 @@ from ...language.sizes import as_size
 from ...linear.maps import Network
 from ...primitives.decompile import Block, Term, Unspeakable, names_of, whole
 from ...primitives.spelling import apply, type_tree
-from ...runtime.call import Call
+from ...runtime.calls.call import Call
 from ...runtime.function import Function
 from ..combinators import (
     IDENTITY,

@@ -16,13 +16,8 @@ from typing import Any
 
 import numpy
 
-from ..language.reach import WeightPath
-from . import misfits
-from .arguments import laid_out, weight_arrays
-from .batches import leaves
-from .call import Call
-from .calls import Calls
-from .exchange import (
+from ...language.reach import WeightPath
+from ..exchange import (
     DataValue,
     Misfit,
     lookup,
@@ -32,8 +27,13 @@ from .exchange import (
     shaped,
     unflatten_paths,
 )
-from .forest import PackedTrees, Planted, forests_in, packed_like
-from .lower import DTYPES, Precision
+from ..forest import PackedTrees, Planted, forests_in, packed_like
+from ..lower import DTYPES, Precision
+from . import misfits
+from .arguments import laid_out, weight_arrays
+from .batches import leaves
+from .call import Call
+from .specialise import Calls
 
 Array = Any
 NestedWeights = Mapping[str, Any]

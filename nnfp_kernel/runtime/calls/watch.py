@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy
 
-from ..graph.graph import Choose, Constant, Fixpoint, Graph, Loop, Map, Node, TreeLoop, While, Wire
-from ..graph.interpret import interpret, interpret_node
-from .lower import DTYPES, Arrays, Precision
+from ...graph.graph import Choose, Constant, Fixpoint, Graph, Loop, Map, Node, TreeLoop, While, Wire
+from ...graph.interpret import interpret, interpret_node
+from ..lower import DTYPES, Arrays, Precision
 
 Array = Any
 _STEPS = 1000  # of a fixpoint: one that fails later than this is blamed itself

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ..graph.counts import Count, Counts, bytes_of, count, peak
-from ..graph.graph import Graph
-from ..graph.loops import Moved
-from ..graph.rewrite import optimise
-from ..language.source import Span
-from ..language.types import show
-from ..linear.planning import Decision
-from .lower import DTYPES, Precision, lower
+from ...graph.counts import Count, Counts, bytes_of, count, peak
+from ...graph.graph import Graph
+from ...graph.loops import Moved
+from ...graph.rewrite import optimise
+from ...language.source import Span
+from ...language.types import show
+from ...linear.planning import Decision
+from ..lower import DTYPES, Precision, lower
 
 if TYPE_CHECKING:
     from .call import Call

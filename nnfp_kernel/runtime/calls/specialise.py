@@ -17,20 +17,20 @@ from typing import Any
 
 import numpy
 
-from ..graph.forest import NoForest, Unordered
-from ..graph.values import NotFirstOrder
-from ..language import typed as p
-from ..language import types as t
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.reach import ReachedWeight, reached
-from ..language.sizes import SizeVariable, constant, variable
+from ...graph.forest import NoForest, Unordered
+from ...graph.values import NotFirstOrder
+from ...language import typed as p
+from ...language import types as t
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.reach import ReachedWeight, reached
+from ...language.sizes import SizeVariable, constant, variable
+from ..exchange import Misfit, form_of, match
+from ..forest import numbered, packed
+from ..program import Program
 from . import misfits
 from .batches import column, leaves, packed_structure
 from .call import Call
-from .exchange import Misfit, form_of, match
-from .forest import numbered, packed
 from .misfits import in_example
-from .program import Program
 from .structures import Structure, smallest_structure, structure_of
 from .traced import trace_application
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from ..graph.forest import (
+from ...graph.forest import (
     AnyTree,
     Columns,
     Forest,
@@ -23,13 +23,13 @@ from ..graph.forest import (
     Unknown,
     planted,
 )
-from ..graph.graph import ArrayType, Builder, Wire
-from ..graph.scope import Keys
-from ..graph.sequences import over
-from ..graph.values import Declarations, Extent, Items, Value, Variant
-from ..graph.values import Sequence as Ragged
-from ..language import types as t
-from ..language.sizes import SizeVariable
+from ...graph.graph import ArrayType, Builder, Wire
+from ...graph.scope import Keys
+from ...graph.sequences import over
+from ...graph.values import Declarations, Extent, Items, Value, Variant
+from ...graph.values import Sequence as Ragged
+from ...language import types as t
+from ...language.sizes import SizeVariable
 from .structures import Structure
 
 

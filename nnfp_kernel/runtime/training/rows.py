@@ -15,11 +15,11 @@ from typing import Any
 
 import jax
 
-from .call import Call
-from .function import Function
-from .ragged import Form, Structures
-from .spoiled import Spoiled, spoiled_by
-from .tangents import weight_gradients
+from ..calls.call import Call
+from ..calls.spoiled import Spoiled, spoiled_by
+from ..calls.tangents import weight_gradients
+from ..function import Function
+from ..ragged import Form, Structures
 
 Array = Any
 NestedWeights = Mapping[str, Any]

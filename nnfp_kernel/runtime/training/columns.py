@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy
 
-from .devices import Layout
+from ..machine.devices import Layout
 from .events import Batch
 from .examples import Buckets, Rows, Shares
 from .stream import Stream

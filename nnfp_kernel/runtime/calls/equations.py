@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..graph.graph import Fixpoint, Graph, Node
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.syntax import NOWHERE
-from .exchange import is_concrete
-from .fixpoint import nearest, tolerated
-from .lower import DTYPES, Arrays, Precision
+from ...graph.graph import Fixpoint, Graph, Node
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.syntax import NOWHERE
+from ..exchange import is_concrete
+from ..fixpoint import nearest, tolerated
+from ..lower import DTYPES, Arrays, Precision
 from .watch import finite, where_not_finite
 
 Array = Any

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy
 
-from ..graph.forest import NoForest
-from ..language import types as t
-from .data import DataValue
-from .exchange import Packed
+from ...graph.forest import NoForest
+from ...language import types as t
+from ..data import DataValue
+from ..exchange import Packed
 
 
 def batch_size(value: Any) -> int:

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy
 
-from ..graph.values import Declarations
-from .devices import Layout
-from .lower import Precision
-from .ragged import Form, Structures, bucketed
+from ...graph.values import Declarations
+from ..lower import Precision
+from ..machine.devices import Layout
+from ..ragged import Form, Structures, bucketed
 
 Array = Any
 
@@ -63,7 +63,7 @@ class Rows:
 @dataclass(frozen=True, eq=False)
 class Shares:
     """A batch some of whose columns are lists, and the devices that share it: each batch is
-    packed for them (runtime/shares.py)."""
+    packed for them (runtime/training/shares.py)."""
 
     columns: tuple[Any, ...]
     layout: Layout

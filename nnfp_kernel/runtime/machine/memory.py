@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.source import Span
-from ..language.syntax import NOWHERE
-from ..linear.planning import PER_BYTE, Plan
-
-if TYPE_CHECKING:
-    from .program import Program
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.source import Span
+from ...language.syntax import NOWHERE
+from ...linear.planning import PER_BYTE, Plan
 
 
 @dataclass(frozen=True)
@@ -129,14 +126,14 @@ _MEMINFO = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
 
 
-def plan(program: Program) -> Plan:
+def plan(precision: int) -> Plan:
     """The plan that suits the device, before it is known whether all fits."""
-    return Plan(program.precision, per_byte=PER_BYTE if on_processor() else 0.0)
+    return Plan(precision, per_byte=PER_BYTE if on_processor() else 0.0)
 
 
-def limit(program: Program) -> int | None:
-    """The bytes that what runs may take."""
-    return total() if program.memory is None else program.memory
+def limit(memory: int | None) -> int | None:
+    """The bytes that what runs may take: those asked for, or all there are."""
+    return total() if memory is None else memory
 
 
 def total() -> int | None:

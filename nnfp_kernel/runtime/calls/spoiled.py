@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..language.source import Span
+from ...language.source import Span
 from . import watch
 from .call import Call
 from .equations import why

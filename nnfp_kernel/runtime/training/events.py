@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy
 
-from .interrupts import heard
-from .memory import Estimate
+from ..machine.interrupts import heard
+from ..machine.memory import Estimate
 
 Weights = Any  # nested dicts of arrays
 Batch = Any  # arrays that share their leading axis, the examples; lists; Rows of a bucket

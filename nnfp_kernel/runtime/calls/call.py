@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ..graph.counts import bytes_of, peak
-from ..graph.graph import Builder, Graph, Wire
-from ..graph.rewrite import optimise
-from ..language import types as t
-from ..linear.differentiate import linearize
-from ..linear.maps import Network
-from ..linear.planning import Plan
-from ..linear.residuals import keep, prologue
-from . import memory
+from ...graph.counts import bytes_of, peak
+from ...graph.graph import Builder, Graph, Wire
+from ...graph.rewrite import optimise
+from ...language import types as t
+from ...linear.differentiate import linearize
+from ...linear.maps import Network
+from ...linear.planning import Plan
+from ...linear.residuals import keep, prologue
+from ..lower import lower
+from ..machine import memory
 from .equations import told
 from .forms import Fast
-from .lower import lower
 from .traced import Traced
 
 Array = Any
@@ -65,9 +65,9 @@ class Call:
         """The graphs that `make` makes by a plan, and that plan: a tight one where they would
         take more memory than there is, and less by it."""
         program = self.traced.program
-        plan = memory.plan(program)
+        plan = memory.plan(program.precision)
         graphs = make(plan)
-        limit = memory.limit(program)
+        limit = memory.limit(program.memory)
         if not plan.could_hold_less or limit is None:
             return graphs, plan
         precision = program.precision

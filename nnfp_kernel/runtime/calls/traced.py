@@ -15,25 +15,25 @@ from typing import Any
 
 import numpy
 
-from ..graph.context import Doubt, Further
-from ..graph.forest import Observation, plants
-from ..graph.graph import ArrayType, Builder, Graph, Wire
-from ..graph.rewrite import optimise, vectorise
-from ..graph.scope import Environment, InputWeights, Scope, Surroundings
-from ..graph.trace import Tracer
-from ..graph.values import Extent, OpenSize, Value
-from ..language import typed as p
-from ..language import types as t
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.reach import WeightPath
-from ..language.sizes import SizeVariable
+from ...graph.context import Doubt, Further
+from ...graph.forest import Observation, plants
+from ...graph.graph import ArrayType, Builder, Graph, Wire
+from ...graph.rewrite import optimise, vectorise
+from ...graph.scope import Environment, InputWeights, Scope, Surroundings
+from ...graph.trace import Tracer
+from ...graph.values import Extent, OpenSize, Value
+from ...language import typed as p
+from ...language import types as t
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.reach import WeightPath
+from ...language.sizes import SizeVariable
+from ..exchange import flatten, is_concrete, numbers
+from ..lower import Compiled, lower
+from ..program import Program
 from .answer import Answer
 from .equations import told
-from .exchange import flatten, is_concrete, numbers
-from .lower import Compiled, lower
 from .misfits import in_example
 from .placing import holds_forest, placed, replaced, shared, with_origins, with_room
-from .program import Program
 from .structures import Structure
 
 Array = Any

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .data import DataValue
+from ..data import DataValue
 from .events import Batch
 
 AHEAD = 4  # batches at most that wait to be asked for
@@ -60,7 +60,7 @@ class Stream:
     (([3.0, 4.0],), ([1.0, 2.0],))
     >>> stream.at(2)
     Traceback (most recent call last):
-    nnfp_kernel.runtime.stream.Ended: None
+    nnfp_kernel.runtime.training.stream.Ended: None
 
     An iterable that can be gone through again is, when it ends; an iterator ends.
     `read` makes a batch of what it gives and may refuse it; it runs in the thread.

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..language import typed as p
-from ..language import types as t
-from ..language.diagnostics import NnfpError
-from ..language.source import Span
-from ..language.syntax import NOWHERE
-from ..language.telling import did_you_mean, listed, nearest, plain
-from .exchange import Misfit, describe
+from ...language import typed as p
+from ...language import types as t
+from ...language.diagnostics import NnfpError
+from ...language.source import Span
+from ...language.syntax import NOWHERE
+from ...language.telling import did_you_mean, listed, nearest, plain
+from ..exchange import Misfit, describe
 
 
 class Described(Protocol):

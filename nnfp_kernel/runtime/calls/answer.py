@@ -15,18 +15,18 @@ from typing import Any
 
 import numpy
 
-from ..graph.forest import Constructors, Fellow, Forest, Kind, NoForest, Unknown
-from ..graph.graph import Wire
-from ..graph.grown import Grown, opened, tree_name
-from ..graph.trace import Tracer
-from ..graph.values import Items, NotFirstOrder, Value, Variant, emptied, leaves, lengths
-from ..language import types as t
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.sizes import constant
-from ..language.syntax import NOWHERE
-from .data import DataValue
-from .exchange import rebuild, tags_of
-from .forest import Planted
+from ...graph.forest import Constructors, Fellow, Forest, Kind, NoForest, Unknown
+from ...graph.graph import Wire
+from ...graph.grown import Grown, opened, tree_name
+from ...graph.trace import Tracer
+from ...graph.values import Items, NotFirstOrder, Value, Variant, emptied, leaves, lengths
+from ...language import types as t
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.sizes import constant
+from ...language.syntax import NOWHERE
+from ..data import DataValue
+from ..exchange import rebuild, tags_of
+from ..forest import Planted
 
 Array = Any
 

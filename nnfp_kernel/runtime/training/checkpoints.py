@@ -20,10 +20,10 @@ import jax
 import jax.numpy as jnp
 import numpy
 
+from ..machine.files import clear, write_whole
+from ..stored import as_complex, as_real
 from .chunks import State
 from .events import Measured, Weights
-from .files import clear, write_whole
-from .stored import as_complex, as_real
 
 NAME = "checkpoint.safetensors"
 

@@ -17,18 +17,18 @@ from typing import Any
 import jax
 import numpy
 
-from ..graph.forest import NoForest
-from ..language.diagnostics import NnfpError
-from . import lists
-from .call import Call
-from .devices import Layout
+from ...graph.forest import NoForest
+from ...language.diagnostics import NnfpError
+from .. import lists
+from ..calls.call import Call
+from ..calls.misfits import in_example
+from ..calls.tangents import require_scalar, weight_gradients
+from ..exchange import flatten
+from ..forest import shared_out
+from ..function import Function
+from ..lower import DTYPES
+from ..machine.devices import Layout
 from .events import Key, Weights
-from .exchange import flatten
-from .forest import shared_out
-from .function import Function
-from .lower import DTYPES
-from .misfits import in_example
-from .tangents import require_scalar, weight_gradients
 
 Array = Any
 

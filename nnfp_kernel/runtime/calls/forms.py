@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from .exchange import NUMBERS, looked_at, lookup
-from .lower import DTYPES
+from ..exchange import NUMBERS, looked_at, lookup
+from ..lower import DTYPES
 
 if TYPE_CHECKING:
     from .call import Call

@@ -9,17 +9,18 @@ from typing import Any
 import jax
 import numpy
 
-from ..language import types as t
-from ..language.diagnostics import Diagnostic, Label, NnfpError
-from ..language.sizes import constant
-from . import columns, lists, rows, shares
+from ...language import types as t
+from ...language.diagnostics import Diagnostic, Label, NnfpError
+from ...language.sizes import constant
+from .. import lists
+from ..calls.watch import finite
+from ..exchange import Misfit, match, paths_of, unflatten_paths
+from ..function import Function
+from . import columns, rows, shares
 from .events import Batch, Key, Weights
 from .examples import Buckets, Rows, Shares
-from .exchange import Misfit, match, paths_of, unflatten_paths
-from .function import Function
+from .plan import Objective
 from .stream import Ended, Stream
-from .train import Objective
-from .watch import finite
 
 
 def objective_of(function: Function, metric: Function | None = None) -> Objective:

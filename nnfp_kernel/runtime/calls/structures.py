@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..graph.forest import AnyTree, Columns
-from ..graph.values import Declarations, NotFirstOrder
-from ..language import types as t
-from ..language.sizes import constant
-from .exchange import Packed, match
+from ...graph.forest import AnyTree, Columns
+from ...graph.values import Declarations, NotFirstOrder
+from ...language import types as t
+from ...language.sizes import constant
+from ..exchange import Packed, match
 
 Structure = Any  # hashable: the constructors of the data values among the arguments
 

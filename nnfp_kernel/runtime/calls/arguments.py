@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..language import typed as p
-from ..language.reach import WeightPath
-from ..language.source import Span
+from ...language import typed as p
+from ...language.reach import WeightPath
+from ...language.source import Span
+from ..exchange import Misfit, flatten, lookup, match, numbers, one_key, paths_of
 from . import misfits
 from .call import Call
-from .calls import Calls
-from .exchange import Misfit, flatten, lookup, match, numbers, one_key, paths_of
+from .specialise import Calls
 from .traced import WeightInputs
 
 Array = Any

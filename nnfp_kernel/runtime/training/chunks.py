@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy
 import optax
 
+from ..machine.devices import Layout
 from . import columns
-from .devices import Layout
 from .events import Batch, Key, Weights
 from .examples import Buckets
 from .stream import Ended, Stream
