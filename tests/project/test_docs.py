@@ -49,6 +49,18 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert (path.parent / target).exists(), target
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    folder = DOCS / "decisions"
+    wanted = []
+    for number, page in enumerate(sorted(folder.glob("[0-9]*.md")), 1):
+        head = page.read_text(encoding="utf-8").splitlines()[0]
+        assert page.name.startswith(f"{number:04}-"), page.name
+        assert re.match(rf"# {number}\.? ", head), head
+        wanted.append(f"{number}. [{head.split(maxsplit=2)[2]}]({page.name})")
+    listed = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in listed if re.match(r"\d+\. ", line)] == wanted
+
+
 def test_a_page_that_shows_something_else_is_seen() -> None:
     page = "```haskell\n1 + 1\n```\n```text\n3 : R\n```\n"
     assert pages.run(page) == page.replace("3 : R", "2 : R")
