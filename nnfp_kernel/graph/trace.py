@@ -20,8 +20,19 @@ from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
 from .context import Context, Further
-from .forest import Fellow, Forest, Looked, NoForest, Question, Subtree, Unknown, reduce_forest
-from .graph import Builder, Wire
+from .forest import (
+    Child,
+    Fellow,
+    Forest,
+    Looked,
+    NoForest,
+    Parted,
+    Question,
+    Subtree,
+    Unknown,
+    reduce_forest,
+)
+from .graph import Builder, Elsewhere, Wire
 from .grown import Grown, as_tree, opened, reduce
 from .scope import (
     BuiltinRecord,
@@ -355,7 +366,7 @@ class Tracer(Context):
 
     def _looked(
         self,
-        tree: Unknown | Fellow,
+        tree: Unknown | Fellow | Child,
         value: Value,
         alternatives: Sequence[tuple[p.Pattern, p.Expression]],
         env: Environment,
@@ -370,7 +381,10 @@ class Tracer(Context):
         def algebra(name: str, fields: tuple[Value, ...]) -> Value:
             return again(_with(value, tree, Variant(tree.type, name, {name: fields})))
 
-        return tree.looked(self, replace(question, here=here), algebra, type)
+        try:
+            return tree.looked(self, replace(question, here=here), algebra, type)
+        except Elsewhere:  # it knows something of an element, or of a step
+            return again(_with(value, tree, Parted.of(self, tree)))
 
     def _bindings(self, pattern: p.Pattern, value: Value) -> dict[str, Value]:
         """The names an irrefutable pattern binds."""
@@ -383,6 +397,8 @@ class Tracer(Context):
         """Whether a value matches (True, False, or a wire), and the names bound if so."""
         match pattern:
             case p.BindName(name=name):
+                if isinstance(value, Parted):
+                    value = value.tree
                 if isinstance(value, Wire) and not value.name:
                     value.name = name
                 if isinstance(value, Unknown | Fellow):
@@ -408,8 +424,11 @@ class Tracer(Context):
                         "reduces them.",
                     )
                 return self._test(pattern, root)
-            case p.MatchConstructor() if isinstance(value, Unknown | Fellow):
+            case p.MatchConstructor() if isinstance(value, Unknown | Fellow | Child):
                 raise value.undecided()
+            case p.MatchConstructor(name=name, arguments=arguments) if isinstance(value, Parted):
+                wanted = [not isinstance(one, p.BindNothing) for one in arguments]
+                return self._test(pattern, value.shown(name, wanted))
             case p.MatchConstructor() if isinstance(value, Forest | Subtree):
                 raise NoForest(value.type)
             case p.MatchConstructor(name=name, arguments=arguments):
@@ -508,7 +527,7 @@ class Tracer(Context):
                     lambda layer: self._match(as_tree(functor, layer), alternatives, env, result),
                     result,
                 )  # fmt: skip
-        if isinstance(tree, Forest | Subtree | Fellow | Unknown):
+        if isinstance(tree, Forest | Subtree | Fellow | Child | Unknown):
             type = tree.type
 
             def algebra(name: str, fields: tuple[Value, ...]) -> Value:
@@ -516,7 +535,7 @@ class Tracer(Context):
 
             if isinstance(tree, Unknown):
                 return tree.reduce(self, algebra, result, _question(alternatives, env))
-            if isinstance(tree, Subtree | Fellow):
+            if isinstance(tree, Subtree | Fellow | Child):
                 return tree.reduced(self, _question(alternatives, env), algebra, result)
             return reduce_forest(self, tree, algebra, result)
         if tree.constructor is None:
@@ -573,6 +592,8 @@ def _with(value: Value, tree: Value, other: Value) -> Value:
             return tuple(_with(part, tree, other) for part in value)
         case Variant(fields=fields):
             return replace(value, fields={k: _with(v, tree, other) for k, v in fields.items()})
+        case Parted():
+            return value.knowing(lambda part: _with(part, tree, other), tree, other)
         case _:
             return value
 

@@ -192,7 +192,8 @@ class Lift(Constraint):
                 self.unify(solver, self.left, one)
                 self.unify(solver, self.right, one)
                 if not self.compares:
-                    solver.add(self._like(Class(name="number", type=self.result)))
+                    name = "boolean" if self.operator in ("&&", "||") else "number"
+                    solver.add(self._like(Class(name=name, type=self.result)))
                 return True
             if not self.compares:
                 if left_known:

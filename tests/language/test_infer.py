@@ -104,6 +104,7 @@ TYPES = [
     ("number = 3", "R"),
     ("numbers = [1, 2, 3]", "R[3]"),
     ("choose b = if b then 1 else 2", "Bool -> R"),
+    ("both (x, y) = if x == 1 && y == 0 || y > x then 1 else 2", "(a, a) -> R where number a"),
     ("count xs = length xs + 1", "a[n] -> Int"),
     ("pick : Fin[3] -> R\npick i = [1, 2, 3] ! i", "Fin[3] -> R"),
     ("f : C -> C\nf z = 2 * z + 1", "C -> C"),

@@ -270,7 +270,28 @@ ROSES |= {
         " x * sum (map (\\(Rose y ts) -> y * sum (map squares ts) + sin y) rs)"
     ),
 }
+ROSES |= {
+    "each looked at, with another element": (
+        "f : [(R, Rose R)] -> R\nf ts = sum (map (\\(x, Rose y _) -> sin (x * y)) ts)"
+    ),
+    "looked at in a loop, with the state": (
+        "data Tree a = Leaf a | Node (Tree a) (Tree a)\nsq = cata { Leaf x -> x * x; Node l r -> l * r }\n"
+        "f : ([Tree R], R) -> R\nf (ts, c) = fold (\\(s, t) -> case t of\n"
+        "  { Node (Leaf x) r -> sin s * x + sq r; Leaf y -> log (1 + s * y)\n"
+        "  ; Node l _ -> case t of { Node _ r -> s + sq r * sq l; _ -> s } }) c ts"
+    ),
+    "parts of other kinds": (
+        "data Num = Num R Fin[3] | Pair (R, Num) | Two Num[2] R\n"
+        "num = cata { Num x i -> x * toReal i; Pair (x, y) -> x * y; Two ns x -> sum ns * x }\n"
+        "f : [(R, Num)] -> R\nf ts = sum (map (\\(x, n) -> case n of { Num y i -> x * y * ([1, 2, 3] ! i)\n"
+        "  ; Pair (y, m) -> x * y * num m; Two ns y -> x * num (ns ! 0) * y }) ts)"
+    ),
+}
 TREES |= {
+    "a tree that was made, looked at in a loop": (
+        "f : (Tree R, R[3]) -> R\nf (t, xs) = let u = t + t in fold (\\(s, x) -> case u of\n"
+        "  { Leaf y -> s * y + x; Node l r -> s * reduce l * x }) 1 xs"
+    ),
     "a tree that was made, looked at": (
         "f : (Tree R, R) -> R\nf (t, c) = c * (case t + c * t of { Leaf x -> sin (c * x)\n"
         "  ; Node l (Leaf y) -> reduce l * y * c; Node l r -> reduce l * c + sin (reduce r) })"
@@ -302,6 +323,7 @@ total = cata { Leaf x -> 1; Node l r -> l * r + 0.1 }
 """
 
 
+QUICK = ("any number of trees", "pairs with trees", "each looked at, with another element")
 OFTEN = {
     "a child asked what its node knows",
     "two in a row",
@@ -388,7 +410,7 @@ def test_a_cotangent_of_data_with_sequences_is_given_the_room_of_its_arrays() ->
     [
         pytest.param(
             case,
-            marks=() if case in ("any number of trees", "pairs with trees") else pytest.mark.slow,
+            marks=() if case in QUICK else pytest.mark.slow,
         )
         for case in ROSES
     ],
@@ -666,6 +688,11 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         (
             "f : Tree R -> [R]\nf = cata { Leaf x -> [x]; Node l r -> l ++ r }",
             "made of it, whose length only running tells",
+        ),
+        (
+            "f : ([Tree R], R) -> R\n"
+            "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
+            "a `cata` that knows something of another element",
         ),
     ],
 )  # fmt: skip

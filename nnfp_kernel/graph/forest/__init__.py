@@ -30,6 +30,7 @@ NoForest is raised, and the caller traces for its structure.
     order.py      the payload of each tree as a sequence
     unknown.py    a tree of which nothing is known, for reading
     observed.py   what is made of such trees
+    parted.py     such a tree as its parts, beside what is not known of it
 """
 
 from .observed import (
@@ -37,6 +38,7 @@ from .observed import (
     Branch,
     Columns,
     Contents,
+    Entangled,
     Inner,
     Inside,
     Kept,
@@ -51,6 +53,7 @@ from .observed import (
     Undecided,
 )
 from .order import Piece, fold_payload, pieces
+from .parted import Child, Parted
 from .reduction import reduce_forest
 from .shape import (
     Constructors,
@@ -79,10 +82,10 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Columns", "Constructors", "Contents", "Fellow", "Forest",
-    "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked", "Made", "NoForest", "Observation",
-    "Own", "Part", "Piece", "Plant", "Pulled", "Question", "Reduction", "Structure", "Subtree",
-    "Unasked",
+    "HOLE", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents", "Entangled",
+    "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked", "Made",
+    "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant", "Pulled", "Question",
+    "Reduction", "Structure", "Subtree", "Unasked",
     "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
     "field_type", "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",

@@ -18,7 +18,7 @@ from ..values import Declarations, NotFirstOrder, Value
 from .shape import NoForest
 
 if TYPE_CHECKING:
-    from .unknown import Fellow, Unknown
+    from .parted import Tree
 
 Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
 
@@ -200,9 +200,14 @@ class Looked(NoForest):
     """A program asks for the constructor of a tree that no argument is, or of one in a
     sequence: the `case` itself is observed (`looked`)."""
 
-    def __init__(self, tree: Unknown | Fellow) -> None:
+    def __init__(self, tree: Tree) -> None:
         super().__init__(tree.type)
         self.tree = tree
+
+
+class Entangled(NoForest):
+    """A catamorphism in a sequence, or in a loop, knows something of another element, or of the
+    state: of the tree alone it is not known."""
 
 
 class Unasked(Exception):
@@ -339,6 +344,7 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Columns", "Contents", "Inner", "Inside", "Kept", "Looked", "Made",
-    "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked", "Undecided",
+    "AnyTree", "Branch", "Columns", "Contents", "Entangled", "Inner", "Inside", "Kept", "Looked",
+    "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked",
+    "Undecided",
 ]  # fmt: skip

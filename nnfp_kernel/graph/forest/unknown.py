@@ -36,6 +36,7 @@ from .observed import (
     AnyTree,
     Branch,
     Columns,
+    Entangled,
     Inner,
     Inside,
     Looked,
@@ -80,7 +81,8 @@ class Fellow(Standin):
         return Looked(self)
 
     def looked(self, context: Context, question: object, algebra: Algebra, result: t.Type) -> Value:
-        """What a `case` makes of it."""
+        """What a `case` makes of it. Raises Elsewhere where that knows something of an element,
+        or of a step."""
         return self.reduced(context, question, algebra, result, deep=False)
 
     def reduced(
@@ -98,17 +100,21 @@ class Fellow(Standin):
             if isinstance(one, Reduction) and one.asked == (question, None):
                 return self.values[k]
         count = len(known)
+        root = plant.home or _outermost(context.builder)
+        try:
+            plant.declarations.layout(result)
+            branches = Unknown(plant.type, plant).branches(context, root, algebra, result, deep)
+        except (NotFirstOrder, OpenSize):
+            raise NoForest(result) from None
+        except Elsewhere:
+            if not deep:
+                raise
+            raise Entangled(result) from None
         if count == len(plant.answers):
             raise Unasked(plant, result)
         type, wires = plant.answers[count]
         if type != result:
             raise NoForest(result)
-        root = plant.home or _outermost(context.builder)
-        try:
-            plant.declarations.layout(result)
-            branches = Unknown(plant.type, plant).branches(context, root, algebra, result, deep)
-        except (NotFirstOrder, OpenSize, Elsewhere):
-            raise NoForest(result) from None
         made = Reduction(plant, result, branches, wires, (question, None), deep=deep)
         if made.around:
             raise NoForest(result)
@@ -197,7 +203,8 @@ class Unknown:
         return Undecided(self.plant) if self.plant.given else Looked(self)
 
     def looked(self, context: Context, question: object, algebra: Algebra, result: t.Type) -> Value:
-        """What a `case` makes of it, whose algebra is given the children themselves."""
+        """What a `case` makes of it, whose algebra is given the children themselves. Raises
+        Elsewhere where that knows something of an element, or of a step."""
         as_it_is = Unknown(self.type, self.as_it_is(context))
         return as_it_is.reduce(context, algebra, result, question, deep=False)
 
@@ -240,8 +247,12 @@ class Unknown:
             value = planted(
                 result, structure, plant.declarations, make, plant.make, plant.observed, plant.home
             )
-        except (NotFirstOrder, OpenSize, Elsewhere):  # it knows something of an element, or a step
+        except (NotFirstOrder, OpenSize):
             raise NoForest(result) from None
+        except Elsewhere:  # it knows something of an element, or of a step
+            if not deep:
+                raise
+            raise Entangled(result) from None
         asked = (asked, self.seen)
         made = Reduction(plant, result, branches, tuple(wires), asked, value, structure, deep)
         plant.observed.append(made)

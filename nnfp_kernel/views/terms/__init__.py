@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...graph.forest import AnyTree, NoForest, Unasked, Undecided, asking
+from ...graph.forest import AnyTree, Entangled, NoForest, Unasked, Undecided, asking
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
@@ -370,6 +370,11 @@ class _Asked:
         try:
             structures = any_structure(whole, declarations, room)
             return list(self._decided(whole, structures))
+        except Entangled:
+            raise Unspeakable(
+                "a `cata` that knows something of another element of a sequence, or of the state "
+                "of a loop. Over a list declared as data, whose node has both, it can be written"
+            ) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"
             made = problem.args[0] if problem.args else None
