@@ -58,7 +58,16 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "chol": lambda a: numpy.linalg.cholesky((a + a.conj().T) / 2), "lead": _lead, "qr": _qr, "eigh": _eigh, "svd": _svd,
     "tr": numpy.trace, "det": numpy.linalg.det,
     "diag": lambda a: numpy.diag(a), "sym": lambda a: (a + a.conj().T) / 2,
-    "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp,
+    "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp, "argmax": numpy.argmax,
+    "reverse": lambda a: a[::-1], "flatten": numpy.ravel, "concat": numpy.concatenate,
+}  # fmt: skip
+SIZED: dict[str, Callable[..., Any]] = {  # take_2(x)
+    "take": lambda a, k: a[:k], "drop": lambda a, k: a[k:],
+    "split": lambda a, k: a.reshape(-1, k, *a.shape[1:]),
+    "reshape": lambda a, *sizes: a.reshape(sizes),
+    "replicate": lambda a, n: numpy.stack([a] * n),
+    "shift": lambda a, k: numpy.concatenate([0 * a[:k], a[:-k]]),
+    "topK": lambda a, k: (-numpy.sort(-a)[:k], numpy.argsort(-a)[:k]),
 }  # fmt: skip
 RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "=": numpy.equal, "≠": numpy.not_equal, "<": numpy.less, ">": numpy.greater,
@@ -200,6 +209,8 @@ class Page:
     def index(self, sub: m.Formula) -> Any:
         if sub in self.values:
             value = self.values[sub]
+            if isinstance(value, numpy.ndarray) and value.ndim == 1:  # several places
+                return [int(each) for each in value]
             return int(value) if isinstance(value, int | float | numpy.integer) else value
         if isinstance(sub, m.Row) and m.Sign("…") in sub.items:
             named = [int(self.of(each)) for each in sub.items if not isinstance(each, m.Sign)]
@@ -230,10 +241,16 @@ class Page:
                 return float(text)
             case m.Script(base=m.Letter(text="e"), sub=None, sup=sup) if sup is not None:
                 return numpy.exp(self.of(sup))
+            case m.Script(base=m.Letter(text="𝟎"), sub=sub) if sub is not None:
+                return numpy.zeros([self.index(size) for size in split(sub)])
+            case m.Fenced(left="[", inside=m.Row(items=items)) if m.Sign(",") in items:
+                return numpy.stack([self.of(item) for item in items[::2]])
             case m.Fenced(left="[", inside=inside):
                 return numpy.asarray(self.of(inside), float)
             case m.Fenced(left="|", inside=inside):
                 return abs(self.of(inside))
+            case m.Fenced(left="‖", inside=m.Fenced(inside=inside)):  # of several arrays
+                return numpy.linalg.norm([numpy.linalg.norm(self.of(f)) for f in split(inside)])
             case m.Fenced(left="‖", inside=inside):
                 return numpy.linalg.norm(self.of(inside))
             case m.Script(base=base, sub=sub, sup=sup) if sup is not None:
@@ -320,7 +337,7 @@ class Page:
     def _row(self, items: list[m.Formula]) -> Any:
         if isinstance(items[0], m.Script) and items[0].base == m.Sign("∫"):
             return self._integral(items[0], items[1:])
-        for signs in ("".join(RELATIONS), "∧", "+−", "⊙⊗"):
+        for signs in ("".join(RELATIONS), "∧", "+−⧺", "⊙⊗"):
             for k in range(len(items) - 1, 0, -1):
                 item = items[k]
                 if isinstance(item, m.Sign) and item.text in signs and items[k - 1] != item:
@@ -408,6 +425,8 @@ class Page:
                 return a + b
             case "−":
                 return a - b
+            case "⧺":
+                return numpy.concatenate([a, b])
             case "⊙":
                 return a * b
             case "⊗":
@@ -442,6 +461,11 @@ class Page:
                 name, at = pulled
                 value = self.named[name][2](self.of(at), value)
                 continue
+            elif _sized(before):
+                items.pop()
+                assert isinstance(before, m.Script)
+                sizes = [self.index(size) for size in split(before.sub)]
+                own = SIZED[before.base.text](self.of(item), *sizes)  # type: ignore[union-attr]
             elif called and before.text in FUNCTIONS:  # type: ignore[union-attr]
                 own = self.of(item)
                 while items and isinstance(items[-1], m.Letter) and items[-1].text in FUNCTIONS:
@@ -496,6 +520,14 @@ def _entries(value: Any, spans: Sequence[Sequence[int]]) -> Iterator[Any]:
     if array.ndim < len(axes):
         array = numpy.broadcast_to(array, axes)
     yield from array.reshape(-1, *array.shape[len(axes) :])
+
+
+def _sized(formula: m.Formula | None) -> bool:
+    """Whether it is a function with sizes: take_2."""
+    match formula:
+        case m.Script(base=m.Letter(text=text), sub=sub) if sub is not None:
+            return text in SIZED
+    return False
 
 
 def _pulled(item: m.Formula) -> tuple[m.Formula, m.Formula] | None:

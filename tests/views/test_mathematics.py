@@ -127,6 +127,35 @@ wide : C[2,3] -> (C[2,2], R[2], C[2,3])
 wide a = svd a
 spins : C[2,3,3] -> C[2,3,3]
 spins = map (eigh >> snd)
+several : R[5] -> R[3]
+several x = gather (sin x) [3, 1, 3]
+rows : R[5,2] -> R[3,2]
+rows x = gather (sin x) [3, 1, 3]
+best : R[5] -> R[3]
+best x = let (v, z) = topK[3] (sin x) in v * gather x z
+chosen : R[5,2] -> R[2]
+chosen x = x ! argmax (map sum (x * x))
+moves : R[6] -> R[2,3]
+moves x = split[3] (shift[2] (reverse (x * x)))
+mended : R[2,3] -> R[6]
+mended x = concat (x * x) + flatten (sin x)
+exchanged : R[6,2] -> R[6,2]
+exchanged x = drop[2] (sin x) ++ take[2] (x * x)
+shaped : R[6] -> R[3,2]
+shaped x = reshape[3,2] (drop[1] (x * x) ++ take[1] x)
+copies : R[2] -> R[3,2]
+copies x = replicate[3] (x * x) * replicate[3] x
+ends : R[4,2] -> R[2]
+ends x = head (x * x) * last x
+far : (R[3], R[2]) -> R
+far p = norm p + dot p (2 * p)
+paired : (R[6], R[6,2]) -> (R[2], R[2,2])
+paired (x, u) = unzip (take[2] (reverse (zip (x * x, u))))
+each : R[4,3] -> R[4]
+each = map product
+eachOf : R[2,3,2] -> R[2,2]
+eachOf = map (\a -> product a * maximum (sin a))
+
 wave : C[4] -> C[4]
 wave z = fft z
 tone : R[4] -> R[4]
@@ -324,6 +353,39 @@ def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("program", "title", "lines"),
+    [
+        ("f : (R[5], Fin[5][3]) -> R[3]\nf (x, z) = gather x z", "adjoint", ["x̄ = ∑_k ȳ_k e_{z_k}"]),
+        ("f : (R[5,2], Fin[5][3]) -> R[3,2]\nf (x, z) = gather x z", "adjoint",
+         ["x̄ = ∑_k e_{z_k} ⊗ ȳ_k"]),
+        ("f : R[5] -> R[2]\nf x = gather x [3, 3]", "adjoint", ["x̄ = ȳ0 e3 + ȳ1 e3"]),
+        ("f : R[6] -> R[2]\nf = take[2]", "adjoint", ["x̄ = ȳ ⧺ 𝟎_4"]),
+        ("f : R[n,2] -> R[n-1,2]\nf = drop[1]", "adjoint", ["x̄ = 𝟎_{1, 2} ⧺ ȳ"]),
+        ("f : R[n] -> R[n]\nf = reverse", "adjoint", ["x̄ = reverse(ȳ)"]),
+        ("f : R[3] -> R[3]\nf = shift[4]", "adjoint", ["x̄ = 𝟎_3"]),
+        ("f : R[n] -> R\nf = last", "value", ["y = x_{n - 1}"]),
+        ("f : (R, R[2])[4] -> (R, R[2])[4]\nf = scan (\\(s, e) -> s + e) zero", "value",
+         ["s0 = 0", "c0 = 0"]),
+        ("f : R -> (R, R[2])[4]\nf x = zero", "value", ["y1 = 0", "y2 = 0"]),
+        ("f : ((R, R[2]), (R, R[2])) -> R\nf (x, u) = dot x u", "value",
+         ["y = x1 u1 + ⟨x2, u2⟩"]),
+        ("f : R[4] -> Fin[4]\nf x = argmax (sin x)", "derivative", []),
+        ("f : (R, R) -> Bool\nf (x, y) = x < y || x > 2 * y", "derivative", []),
+        ("f : R[5,2] -> R[2]\nf x = x ! argmax (map sum (x * x))", "derivative",
+         ["dz = dx_{argmax y}"]),
+    ],
+)  # fmt: skip
+def test_entries_that_move_go_back_and_what_decides_does_not_move(
+    program: str, title: str, lines: list[str]
+) -> None:
+    session = Session()
+    session.run(program)
+    found = mathematics(session.program, "f")
+    own = [to_plain(line.formula) for s in found.sections if s.title == title for line in s.lines]
+    assert [unicodedata.normalize("NFC", line) for line in own[: len(lines) or None]] == lines
+
+
 def test_a_definition_used_by_name_is_folded(session: Session) -> None:
     assert mathematics(session.program, "net").folded == ("layer",)
 
@@ -347,6 +409,8 @@ TRUE = [
     "root", "turned", "solved", "volume", "grows", "back", "half", "parts", "principal",
     "singular", "spectra", "complexRoot", "complexParts", "unitary", "levels", "biunitary", "wide",
     "spins", "wave", "tone",
+    "several", "rows", "best", "chosen", "moves", "mended", "exchanged", "shaped", "copies",
+    "ends", "far", "paired", "each", "eachOf",
 ]  # fmt: skip
 
 
@@ -385,6 +449,8 @@ def test_the_formulas_compute_the_derivative_and_the_adjoint(session: Session, n
     page.values |= {m.Letter("I"): numpy.eye(3), m.Letter("ℱ"): numpy.fft.fft(numpy.eye(4))}
     if any(type.kind == "C" for type in types) or name == "tone":
         page.values[m.Letter("i")] = 1j
+    if types[0].shape:  # e_z, of the length of x
+        page.values[m.Letter("e")] = numpy.eye(types[0].shape[0])
     page.values |= dict(zip(names, xs, strict=True))
     page.values |= {m.differential(n): d for n, d in zip(names, dxs, strict=True)}
     page.read(found.section("value"))

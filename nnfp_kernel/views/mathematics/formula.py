@@ -121,6 +121,7 @@ Formula: TypeAlias = (
 
 ZERO, ONE = Digits("0"), Digits("1")
 ONES = Letter("𝟏")  # an array of ones
+ZEROS = Letter("𝟎")  # with its sizes below, an array of zeros
 SUMMED = Sign("∑")
 
 
@@ -214,8 +215,7 @@ def plus(a: Formula, b: Formula) -> Formula:
     inner = negated(b)
     if inner is not None:
         return minus(a, inner)
-    right = b.items if isinstance(b, Row) and b.binding == SUM else (fitted(b, SUM),)
-    return Row((*_flat(a, SUM), Sign("+"), *right), SUM)
+    return Row((*_flat(_summand(a), SUM), Sign("+"), *_flat(_summand(b), SUM)), SUM)
 
 
 def minus(a: Formula, b: Formula) -> Formula:
@@ -223,12 +223,26 @@ def minus(a: Formula, b: Formula) -> Formula:
         return a
     if a == ZERO:
         return negative(b)
-    return Row((*_flat(a, SUM), Sign("−"), fitted(b, PRODUCT)), SUM)
+    return Row((*_flat(_summand(a), SUM), Sign("−"), fitted(b, PRODUCT)), SUM)
+
+
+def _summand(a: Formula) -> Formula:
+    return Fenced("(", a, ")") if _is_joined(a) else a
+
+
+def joined(a: Formula, b: Formula) -> Formula:
+    """a ⧺ b: one sequence after the other."""
+    left, right = (_flat(f, SUM) if _is_joined(f) else (fitted(f, PRODUCT),) for f in (a, b))
+    return Row((*left, Sign("⧺"), *right), SUM)
+
+
+def _is_joined(a: Formula) -> bool:
+    return isinstance(a, Row) and Sign("⧺") in a.items
 
 
 def terms(a: Formula) -> list[Formula]:
     """The terms of a sum, each with its sign."""
-    if not isinstance(a, Row) or a.binding != SUM:
+    if not isinstance(a, Row) or a.binding != SUM or _is_joined(a):
         return [a]
     found: list[Formula] = []
     negative_one = False
@@ -314,7 +328,12 @@ def entrywise(a: Formula, b: Formula) -> Formula:
         return fraction(b, a.bottom)
     if isinstance(b, Fraction) and b.top == ONE:
         return fraction(a, b.bottom)
-    return Row((*_flat(a, PRODUCT), Sign("⊙"), *_flat(b, PRODUCT)), PRODUCT)
+    left, right = (Fenced("(", f, ")") if _is_outer(f) else f for f in (a, b))
+    return Row((*_flat(left, PRODUCT), Sign("⊙"), *_flat(right, PRODUCT)), PRODUCT)
+
+
+def _is_outer(a: Formula) -> bool:
+    return isinstance(a, Row) and Sign("⊗") in a.items
 
 
 def constant_array(a: Formula) -> Formula | None:

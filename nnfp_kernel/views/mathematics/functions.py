@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
 from . import formula as m
 from .latex import template
-from .quantities import Meaning, Value, spread
+from .quantities import Meaning, Value, rebuilt, spread
 from .table import rule
 
 if TYPE_CHECKING:
@@ -23,11 +24,9 @@ def same(reader: Reader, use: p.Builtin, value: Value) -> Value:
 
 @rule("zero")
 def zero(reader: Reader, use: p.Builtin) -> Value:
-    return (
-        spread(use.type, m.ZERO, reader.program, "constant")
-        if not isinstance(use.type, t.Product)
-        else tuple(zero(reader, p.Builtin("zero", item, span=use.span)) for item in use.type.items)
-    )
+    """0, for every part of a product: parts of 0 have no numbers."""
+    like = spread(use.type, m.ZERO, reader.program, "constant")
+    return rebuilt(like, lambda part: replace(part, name=m.ZERO))
 
 
 @rule("pi")

@@ -219,7 +219,7 @@ def _as_row(items: list[Formula]) -> Formula:
 # --- printing ------------------------------------------------------------------------------
 
 _LATEX_LETTERS = {glyph: rf"\{name}" for name, glyph in GREEK.items()} | {
-    "𝟏": r"\mathbf{1}",
+    "𝟏": r"\mathbf{1}", "𝟎": r"\mathbf{0}",
     "Γ": r"\Gamma", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℬ": r"\mathcal{B}",
     "ℱ": r"\mathcal{F}", "∞": r"\infty",
 }  # fmt: skip

@@ -30,21 +30,13 @@ from .pieces import (
     is_complex,
     larger,
     rank,
-    with_brackets,
 )
 from .quantities import Value, array_type, flat, rebuilt, spread
-from .table import linear_map, result_of, rule_of, template_of
+from .table import result_of, rule_of, template_of
 from .tape import Line, Pass, Quantity, Rule
 
 if TYPE_CHECKING:
     from .reading import Reader
-
-# Linear in their one argument, and without a sign of their own for the adjoint.
-LINEAR = frozenset(
-    (
-        "reverse", "take", "drop", "reshape", "flatten", "concat", "split", "replicate", "shift",
-    )
-)  # fmt: skip
 
 
 def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str = "") -> Value:
@@ -97,14 +89,6 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
     ):
         made.role = "constant"
     return made
-
-
-def linear(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
-    function = with_brackets(use)
-    return linear_map(reader,
-        result_of(use, 1), a, lambda f: m.applied(function, [f]),
-        lambda f: m.applied(m.transposed(function, "†"), [f]),
-    )  # fmt: skip
 
 
 def partials(

@@ -65,11 +65,12 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
     if use.name != "product" and rank(a.type) == 1:
         found = general(reader, use, a)
         return opaque_builtin(reader, use, [a]) if found is None else found
-    if a.role == "constant" or reader.indices:
+    if a.role == "constant":
         return opaque_builtin(reader, use, [a])
-    reader.ensure_named(a, "h", "u", "v")
+    if a.name is None:
+        a.name = reader.within_loops(reader.fresh("h", "u", "v"))
     length, type = a.type.length, result_of(use, 1)
-    share = reader.fresh("p", "q", "w", "g", "f", "b", "c")
+    share = reader.within_loops(reader.fresh("p", "q", "w", "g", "f", "b", "c"))
     i = reader.index("i", "j", "k")
     other = reader.index(*(n for n in ("j", "k", "l") if m.symbol(n) != i))
 
@@ -77,7 +78,9 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
         if made.name is None:
             walk.asked.append(made)
         right = SHARES[use.name](lambda at: m.indexed(a.shown(), at), i, other, made.shown())
-        return Line(m.indexed(share, i), right, range=m.counted(i, size_formula(length)))
+        range: Formula = m.counted(i, size_formula(length))
+        range = range if walk.range is None else m.listed([walk.range, range])
+        return Line(m.indexed(share, i), right, range=range)
 
     def along(f: Formula) -> Formula:
         if rank(type) == 0:
@@ -87,7 +90,7 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
     def back(f: Formula) -> Formula:
         if rank(type) == 0:
             return m.product(f, share)
-        return m.entrywise(share, m.Fenced("(", m.outer(m.ONES, f), ")"))
+        return m.entrywise(share, m.outer(m.ONES, f))
 
     def forward(_: Pass, d: list[Change]) -> list[Change]:
         return [None if d[0] is None else d[0].through(along)]

@@ -2,6 +2,7 @@
 
 functions.py    put together: >>, &&&, zip
 vectors.py      arithmetic, products, sums
+movements.py    take, reverse, gather: entries in other places
 loops.py        map, fold, window, while, fixpoint
 trees.py        cata
 reductions.py   product, and maximum and logsumexp of arrays of arrays
@@ -17,6 +18,7 @@ from ...language import typed as p
 from . import (  # noqa: F401  they enter their rules
     functions,
     loops,
+    movements,
     named,
     records,
     reductions,
@@ -48,6 +50,4 @@ def applied(reader: Reader, use: p.Builtin, arguments: list[Value]) -> Value:
         found = records.general(reader, use, *arguments)
         if found is not None:
             return found
-    if use.name in records.LINEAR:
-        return records.linear(reader, use, *arguments)
     return named.opaque_builtin(reader, use, arguments)

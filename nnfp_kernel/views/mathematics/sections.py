@@ -112,7 +112,7 @@ def _passes(reader: Reader, wanted: set[Quantity], results: Sequence[Quantity]) 
     block = reader.top
     value = Pass(wanted, set())
     value.values(block)
-    forward = Pass(wanted, varying(block, inputs))
+    forward = Pass(reachable(results, moving=True), varying(block, inputs))
     for quantity in inputs:
         assert quantity.name is not None
         forward.change[quantity] = Linear.of(m.differential(quantity.name))

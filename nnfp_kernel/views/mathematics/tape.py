@@ -222,6 +222,8 @@ class Pass:
             given = [self.change.get(quantity) for quantity in operation.inputs]
             if self.wanted.isdisjoint(operation.outputs) or not any(given):
                 continue
+            if all(quantity.role == "constant" for quantity in operation.outputs):
+                continue  # an index, a truth value: it has no differential
             made = operation.tangents(self, given)
             if isinstance(operation, Rule) and operation.jointly and operation.together:
                 whole = operation.jointly(given)
@@ -348,13 +350,14 @@ def element(sequence: Quantity, index: Formula, range: Formula, type: t.Type) ->
 # --- what depends on what -----------------------------------------------------------------
 
 
-def reachable(results: Sequence[Quantity]) -> set[Quantity]:
-    """The quantities that the results are made of."""
+def reachable(results: Sequence[Quantity], moving: bool = False) -> set[Quantity]:
+    """The quantities that the results are made of, or move with: what only decides an index
+    moves nothing."""
     found: set[Quantity] = set()
     todo = list(results)
     while todo:
         quantity = todo.pop()
-        if quantity in found:
+        if quantity in found or (moving and quantity.role == "constant"):
             continue
         found.add(quantity)
         operation = quantity.maker

@@ -13,7 +13,7 @@ from ...language import typed as p
 from ...language import types as t
 from . import formula as m
 from . import records
-from .changes import Change, Linear
+from .changes import Change, Linear, plus
 from .constructors import joined as joined_data
 from .formula import Formula
 from .latex import template
@@ -27,7 +27,7 @@ from .pieces import (
     rank,
     scaled,
 )
-from .quantities import Value, size_formula
+from .quantities import Value, flat, size_formula
 from .table import bilinear, linear_map, result_of, rule, rule_of
 from .tape import Pass, Quantity
 
@@ -176,8 +176,15 @@ def matmul(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
 
 @rule("dot")
 def dot(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if isinstance(a, tuple) and isinstance(b, tuple) and a:
+        first, *others = (dot(reader, use, *pair) for pair in zip(a, b, strict=True))
+        for each in others:
+            first = sum(reader, use, first, each, 1)
+        return first
     if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
         return opaque_builtin(reader, use, [a, b])
+    if rank(a.type) == rank(b.type) == 0 and not is_complex(a.type):
+        return times(reader, use, a, b)
     return bilinear(reader,
         t.R, a, b, inner,
         lambda f: m.product(f, b.shown()), lambda f: m.product(f, a.shown()),
@@ -212,14 +219,9 @@ def total(reader: Reader, use: p.Builtin, a: Value) -> Value:
 
 
 def sum_of(reader: Reader, a: Quantity, type: t.Type) -> Quantity:
-    around = [each for index in reader.indices for each in (index, *m.inside(index))]
     if a.name is None and a.maker is not None and m.size_of(a.shown(), indices=False) > SUMMAND:
         a.name = reader.within_loops(reader.fresh("h", "u", "v"))
-
-    def total(f: Formula) -> Formula:
-        used = {*around, *reader.taken, *m.inside(f)}
-        i = next(i for i in map(m.symbol, ("i", "j", "k", "l", "m", "n")) if i not in used)
-        return m.summed(_entry(f, i), i)
+    total = summing(reader)
 
     def back(f: Formula) -> Formula:
         if rank(type) == 0:
@@ -227,6 +229,21 @@ def sum_of(reader: Reader, a: Quantity, type: t.Type) -> Quantity:
         return f if m.constant_array(f) is not None else m.outer(m.ONES, f)
 
     return linear_map(reader, type, a, total, back)
+
+
+def summing(
+    reader: Reader, *letters: str
+) -> Callable[[Formula | Callable[[Formula], Formula]], Formula]:
+    """∑ᵢ of the entries of a formula, or of what is made of an index, whose letter is free."""
+    around = [each for index in reader.indices for each in (index, *m.inside(index))]
+
+    def total(summand: Formula | Callable[[Formula], Formula]) -> Formula:
+        whole = summand(m.ONE) if callable(summand) else summand
+        used = {*around, *reader.taken, *m.inside(whole)}
+        i = next(i for i in map(m.symbol, (*letters, *"ijklmn")) if i not in used)
+        return m.summed(summand(i) if callable(summand) else _entry(summand, i), i)
+
+    return total
 
 
 def _entry(f: Formula, index: Formula) -> Formula:
@@ -258,58 +275,31 @@ def conj(reader: Reader, use: p.Builtin, a: Value) -> Value:
     return linear_map(reader, a.type, a, star, star)
 
 
-@rule("++")
-def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
-    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
-        return opaque_builtin(reader, use, [a, b])
-
-    def there(f: Formula, g: Formula) -> Formula:
-        return template(r"{0} \mathbin{{+\!\!+}} {1}", f, g)
-
-    first, second = m.Letter("first"), m.Letter("rest")
-
-    def forward(_: Pass, d: list[Change]) -> Change:
-        parts = [m.ZERO if change is None else change.formula() for change in d]
-        return Linear.of(there(*parts)) if any(d) else None
-
-    return rule_of(reader,
-        result_of(use, 2), (a, b), lambda: there(a.shown(), b.shown()), forward,
-        lambda _, bar: [
-            bar.through(lambda f: m.applied(first, [f])),
-            bar.through(lambda f: m.applied(second, [f])),
-        ],
-    )  # fmt: skip
-
-
-@rule("!", "gather")
-def gathered(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(gathered(reader, use, item, index) for item in a)
-    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
-        return opaque_builtin(reader, use, [a, index])
-    inner = a.type.element if isinstance(a.type, t.Array) else a.type
-
-    def back(f: Formula) -> Formula:
-        unit = m.Script(m.Letter("e"), index.shown())
-        return m.product(f, unit) if rank(inner) == 0 else m.outer(unit, f)
-
-    return linear_map(reader, inner, a, lambda f: m.indexed(f, index.shown()), back)
-
-
 @rule("norm")
 def norm(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if not isinstance(a, Quantity):
+    """‖x‖, of several arrays that of all their entries."""
+    parts = tuple(flat(a))
+    if not parts or any(isinstance(part.type, t.Linear | t.Named) for part in parts):
         return opaque_builtin(reader, use, [a])
 
-    def direction(walk: Pass) -> Formula:
+    def direction(walk: Pass, part: Quantity) -> Formula:
         walk.ask(made, 3)
-        return m.Fraction(a.shown(), made.shown())
+        return m.Fraction(part.shown(), made.shown())
+
+    def forward(walk: Pass, d: list[Change]) -> Change:
+        total: Change = None
+        for part, change in zip(parts, d, strict=True):
+            if change is not None:
+                by = direction(walk, part)
+                along = m.product if rank(part.type) == 0 else inner
+                total = plus(total, change.through(lambda f, by=by, along=along: along(by, f)))  # type: ignore[misc]
+        return total
+
+    def backward(walk: Pass, bar: Linear) -> list[Change]:
+        return [bar.through(lambda f, q=q: m.product(f, direction(walk, q))) for q in parts]  # type: ignore[misc]
 
     made = rule_of(reader,
-        t.R, (a,), lambda: m.Fenced("‖", a.shown(), "‖"),
-        lambda walk, d: None if d[0] is None else d[0].through(
-            lambda f: inner(direction(walk), f)),
-        lambda walk, bar: [bar.through(lambda f: m.product(f, direction(walk)))],
+        t.R, parts, lambda: m.Fenced("‖", reader.shown(a), "‖"), forward, backward
     )  # fmt: skip
     return made
 

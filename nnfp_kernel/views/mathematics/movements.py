@@ -1,0 +1,285 @@
+"""What puts entries in other places and computes nothing; backwards they go the other way.
+
+    reverse      reverse(ȳ)              split, concat, reshape    each the other's adjoint
+    take, drop   ȳ ⧺ 𝟎₄, 𝟎₂ ⧺ ȳ         ++                        take(ȳ), drop(ȳ)
+    x ! z        ȳ e_z                   gather                    ∑ₖ ȳₖ e_{zₖ}: of equal indices
+    replicate    ∑ᵢ ȳᵢ                                             all are added up
+
+An array of pairs is a pair of arrays: each is moved for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from ...language import typed as p
+from ...language import types as t
+from ...language.sizes import Size
+from . import formula as m
+from .changes import Change, Linear
+from .formula import Formula
+from .named import opaque_builtin
+from .pieces import rank, with_brackets
+from .quantities import Value, size_formula
+from .table import linear_map, result_of, rule, rule_of
+from .tape import Pass, Quantity, Rule
+from .vectors import summing
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+Moved: TypeAlias = tuple[t.Type, Callable[[Formula], Formula]]  # of an array; its adjoint
+
+
+def _named(name: str, sizes: list[Size]) -> Callable[[Formula], Formula]:
+    """take_2(…)"""
+    letter: Formula = m.Letter(name)
+    function = m.indexed(letter, m.listed([size_formula(s) for s in sizes])) if sizes else letter
+    return lambda f: m.applied(function, [f])
+
+
+def _shape(type: t.Type) -> list[Size]:
+    return [type.length, *_shape(type.element)] if isinstance(type, t.Array) else []
+
+
+def _padded(
+    f: Formula, element: t.Type, *, before: Size | int = 0, after: Size | int = 0
+) -> Formula:
+    """f with elements that are zero before or after it: 𝟎₂ ⧺ f."""
+
+    def zeros(count: Size) -> Formula:
+        return m.Script(m.ZEROS, m.listed([size_formula(s) for s in (count, *_shape(element))]))
+
+    if isinstance(before, Size) and before.value != 0:
+        return m.joined(zeros(before), f)
+    return m.joined(f, zeros(after)) if isinstance(after, Size) and after.value != 0 else f
+
+
+def _reverse(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    return own, _named("reverse", [])
+
+
+def _take(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    (count,) = use.brackets
+    rest = own.length - count
+    return t.Array(own.element, count), lambda f: _padded(f, own.element, after=rest)
+
+
+def _drop(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    (count,) = use.brackets
+    type = t.Array(own.element, own.length - count)
+    return type, lambda f: _padded(f, own.element, before=count)
+
+
+def _shift(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    """What is moved to the end comes back from there; zeros follow it."""
+    (count,) = use.brackets
+    left = (own.length - count).value
+    if left is not None and left <= 0:  # all of it is moved out
+        return own, lambda f: m.Script(m.ZEROS, m.listed([size_formula(s) for s in _shape(own)]))
+    drop = _named("drop", [count]) if count.value != 0 else lambda f: f
+    return own, lambda f: _padded(drop(f), own.element, after=count)
+
+
+def _concat(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    assert isinstance(made, t.Array)
+    assert isinstance(own.element, t.Array)
+    inner = own.element
+    return t.Array(inner.element, made.length), _named("split", [inner.length])
+
+
+def _split(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    assert isinstance(made, t.Array)
+    (count,) = use.brackets
+    return t.Array(t.Array(own.element, count), made.length), _named("concat", [])
+
+
+def _reshape(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
+    return made, _named("reshape", _shape(own))
+
+
+MOVEMENTS: dict[str, Callable[[p.Builtin, t.Array, t.Type], Moved]] = {
+    "reverse": _reverse, "take": _take, "drop": _drop, "shift": _shift,
+    "concat": _concat, "split": _split, "reshape": _reshape, "flatten": _reshape,
+}  # fmt: skip
+
+
+@rule(*MOVEMENTS)
+def moved(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(moved(reader, use, item) for item in a)
+    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
+        return opaque_builtin(reader, use, [a])
+    type, back = MOVEMENTS[use.name](use, a.type, result_of(use, 1))
+    function = with_brackets(use)
+    return linear_map(reader, type, a, lambda f: m.applied(function, [f]), back)
+
+
+@rule("replicate")
+def replicated(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(replicated(reader, use, item) for item in a)
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    function, (count,) = with_brackets(use), use.brackets
+    total = summing(reader)
+    return linear_map(reader, t.Array(a.type, count), a, lambda f: m.applied(function, [f]), total)
+
+
+@rule("++")
+def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return tuple(joined(reader, use, *pair) for pair in zip(a, b, strict=True))
+    if not (isinstance(a, Quantity) and isinstance(b, Quantity)) or not (
+        isinstance(a.type, t.Array) and isinstance(b.type, t.Array)
+    ):
+        return opaque_builtin(reader, use, [a, b])
+    count = a.type.length
+
+    def forward(_: Pass, d: list[Change]) -> Change:
+        parts = [m.ZERO if change is None else change.formula() for change in d]
+        return Linear.of(m.joined(*parts)) if any(d) else None
+
+    return rule_of(reader,
+        t.Array(a.type.element, count + b.type.length), (a, b),
+        lambda: m.joined(a.shown(), b.shown()), forward,
+        lambda _, bar: [bar.through(_named(name, [count])) for name in ("take", "drop")],
+    )  # fmt: skip
+
+
+# --- by indices -------------------------------------------------------------------------------
+
+
+def _at(f: Formula, place: Formula, type: t.Type) -> Formula:
+    """What has the element f at one place and is zero elsewhere: f e_z, or e_z ⊗ f."""
+    unit = m.Script(m.Letter("e"), place)
+    return m.product(f, unit) if rank(type) == 0 else m.outer(unit, f)
+
+
+@rule("!")
+def element(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(element(reader, use, item, index) for item in a)
+    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
+        return opaque_builtin(reader, use, [a, index])
+    return _picked(reader, a, index.shown, index)
+
+
+def _picked(
+    reader: Reader, a: Quantity, place: Callable[[], Formula], *index: Quantity
+) -> Quantity:
+    type = a.type.element if isinstance(a.type, t.Array) else a.type
+    return _linear_in_first(reader,
+        type, (a, *index), lambda f: m.indexed(f, place()), lambda f: _at(f, place(), type),
+    )  # fmt: skip
+
+
+def _linear_in_first(
+    reader: Reader,
+    type: t.Type,
+    given: tuple[Quantity, ...],
+    there: Callable[[Formula], Formula],
+    back: Callable[[Formula], Formula],
+) -> Quantity:
+    """A linear map of the first quantity that the others, which do not vary, decide."""
+    still: list[Change] = [None] * (len(given) - 1)
+    return rule_of(reader,
+        type, given, lambda: there(given[0].shown()),
+        lambda _, d: None if d[0] is None else d[0].through(there),
+        lambda _, bar: [bar.through(back), *still],
+    )  # fmt: skip
+
+
+@rule("head", "last")
+def end(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    """x_0, and x_{n-1}."""
+    if isinstance(a, tuple):
+        return tuple(end(reader, use, item) for item in a)
+    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
+        return opaque_builtin(reader, use, [a])
+    if use.name == "head":
+        return _picked(reader, a, lambda: m.ZERO)
+    length = a.type.length
+    if str(length).startswith("_"):  # the program has no name for it
+        reader.ensure_named(a, "h", "u", "v")
+        return _picked(reader, a, lambda: m.minus(m.Fenced("|", a.shown(), "|"), m.ONE))
+    return _picked(reader, a, lambda: size_formula(length - 1))
+
+
+def _literal(index: Quantity) -> list[Formula] | None:
+    """The numbers of an index that is written down: [3, 1, 3]."""
+    match index.shown():
+        case m.Fenced(left="[", inside=m.Row(items=items)):
+            numbers = list(items[::2])
+            return numbers if all(isinstance(each, m.Digits) for each in numbers) else None
+    return None
+
+
+def _numbers(count: int) -> list[Formula]:
+    return [m.Digits(str(k)) for k in range(count)]
+
+
+@rule("gather")
+def gathered(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
+    if isinstance(a, tuple):
+        return tuple(gathered(reader, use, item, index) for item in a)
+    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
+        return opaque_builtin(reader, use, [a, index])
+    if not (isinstance(a.type, t.Array) and isinstance(index.type, t.Array)):
+        return opaque_builtin(reader, use, [a, index])
+    inner, total = a.type.element, summing(reader, "k", "l", "j", "i")
+
+    places = _literal(index)
+
+    def there(f: Formula) -> Formula:
+        if places is None:
+            return m.indexed(f, index.shown())
+        return m.Fenced("[", m.listed([m.indexed(f, place) for place in places]), "]")
+
+    def back(f: Formula) -> Formula:
+        if places is None:
+            return total(lambda k: _at(m.indexed(f, k), m.indexed(index.shown(), k), inner))
+        made: Formula = m.ZERO
+        for k, place in zip(_numbers(len(places)), places, strict=True):
+            made = m.plus(made, _at(m.indexed(f, k), place, inner))
+        return made
+
+    type = t.Array(inner, index.type.length)
+    return _linear_in_first(reader, type, (a, index), there, back)
+
+
+@rule("topK")
+def largest(reader: Reader, use: p.Builtin, a: Value) -> Value:
+    """The largest entries and their indices z: dy is dx_z."""
+    if not isinstance(a, Quantity):
+        return opaque_builtin(reader, use, [a])
+    total = summing(reader, "k", "l", "j", "i")
+
+    def value() -> Formula:
+        return m.applied(with_brackets(use), [a.shown()])
+
+    def places(walk: Pass) -> Formula:
+        walk.asked += [made for made in operation.outputs if made.name is None]
+        return operation.outputs[1].shown()
+
+    def forward(walk: Pass, d: list[Change]) -> list[Change]:
+        z = places(walk)
+        return [None if d[0] is None else d[0].through(lambda f: m.indexed(f, z)), None]
+
+    def backward(walk: Pass, bars: list[Change]) -> list[Change]:
+        z, bar = places(walk), bars[0]
+
+        def back(f: Formula) -> Formula:
+            return total(lambda k: _at(m.indexed(f, k), m.indexed(z, k), t.R))
+
+        return [None if bar is None else bar.through(back)]
+
+    def component(k: int) -> Formula:
+        return m.indexed(m.Fenced("(", value(), ")"), m.Digits(str(k + 1)))
+
+    result = result_of(use, 1)
+    assert isinstance(result, t.Product)
+    operation = Rule((a,), component, forward, backward, joint=value)
+    reader.add(operation, *result.items)
+    return operation.outputs
