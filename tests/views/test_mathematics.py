@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy
 import pytest
 
@@ -371,6 +372,10 @@ def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
         ("f : ((R, R[2]), (R, R[2])) -> R\nf (x, u) = dot x u", "value",
          ["y = x1 u1 + ⟨x2, u2⟩"]),
         ("f : R[4] -> Fin[4]\nf x = argmax (sin x)", "derivative", []),
+        ("f : R[3] -> R[3]\nf x = x * draw (bernoulli (sum x / 9))", "value",
+         ["h = (∑_i x_i)/9", "v ∼ ℬ(h)", "y = x ⊙ v"]),
+        ("f : R[3] -> R[3]\nf x = x * draw (bernoulli (sum x / 9))", "derivative",
+         ["dy = v ⊙ dx"]),
         ("f : (R, R) -> Bool\nf (x, y) = x < y || x > 2 * y", "derivative", []),
         ("f : R[5,2] -> R[2]\nf x = x ! argmax (map sum (x * x))", "derivative",
          ["dz = dx_{argmax y}"]),
@@ -478,6 +483,39 @@ def test_the_formulas_compute_the_derivative_and_the_adjoint(session: Session, n
         close(page.whole(m.barred(symbol), numpy.shape(gradient)), gradient)
     for key, gradient in by_weights.get(name, {}).items():
         close(page.whole(m.barred(m.symbol(key))), gradient)
+
+
+@pytest.mark.parametrize(
+    ("program", "inputs"),
+    [
+        ("f : R -> R[3]\nf s = draw (normal s)", [0.7]),
+        ("f : (R, R) -> R[3]\nf (a, b) = draw (uniform a b)", [0.2, 1.7]),
+    ],
+)
+def test_a_draw_moves_with_its_distribution_as_its_formulas_say(
+    program: str, inputs: list[float]
+) -> None:
+    session = Session(precision=64)
+    session.run(program)
+    found = mathematics(session.program, "f")
+    (drawn_name,) = found.results
+    names, function = inputs_of(found), session["f"]
+    xs = inputs[0] if len(inputs) == 1 else tuple(inputs)
+    directions = [1.3, -0.4][: len(inputs)]
+    way = directions[0] if len(inputs) == 1 else tuple(directions)
+    bar = numpy.array([0.3, -1.0, 0.8])
+    key = jax.random.key(3)
+    drawn, tangent = function.jvp(({}, xs), ({}, way), key=key)
+    page = Page(dict(zip(names, inputs, strict=True)) | {drawn_name: numpy.asarray(drawn)})
+    page.values |= {m.differential(n): d for n, d in zip(names, directions, strict=True)}
+    page.read(found.section("derivative"))
+    close(page.whole(m.differential(drawn_name)), tangent)
+    drawn, pullback = function.vjp({}, xs, key=key)
+    page.values |= {drawn_name: numpy.asarray(drawn), m.barred(drawn_name): bar}
+    page.read(found.section("adjoint"))
+    given = pullback(bar)[1]
+    for name, gradient in zip(names, given if len(inputs) > 1 else [given], strict=True):
+        close(page.whole(m.barred(name)), gradient)
 
 
 def test_a_rule_of_its_own_leaves_no_name_behind(session: Session) -> None:

@@ -85,7 +85,8 @@ def _mathml(formula: Formula) -> str:
         case Digits(text=text):
             return f"<mn>{html.escape(text)}</mn>"
         case Sign(text="⧺"):
-            return "<mo>++</mo>"
+            # by itself it would be a postfix, without space
+            return '<mo form="infix" lspace="0.22em" rspace="0.22em">++</mo>'
         case Sign(text=text):
             return f"<mo>{html.escape(text)}</mo>"
         case Space(wide=wide):

@@ -6,6 +6,7 @@ movements.py    take, reverse, gather: entries in other places
 loops.py        map, fold, window, while, fixpoint
 trees.py        cata
 reductions.py   product, and maximum and logsumexp of arrays of arrays
+draws.py        draw
 records.py      the rest, as the records of the primitives have it
 named.py        and what has no record stays a name: f(x), D f(x)
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from . import (  # noqa: F401  they enter their rules
+    draws,
     functions,
     loops,
     movements,
