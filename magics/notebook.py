@@ -92,7 +92,7 @@ class Replaced:
                 self._widget = Training()
             return
         shown = view()
-        self._widget.html = shown.html
+        self._widget.picture = shown.html
         if not self._shown:
             self._shown = True
             widget, _ = self._widget._repr_mimebundle_()

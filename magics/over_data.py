@@ -68,10 +68,15 @@ def widget(view: Shown, value: Any, path: str | None) -> View:
     """A view that is a widget; or its page, saved where a path is given."""
     if not path:
         return View(view.text, value=value, widget=view)
+    return paged(view, value, path)
+
+
+def paged(view: Shown, value: Any, path: str, flag: str = "--save") -> View:
+    """The page of a view, written."""
     try:
         size = view.save(path)
     except (OSError, ValueError) as problem:
-        raise UsageError(f"--save {path}: {problem}") from None
+        raise UsageError(f"{flag} {path}: {problem}") from None
     return View(f"{path}, {size / 2**20:.2f} MiB: a page that needs no kernel", value=value)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Generator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from nnfp_kernel.runtime.machine.interrupts import heard
 
+from .over_data import paged
 from .verb import Arguments, Verb, View, memory_size
 from .workspace import Host, Workspace
 
@@ -26,7 +28,7 @@ USAGE = """%nnfp train NAME --data X,y,…
     [--decay RATE] [--ema SHARE] [--seed N] [--until GOAL] [--patience N]
     [--checkpoint DIR [--every TIME] [--resume]]
     [--devices N or batch=N,AXIS=N] [--shard PATTERN=AXIS]…
-    [--memory SIZE] [--film]"""
+    [--memory SIZE] [--film] [--page FILE]"""
 
 ARGUMENTS = Arguments("train", USAGE)
 ARGUMENTS.add_argument("name")
@@ -55,6 +57,7 @@ ARGUMENTS.add_argument("--devices")
 ARGUMENTS.add_argument("--shard", action="append", default=[])
 ARGUMENTS.add_argument("--memory")
 ARGUMENTS.add_argument("--film", action="store_true")
+ARGUMENTS.add_argument("--page")
 
 UNBEGUN = View("interrupted before it began. The weights are as they were.")
 
@@ -63,7 +66,7 @@ def run(workspace: Workspace, text: str) -> View | None:
     course: Course | None = None
     with heard() as signals:
         try:
-            _, training, course = begin(workspace, text)
+            _, training, course, page = begin(workspace, text)
             if signals:  # and Python dropped it
                 raise KeyboardInterrupt
             last = watch(workspace.host, training, course)
@@ -74,12 +77,24 @@ def run(workspace: Workspace, text: str) -> View | None:
             return UNBEGUN
     if last.reason == "memory" and last.error is not None:
         raise last.error
-    return None
+    return saved(course, page)
 
 
-def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
-    """What is trained, its training before the first event, and its course."""
+def saved(course: Course, path: str | None) -> View | None:
+    """The page of a training, written where one is asked for."""
+    if not path:
+        return None
+    from nnfp_kernel.widgets.training import Training
+
+    return paged(Training(course), None, path, "--page")
+
+
+def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course, str | None]:
+    """What is trained, its training before the first event, its course, and where the page of
+    it goes."""
     given = ARGUMENTS.read(text)
+    if given.page and not Path(given.page).absolute().parent.is_dir():
+        raise UsageError(f"--page {given.page}: there is no folder {Path(given.page).parent}")
     session = workspace.session
     valid = _valid(workspace, given.valid)
     until = _goal(given.until, given.metric, valid != 0 or bool(given.metric))
@@ -119,7 +134,7 @@ def begin(workspace: Workspace, text: str) -> tuple[str, Training, Course]:
 
     from nnfp_kernel.views.training import Course
 
-    return given.name, training, Course(given.metric or "metric")
+    return given.name, training, Course(given.metric or "metric"), given.page
 
 
 def watch(host: Host, training: Training, course: Course) -> Finished:
@@ -270,6 +285,7 @@ read ahead by a thread, and may be larger than memory. Then say how many --steps
                then keep less for their derivative and make it again. What it will take is
                counted before it starts, and told where that is more than what is free
 --film         keeps enough moments of it for %nnfp film, however fast it goes
+--page FILE    a page of HTML that shows how it went, without a kernel
 
 Interrupt the cell to stop, or press Stop: the best weights so far are kept.""",
     arguments=ARGUMENTS,

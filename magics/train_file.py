@@ -25,7 +25,7 @@ from IPython.core.error import UsageError
 from nnfp_kernel import NnfpError
 
 from .terminal import TerminalHost
-from .train import begin, watch
+from .train import begin, saved, watch
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def train_file(given: argparse.Namespace, words: Sequence[str], program: str) ->
         if view is not None:
             host.show(view)
         _require_writable(place)
-        name, training, course = begin(workspace, shlex.join(words))
+        name, training, course, page = begin(workspace, shlex.join(words))
     except (NnfpError, UsageError) as problem:
         failed = problem
     if processes.anyone(failed is not None):  # or the others would wait for this one
@@ -79,6 +79,11 @@ def train_file(given: argparse.Namespace, words: Sequence[str], program: str) ->
             failed = problem
         else:
             print(f"The weights of {name} are in {place}.")
+        try:
+            if (view := saved(course, page)) is not None:
+                host.show(view)
+        except UsageError as problem:
+            failed = failed or problem
     processes.agreed(0)  # the others stay until all is written
     return STATUS.get(last.reason, 0) if failed is None else _told(failed)
 

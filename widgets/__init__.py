@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from .hands import Hands
     from .regions import Regions
     from .strip import Strip
+    from .training import Training
     from .unroll import Unroll
     from .wiring import Wiring
 
 MODULES = {
     "Bend": "bend", "Film": "film", "Hands": "hands", "Regions": "regions", "Strip": "strip",
-    "Unroll": "unroll", "Wiring": "wiring",
+    "Training": "training", "Unroll": "unroll", "Wiring": "wiring",
 }  # fmt: skip
-__all__ = ["Bend", "Film", "Hands", "Regions", "Strip", "Unroll", "Wiring"]
+__all__ = ["Bend", "Film", "Hands", "Regions", "Strip", "Training", "Unroll", "Wiring"]
 
 
 def __getattr__(name: str) -> Any:

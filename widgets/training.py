@@ -1,8 +1,11 @@
-"""The picture of a running training, with a button that stops it.
+"""A training as a picture: while it runs with a button that stops it, and afterwards.
+
+    Training(events)    how it went, of the events of a training or its course; `.save` makes a
+                        page of it
 
     widget = Training()
     widget.answers      whether the front end has been heard: only then is it shown
-    widget.html = …     what `views.training` has drawn
+    widget.picture = …  what `views.training` has drawn
     widget.stopped()    True once, after the button was pressed
 
 The picture is drawn in Python, as it is for every other output; the module in `static/`
@@ -13,33 +16,57 @@ thread, while the cell trains.
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-import anywidget
 import traitlets
 
-STATIC = Path(__file__).parent / "static"
+from nnfp_kernel.runtime.training.events import Event
+from nnfp_kernel.views.training import Course
+
+from .modules import css, joined
+from .view import View
 
 
-class Training(anywidget.AnyWidget):
-    """A picture as HTML, and a stop button.
+class Training(View):
+    """A picture as HTML, with a stop button while there is something to stop.
 
-    >>> widget = Training()
-    >>> widget.answers, widget.stopped()
-    (False, False)
+    >>> import numpy, nnfp_kernel as nnfp
+    >>> session = nnfp.Session()
+    >>> _ = session.run("distance x = squaredError x (?centre : R[2])")
+    >>> points = numpy.random.default_rng(0).normal(size=(40, 2))
+    >>> seen = Training(session.train("distance", [points], epochs=3))
+    >>> seen.text.split(" in ")[0]
+    'finished: 3 epochs'
+    >>> 0 < seen.save(getfixture("tmp_path") / "training.html") < 2**20
+    True
+
+    `metric` is what the metric of the training is called. Raises what the training raises.
     """
 
-    _esm = STATIC / "training.js"
-    _css = STATIC / "training.css"
+    _esm = joined("training")
+    _css = css("training")
+    module = "training"
+    styles = ("training",)
+    held = ("picture",)
+    arrays = ()
 
-    html = traitlets.Unicode().tag(sync=True)
+    picture = traitlets.Unicode().tag(sync=True)
+    running = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, **traits: Any) -> None:
+    def __init__(
+        self, events: Iterable[Event] | Course | None = None, metric: str = "metric"
+    ) -> None:
         self._heard = threading.Event()
         self._stop = threading.Event()
-        super().__init__(**traits)
-        self.on_msg(self._told)
+        if isinstance(events, Course):
+            self.course = events
+        else:
+            self.course = Course(metric)
+            for event in events or ():
+                self.course.add(event)
+        drawn = "" if events is None else self.course.to_html()
+        super().__init__(picture=drawn, running=events is None)
         answered_beside_cells(self.comm)
 
     @property
@@ -53,12 +80,28 @@ class Training(anywidget.AnyWidget):
         self._stop.clear()
         return pressed
 
-    def _told(self, _widget: object, said: object, _buffers: object) -> None:
+    @property
+    def title(self) -> str:
+        return "training"
+
+    @property
+    def text(self) -> str:
+        return self.course.summary() if self.course.finished else self.course.line()
+
+    def forms(self) -> dict[str, str]:
+        return {"text/plain": self.text, "text/html": self.course.to_html()}
+
+    def advice(self) -> str:
+        return "It has thinned curves already."
+
+    def _asked(self, widget: object, said: object, buffers: object) -> None:
         match said:
             case "here":
                 self._heard.set()
             case "stop":
                 self._stop.set()
+            case _:
+                super()._asked(widget, said, buffers)
 
 
 def answered_beside_cells(comm: Any) -> None:

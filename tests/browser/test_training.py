@@ -9,6 +9,7 @@ import numpy
 import pytest
 from browser.cells import DATA, cell, run, start, wait
 
+import nnfp_kernel as nnfp
 from nnfp_kernel.runtime.training.events import Compiled, Epoch, Measured, Progress, Started, Warned
 from nnfp_kernel.views.training import Course
 from nnfp_kernel.widgets.modules import STATIC
@@ -71,6 +72,24 @@ def test_a_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> 
     assert re.search(r"interrupt|stopped", told), told
     assert "Traceback" not in told
     assert run(page, 4).last.inner_text().split() == ["R", "2"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_page_shows_how_it_went_and_has_nothing_to_stop(open_saved: Any, dark: bool) -> None:
+    session = nnfp.Session()
+    points = numpy.random.default_rng(0).normal(size=(40, 2))
+    session.run("distance x = squaredError x (?centre : R[2])")
+    events = session.train("distance", [points], valid=0.25, epochs=30)
+    shown = nnfp.widgets.Training(events, metric="<b>metric")
+    page = open_saved(shown, "document.querySelector('.nnfp-training svg path')", dark=dark)
+    told = page.inner_text("#widget")
+    assert told.startswith("finished\n30 epochs in ")
+    assert page.locator("button").count() == 0
+    assert page.locator("svg path").count() > 3
+    assert len(page.asked) == 1
+    again = nnfp.widgets.Training(shown.course)
+    assert again.text == shown.text
+    assert again.forms()["text/plain"].startswith("finished: 30 epochs")
 
 
 def test_the_picture_that_is_drawn_anew_is_the_one_that_python_has_drawn(browser: Any) -> None:

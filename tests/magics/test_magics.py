@@ -372,7 +372,7 @@ label = (y > 0).astype(int)
 
 @pytest.mark.slow
 def test_train_minimises_a_loss_of_a_model(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run(shell, DATA)
     run(shell, "%%nnfp -q -o model\nmodel : R[3] ~> R\nmodel x = ?w @ x + ?b")
@@ -391,6 +391,12 @@ def test_train_minimises_a_loss_of_a_model(
     )
     numpy.testing.assert_allclose(weights["w"], [1.0, -2.0, 0.5], atol=1e-3)
     numpy.testing.assert_allclose(weights["b"], 0.7, atol=1e-3)
+    short = "%nnfp train model --data X,y --loss squaredError --epochs 1 --page "
+    run(shell, f"{short}{tmp_path / 'how.html'}")
+    assert "a page that needs no kernel" in capsys.readouterr().out
+    assert "finished: 4 steps in" in (tmp_path / "how.html").read_text("utf-8")
+    with pytest.raises(UsageError, match="there is no folder nowhere"):
+        run(shell, f"{short}nowhere/how.html")
 
 
 @pytest.mark.slow

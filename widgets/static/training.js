@@ -1,4 +1,4 @@
-// The picture that Python draws, and a button that stops the training.
+// The picture of a training that Python draws, and a button that stops it.
 //
 // A kernel without subshells reads no message while a cell runs. So the model says that it
 // is here, and only when that was heard does Python show it: its button always works.
@@ -25,7 +25,7 @@ function become(element, wanted) {
 function initialize({ model }) {
   let asked;
   const say = (k) => {
-    if (k === PAUSES.length || model.get("html")) return; // Python has heard it
+    if (k === PAUSES.length || model.get("picture")) return; // Python has heard it
     asked = setTimeout(() => {
       model.send("here");
       say(k + 1);
@@ -50,14 +50,15 @@ function render({ model, el }) {
   // picture that stays which is as it was: all anew, with its style, is most of a page's work.
   const draw = () => {
     const next = document.createElement("div");
-    next.innerHTML = model.get("html").replaceAll(SCOPE, "nnfp-live");
+    next.innerHTML = model.get("picture").replaceAll(SCOPE, "nnfp-live");
     become(picture, next);
   };
-  el.classList.add("nnfp-training");
-  el.append(picture, stop);
-  model.on("change:html", draw);
+  el.classList.add("nnfp-view", "nnfp-training");
+  el.append(picture);
+  if (model.get("running")) el.append(stop); // of one that is over, and of a page, nothing is stopped
+  model.on("change:picture", draw);
   draw();
-  return () => model.off("change:html", draw);
+  return () => model.off("change:picture", draw);
 }
 
 export default { initialize, render };
