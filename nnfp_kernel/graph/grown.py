@@ -37,6 +37,7 @@ from .values import (
     Variant,
     emptied,
     item_at,
+    known,
     leaves,
     lengths,
     refilled,
@@ -141,6 +142,12 @@ class Functor:
         """Whether each child is a field."""
         fields = [item for items in self.fields.values() for item in items]
         return all(item == self.tree or not t.mentions(item, self.tree) for item in fields)
+
+    @property
+    def counted(self) -> bool:
+        """Whether each constructor has a number of children of its own: none in a sequence."""
+        whole = (t.Product(items) for items in self.fields.values())
+        return all(alone for type in whole for _, alone in self.children(type))
 
     @property
     def end(self) -> str | None:
@@ -636,7 +643,7 @@ def laid_out(context: Context, value: Value, like: Value) -> Value:
         case Variant(constructor=str(name)), Variant(constructor=str(other)) if name == other:
             fields = laid_out(context, value.fields[name], like.fields[name])
             return replace(value, fields={name: fields})
-        case Variant(constructor=str()), Grown() if like.functor.plain:
+        case Variant(constructor=str()), Grown() if like.functor.counted:
             return _by_levels(context, value, like)
         case _:
             return value
@@ -650,12 +657,14 @@ def _by_levels(context: Context, tree: Variant, like: Grown) -> Grown:
         fields = {}
         for name, items in functor.fields.items():
             here = [node if node and node.constructor == name else None for node in nodes]
-            fields[_base(name)] = tuple(
-                _row(context, item, [node.fields[name][k] if node else None for node in here])
-                if item != functor.tree
-                else ()
-                for k, item in enumerate(items)
-            )
+            rows = []
+            for k, item in enumerate(items):
+                own = [
+                    None if node is None else _alone(context, functor, item, node.fields[name][k])
+                    for node in here
+                ]
+                rows.append(_row(context, t.replace_type(item, functor.tree, t.UNIT), own))
+            fields[_base(name)] = tuple(rows)
         places = list(functor.fields)
         tags = [places.index(node.constructor or "") if node else -1 for node in nodes]
         assert layer.tag is not None
@@ -670,16 +679,48 @@ def _by_levels(context: Context, tree: Variant, like: Grown) -> Grown:
         layers.append(Variant(layer.type, None, fields, layer.tag))
         below: list[Variant | None] = []
         for node in nodes:
-            children = [] if node is None else _children(functor, node)
+            children = [] if node is None else list(_children(context, functor, node))
             below += [*children, *[None] * (like.slots(level) - len(children))]
         nodes = below
     return replace(like, layers=tuple(layers), growth=None)
 
 
-def _children(functor: Functor, node: Variant) -> list[Variant | None]:
+def _children(context: Context, functor: Functor, node: Variant) -> Iterator[Variant]:
+    """The children of a node, in the order of their slots."""
+
+    def within(type: t.Type, value: Value) -> Iterator[Variant]:
+        match type:
+            case t.Named() if type == functor.tree:
+                yield value
+            case t.Product(items=items):
+                for item, part in zip(items, value, strict=True):
+                    yield from within(item, part)
+            case t.Array(element=element) if t.mentions(element, functor.tree):
+                for k in range(known(type.length)):
+                    yield from within(element, item_at(context.builder, value, k))
+
     name = node.constructor or ""
-    pairs = zip(functor.fields[name], node.fields[name], strict=True)
-    return [part for item, part in pairs if item == functor.tree]
+    yield from within(t.Product(functor.fields[name]), node.fields[name])
+
+
+def _alone(context: Context, functor: Functor, type: t.Type, value: Value) -> Value:
+    """A field of a known node without the children in it."""
+    match type:
+        case t.Named() if type == functor.tree:
+            return ()
+        case t.Product(items=items):
+            pairs = zip(items, value, strict=True)
+            return tuple(_alone(context, functor, *pair) for pair in pairs)
+        case t.Array(element=element) if t.mentions(element, functor.tree):
+            rest = t.replace_type(element, functor.tree, t.UNIT)
+            parts = (item_at(context.builder, value, k) for k in range(known(type.length)))
+            kept = [context.flatten(_alone(context, functor, element, p), rest) for p in parts]
+            return context.rebuild(
+                t.replace_type(type, functor.tree, t.UNIT),
+                [context.stacked(each) for each in zip(*kept, strict=True)],
+            )
+        case _:
+            return value
 
 
 def _row(context: Context, type: t.Type, values: Sequence[Value]) -> Value:

@@ -218,6 +218,18 @@ TREES |= {
         "f = ana[5] (\\s -> if s < 0.9 then NilF else ConsF (log (s - 0.8)) (s - 0.1))"
     ),
 }
+TREES |= {
+    "a grown tree with children in an array": (
+        "data Quad a = Tip a | Four (Quad a)[2] a\nf : (R, R) -> (Quad R, R)\n"
+        "f (x, c) = (ana[3] (\\s -> if s > 0.4 then FourF [s / 2, s / 3 * c] (sin s)"
+        " else TipF (s * s)) (x * x + 1), c)"
+    ),
+    "a grown tree with children along edges": (
+        "data Quad = Tip R | Four ((Quad, R)[2], Int) Quad\nf : (R, R) -> Quad\n"
+        "f (x, c) = ana[2] (\\(s, r) -> if s > 0.4 then FourF ([((s / 2, r * c), s * r),"
+        " ((s / 3 * c, sin r), c)], 3) (s / 4, s * c) else TipF (s * r)) (x * x + 1, x)"
+    ),
+}
 ROSES = {
     "any number of trees": (
         "f : Rose R -> R\n"
@@ -680,6 +692,11 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     ("program", "reason"),
     [
         ("f : R -> Tree R\nf x = x * ana[2] LeafF x", "what `mapData` does with one"),
+        (
+            "data Rose a = Rose a [Rose a]\n"
+            "f : R -> Rose R\nf = ana[3] (\\s -> RoseF (s * s) [s / 2, s / 3])",
+            "sequences of children, for an answer",
+        ),
         (
             "f : (R[2], Tree R) -> R\n"
             "f (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)",

@@ -142,20 +142,30 @@ def _arrays(
     functor, seed = shape.tree.functor, _growth(shape).seed_type
     kinds = iter(types)
     next(kinds)
+
+    def of(item: t.Type) -> Iterator[s.Expression]:
+        match item:
+            case t.Product(items=items):
+                for each in items:
+                    yield from of(each)
+            case t.Array(element=element) if t.mentions(element, functor.tree):
+                yield from of(element)  # an array of seeds is one of each array in them
+            case _:
+                child = item == functor.tree
+                tangents: list[s.Expression] = []
+                for _ in values.declarations.layout(seed if child else item):
+                    kind, value = next(kinds), whole(next(own))
+                    moved = whole(next(images)) if kind.differentiable else None
+                    if child:
+                        yield value
+                        tangents += [moved] if moved is not None else []
+                    else:
+                        yield whole(zeros(kind)) if moved is None else moved
+                yield from tangents
+
     yield whole(next(own))
     for items in functor.fields.values():
-        for item in items:
-            child = item == functor.tree
-            tangents: list[s.Expression] = []
-            for _ in values.declarations.layout(seed if child else item):
-                kind, value = next(kinds), whole(next(own))
-                moved = whole(next(images)) if kind.differentiable else None
-                if child:
-                    yield value
-                    tangents += [moved] if moved is not None else []
-                else:
-                    yield whole(zeros(kind)) if moved is None else moved
-            yield from tangents
+        yield from of(t.Product(items))
 
 
 def _growth(shape: Sprout) -> Growth:
