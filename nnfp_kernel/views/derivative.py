@@ -51,6 +51,12 @@ TITLES = {
 NARROW = 39  # columns of a text that stands beside others
 PICTURE = 420  # pixels of a picture that does
 PICTURES = 6  # patterns that are drawn, at most
+LEGEND: dict[Formula, str] = {
+    m.Letter("e"): "With an index e is 1 at that place and 0 elsewhere.",
+    m.ZEROS: "𝟎 is an array of zeros, of the size below it.",
+    m.ONES: "𝟏 is an array of ones.",
+}
+STILL = "Nothing in the result moves with what is given: there is no differential."
 OF_TREES = "The structure is that of the tree: `--at X` settles it."
 CELL = 5  # pixels of an entry in a pattern
 SMALL = 36  # entries of a matrix that is shown
@@ -376,7 +382,24 @@ def _mathematics(found: Mathematics, adjoint: bool = False) -> str:
         lines = "".join(map(_line, section.lines))
         formulas = f'<div class="formulas">{lines}</div>'
         parts.append(f'<div><div class="small">{said}</div>{formulas}</div>')
-    return f'<div class="maths">{"".join(parts)}</div>'
+    told = remark(STILL if _still(found) else _legend(found))
+    return f'<div class="maths">{"".join(parts)}</div>{told}'
+
+
+def _legend(found: Mathematics) -> str:
+    """What the signs of arrays say that no program has a name for, of those that occur."""
+    lines = [line for section in found.sections for line in section.lines]
+    inside = [each for line in lines for each in m.inside(line.formula)]
+    letters = {each.base for each in inside if isinstance(each, m.Script) and each.sub}
+    signs = letters & {m.Letter("e"), m.ZEROS} | {m.ONES} & set(inside)
+    named = {each for line in lines for each in (line.left, *m.inside(line.left))}
+    signs -= {*found.inputs, *named}  # the program's own e
+    return " ".join(sentence for sign, sentence in LEGEND.items() if sign in signs)
+
+
+def _still(found: Mathematics) -> bool:
+    """Whether no formula says how something moves."""
+    return all(section.title == "value" for section in found.sections)
 
 
 def _line(line: Line) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from nnfp_kernel import Session
 from nnfp_kernel.views.derivation import pages, steps_to_html, steps_to_text
-from nnfp_kernel.views.derivative import read, to_html, to_latex_display, to_text
+from nnfp_kernel.views.derivative import LEGEND, STILL, read, to_html, to_latex_display, to_text
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics.mathml import to_mathml, to_mathml_parts
 from nnfp_kernel.views.mathematics.plain import to_plain, wrapped
@@ -317,3 +317,27 @@ def test_names_are_shown_as_text(session: Session) -> None:
     html = to_html(read(session["f"]))
     assert "&lt;" in html
     assert "<script" not in html
+
+
+@pytest.mark.parametrize("program", ["f : (R, R) -> Bool\nf (x, y) = x < y", "f : R -> R\nf x = 3"])
+def test_of_what_does_not_move_the_reader_is_told_so(program: str) -> None:
+    session = Session()
+    session.run(program)
+    found = read(session["f"])
+    assert STILL in to_html(found)
+    assert "fDerivative" in to_text(found)
+
+
+def test_signs_that_no_program_has_are_told_where_they_occur() -> None:
+    session = Session()
+    session.run("f : R[5] -> R[3]\nf x = drop[2] x + gather x [0, 0, 1]\ng : R -> R\ng = sin")
+    html = to_html(read(session["f"]))
+    told = [sentence for sentence in LEGEND.values() if sentence in html]
+    assert told == [LEGEND[m.Letter("e")], LEGEND[m.ZEROS]]
+    assert not any(sentence in to_html(read(session["g"])) for sentence in LEGEND.values())
+
+
+def test_a_name_and_its_argument_are_apart_in_latex() -> None:
+    session = Session()
+    session.run("f : R[3] -> Fin[3]\nf x = argmax x")
+    assert r"y &= \mathrm{argmax}\,x" in to_latex_display(read(session["f"]))

@@ -309,9 +309,16 @@ def _joined(texts: list[str], items: Sequence[Formula]) -> str:
             or isinstance(before, Space)
         ):
             out = _glued(out, text)
+        elif _upright(before) and not isinstance(item, Sign):
+            out += r"\," + text
         else:
             out += " " + text
     return out
+
+
+def _upright(formula: Formula | None) -> bool:
+    """A name that TeX does not know for a function, and would set no space behind."""
+    return isinstance(formula, Letter) and formula.upright and formula.text not in _FUNCTIONS
 
 
 def _callable(formula: Formula | None) -> bool:

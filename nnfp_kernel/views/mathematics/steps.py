@@ -107,8 +107,8 @@ class Derivations:
 def derivations(
     function: Function, found: Mathematics, given: Sequence[Any] = (), in_pieces: bool = False
 ) -> Derivations | None:
-    """The derivative of a function worked out; None where it is too large to be followed in
-    one expression, unless it may come `in_pieces`.
+    """The derivative of a function worked out; None where nothing in the result has a tangent,
+    or where it is too large to be followed in one expression, unless it may come `in_pieces`.
 
     It starts from the graph that is differentiated: maps are vectorised by then, and a
     window of a linear map is a convolution. `given` tell the sizes that its type leaves open.
@@ -123,6 +123,8 @@ def derivations(
         k < call.traced.arguments and wire.type.differentiable for k, wire in enumerate(wires)
     ]
     outputs, network = linearize(builder, graph, wires, active)
+    if not network.outputs:
+        return None
     whole = laws.expression(network)
     if whole is None and not in_pieces:
         return None
