@@ -37,7 +37,6 @@ from .values import (
     Variant,
     emptied,
     item_at,
-    known,
     leaves,
     lengths,
     refilled,
@@ -186,7 +185,8 @@ def functor_of(tree: t.Named, declarations: Declarations) -> Functor | None:
     return Functor(tree, base, fields)
 
 
-def _base(name: str) -> str:
+def base_name(name: str) -> str:
+    """The base functor's constructor that stands for one of the tree: `LeafF` for `Leaf`."""
     return f"{name}F"
 
 
@@ -226,8 +226,8 @@ def grow(
         stripped = {}
         for name, items in functor.fields.items():
             blocks[name] = []
-            pairs = zip(items, made.fields[_base(name)], strict=True)
-            stripped[_base(name)] = tuple(
+            pairs = zip(items, made.fields[base_name(name)], strict=True)
+            stripped[base_name(name)] = tuple(
                 _stripped(context, functor, item, value, blocks[name], alive.type.shape)
                 for item, value in pairs
             )
@@ -362,7 +362,7 @@ def _end(context: Context, functor: Functor, child: t.Type) -> Variant:
     assert name is not None, "asked before"
     fields = (t.replace_type(item, functor.tree, child) for item in functor.fields[name])
     zeros = tuple(_nothing(context, functor, emptied(item)) for item in fields)
-    return Variant(functor.layer(child), _base(name), {_base(name): zeros})
+    return Variant(functor.layer(child), base_name(name), {base_name(name): zeros})
 
 
 def _nothing(context: Context, functor: Functor, type: t.Type) -> Value:
@@ -448,8 +448,8 @@ def reduce(
                         )
 
                     filling = _Filling(context, tree, level, slots, one, many)
-                    values = layer.fields[_base(name)]
-                    fields[_base(name)] = tuple(map(filling.field, items, values))
+                    values = layer.fields[base_name(name)]
+                    fields[base_name(name)] = tuple(map(filling.field, items, values))
                 return algebra(Variant(functor.layer(child), None, fields, layer.tag))
 
             return context.choose(alive, taken, lambda: context.zero(result), result)
@@ -565,7 +565,9 @@ def _none(tree: Grown) -> Grown:
 def as_tree(functor: Functor, layer: Variant) -> Variant:
     """A layer as a value of the tree's own constructors."""
     fields = {
-        name: layer.fields[_base(name)] for name in functor.fields if _base(name) in layer.fields
+        name: layer.fields[base_name(name)]
+        for name in functor.fields
+        if base_name(name) in layer.fields
     }
     named = None if layer.constructor is None else next(iter(fields))
     return Variant(functor.tree, named, fields, layer.tag)
@@ -584,7 +586,7 @@ def opened(context: Context, tree: Grown) -> Variant:
     fields = {}
     for name, items in functor.fields.items():
         slot, values = 0, []
-        for item, value in zip(items, root.fields[_base(name)], strict=True):
+        for item, value in zip(items, root.fields[base_name(name)], strict=True):
             if item == functor.tree:
                 value = subtree(context, tree, slot) if tree.slots(0) else _none(tree)
                 slot += 1
@@ -611,7 +613,7 @@ def subtree(context: Context, tree: Grown, slot: int) -> Grown:
     return Grown(tree.type, tree.functor, tuple(layers), tuple(alive), tree.rooms[1:])
 
 
-# --- between trees that are known and that are grown -------------------------------------------
+# --- in values that are known otherwise --------------------------------------------------------
 
 
 def grown_in(value: Value) -> Iterator[Grown]:
@@ -632,102 +634,6 @@ def told_in(value: Value, change: Callable[[Wire], Wire]) -> Value:
             return replace(value, fields={name: told_in(fields[name], change)})
         case _:
             return value
-
-
-def laid_out(context: Context, value: Value, like: Value) -> Value:
-    """A value with known trees, laid out as the grown ones of another. That they have the same
-    nodes is required."""
-    match value, like:
-        case (tuple(), tuple()):
-            return tuple(laid_out(context, *pair) for pair in zip(value, like, strict=True))
-        case Variant(constructor=str(name)), Variant(constructor=str(other)) if name == other:
-            fields = laid_out(context, value.fields[name], like.fields[name])
-            return replace(value, fields={name: fields})
-        case Variant(constructor=str()), Grown() if like.functor.counted:
-            return _by_levels(context, value, like)
-        case _:
-            return value
-
-
-def _by_levels(context: Context, tree: Variant, like: Grown) -> Grown:
-    functor, builder = like.functor, context.builder
-    nodes: list[Variant | None] = [tree]
-    layers = []
-    for level, (layer, alive) in enumerate(zip(like.layers, like.alive, strict=True)):
-        fields = {}
-        for name, items in functor.fields.items():
-            here = [node if node and node.constructor == name else None for node in nodes]
-            rows = []
-            for k, item in enumerate(items):
-                own = [
-                    None if node is None else _alone(context, functor, item, node.fields[name][k])
-                    for node in here
-                ]
-                rows.append(_row(context, t.replace_type(item, functor.tree, t.UNIT), own))
-            fields[_base(name)] = tuple(rows)
-        places = list(functor.fields)
-        tags = [places.index(node.constructor or "") if node else -1 for node in nodes]
-        assert layer.tag is not None
-        nowhere = builder.constant([-1] * len(nodes), "Int")
-        there = builder.emit("select", alive, layer.tag, nowhere)
-        same = builder.emit("compare", there, builder.constant(tags, "Int"), how="eq")
-        none = builder.zeros(ArrayType("Int", (len(nodes),)))
-        wrong = builder.emit("select", same, none, builder.constant([1] * len(nodes), "Int"))
-        wrong = builder.emit("maximum", wrong, axes=(0,))
-        right = builder.emit("compare", wrong, builder.constant(0, "Int"), how="eq")
-        context.require(right, "the tangent of a tree has the shape of the tree")
-        layers.append(Variant(layer.type, None, fields, layer.tag))
-        below: list[Variant | None] = []
-        for node in nodes:
-            children = [] if node is None else list(_children(context, functor, node))
-            below += [*children, *[None] * (like.slots(level) - len(children))]
-        nodes = below
-    return replace(like, layers=tuple(layers), growth=None)
-
-
-def _children(context: Context, functor: Functor, node: Variant) -> Iterator[Variant]:
-    """The children of a node, in the order of their slots."""
-
-    def within(type: t.Type, value: Value) -> Iterator[Variant]:
-        match type:
-            case t.Named() if type == functor.tree:
-                yield value
-            case t.Product(items=items):
-                for item, part in zip(items, value, strict=True):
-                    yield from within(item, part)
-            case t.Array(element=element) if t.mentions(element, functor.tree):
-                for k in range(known(type.length)):
-                    yield from within(element, item_at(context.builder, value, k))
-
-    name = node.constructor or ""
-    yield from within(t.Product(functor.fields[name]), node.fields[name])
-
-
-def _alone(context: Context, functor: Functor, type: t.Type, value: Value) -> Value:
-    """A field of a known node without the children in it."""
-    match type:
-        case t.Named() if type == functor.tree:
-            return ()
-        case t.Product(items=items):
-            pairs = zip(items, value, strict=True)
-            return tuple(_alone(context, functor, *pair) for pair in pairs)
-        case t.Array(element=element) if t.mentions(element, functor.tree):
-            rest = t.replace_type(element, functor.tree, t.UNIT)
-            parts = (item_at(context.builder, value, k) for k in range(known(type.length)))
-            kept = [context.flatten(_alone(context, functor, element, p), rest) for p in parts]
-            return context.rebuild(
-                t.replace_type(type, functor.tree, t.UNIT),
-                [context.stacked(each) for each in zip(*kept, strict=True)],
-            )
-        case _:
-            return value
-
-
-def _row(context: Context, type: t.Type, values: Sequence[Value]) -> Value:
-    """A field over all places, zero where it is not there."""
-    empty = context.zero(emptied(type))
-    columns = [context.flatten(empty if v is None else v, type) for v in values]
-    return context.rebuild(type, [context.stacked(each) for each in zip(*columns, strict=True)])
 
 
 # --- arrays ------------------------------------------------------------------------------------
@@ -834,6 +740,6 @@ def changed(
 
 
 __all__ = [
-    "MOST", "Functor", "Grown", "Growth", "as_tree", "changed", "functor_of", "grow", "grown_in",
-    "laid_out", "opened", "places", "reduce", "subtree", "told_in", "tree_name",
+    "MOST", "Functor", "Grown", "Growth", "as_tree", "base_name", "changed", "functor_of",
+    "grow", "grown_in", "opened", "places", "reduce", "subtree", "told_in", "tree_name",
 ]  # fmt: skip

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from ..graph.context import Context
 from ..graph.forest import Forest, NoForest
 from ..graph.graph import Builder, Graph, Wire
-from ..graph.grown import grown_in, laid_out
+from ..graph.grown import grown_in
+from ..graph.known_trees import laid_out
 from ..graph.rewrite import vectorise
 from ..graph.scope import Occurrence
 from ..graph.sequences import resized, settled, unfilled
