@@ -179,7 +179,7 @@ def test_a_training_is_stopped_by_the_button_of_its_widget(client: BlockingKerne
     ok(client, "%%python\nimport numpy\nX = numpy.ones((64, 3))")
     ok(client, "spread : R[3] ~> R\nspread x = squaredError x ?at")
     asked = client.execute("%nnfp train spread --data X --steps 1000000000")
-    opened = (each for each in until("comm_open") if "html" in each["data"]["state"])
+    opened = (each for each in until("comm_open") if "picture" in each["data"]["state"])
     comm = next(opened)["comm_id"]
     for update in until("update_display_data"):
         forms = update["data"]
@@ -189,7 +189,7 @@ def test_a_training_is_stopped_by_the_button_of_its_widget(client: BlockingKerne
     assert forms[WIDGET]["model_id"] == comm
     assert forms["text/plain"].startswith("epoch ")
     assert "<svg" in forms["text/html"]
-    shown = [next(until("comm_msg"))["data"]["state"]["html"] for _ in range(3)]
+    shown = [next(until("comm_msg"))["data"]["state"]["picture"] for _ in range(3)]
     assert len(set(shown)) == 3
 
     pressed = time.monotonic()
