@@ -40,6 +40,7 @@ from .spelling import (
     Term,
     Unspeakable,
     apply,
+    as_integer,
     constant,
     lambda_,
     number,
@@ -280,7 +281,7 @@ class _Writer:
 
         def give(terms: Sequence[Term]) -> s.Expression:
             made.extend(terms[loop.carried :])
-            after = _tuple([whole(each) for each in terms[: loop.carried]])
+            after = _tuple([whole(as_integer(each)) for each in terms[: loop.carried]])
             if not outputs:
                 return after
             return s.Tuple((after, _paired(terms[loop.carried :])))
@@ -362,10 +363,11 @@ class _Writer:
             outer = (*node.inputs[:shared], number, *node.inputs[shared:])
             more = [s.Binary("+", s.Name(count), s.Number(1))] if numbered else []
             more = more if graph is loop.body else []
-            body = self._body(
-                graph, outer, given,
-                lambda terms, more=more: _tuple([*more, *(whole(each) for each in terms)]),
-            )  # fmt: skip
+
+            def give(terms: Sequence[Term], more: Sequence[s.Expression] = more) -> s.Expression:
+                return _tuple([*more, *(whole(as_integer(own)) for own in terms)])
+
+            body = self._body(graph, outer, given, give)
             functions.append(s.Lambda((_pattern([*front, *names]),), body))
         initial = [term(s.Number(0), numbers[0].type), *operands[shared:]]
         name = s.Name("while") if loop.most is None else sized("while", loop.most)
@@ -552,10 +554,10 @@ def _wholes(terms: Sequence[Term | None]) -> s.Expression:
 
 
 def _start(terms: Sequence[Term | None]) -> s.Expression:
-    """The state that a loop starts with: of a whole number only its type tells that it counts,
-    and is not a number or an index."""
+    """The state that a loop starts with. An index is a whole number there: what comes later may
+    be another one. Of a number that is written only its type tells that it counts."""
     trees = []
-    for each in map(_there, terms):
+    for each in map(as_integer, map(_there, terms)):
         tree = whole(each)
         counts = each.type.kind == "Int" and isinstance(tree, s.Number)
         trees.append(s.Ascription(tree, s.TypeName("Int")) if counts else tree)

@@ -13,6 +13,7 @@ one with fewer axes (`core`), and is written out (`replicate`) only where that d
 """
 
 from . import elementwise, equations, movement, names, products, reductions  # noqa: F401  (enter)
+from .elementwise import as_integer
 from .names import linear_map
 from .table import spell
 from .terms import (
@@ -32,6 +33,6 @@ from .terms import (
 )
 
 __all__ = [
-    "Names", "Term", "Unspeakable", "apply", "constant", "lambda_", "linear_map", "mentions",
-    "number", "sized", "spell", "term", "type_tree", "whole", "zeros",
+    "Names", "Term", "Unspeakable", "apply", "as_integer", "constant", "lambda_", "linear_map",
+    "mentions", "number", "sized", "spell", "term", "type_tree", "whole", "zeros",
 ]  # fmt: skip

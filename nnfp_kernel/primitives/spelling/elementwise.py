@@ -29,10 +29,11 @@ def _with_integers(call: Call) -> Call:
     """Indices among the operands as integers: one counts with them."""
     if call.type.kind != "Int":
         return call
-    return replace(call, operands=tuple(map(_as_integer, call.operands)))
+    return replace(call, operands=tuple(map(as_integer, call.operands)))
 
 
-def _as_integer(given: Term) -> Term:
+def as_integer(given: Term) -> Term:
+    """Indices as whole numbers, which know no bound."""
     if given.below is None or isinstance(given.tree, s.Number):
         return given
     tree = apply(under(len(given.core), s.Name("toInt")), given.tree)
@@ -64,7 +65,7 @@ def _compare(call: Call) -> Term:
     literal = any(isinstance(each.tree, s.Number) for each in call.operands)
     if (one.below is None) != (other.below is None) and not literal:
         # An index and a number of elements are of two types.
-        call = replace(call, operands=(_as_integer(one), _as_integer(other)))
+        call = replace(call, operands=(as_integer(one), as_integer(other)))
     return _operator(_COMPARISONS[call.parameters["how"]])(call)
 
 
@@ -156,7 +157,7 @@ def _select(call: Call) -> Term:
     # Indices are no numbers: one `if` for each.
     condition, one, other = call.operands
     if (one.below is None) != (other.below is None):
-        one, other = _as_integer(one), _as_integer(other)
+        one, other = as_integer(one), as_integer(other)
     if not call.type.rank:
         return call.made(s.If(condition.tree, one.tree, other.tree))
     names = [call.names.fresh(each) for each in ("c", "i", "j")]
