@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .sizes import Size, SizeVariable
+from .sizes import Size, SizeVariable, constant
 from .source import Span
 
 if TYPE_CHECKING:
@@ -147,6 +147,13 @@ def _parts(type: Type) -> Iterator[Type | Size]:
         case Function(domain, codomain) | Linear(domain, codomain):
             yield domain
             yield codomain
+
+
+def of_shape(element: Type, shape: Sequence[int]) -> Type:
+    """Arrays of an element: `R[2,3]` is R of the shape (2, 3)."""
+    for length in reversed(shape):
+        element = Array(element, constant(int(length)))
+    return element
 
 
 def uncurried(type: Type) -> tuple[list[Type], Type]:

@@ -17,22 +17,13 @@ from dataclasses import dataclass
 from ..graph.forest import Branch, NoForest, Plant, Reduction, field_type
 from ..graph.graph import ArrayType, Builder, Wire
 from ..language import types as t
-from ..language.sizes import constant
 from .differentiate import linearize
 from .maps import Primitives, filled
 
 
-def array(type: ArrayType) -> t.Type:
-    """The type of one array."""
-    made: t.Type = t.Scalar(type.kind)
-    for size in reversed(type.shape):
-        made = t.Array(made, constant(size))
-    return made
-
-
 def moving(layout: Sequence[ArrayType]) -> t.Type:
     """What moves of a value: the space of its tangents."""
-    arrays = [array(type) for type in layout if type.differentiable]
+    arrays = [t.of_shape(t.Scalar(own.kind), own.shape) for own in layout if own.differentiable]
     return arrays[0] if len(arrays) == 1 else t.Product(tuple(arrays))
 
 
@@ -139,4 +130,4 @@ def _beside(supply: Iterator[Wire], count: int, every: bool) -> list[tuple[Wire,
     ]
 
 
-__all__ = ["array", "moving", "paired", "with_tangent"]
+__all__ = ["moving", "paired", "with_tangent"]

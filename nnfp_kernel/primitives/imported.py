@@ -29,7 +29,6 @@ from ..graph.values import Value, leaves
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.imported import NoImage
-from ..language.sizes import constant
 from ..language.syntax import NOWHERE
 from .records import Fixed, batched, expect, repeat
 from .table import Builtin, Occurrence
@@ -223,10 +222,7 @@ def _type_of(answer: Any) -> t.Type:
         kind = _KINDS.get(answer.dtype.kind)
         if kind is None:
             raise NoImage(f"what comes out holds {answer.dtype}")
-        found: t.Type = t.Scalar(kind)
-        for size in reversed(answer.shape):
-            found = t.Array(found, constant(size))
-        return found
+        return t.of_shape(t.Scalar(kind), answer.shape)
     parts = jax.tree.leaves(answer, is_leaf=lambda each: each is not answer)
     return t.Product(tuple(_type_of(part) for part in parts))
 

@@ -17,7 +17,7 @@ are on the tape too, to any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..graph.context import Context
@@ -52,7 +52,7 @@ def at_trees(context: Context, function: Value, point: Value, domain: t.Type) ->
     here = context.plants.get(context.builder)
     if here is None:
         raise NoForest(domain)
-    arrays = list(dict.fromkeys(w for w in _wires(point) if w.type.differentiable))
+    arrays = _moving(point)
     place: dict[Wire, Wire] = {}
     if arrays:
         place = dict(zip(arrays, _kept(context, here, arrays), strict=True))
@@ -79,21 +79,11 @@ def _kept(context: Context, here: Plant, wires: Sequence[Wire]) -> tuple[Wire, .
 # --- values ------------------------------------------------------------------------------------
 
 
-def _wires(value: Value) -> Iterable[Wire]:
-    match value:
-        case tuple():
-            for part in value:
-                yield from _wires(part)
-        case Items(items=items):
-            yield from _wires(items)
-        case Variant(fields=fields):
-            yield from _wires(tuple(fields.values()))
-        case Wire():
-            yield value
-        case Unknown():
-            pass
-        case _:
-            raise NoForest(getattr(value, "type", t.UNIT))
+def _moving(value: Value) -> list[Wire]:
+    """The arrays in a value that move, each once."""
+    found: dict[Wire, Wire] = {}
+    _changed(value, lambda wire: found.setdefault(wire, wire), lambda tree: tree)
+    return [wire for wire in found if wire.type.differentiable]
 
 
 def _changed(
@@ -159,7 +149,7 @@ class Tape:
     trees: set[Plant] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.arrays = {wire for wire in _wires(self.argument) if wire.type.differentiable}
+        self.arrays = set(_moving(self.argument))
         _changed(self.argument, lambda wire: wire, self._noted)
         for one in self.observed:
             moved = not self.arrays.isdisjoint(one.outside)
@@ -190,7 +180,7 @@ class Tape:
         for one in self.observed:
             forward.of(one)
         builder = self.context.builder
-        wires = list(dict.fromkeys(w for w in _wires(self.value) if w.type.differentiable))
+        wires = _moving(self.value)
         graph = builder.finish(wires)
         found = dict(zip(wires, forward.through(graph, graph.inputs), strict=True))
         return _changed(

@@ -25,7 +25,6 @@ from .values import (
     describe,
     is_concrete,
     kind_of,
-    over,
     part_of,
     stacked_rows,
     type_of,
@@ -173,7 +172,7 @@ class _Matching:
         if isinstance(carrier, t.TypeVariable):
             if array.ndim < rank:
                 raise Misfit(describe(array), t.show(whole), where)
-            own = over(t.Scalar(kind_of(array)), array.shape[rank:])
+            own = t.of_shape(t.Scalar(kind_of(array)), array.shape[rank:])
             base = self._learn(carrier, own, value, where)
         elif array.ndim != rank:
             raise Misfit(describe(array), t.show(whole), where)

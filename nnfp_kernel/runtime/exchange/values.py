@@ -16,7 +16,6 @@ from typing import Any
 import numpy
 
 from ...language import types as t
-from ...language.sizes import constant
 from ..data import DataValue
 from .packed import Packed
 
@@ -44,7 +43,7 @@ def type_of(value: Any) -> t.Type:
     if isinstance(value, tuple):
         return t.Product(tuple(type_of(item) for item in value))
     array = as_array(value)
-    return over(t.Scalar(kind_of(array)), array.shape)
+    return t.of_shape(t.Scalar(kind_of(array)), array.shape)
 
 
 def as_tuples(value: Any) -> Any:
@@ -93,12 +92,6 @@ def kind_of(array: Array) -> str:
     return {"b": "Bool", "i": "Int", "u": "Int", "f": "R", "c": "C"}[kind]
 
 
-def over(type: t.Type, shape: Sequence[int]) -> t.Type:
-    for size in reversed(shape):
-        type = t.Array(type, constant(int(size)))
-    return type
-
-
 def is_concrete(array: Array) -> bool:
     """Whether the entries can be looked at: not inside a `jit` of the user's own."""
     if isinstance(array, numpy.ndarray | numpy.generic):
@@ -145,7 +138,7 @@ def describe(value: Any) -> str:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         if numpy.dtype(value.dtype).kind not in "biufc" and value.dtype != "bfloat16":
             return f"an array of {value.dtype}"
-        return t.show(over(t.Scalar(kind_of(value)), value.shape))
+        return t.show(t.of_shape(t.Scalar(kind_of(value)), value.shape))
     if isinstance(value, bool | int | float | complex):
         return f"the number {value}"
     return f"a Python {type(value).__name__}"
