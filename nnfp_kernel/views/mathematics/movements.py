@@ -19,7 +19,7 @@ from ...language.sizes import Size
 from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
-from .named import opaque_builtin
+from .named import opaque_builtin, rule_of_quantities
 from .pieces import rank, with_brackets
 from .quantities import Value, size_formula
 from .table import linear_map, result_of, rule, rule_of
@@ -105,23 +105,16 @@ MOVEMENTS: dict[str, Callable[[p.Builtin, t.Array, t.Type], Moved]] = {
 }  # fmt: skip
 
 
-@rule(*MOVEMENTS)
-def moved(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(moved(reader, use, item) for item in a)
-    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities(*MOVEMENTS, of_arrays=True)
+def moved(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
+    assert isinstance(a.type, t.Array)
     type, back = MOVEMENTS[use.name](use, a.type, result_of(use, 1))
     function = with_brackets(use)
     return linear_map(reader, type, a, lambda f: m.applied(function, [f]), back)
 
 
-@rule("replicate")
-def replicated(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(replicated(reader, use, item) for item in a)
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("replicate")
+def replicated(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     function, (count,) = with_brackets(use), use.brackets
     total = summing(reader)
     return linear_map(reader, t.Array(a.type, count), a, lambda f: m.applied(function, [f]), total)
@@ -157,12 +150,8 @@ def _at(f: Formula, place: Formula, type: t.Type) -> Formula:
     return m.product(f, unit) if rank(type) == 0 else m.outer(unit, f)
 
 
-@rule("!")
-def element(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(element(reader, use, item, index) for item in a)
-    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
-        return opaque_builtin(reader, use, [a, index])
+@rule_of_quantities("!")
+def element(reader: Reader, use: p.Builtin, a: Quantity, index: Quantity) -> Value:
     return _picked(reader, a, index.shown, index)
 
 
@@ -170,36 +159,17 @@ def _picked(
     reader: Reader, a: Quantity, place: Callable[[], Formula], *index: Quantity
 ) -> Quantity:
     type = a.type.element if isinstance(a.type, t.Array) else a.type
-    return _linear_in_first(reader,
-        type, (a, *index), lambda f: m.indexed(f, place()), lambda f: _at(f, place(), type),
+    return linear_map(reader,
+        type, a, lambda f: m.indexed(f, place()), lambda f: _at(f, place(), type), *index
     )  # fmt: skip
 
 
-def _linear_in_first(
-    reader: Reader,
-    type: t.Type,
-    given: tuple[Quantity, ...],
-    there: Callable[[Formula], Formula],
-    back: Callable[[Formula], Formula],
-) -> Quantity:
-    """A linear map of the first quantity that the others, which do not vary, decide."""
-    still: list[Change] = [None] * (len(given) - 1)
-    return rule_of(reader,
-        type, given, lambda: there(given[0].shown()),
-        lambda _, d: None if d[0] is None else d[0].through(there),
-        lambda _, bar: [bar.through(back), *still],
-    )  # fmt: skip
-
-
-@rule("head", "last")
-def end(reader: Reader, use: p.Builtin, a: Value) -> Value:
+@rule_of_quantities("head", "last", of_arrays=True)
+def end(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     """x_0, and x_{n-1}."""
-    if isinstance(a, tuple):
-        return tuple(end(reader, use, item) for item in a)
-    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
-        return opaque_builtin(reader, use, [a])
     if use.name == "head":
         return _picked(reader, a, lambda: m.ZERO)
+    assert isinstance(a.type, t.Array)
     length = a.type.length
     if str(length).startswith("_"):  # the program has no name for it
         reader.ensure_named(a, "h", "u", "v")
@@ -220,14 +190,10 @@ def _numbers(count: int) -> list[Formula]:
     return [m.Digits(str(k)) for k in range(count)]
 
 
-@rule("gather")
-def gathered(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(gathered(reader, use, item, index) for item in a)
-    if not (isinstance(a, Quantity) and isinstance(index, Quantity)):
-        return opaque_builtin(reader, use, [a, index])
-    if not (isinstance(a.type, t.Array) and isinstance(index.type, t.Array)):
-        return opaque_builtin(reader, use, [a, index])
+@rule_of_quantities("gather", of_arrays=True)
+def gathered(reader: Reader, use: p.Builtin, a: Quantity, index: Quantity) -> Value:
+    assert isinstance(a.type, t.Array)
+    assert isinstance(index.type, t.Array)
     inner, total = a.type.element, summing(reader, "k", "l", "j", "i")
 
     places = _literal(index)
@@ -246,14 +212,12 @@ def gathered(reader: Reader, use: p.Builtin, a: Value, index: Value) -> Value:
         return made
 
     type = t.Array(inner, index.type.length)
-    return _linear_in_first(reader, type, (a, index), there, back)
+    return linear_map(reader, type, a, there, back, index)
 
 
-@rule("topK")
-def largest(reader: Reader, use: p.Builtin, a: Value) -> Value:
+@rule_of_quantities("topK")
+def largest(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     """The largest entries and their indices z: dy is dx_z."""
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
     total = summing(reader, "k", "l", "j", "i")
 
     def value() -> Formula:

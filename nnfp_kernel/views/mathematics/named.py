@@ -6,7 +6,8 @@ rule of its own. Also derivatives and linear maps as values: D f(x), L u.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
@@ -49,6 +50,36 @@ def opaque_builtin(
         [(shown, quantity) for quantity, shown in others.items()],
         latex or reader.program.builtins[use.name].latex, discrete or not arguments, mark,
     )  # fmt: skip
+
+
+def rule_of_quantities(
+    *names: str, of_arrays: bool = False
+) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """Enter the rule of some built-in names that are at home with quantities.
+
+    A product as the first argument is taken part by part, the others being as they are;
+    where an argument is no quantity, or no array that has to be one, the name stays.
+    """
+
+    def enter(function: Callable[..., Value]) -> Callable[..., Value]:
+        @rule(*names)
+        @wraps(function)
+        def by_parts(reader: Reader, use: p.Builtin, first: Value, *others: Value) -> Value:
+            if isinstance(first, tuple):
+                return tuple(by_parts(reader, use, part, *others) for part in first)
+            given = (first, *others)
+            known = all(isinstance(each, Quantity) for each in given)
+            if not known or (of_arrays and not all(_is_array(each) for each in given)):
+                return opaque_builtin(reader, use, list(given))
+            return function(reader, use, *given)
+
+        return by_parts
+
+    return enter
+
+
+def _is_array(quantity: Quantity) -> bool:
+    return isinstance(quantity.type, t.Array)
 
 
 @rule("derivative")

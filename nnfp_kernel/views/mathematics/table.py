@@ -90,12 +90,14 @@ def linear_map(
     a: Quantity,
     there: Callable[[Formula], Formula],
     back: Callable[[Formula], Formula],
+    *still: Quantity,
 ) -> Quantity:
-    """A linear map and its adjoint, as functions of formulas."""
+    """A linear map and its adjoint, as functions of formulas; `still` are quantities that
+    decide which map it is, and do not vary: an index."""
     return rule_of(reader,
-        type, (a,), lambda: there(a.shown()),
+        type, (a, *still), lambda: there(a.shown()),
         lambda _, d: None if d[0] is None else d[0].through(there),
-        lambda _, bar: [bar.through(back)],
+        lambda _, bar: [bar.through(back), *[None for _ in still]],
     )  # fmt: skip
 
 

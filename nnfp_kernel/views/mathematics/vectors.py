@@ -17,7 +17,7 @@ from .changes import Change, Linear, plus
 from .constructors import joined as joined_data
 from .formula import Formula
 from .latex import template
-from .named import opaque_builtin
+from .named import opaque_builtin, rule_of_quantities
 from .pieces import (
     conjugate,
     down,
@@ -68,12 +68,8 @@ def sum(reader: Reader, use: p.Builtin, a: Value, b: Value, sign: int) -> Value:
     return rule_of(reader, type, (a, b), lambda: join(a.shown(), b.shown()), forward, backward)
 
 
-@rule("negate")
-def negate(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(negate(reader, use, item) for item in a)
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("negate")
+def negate(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     return rule_of(reader,
         a.type, (a,), lambda: m.negative(a.shown()),
         lambda _, d: None if d[0] is None else d[0].negative(),
@@ -113,12 +109,8 @@ def times(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     )
 
 
-@rule("/")
-def divide(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(divide(reader, use, item, b) for item in a)
-    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
-        return opaque_builtin(reader, use, [a, b])
+@rule_of_quantities("/")
+def divide(reader: Reader, use: p.Builtin, a: Quantity, b: Quantity) -> Value:
     return records.elementwise(reader, use, a, b, name="divide")
 
 
@@ -144,10 +136,8 @@ def power(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     )  # fmt: skip
 
 
-@rule("@")
-def matmul(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
-    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
-        return opaque_builtin(reader, use, [a, b])
+@rule_of_quantities("@")
+def matmul(reader: Reader, use: p.Builtin, a: Quantity, b: Quantity) -> Value:
     type = result_of(use, 2)
     mark = "H" if is_complex(a.type) or is_complex(b.type) else "⊤"
 
@@ -191,10 +181,8 @@ def dot(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     )  # fmt: skip
 
 
-@rule("outer")
-def outer(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
-    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
-        return opaque_builtin(reader, use, [a, b])
+@rule_of_quantities("outer")
+def outer(reader: Reader, use: p.Builtin, a: Quantity, b: Quantity) -> Value:
     return bilinear(reader,
         result_of(use, 2), a, b, m.outer,
         lambda f: m.product(f, b.shown()),
@@ -202,19 +190,18 @@ def outer(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     )  # fmt: skip
 
 
-@rule("transpose")
-def transpose(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
-    return linear_map(reader, result_of(use, 1), a, m.transposed, m.transposed)
+@rule_of_quantities("transpose", of_arrays=True)
+def transpose(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
+    assert isinstance(a.type, t.Array)
+    rows = a.type.element
+    assert isinstance(rows, t.Array)
+    type = t.Array(t.Array(rows.element, a.type.length), rows.length)
+    return linear_map(reader, type, a, m.transposed, m.transposed)
 
 
-@rule("sum")
-def total(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if isinstance(a, tuple):
-        return tuple(total(reader, use, item) for item in a)
-    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("sum", of_arrays=True)
+def total(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
+    assert isinstance(a.type, t.Array)
     return sum_of(reader, a, a.type.element)
 
 
@@ -254,12 +241,11 @@ def _entry(f: Formula, index: Formula) -> Formula:
     return m.indexed(f, index)
 
 
-@rule("mean")
-def mean(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if not isinstance(a, Quantity) or not isinstance(a.type, t.Array):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("mean", of_arrays=True)
+def mean(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
+    assert isinstance(a.type, t.Array)
     share = m.Fraction(m.ONE, size_formula(a.type.length))
-    total = sum_of(reader, a, result_of(use, 1))
+    total = sum_of(reader, a, a.type.element)
     return rule_of(reader,
         total.type, (total,), lambda: scaled(share, total.shown()),
         lambda _, d: None if d[0] is None else d[0].through(lambda f: scaled(share, f)),
@@ -267,10 +253,8 @@ def mean(reader: Reader, use: p.Builtin, a: Value) -> Value:
     )  # fmt: skip
 
 
-@rule("conj")
-def conj(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("conj")
+def conj(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     star: Callable[[Formula], Formula] = lambda f: template("{0}^{{*}}", f)  # noqa: E731
     return linear_map(reader, a.type, a, star, star)
 
@@ -335,10 +319,8 @@ def select(reader: Reader, use: p.Builtin, c: Value, a: Value, b: Value) -> Valu
     )  # fmt: skip
 
 
-@rule("toReal")
-def to_real(reader: Reader, use: p.Builtin, a: Value) -> Value:
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
+@rule_of_quantities("toReal")
+def to_real(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     truth = "Bool" in t.show(a.type)
     made = rule_of(reader,
         result_of(use, 1), (a,),
@@ -377,11 +359,9 @@ def sequence(reader: Reader, items: Sequence[Value], type: t.Type) -> Value:
     )
 
 
-@rule("fft", "ifft")
-def fourier(reader: Reader, use: p.Builtin, a: Value) -> Value:
+@rule_of_quantities("fft", "ifft")
+def fourier(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     """ℱ z, and ℱᴴ for the adjoint; of a real signal, its real part."""
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
     sign: Formula = m.Letter("ℱ") if use.name == "fft" else m.inverted(m.Letter("ℱ"))
 
     def back(f: Formula) -> Formula:
@@ -391,21 +371,17 @@ def fourier(reader: Reader, use: p.Builtin, a: Value) -> Value:
     return linear_map(reader, result_of(use, 1), a, lambda f: m.product(sign, f), back)
 
 
-@rule("real", "imag")
-def part_of(reader: Reader, use: p.Builtin, a: Value) -> Value:
+@rule_of_quantities("real", "imag")
+def part_of(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     """Re z and Im z; backwards s and i s, under Re ⟨·,·⟩."""
-    if not isinstance(a, Quantity):
-        return opaque_builtin(reader, use, [a])
     own: Callable[[Formula], Formula] = _real_part if use.name == "real" else _imaginary_part
     unit = m.ONE if use.name == "real" else m.Letter("i")
     return linear_map(reader, result_of(use, 1), a, own, lambda f: m.product(unit, f))
 
 
-@rule("complex")
-def of_parts(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
+@rule_of_quantities("complex")
+def of_parts(reader: Reader, use: p.Builtin, a: Quantity, b: Quantity) -> Value:
     """a + i b"""
-    if not (isinstance(a, Quantity) and isinstance(b, Quantity)):
-        return opaque_builtin(reader, use, [a, b])
 
     def joined(x: Formula, y: Formula) -> Formula:
         return m.plus(x, m.product(m.Letter("i"), y))
