@@ -59,7 +59,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tr": numpy.trace, "det": numpy.linalg.det,
     "diag": lambda a: numpy.diag(a), "sym": lambda a: (a + a.conj().T) / 2,
     "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp, "argmax": numpy.argmax,
-    "reverse": lambda a: a[::-1], "flatten": numpy.ravel, "concat": numpy.concatenate,
+    "matrix": lambda a: a, "λ": numpy.linalg.eigvalsh,
+    "spec": lambda a: numpy.sort_complex(numpy.linalg.eigvals(a)), "reverse": lambda a: a[::-1], "flatten": numpy.ravel, "concat": numpy.concatenate,
 }  # fmt: skip
 SIZED: dict[str, Callable[..., Any]] = {  # take_2(x)
     "take": lambda a, k: a[:k], "drop": lambda a, k: a[k:],
@@ -249,6 +250,8 @@ class Page:
                 return numpy.asarray(self.of(inside), float)
             case m.Fenced(left="|", inside=inside):
                 return abs(self.of(inside))
+            case m.Script(base=m.Fenced(left="‖", inside=inside), sub=m.Digits("2"), sup=None):
+                return numpy.linalg.norm(self.of(inside), 2)
             case m.Fenced(left="‖", inside=m.Fenced(inside=inside)):  # of several arrays
                 return numpy.linalg.norm([numpy.linalg.norm(self.of(f)) for f in split(inside)])
             case m.Fenced(left="‖", inside=inside):
@@ -280,7 +283,7 @@ class Page:
         marks = {m.Sign("⊤"): numpy.transpose, m.Sign("*"): numpy.conj}
         if sup in marks:
             return marks[sup](value)
-        if sup == m.Sign("H"):
+        if sup in (m.Sign("H"), m.Sign("†")):
             return numpy.conj(numpy.transpose(value))
         if isinstance(sup, m.Row) and sup.items[0] == m.Sign("−") and numpy.ndim(value) == 2:
             inverse = numpy.linalg.inv(value)
@@ -337,7 +340,7 @@ class Page:
     def _row(self, items: list[m.Formula]) -> Any:
         if isinstance(items[0], m.Script) and items[0].base == m.Sign("∫"):
             return self._integral(items[0], items[1:])
-        for signs in ("".join(RELATIONS), "∧", "+−⧺", "⊙⊗"):
+        for signs in ("".join(RELATIONS), "∧", "+−⧺", "⊙⊗", "∘"):
             for k in range(len(items) - 1, 0, -1):
                 item = items[k]
                 if isinstance(item, m.Sign) and item.text in signs and items[k - 1] != item:
@@ -433,6 +436,8 @@ class Page:
                 return numpy.multiply.outer(a, b)
             case "∧":
                 return a and b
+            case "∘":
+                return a @ b
             case _:
                 raise AssertionError(f"no arithmetic for {sign}")
 

@@ -408,6 +408,34 @@ weighted (a, b) = zipTreeWith (\(x, y) -> x * sin y) (a, b)
     numpy.testing.assert_allclose(page.whole(m.barred(second)), a * numpy.cos(b) * bar, rtol=1e-12)
 
 
+def test_trees_of_different_things_are_zipped_and_what_holds_pairs_is_taken_apart() -> None:
+    session = Session(precision=64)
+    session.run(
+        r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+scaled : (Tree R, Tree R[2]) -> Tree R[2]
+scaled (a, b) = zipTreeWith (\(x, y) -> x * y) (a, b)
+held : Tree (R, R[2]) -> R
+held = foldData (\(s, (x, y)) -> s + x * sum y) 0
+built : R -> R
+built x = foldData (\(s, (a, b)) -> s + a * b) 0 (zipTree (Node (Leaf x) (Leaf 2), Leaf x))
+"""
+    )
+
+    def shown(name: str, title: str) -> list[str]:
+        found = mathematics(session.program, name).section(title)
+        return [unicodedata.normalize("NFC", to_plain(line.formula)) for line in found]
+
+    assert shown("scaled", "derivative") == ["dy_v = b_v da_v + a_v db_v"]
+    assert shown("scaled", "adjoint") == ["ā_v = ⟨b_v, ȳ_v⟩", "b̄_v = a_v ȳ_v"]
+    assert shown("held", "value")[1] == "s_{k + 1} = s_k + t_{k, 1} ∑_i t_{k, 2, i}"
+    assert shown("held", "adjoint")[-2:] == [
+        "t̄_{k, 2} = t_{k, 1} s̄_{k + 1} 𝟏",
+        "t̄_{k, 1} = ∑_i t_{k, 2, i} s̄_{k + 1}",
+    ]
+    assert not any("D " in line for line in shown("built", "derivative"))
+
+
 def test_children_that_come_in_a_sequence_are_grown_from_a_sequence_of_seeds() -> None:
     session = Session()
     session.run(ROSES)

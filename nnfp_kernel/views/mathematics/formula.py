@@ -164,6 +164,8 @@ def symbol(name: str) -> Formula:
     >>> to_latex(symbol("theta2")), to_latex(symbol("hidden")), to_latex(symbol("h'"))
     ('\\\\theta_2', '\\\\mathrm{hidden}', "h'")
     """
+    if re.fullmatch(r"_\d+", name):  # what a program has no name for
+        name = "x" + name
     primes = len(name) - len(name.rstrip("'"))
     found = re.fullmatch(r"([^\W\d_]+)_?(\d+)", name.rstrip("'"))
     text, number = (found[1], found[2]) if found else (name.rstrip("'"), "")
@@ -476,7 +478,7 @@ def _bare(a: Script) -> Formula:
 
 def indexed(a: Formula, index: Formula) -> Formula:
     """The element of a at an index."""
-    if isinstance(a, Row) and len(a.items) == 2 and a.items[0] == Letter("d"):
+    if isinstance(a, Row) and is_differential(a):
         return Row((a.items[0], indexed(a.items[1], index)), a.binding)
     if isinstance(a, Script) and a.sub is not None:
         several = (
@@ -512,6 +514,13 @@ def applied(function: Formula, arguments: Sequence[Formula]) -> Formula:
 def differential(a: Formula) -> Formula:
     """dx"""
     return Row((Letter("d"), a), POWER)
+
+
+def is_differential(a: Formula) -> bool:
+    """Whether it is dx, and no product with a d of the program."""
+    return isinstance(a, Row) and a.binding == POWER and len(a.items) == 2 and a.items[0] == (
+        Letter("d")
+    )  # fmt: skip
 
 
 def barred(a: Formula) -> Formula:

@@ -36,18 +36,19 @@ from .formula import (
     Words,
     fitted,
     holds,
+    is_differential,
     substitute,
 )
 
 # --- reading --------------------------------------------------------------------------------
 
 _SIGNS = {
-    r"\cdot": "·", r"\otimes": "⊗", r"\odot": "⊙", r"\star": "⋆", r"\circ": "∘", r"\sum": "∑",
-    r"\prod": "∏", r"\leq": "≤", r"\geq": "≥", r"\neq": "≠", r"\land": "∧", r"\lor": "∨",
-    r"\lnot": "¬", r"\sim": "∼", r"\top": "⊤", r"\dagger": "†", r"\dots": "…", r"\in": "∈",
-    r"\mapsto": "↦", r"\lessgtr": "≶", "+": "+", "-": "−", "=": "=", "<": "<", ">": ">", ",": ",",
-    ":": ":", "?": "?", "′": "′", r"\partial": "∂", r"\gets": "←", r"\to": "→", "/": "/", "*": "*",
-    r"\int": "∫",
+    r"\cdot": "·", r"\otimes": "⊗", r"\oplus": "⊕", r"\odot": "⊙", r"\star": "⋆", r"\circ": "∘",
+    r"\sum": "∑", r"\prod": "∏", r"\leq": "≤", r"\geq": "≥", r"\neq": "≠", r"\land": "∧",
+    r"\lor": "∨", r"\lnot": "¬", r"\sim": "∼", r"\top": "⊤", r"\dagger": "†", r"\dots": "…",
+    r"\in": "∈", r"\mapsto": "↦", r"\lessgtr": "≶", "+": "+", "-": "−", "=": "=", "<": "<",
+    ">": ">", ",": ",", ":": ":", "?": "?", "′": "′", r"\partial": "∂", r"\gets": "←",
+    r"\to": "→", "/": "/", "*": "*", r"\int": "∫",
 }  # fmt: skip
 _LATEX = {sign: latex for latex, sign in _SIGNS.items()} | {
     "+=": r"\mathrel{{+}{=}}", "⧺": r"\mathbin{+\!\!+}", ">>": r"\mathbin{\gg}", "@": "@", "!": "!",
@@ -244,6 +245,8 @@ def to_latex(formula: Formula) -> str:
             return r"\quad" if wide else r"\,"
         case Words(text=text):
             return rf"\text{{{_escaped(text)}}}"
+        case Row(items=(_, inside)) if is_differential(formula):
+            return _glued("d", to_latex(inside))
         case Row(items=items):
             return _joined([to_latex(item) for item in items], items)
         case Script(base=base, sub=sub, sup=sup):
@@ -302,8 +305,7 @@ def _joined(texts: list[str], items: Sequence[Formula]) -> str:
         elif isinstance(item, Sign) and item.text == ",":
             out += text
         elif (
-            before == Letter("d")
-            or (isinstance(item, Fenced) and _callable(before))
+            (isinstance(item, Fenced) and _callable(before))
             or (k == 1 and isinstance(before, Sign) and before.text in "−¬")
             or isinstance(item, Space)
             or isinstance(before, Space)

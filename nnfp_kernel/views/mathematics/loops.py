@@ -46,15 +46,15 @@ def loop(
     most: Formula | None = None,
     note: Formula | None = None,
     along: tuple[Formula, Formula] | None = None,
-    item: t.Type | None = None,
+    items: Sequence[t.Type] = (),
     whole: t.Type | None = None,
     types: tuple[t.Type, t.Type] | None = None,
 ) -> tuple[Value, Value]:
     """A block done for every index: `step(state, element) -> (state, output)`.
 
     With `going`, as long as that holds of the state, `most` times; with `along`, for an
-    index with a range of its own. `item` and `whole` are the types of an element and of the
-    outputs where these are no arrays; `types` those of the state and of an output.
+    index with a range of its own. `items` and `whole` are the types of the elements and of
+    the outputs where these are no arrays; `types` those of the state and of an output.
     """
     if types is not None:
         initial = joined(reader, initial, types[0])
@@ -96,9 +96,17 @@ def loop(
     with reader.within(Block(i, range)) as block:
         at = here if window is None else window(here)
 
-        def take(sequence: Quantity) -> Quantity:
+        kinds = iter(items)
+
+        def take(sequence: Quantity) -> Value:
             inner = sequence.type.element if isinstance(sequence.type, t.Array) else sequence.type
-            inner = inner if item is None else item
+            return part(sequence, at, next(kinds, inner))
+
+        def part(sequence: Quantity, at: Formula, inner: t.Type) -> Value:
+            if isinstance(inner, t.Product):
+                places = ((m.listed([at, m.Digits(str(k))]), each)
+                          for k, each in enumerate(inner.items, 1))  # fmt: skip
+                return tuple(part(sequence, *place) for place in places)
             own = element(sequence, at, range, over(inner))
             if sequence.role == "constant":
                 own.role = "constant"
@@ -106,9 +114,9 @@ def loop(
             own.name = m.indexed(sequence.shown(), at)
             return own
 
-        items = rebuilt(sequences, take)
+        elements = rebuilt(sequences, take)
         supply = iter(before)
-        state, output = step(rebuilt(initial, lambda _: next(supply)), items)
+        state, output = step(rebuilt(initial, lambda _: next(supply)), elements)
         if types is not None:
             state, output = joined(reader, state, types[0]), joined(reader, output, types[1])
         after = tuple(

@@ -21,6 +21,7 @@ from .formula import (
     Space,
     Words,
     holds,
+    is_differential,
     size_of,
 )
 from .latex import TALL
@@ -93,6 +94,8 @@ def _mathml(formula: Formula) -> str:
             return f'<mspace width="{"1em" if wide else "0.17em"}"/>'
         case Words(text=text):
             return f"<mtext>{html.escape(text)}</mtext>"
+        case Row(items=(d, inside)) if is_differential(formula):
+            return f"<mrow>{_mathml(d)}{_mathml(inside)}</mrow>"
         case Row(items=items):
             return f"<mrow>{''.join(_row(items))}</mrow>"
         case Script(base=base, sub=sub, sup=sup):
@@ -143,6 +146,6 @@ def _row(items: Sequence[Formula]) -> list[str]:
 
 def _apart(before: Formula, item: Formula) -> bool:
     """Whether nothing else keeps two neighbours apart."""
-    if any(isinstance(each, Sign | Space) for each in (before, item)) or before == Letter("d"):
+    if any(isinstance(each, Sign | Space) for each in (before, item)):
         return False
     return not isinstance(item, Fenced)

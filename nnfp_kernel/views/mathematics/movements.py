@@ -105,11 +105,15 @@ MOVEMENTS: dict[str, Callable[[p.Builtin, t.Array, t.Type], Moved]] = {
 }  # fmt: skip
 
 
-@rule_of_quantities(*MOVEMENTS, of_arrays=True)
+@rule_of_quantities(*MOVEMENTS)
 def moved(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
-    assert isinstance(a.type, t.Array)
-    type, back = MOVEMENTS[use.name](use, a.type, result_of(use, 1))
     function = with_brackets(use)
+    if isinstance(a.type, t.Array):
+        type, back = MOVEMENTS[use.name](use, a.type, result_of(use, 1))
+    elif use.name == "flatten" and isinstance(a.type, t.Scalar):  # a number as an array
+        type, back = result_of(use, 1), lambda f: m.indexed(f, m.ZERO)
+    else:
+        return opaque_builtin(reader, use, [a])
     return linear_map(reader, type, a, lambda f: m.applied(function, [f]), back)
 
 

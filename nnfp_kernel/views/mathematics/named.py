@@ -1,12 +1,13 @@
 """What stays a name on a tape: f(x, y), with D f(x, y) for its derivative.
 
 A definition that is used by name, a function that is given, and a built-in name without a
-rule of its own. Also derivatives and linear maps as values: D f(x), L u.
+rule of its own. What is a derivative already, ∇ f(x), is moved by the next one, ∇² f(x).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,9 @@ from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
 from .latex import template
-from .pieces import (
-    at_tangent,
-    with_brackets,
-)
+from .pieces import at_tangent, items_of, with_brackets
 from .quantities import Meaning, Value, flat, rebuilt, spread
-from .table import linear_map, result_of, rule
+from .table import result_of, rule
 from .tape import Pass, Quantity, Rule
 
 if TYPE_CHECKING:
@@ -32,24 +30,27 @@ def opaque_builtin(
     reader: Reader,
     use: p.Builtin,
     arguments: list[Value],
-    *,
-    latex: str = "",
-    mark: Formula | None = None,
 ) -> Value:
     primitive = reader.program.primitives.get(use.name)
     discrete = primitive is not None and primitive.kind == "discrete"
-    others: dict[Quantity, Formula] = {}
-    domain = use.type
-    for argument in arguments:
-        assert isinstance(domain, t.Function)
-        for quantity in captured(reader, argument, domain.domain):
-            others[quantity] = quantity.shown()
-        domain = domain.codomain
     return opaque(reader,
         with_brackets(use), arguments, result_of(use, len(arguments)),
-        [(shown, quantity) for quantity, shown in others.items()],
-        latex or reader.program.builtins[use.name].latex, discrete or not arguments, mark,
+        all_captured(reader, arguments, use.type),
+        reader.program.builtins[use.name].latex, discrete or not arguments,
     )  # fmt: skip
+
+
+def all_captured(
+    reader: Reader, arguments: Sequence[Value], type: t.Type
+) -> list[tuple[Formula, Quantity]]:
+    """What the functions among the arguments of a function of a type refer to, with names."""
+    found: dict[Quantity, Formula] = {}
+    for argument in arguments:
+        assert isinstance(type, t.Function)
+        for quantity in captured(reader, argument, type.domain):
+            found[quantity] = quantity.shown()
+        type = type.codomain
+    return [(shown, quantity) for quantity, shown in found.items()]
 
 
 def rule_of_quantities(
@@ -82,55 +83,28 @@ def _is_array(quantity: Quantity) -> bool:
     return isinstance(quantity.type, t.Array)
 
 
-@rule("derivative")
-def derivative(reader: Reader, use: p.Builtin, f: Value, x: Value) -> Value:
-    """D f(x), a linear map; its differential is the second derivative."""
-    return opaque_builtin(reader, use, [f, x], latex=r"D\,{0}({1})", mark=m.Digits("2"))
+@dataclass(frozen=True)
+class Order:
+    """Which derivative: D, ∇, ∇², or D_θ."""
+
+    letter: str
+    number: int = 1
+    by: Formula | None = None
+
+    @property
+    def next(self) -> Order:
+        return replace(self, number=self.number + 1)
+
+    def of(self, at: Formula) -> Formula:
+        """D f(x), of f(x)"""
+        sign: Formula = m.Letter(self.letter)
+        if self.by is not None or self.number > 1:
+            above = m.Digits(str(self.number)) if self.number > 1 else None
+            sign = m.Script(sign, self.by, above)
+        return m.Row((sign, m.Space(), *items_of(at)), m.PRODUCT)
 
 
-@rule("adjoint")
-def adjoint(reader: Reader, use: p.Builtin, map: Value) -> Value:
-    if not isinstance(map, Quantity):
-        shown = reader.shown(map)
-        return reader.constant(m.transposed(shown, "†"), result_of(use, 1))
-    turned = lambda f: m.transposed(f, "†")  # noqa: E731
-    return linear_map(reader, result_of(use, 1), map, turned, turned)
-
-
-def linear_at(reader: Reader, function: Value, argument: Value) -> Value:
-    """A linear map that is a quantity, at a vector: linear in both."""
-    assert isinstance(function, Quantity), "only functions and linear maps are applied"
-    type = function.type
-    result = type.codomain if isinstance(type, t.Linear) else t.R
-    given = list(flat(argument))
-
-    def listed(changes: Sequence[Change]) -> Formula:
-        return m.tupled([m.ZERO if c is None else c.formula() for c in changes])
-
-    def vector() -> Formula:
-        return m.tupled([q.shown() for q in given])
-
-    def forward(_: Pass, d: list[Change]) -> list[Change]:
-        total: Change = None
-        if any(d[1:]):
-            total = Linear.of(at_tangent(function.shown(), listed(d[1:])))
-        if d[0] is not None:
-            part = Linear.of(at_tangent(d[0].formula(), vector()))
-            total = part if total is None else Linear((*part.terms, *total.terms))
-        return [total] * len(operation.outputs)
-
-    def backward(_: Pass, bars: list[Change]) -> list[Change]:
-        bar = listed(bars)
-        back = Linear.of(at_tangent(m.transposed(function.shown(), "†"), bar))
-        return [Linear.of(m.outer(bar, vector())), *[back] * len(given)]
-
-    operation = Rule(
-        (function, *given), lambda _: at_tangent(function.shown(), vector()), forward, backward
-    )
-    like = spread(result, m.ONE, reader.program)
-    reader.add(operation, *(q.type for q in flat(like)))
-    supply = iter(operation.outputs)
-    return rebuilt(like, lambda _: next(supply))
+DERIVATIVE, GRADIENT, HESSIAN = Order("D"), Order("∇"), Order("∇", 2)
 
 
 def captured(reader: Reader, function: Value, type: t.Type) -> list[Quantity]:
@@ -157,18 +131,17 @@ def opaque(
     others: Sequence[tuple[Formula, Quantity]] = (),
     latex: str = "",
     constant: bool = False,
-    mark: Formula | None = None,
+    order: Order | None = None,
 ) -> Value:
     """f(x, y), with D f(x, y) for its derivative.
 
-    `others` are what f depends on besides, each with its sign: D_θ f. With `mark` 2
-    the derivative is the second one.
+    `others` are what f depends on besides, each with its sign: D_θ f. With an `order` it is
+    a derivative itself, of the first argument, and that of the next order is its derivative.
     """
-    reader = reader
     given = [argument for argument in arguments if not isinstance(argument, Meaning)]
     functions = [argument for argument in arguments if isinstance(argument, Meaning)]
     called = function
-    if functions and mark is not None:
+    if functions and order is not None:
         called = reader.shown(functions[0])
     elif functions:  # a function made of functions: window(f)
         called = m.applied(function, [reader.shown(each) for each in functions])
@@ -183,15 +156,19 @@ def opaque(
         return m.applied(called, [reader.shown(value) for value in given])
 
     def value() -> Formula:
+        if order is not None:
+            return order.of(at())
         return template(latex, *map(reader.shown, arguments)) if latex else at()
 
     def derivative(by: Formula | None = None) -> Formula:
-        name = m.Script(m.Letter("D"), by, mark) if by or mark else m.Letter("D")
-        where = at()
-        items = where.items if isinstance(where, m.Row) else (where,)
-        return m.Row((name, m.Space(), *items), m.PRODUCT)
+        own = order.of(at()) if order is not None else at()
+        if by is not None:  # by one of several: D_θ f, and D_θ ∇ f of a derivative
+            return Order("D", by=by).of(own)
+        return order.next.of(at()) if order is not None else Order("D").of(own)
 
     def backwards(by: Formula | None, bar: Formula) -> Change:
+        if order == GRADIENT and by is None:  # ∇² f is its own adjoint
+            return Linear.of(at_tangent(derivative(), bar))
         return Linear.of(at_tangent(m.transposed(derivative(by), "†"), bar))
 
     def whole(d: list[Change]) -> Change:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from itertools import groupby
 
 from ...language import typed as p
 from ...language import types as t
@@ -19,10 +21,71 @@ def items_of(formula: Formula) -> tuple[Formula, ...]:
 
 
 def at_tangent(map: Formula, tangent: Formula) -> Formula:
-    """A linear map at a tangent, side by side: D f(x) dx."""
-    return m.Row(
-        (*items_of(m.fitted(map, m.PRODUCT)), m.Space(), m.fitted(tangent, m.FUNCTION)), m.PRODUCT
-    )
+    """A linear map at a tangent, side by side: D f(x) dx; L ∘ M at dx is L (M dx)."""
+    outer, *others = _chain(map)
+    for each in others[::-1]:
+        tangent = at_tangent(each, tangent)
+    map = m.fitted(outer, m.PRODUCT)
+    return m.Row((*m.factors(map), m.Space(), m.fitted(tangent, m.FUNCTION)), m.PRODUCT)
+
+
+AFTER = m.Sign("∘")
+IDENTITY = m.Letter("id")
+
+
+def composed(outer: Formula, inner: Formula) -> Formula:
+    """L ∘ M, a sign in front."""
+    if m.ZERO in (outer, inner):
+        return m.ZERO
+    if (positive := m.negated(outer)) is not None:
+        return m.negative(composed(positive, inner))
+    if (positive := m.negated(inner)) is not None:
+        return m.negative(composed(outer, positive))
+    items: list[Formula] = []
+    for each in (outer, inner):
+        mixed = not m.is_differential(each) and any(
+            isinstance(item, m.Sign) and item != AFTER for item in items_of(each)
+        )
+        items += [AFTER] if items else []
+        items += [m.Fenced("(", each, ")")] if mixed else m.factors(each)
+    return m.Row(tuple(items), m.PRODUCT)
+
+
+def adjoint_of(map: Quantity) -> Formula:
+    """L†; of a Hessian, itself."""
+    return map.shown() if map.own_adjoint else adjoined(map.shown())
+
+
+def adjoined(f: Formula) -> Formula:
+    """L†, of L ∘ M the other way round, of a ⊗ b b ⊗ a, of a Hessian itself."""
+    if (positive := m.negated(f)) is not None:
+        return m.negative(adjoined(positive))
+    items = items_of(f)
+    if len(maps := _chain(f)) > 1:
+        turned = [adjoined(each) for each in maps[::-1]]
+        for k in range(1, len(maps) - 1):  # V ∘ diag(λ) ∘ V†, with numbers λ
+            if items_of(maps[k])[0] == m.Letter("diag") and adjoined(maps[k - 1]) == maps[k + 1]:
+                turned[-1 - k] = maps[k]
+        return reduce(composed, turned)
+    if isinstance(f, m.Row) and len(items) == 3 and items[1] == m.Sign("⊗"):
+        return m.outer(items[2], items[0])
+    if f == IDENTITY or items[0] == m.Script(m.Letter("∇"), None, m.Digits("2")):
+        return f
+    if isinstance(f, m.Fenced) and f.left == "(":
+        return m.fitted(adjoined(f.inside), m.ATOM)
+    return m.transposed(f, "†")
+
+
+def _chain(f: Formula) -> list[Formula]:
+    """L and M, of L ∘ M."""
+    if not isinstance(f, m.Row) or f.binding != m.PRODUCT or AFTER not in f.items:
+        return [f]
+    found = [list(own) for sign, own in groupby(f.items, lambda each: each == AFTER) if not sign]
+    return [_unfenced(own[0]) if len(own) == 1 else m.Row(tuple(own), m.PRODUCT) for own in found]
+
+
+def _unfenced(f: Formula) -> Formula:
+    return f.inside if isinstance(f, m.Fenced) and f.left == "(" else f
 
 
 def inner(a: Formula, b: Formula) -> Formula:

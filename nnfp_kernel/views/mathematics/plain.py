@@ -21,6 +21,7 @@ from .formula import (
     Space,
     Words,
     binding,
+    is_differential,
 )
 
 
@@ -38,6 +39,8 @@ def to_plain(formula: Formula) -> str:
             return "-" if text == "−" else text
         case Space(wide=wide):
             return "  " if wide else " "
+        case Row(items=(_, inside)) if is_differential(formula):
+            return f"d{to_plain(inside)}"
         case Row(items=items):
             return _row([to_plain(item) for item in items], list(items))
         case Script(base=base, sub=sub, sup=sup):
@@ -85,7 +88,7 @@ def _row(texts: list[str], items: list[Formula]) -> str:
         comma = isinstance(item, Sign) and item.text == ","
         called = isinstance(item, Fenced) and isinstance(before, Letter | Script)
         prefix = k == 1 and isinstance(before, Sign) and before.text in "−¬"
-        if spaced and not comma and not called and not prefix and before != Letter("d"):
+        if spaced and not comma and not called and not prefix:
             out += " "
         out += text
     return out

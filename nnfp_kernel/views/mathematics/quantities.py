@@ -32,6 +32,7 @@ class Meaning:
 
     call: Callable[[Value], Value]
     shown: Callable[[], Formula]
+    linear: bool = False  # whether it is known to be, and to refer to nothing: its own derivative
 
 
 @dataclass(frozen=True)

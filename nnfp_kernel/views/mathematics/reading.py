@@ -20,10 +20,11 @@ from . import formula as m
 from . import rules
 from .blocks import Choice, Equation, Recurrence, Recursion
 from .constructors import ANY, joined, opened
+from .derivatives import SIGNS, derived, linear_at
 from .formula import Formula
 from .latex import template, to_latex
 from .loops import loop
-from .named import linear_at, opaque
+from .named import opaque
 from .quantities import (
     Alternatives,
     Built,
@@ -452,6 +453,10 @@ class Reader:
         sizes = {v: size.substitute(env.sizes) for v, size in use.instance.sizes.items()}
         type = self.concrete(use.type, env)
         domains, result = t.uncurried(type)
+        if use.name in SIGNS and definition.span.source.name.startswith("std/"):
+            order = SIGNS[use.name]
+            sign = m.Letter(order.letter)
+            return self.curried(2, sign, lambda given: derived(self, order, type, given))
         if not domains and not isinstance(result, t.Linear):
             return self._constant_definition(use, result, definition)
         layers = any(self._is_layer(each) for each in (*domains, result))
@@ -459,7 +464,7 @@ class Reader:
             inner = Environment(use.label or use.name, {}, types, sizes, True)
             value = self.evaluate(definition.body, inner)
             return (
-                Meaning(value.call, lambda: m.symbol(use.name))
+                Meaning(value.call, lambda: m.symbol(use.name), use.name == "id")
                 if (isinstance(value, Meaning))
                 else value
             )
@@ -550,9 +555,10 @@ class Reader:
         shown = m.Letter(use.name) if use.name.isalpha() else m.Words(use.name)
         if not arity:
             return rules.applied(self, concrete, [])
-        return self.curried(
+        made = self.curried(
             arity, shown, lambda arguments: rules.applied(self, concrete, arguments)
         )
+        return replace(made, linear=use.name in rules.LINEAR)
 
     # --- control --------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ trees.py        cata
 reductions.py   product, and maximum and logsumexp of arrays of arrays
 draws.py        draw
 records.py      the rest, as the records of the primitives have it
+linear_values.py    the trace, the inverse, the eigenvalues of a linear map
+derivatives.py  D f(x), ∇ f(x), and linear maps at vectors
 named.py        and what has no record stays a name: f(x), D f(x)
 """
 
@@ -17,8 +19,10 @@ from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from . import (  # noqa: F401  they enter their rules
+    derivatives,
     draws,
     functions,
+    linear_values,
     loops,
     movements,
     named,
@@ -34,6 +38,13 @@ from .tape import Quantity
 
 if TYPE_CHECKING:
     from .reading import Reader
+
+
+# Functions of one argument that are their own derivatives.
+LINEAR = frozenset((
+    *movements.MOVEMENTS, "replicate", "head", "last", "sum", "mean", "negate", "transpose",
+    "conj", "real", "imag", "fft", "ifft",
+))  # fmt: skip
 
 
 def applied(reader: Reader, use: p.Builtin, arguments: list[Value]) -> Value:

@@ -34,6 +34,7 @@ class Quantity:
     role: str = ""  # "input", "weight" or, for what does not vary, "constant"
     indices: tuple[Formula, ...] = ()  # of the loops it is made in
     per: Formula | None = None  # the index of a loop that has one for each value of it
+    own_adjoint: bool = False  # of a linear map, whether it is known to be
 
     def shown(self) -> Formula:
         if self.name is not None:
@@ -295,10 +296,17 @@ class Pass:
                 continue
             windowed = m.Sign("…") in _atoms(part.index)
             self.range = part.range
-            sign = "+=" if windowed or added or number > 0 else "="
+            again = any(not _apart(part.index, other.index) for other in found[:number])
+            sign = "+=" if windowed or added or again else "="
             self.line(m.barred(part.shown), total.formula(), sign, quantity.role)
         self.range = before
         return Linear.of(quantity.bar)
+
+
+def _apart(one: Formula, two: Formula) -> bool:
+    """Whether two indices end in different numbers: t_{k,1} and t_{k,2} are different parts."""
+    ends = [m.parts(index)[-1:] for index in (one, two)]
+    return ends[0] != ends[1] and all(isinstance(end, m.Digits) for own in ends for end in own)
 
 
 def _atoms(formula: Formula | None) -> list[Formula]:

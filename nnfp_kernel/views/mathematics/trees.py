@@ -359,24 +359,30 @@ def _payload(reader: Reader, value: Value, letter: Formula) -> Value:
 @rule("mapData")
 def map_data(reader: Reader, use: p.Builtin, function: Value, tree: Value) -> Value:
     """y_v = f(t_v) for every place v of the payload of t; of trees that are zipped, f(t_v, u_v)."""
-    given, made = function_of(domains_of(use)[0]), result_of(use, 2)
-    single = isinstance(tree, Quantity) and not isinstance(given.codomain, t.Product)
-    trees: Value = tree
-    item = given.domain
-    if single and isinstance(item, t.Product) and isinstance(tree.maker, Zipped):
-        trees, kinds = tree.maker.inputs, set(item.items)
-        item = kinds.pop() if len(kinds) == 1 else item
-    if not single or isinstance(item, t.Product):
+    arrow, tree_type, *_ = domains_of(use)
+    given, made = function_of(arrow), result_of(use, 2)
+    tree = joined(reader, tree, tree_type)
+    if not isinstance(tree, Quantity) or isinstance(given.codomain, t.Product):
         return opaque_builtin(reader, use, [function, tree])
-    for each in flat(trees):
-        reader.ensure_named(each, "t", "u")
+    trees, items = _payload_of(reader, tree, given.domain)
     v = reader.index("v", "w", "u")
     range = m.Row((v, m.Sign("∈"), next(flat(trees)).shown()), m.RELATION)
     _, out = loop(
         reader, (), trees, m.ONE, lambda _, item: ((), reader.apply(function, item)),
-        along=(v, range), item=item, whole=made,
+        along=(v, range), items=items, whole=made,
     )  # fmt: skip
     return out
+
+
+def _payload_of(reader: Reader, tree: Quantity, item: t.Type) -> tuple[Value, list[t.Type]]:
+    """The trees whose payload is meant, with names, and the types of what they hold; of trees
+    that are zipped, each for itself."""
+    if isinstance(tree.maker, Zipped) and isinstance(item, t.Product):
+        pairs = zip(tree.maker.inputs, item.items, strict=True)
+        found = [_payload_of(reader, *pair) for pair in pairs]
+        return tuple(trees for trees, _ in found), [kind for _, kinds in found for kind in kinds]
+    reader.ensure_named(tree, "t", "u")
+    return tree, [item]
 
 
 class Zipped(Rule):
@@ -386,6 +392,7 @@ class Zipped(Rule):
 @rule("zipTree")
 def zip_tree(reader: Reader, use: p.Builtin, trees: Value) -> Value:
     """Linear: a tangent is zipped of tangents, and a cotangent's pairs are taken apart."""
+    trees = joined(reader, trees, domains_of(use)[0])
     if not isinstance(trees, tuple) or not all(isinstance(each, Quantity) for each in trees):
         return opaque_builtin(reader, use, [trees])
     name = m.Letter("zipTree")
@@ -410,13 +417,14 @@ def fold_data(reader: Reader, use: p.Builtin, step: Value, start: Value, tree: V
     """s_k = f(s_{k-1}, t_k), with t_k the k-th of the payload of t, from left to right."""
     pair = function_of(domains_of(use)[0]).domain
     item = pair.items[1] if isinstance(pair, t.Product) else t.UNIT
-    if not isinstance(tree, Quantity) or isinstance(item, t.Product):
+    tree = joined(reader, tree, domains_of(use)[2])
+    if not isinstance(tree, Quantity):
         return opaque_builtin(reader, use, [step, start, tree])
-    reader.ensure_named(tree, "t", "u")
-    count = m.Fenced("|", tree.shown(), "|")
+    trees, items = _payload_of(reader, tree, item)
+    count = m.Fenced("|", next(flat(trees)).shown(), "|")
     final, _ = loop(
-        reader, start, tree, count, lambda s, x: (reader.apply(step, (s, x)), ()),
-        index=("k",), item=item,
+        reader, start, trees, count, lambda s, x: (reader.apply(step, (s, x)), ()),
+        index=("k",), items=items,
     )  # fmt: skip
     return final
 

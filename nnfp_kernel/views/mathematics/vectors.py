@@ -263,7 +263,7 @@ def conj(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
 def norm(reader: Reader, use: p.Builtin, a: Value) -> Value:
     """‖x‖, of several arrays that of all their entries."""
     parts = tuple(flat(a))
-    if not parts or any(isinstance(part.type, t.Linear | t.Named) for part in parts):
+    if not parts or any(not isinstance(part, Quantity) for part in parts):
         return opaque_builtin(reader, use, [a])
 
     def direction(walk: Pass, part: Quantity) -> Formula:

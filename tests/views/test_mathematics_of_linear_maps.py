@@ -1,0 +1,143 @@
+"""Formulas of programs that ask something of a linear map: what they say, and that it is true.
+
+To the judge a linear map is a matrix. What makes the map, `D f(x)`, is not read: the map and
+its differential are given, and its cotangent is that of the matrix.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import numpy
+import pytest
+
+from nnfp_kernel import Session
+from nnfp_kernel.views.mathematics import Line, Mathematics, mathematics
+from nnfp_kernel.views.mathematics import formula as m
+from nnfp_kernel.views.mathematics.plain import to_plain
+
+from .arithmetic import Page
+
+PROGRAM = r"""
+asked : R[3,3] -> (R, R, R, R, R[3,3], R[3], R[3])
+asked a = let l = derivative (\x -> a @ x) zero in
+  (logdet l, trace l, norm l, operatorNorm l, matrix (inverse l), diagonal l, solve l [1, 2, 3])
+around : R[3,3] -> C[3]
+around a = let l = derivative (\x -> a @ x) zero in spectrum l
+within : R[3,3] -> R[3]
+within a = let l = derivative (\x -> a @ x) zero in eigenvalues (l >> adjoint l)
+joined : R[3,3] -> R[3,3]
+joined a = let l = derivative (\x -> a @ x) zero in matrix (2 * (l >> l >> adjoint l) - l)
+plain : R[3,3] -> (R, R[3], R)
+plain a = (trace a, diagonal a, operatorNorm a)
+
+energy : R[3] -> R
+energy x = sum (x * x * x) + dot x (exp x)
+newton : R[3] -> R[3]
+newton x = x - solve (hessian energy x) (grad energy x)
+still : R[3] -> R[3]
+still x = held (sin x) * x
+turned : (R[3], R[3]) -> R[3]
+turned (x, w) = adjoint (derivative reverse x) w
+paired : (R[3], R[2]) -> (R[3], R[2])
+paired (x, u) = (derivative id (x, u)) (2 * x, u)
+"""
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    session = Session(precision=64)
+    session.run(PROGRAM)
+    return session
+
+
+def read(page: Page, found: Mathematics, title: str) -> None:
+    """The lines of a section, without those of what is given; those of eigenvectors hold."""
+    for line in found.section(title):
+        if isinstance(line.left, m.Row) and not m.is_differential(line.left):
+            numpy.testing.assert_allclose(page.of(line.left), page.of(line.right), atol=1e-9)
+        elif not is_given(line):
+            page.read([Line(line.left, line.right, line.sign)])
+
+
+def is_given(line: Line) -> bool:
+    return any(each in (m.Letter("D"), m.Letter("∇")) for each in m.inside(line.right))
+
+
+def vectors_of(name: str, a: Any) -> dict[m.Formula, Any]:
+    """The vectors that a formula refers to."""
+    u, _, vh = numpy.linalg.svd(a)
+    found = {m.Letter("u"): u[:, 0], m.Letter("v"): vh[0]}
+    if name == "within":
+        found[m.Letter("V")] = numpy.linalg.eigh(a.T @ a)[1]
+    if name == "around":
+        values, vectors = numpy.linalg.eig(a)
+        found[m.Letter("V")] = vectors[:, numpy.lexsort((values.imag, values.real))]
+    return found
+
+
+@pytest.mark.parametrize("name", ["asked", "around", "within", "joined", "plain"])
+def test_what_is_asked_of_a_linear_map_moves_as_its_formulas_say(
+    session: Session, name: str
+) -> None:
+    random = numpy.random.default_rng(5)
+    a = random.uniform(-1, 1, (3, 3)) + numpy.diag([3.0, 4.0, 6.0])
+    da = random.uniform(-1, 1, (3, 3))
+    found, function = mathematics(session.program, name), session[name]
+    map = m.Letter("a" if name == "plain" else "l")
+    page = Page({map: a, m.differential(map): da, **vectors_of(name, a)})
+    page.values |= {m.Letter("id"): numpy.eye(3), m.Letter("I"): numpy.eye(3)}
+    read(page, found, "value")
+    read(page, found, "derivative")
+    value, tangent = function.jvp(({}, a), ({}, da))
+    bars = []
+    alone = not isinstance(value, tuple)
+    parts = zip(*((each,) if alone else each for each in (value, tangent)), strict=True)
+    for y, (v, dv) in zip(found.results, parts, strict=True):
+        numpy.testing.assert_allclose(page.whole(y), v, atol=1e-9)
+        numpy.testing.assert_allclose(page.whole(m.differential(y)), dv, atol=1e-9)
+        turned = 1j * random.uniform(-1, 1, numpy.shape(v)) if numpy.iscomplexobj(v) else 0.0
+        bars.append(random.uniform(-1, 1, numpy.shape(v)) + turned)
+        page.values[m.barred(y)] = bars[-1]
+    read(page, found, "adjoint")
+    _, pullback = function.vjp({}, a)
+    _, gradient = pullback(bars[0] if alone else tuple(bars))
+    numpy.testing.assert_allclose(page.whole(m.barred(map)), gradient, atol=1e-9)
+
+
+def shown(session: Session, name: str) -> dict[str, list[str]]:
+    return {
+        section.title: [
+            unicodedata.normalize("NFC", to_plain(line.formula)) for line in section.lines
+        ]
+        for section in mathematics(session.program, name).sections
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("newton", {
+            "value": ["h = ∇^2 energy(x)", "u = h^(-1) (∇ energy(x))", "y = x - u"],
+            "derivative": [
+                "dh = ∇^3 energy(x) dx", "du = h^(-1) (∇^2 energy(x) dx - dh u)", "dy = dx - du",
+            ],
+            "adjoint": [
+                "ū = -ȳ", "h̄ = -h^(-1) ū ⊗ u",
+                "x̄ = (∇^3 energy(x))† h̄ + ∇^2 energy(x) (h^(-1) ū) + ȳ",
+            ],
+        }),
+        ("still", {"value": ["y = sin x ⊙ x"], "derivative": ["dy = sin x ⊙ dx"],
+                   "adjoint": ["x̄ = sin x ⊙ ȳ"]}),
+        ("turned", {"value": ["y = reverse† w"], "derivative": ["dy = reverse† dw"],
+                    "adjoint": ["w̄ = reverse ȳ"]}),
+        ("paired", {"value": ["y1 = 2 x", "y2 = u"], "derivative": ["dy1 = 2 dx", "dy2 = du"],
+                    "adjoint": ["x̄ = 2 ȳ1", "ū = ȳ2"]}),
+    ],
+)  # fmt: skip
+def test_a_derivative_that_is_a_value_has_the_sign_of_mathematics(
+    session: Session, name: str, expected: dict[str, list[str]]
+) -> None:
+    """∇ f(x) moves by ∇² f(x), which is its own adjoint; what is linear is its derivative."""
+    assert shown(session, name) == expected
