@@ -8,13 +8,16 @@ reads these variables when a test first does.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,6 +45,11 @@ QUICK_XLA = (
 GIVEN_XLA = " ".join(f for f in os.environ.get("XLA_FLAGS", "").split() if f not in QUICK_XLA)
 if not os.environ.get("NNFP_FULL_XLA") and version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = " ".join((*QUICK_XLA, GIVEN_XLA))
+
+# A suite started in the background by a shell without job control ignores interrupts, and the
+# kernels and trainings that its tests interrupt would never hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "nnfp",
@@ -140,10 +148,57 @@ def session(request: pytest.FixtureRequest) -> Session:
     return made
 
 
+# --- what tests share, so that they are quick ---------------------------------------------------
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector, which took a tenth
+    of the time, need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 5)
+
+
+class Contexts(threading.local):
+    """MLIR's context of each thread: JAX makes one for every lowering, which takes as long as
+    what a small program needs besides."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+        self.made: Any = None
+
+    def __call__(self) -> Any:
+        if self.made is None:
+            self.made = self.make()
+        return self.made
+
+
+ROOM = 1500 * 2**20  # bytes of a process, above which what was compiled is dropped
+
+
+def in_memory() -> float:
+    """The bytes this process has in memory; more than there are where nothing tells."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return float("inf")
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.fixture(autouse=True, scope="module")
-def _executables_are_let_go() -> Iterator[None]:
-    """What a file's tests compiled is dropped after it: thousands of executables would
-    fill the memory of a small machine."""
+def _executables_are_shared() -> Iterator[None]:
+    """What a file's tests compiled, single operations above all, is there for the next file's;
+    not for all, because thousands of executables would fill the memory of a small machine."""
+    if "jax" in sys.modules and version("jax").startswith("0.10."):
+        from jax._src.interpreters import mlir
+
+        if not isinstance(mlir.make_ir_context, Contexts):
+            mlir.make_ir_context = Contexts(mlir.make_ir_context)
     yield
-    if "jax" in sys.modules:
+    if "jax" in sys.modules and in_memory() > ROOM:
+        from jax._src.interpreters import mlir
+
         sys.modules["jax"].clear_caches()
+        if isinstance(mlir.make_ir_context, Contexts):
+            mlir.make_ir_context.made = None
+        gc.collect()
