@@ -41,10 +41,11 @@ def cpu_seconds(run: Callable[[], Any], repeat: int = 1) -> float:
 
 
 def in_turns(
-    runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02
+    runs: Sequence[Callable[[], Any]], rounds: int, at_least: float = 0.02, rest: float = 0.0
 ) -> list[list[Seconds]]:
     """The times of each, round by round, in an order that turns about. In a round each is
-    called as often as takes so many seconds."""
+    called as often as takes so many seconds. Threads that turn round while they wait, as
+    PyTorch's do for 0.2 seconds, come to `rest` before the next."""
     by = clock().lower()
     warm = [getattr(seconds(run, 3), by) for run in runs]
     repeats = [max(1, int(at_least / max(one, 1e-7))) for one in warm]
@@ -52,6 +53,7 @@ def in_turns(
     for k in range(rounds):
         order = list(zip(runs, repeats, taken, strict=True))
         for run, repeat, times in order if k % 2 else order[::-1]:
+            time.sleep(rest)
             times.append(seconds(run, repeat))
     return taken
 

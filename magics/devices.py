@@ -96,7 +96,8 @@ VERB = Verb(
     "same flags, %nnfp devices NAME shows beforehand what each device would have. What is\n"
     "compiled for them is kept on disk, for the next process: %config Nnfp.cache names the\n"
     "folder, or says 'off'.\n\n"
-    "On one machine without accelerators, XLA_FLAGS=--xla_force_host_platform_device_count=8\n"
-    "makes 8 devices of its processor: set it before the kernel starts, to try a layout.",
+    "A processor is one device, or as many as JAX_NUM_CPU_DEVICES says before the kernel starts:\n"
+    "2, say, and a batch of sequences is learned from on two cores, where one device steps\n"
+    "through them on little more than one; or 8, to try a layout.",
     arguments=ARGUMENTS,
 )

@@ -442,8 +442,9 @@ class Function:
         arrays = arguments.input_arrays(self.calls, call, inputs)
         return [*arrays, *self.held_arrays(call, weights, key)]
 
-    def held_arrays(self, call: Call, weights: NestedWeights, key: Array) -> list[Array]:
-        """The arrays that are the same for all examples: all but the inputs."""
+    def held_arrays(self, call: Call, weights: NestedWeights, key: Array = None) -> list[Array]:
+        """The arrays that are the same for all examples: all but the inputs, and without a key
+        all but that."""
         return arguments.held_arrays(self.calls, call, weights, key, self.session_weights)
 
     def _each(

@@ -179,7 +179,7 @@ def runs(
 ) -> Iterator[Run]:
     """The examples, from the largest bucket to the smallest: where one leaves rows to spare,
     examples of the next stand in them. One `alone` has an executable of one row; of several
-    `shares` each has as many rows. Raises OneByOne."""
+    `shares` each has as many rows, and the call is that of one. Raises OneByOne."""
     program = function.program
     rooms = numpy.array([found.capacity(example) for example in examples])
     order = numpy.argsort(-rooms, kind="stable")
@@ -194,7 +194,8 @@ def runs(
             found, own, capacity, program.declarations, program.precision, function.calls.ordered
         )
         try:
-            call = function.calls.with_room(found.types, capacity, rows, train, shapes)
+            each = rows // shares
+            call = function.calls.with_room(found.types, capacity, each, train, shapes)
         except NoForest as problem:
             if not function.calls.asks_for_order(problem):
                 raise OneByOne from None
@@ -365,17 +366,24 @@ def _mean_value_and_grad(
     form, devices = form_of(function, examples), 1 if layout is None else layout.shares
     for run in runs(function, form, examples, train, alone, devices):
         rows = len(run.arrays[0])
-        require_scalar(function.calls, run.call, rows)
+        require_scalar(function.calls, run.call, rows // devices)
         shares = numpy.zeros(rows)
         shares[: len(run.indices)] = 1 / len(examples)
         keys = _keys(function, run.call, key, run.indices, rows)
-        held, arrays = function.held_arrays(run.call, weights, keys), run.arrays
-        if layout is not None:
-            held, (arrays, shares) = layout.there(held), layout.spread((arrays, shares))
-        value, *gradients = run.call.weighted_gradient(*arrays, *held, shares)
+        if layout is None:
+            held = function.held_arrays(run.call, weights, keys)
+            value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
+            numbers = gradients.pop(0) if run.call.traced.problems else ()
+        else:
+            from .calls import shared
+
+            each = [keys] if run.call.traced.draws else []
+            own = shared.dealt(layout.spread((run.arrays, each, shares)), layout)
+            held = layout.there(function.held_arrays(run.call, weights))
+            (value, gradients), numbers = shared.gradient(run.call, layout)(own, held)
+            numbers = layout.together(numbers)
         if run.call.traced.problems:
-            numbers = gradients.pop(0)
-            problems.see(run, numbers if layout is None else layout.together(numbers))
+            problems.see(run, numbers)
         supply = iter(gradients)
         parts.append((value, weight_gradients(function.calls, run.call, weights, supply)))
     problems.tell()

@@ -13,7 +13,7 @@ import pytest
 
 from nnfp_kernel.runtime.machine.devices import axes_of, described, laid_out, layout, rules_of
 
-PROGRAM = """
+PROGRAM = r"""
 import json, tempfile
 import jax, numpy
 import nnfp_kernel as nnfp
@@ -46,6 +46,8 @@ smoothed : ([R], R) ~> R
 smoothed (xs, y) = squaredError (sum (window[3] bump xs)) y
 bump : R[3] ~> R
 bump x = tanh (?w @ x)
+kept : R[6,2] ~> R[3]
+kept = gru[4] >> last >> dropout 0.3 >> dense[3]
 '''
 rng = numpy.random.default_rng(0)
 X, P, y = rng.normal(size=(96, 6)), rng.normal(size=(96, 8, 8)), rng.integers(0, 3, 96)
@@ -78,6 +80,9 @@ for case, options in {
     "weights": dict(devices=8, shard={"net.dense": "batch"}),
 }.items():
     found["far"][case] = numpy.abs(trained("net", X, **options) - one).max() / numpy.abs(one).max()
+S = rng.normal(size=(96, 6, 2))
+one = trained("kept", S)
+found["far"]["kept"] = numpy.abs(trained("kept", S, devices=2) - one).max() / numpy.abs(one).max()
 one = trained("seen", P)
 found["far"]["seen"] = numpy.abs(trained("seen", P, devices=2) - one).max() / numpy.abs(one).max()
 
@@ -155,6 +160,25 @@ for name in ("valued", "summed"):
     listed(name, devices=8, rate=1e308)
     found["failed " + name] = found["last"].reason, found["last"].failure.cause
 del found["last"]
+
+# What devices say to each other, they say after the loops of a program.
+import re
+from nnfp_kernel.runtime.machine.devices import layout
+from nnfp_kernel.runtime.training.examples import Shares
+from nnfp_kernel.runtime.training.objective import objective_of
+
+session.run("loss : (R[6,2], R[3]) ~> R\nloss (xs, y) = squaredError (kept xs) y")
+mesh = layout(2, (), session.weights, 8)
+gradient = jax.jit(lambda w, *batch: objective_of(session["loss"]).value_and_grad(
+    w, Shares(batch, mesh), jax.random.key(0)
+))
+text = gradient.lower(session["loss"].weights, S[:8], rng.normal(size=(8, 3))).compile().as_text()
+said = "all-reduce|all-gather|all-to-all|collective-permute"
+found["said in"] = sorted({
+    computation.split(" ", 1)[0]
+    for computation in re.split(r"\n(?=[%\w])", text) if re.search(rf" ({said})\(", computation)
+})
+found["loops"] = text.count(" while(")
 print(json.dumps(found))
 """
 
@@ -178,7 +202,7 @@ def on_eight(program: str) -> Any:
 def test_several_devices_learn_what_one_learns() -> None:
     found = on_eight(PROGRAM)
     assert found["far"].keys() == {
-        "two", "tensors", "weights", "seen", "on one", "stream",
+        "two", "tensors", "weights", "kept", "seen", "on one", "stream",
         "valued", "summed", "smoothed", "stream of valued", "stream of summed",
     }  # fmt: skip
     assert max(found["far"].values()) < 1e-10
@@ -186,6 +210,8 @@ def test_several_devices_learn_what_one_learns() -> None:
     # of a state on the mesh: what is whole, and what is split along the first or second axis
     assert found["split"] == ["('model',)", "()", "(None, 'model')"]
     assert found["again"]
+    assert found["said in"] == ["ENTRY"]
+    assert found["loops"] >= 2  # there and back
     for reason, cause in (found["failed valued"], found["failed summed"]):
         assert reason == "diverged"
         assert ", line " in cause
@@ -201,7 +227,7 @@ WEIGHTS = {"net": {"W": numpy.zeros((4, 6)), "b": numpy.zeros(4), "s": numpy.zer
         ("batch=0,model=1", (), "an axis has at least one device, and batch has 0"),
         ("two", (), "axes with a number each, such as batch=2,model=4; not 'two'"),
         ("batch=1,batch=1", (), "an axis stands twice"),
-        ("batch=1,model=99", (), "not 99"),
+        ("batch=1,model=99", (), "not 99: JAX makes 99 of a processor where JAX_NUM_CPU_DEVICES=99"),
         (1, "net.W", "such as 'attention.*=model'; not 'net.W'"),
         (1, "nett=batch", "no weight is called nett; there are: net.W, net.b, net.s"),
         (1, "net.W=model", "the mesh has no axis model: it is batch=1. Write --devices batch=1,model=2"),

@@ -47,13 +47,13 @@ def held_arrays(
     present: Callable[[], NestedWeights],
 ) -> list[Array]:
     """The arrays that are the same for all examples: all but the inputs. `present` gives the
-    session's weights, for those that are held constant."""
+    session's weights, for those that are held constant. Without a key, all but that."""
     quick = None if call.fast is None else call.fast.held(weights)
     arrays = weight_arrays(calls, call.traced.weights, weights) if quick is None else quick
     if call.traced.present:
         arrays.extend(weight_arrays(calls, call.traced.present, present()))
     arrays.extend(call.traced.external_arrays())
-    if call.traced.draws:
+    if call.traced.draws and key is not None:
         arrays.append(key)
     return arrays
 

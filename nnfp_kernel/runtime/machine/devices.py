@@ -26,6 +26,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from . import memory
 
 BATCH = "batch"  # the axis of the mesh that examples are shared out along
+CORES = "JAX_NUM_CPU_DEVICES"  # the variable that says how many devices a processor makes
 WHOLE = "_"  # for an axis of a weight that is not split
 
 Devices = int | str | Mapping[str, int]  # 8, "batch=2,model=4"
@@ -165,11 +166,6 @@ class Layout:
             state,
         )
 
-    def shared_out(self, examples: Any) -> Any:
-        """The examples of a batch, each on its devices: inside a compiled function."""
-        apart = self._at(PartitionSpec(BATCH if BATCH in self.mesh.shape else None))
-        return jax.tree.map(lambda array: jax.lax.with_sharding_constraint(array, apart), examples)
-
     def on_each(self, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """`function(own, shared)` on every device that has a share of a batch, inside a compiled
         function: its own row of all arrays, and what all have. It gives what is added up over
@@ -278,7 +274,11 @@ def laid_out(devices: Devices, shard: Shard, weights: Any) -> tuple[dict[str, in
     axes, rules, there = axes_of(devices), rules_of(shard), jax.device_count()
     if math.prod(axes.values()) > there:
         are = "is 1 device" if there == 1 else f"are {there} devices"
-        raise ValueError(f"there {are}, not {math.prod(axes.values())}")
+        many = math.prod(axes.values())
+        told = f"there {are}, not {many}"
+        if jax.default_backend() == "cpu":
+            told += f": JAX makes {many} of a processor where {CORES}={many} is set as it starts"
+        raise ValueError(told)
     leaves = [
         (path, jax.tree_util.keystr(path, simple=True, separator="."), tuple(numpy.shape(leaf)))
         for path, leaf in jax.tree_util.tree_flatten_with_path(weights)[0]

@@ -66,16 +66,16 @@ def taken(data: Batch, indices: Any) -> Batch:
 
 
 def shared_out(examples: Batch, layout: Layout) -> Batch:
-    """The examples of a batch, each on its devices: inside a compiled function."""
+    """The examples of a batch, which the devices share."""
     if isinstance(examples, Rows):
         return replace(examples, layout=layout)
-    return layout.shared_out(examples)
+    return Shares(examples, layout)
 
 
 def spread(examples: Batch, layout: Layout) -> Batch:
-    """The examples of a batch that comes from outside, each on its devices; lists are packed for
-    them later."""
-    return Shares(examples, layout) if some_listed(examples) else layout.spread(examples)
+    """The same of a batch that comes from outside: arrays each on its devices; lists are packed
+    for them later."""
+    return Shares(examples if some_listed(examples) else layout.spread(examples), layout)
 
 
 def everywhere(data: Batch, layout: Layout) -> Batch:

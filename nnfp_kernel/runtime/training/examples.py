@@ -46,9 +46,7 @@ class Rows:
                     self.buckets.capacities[which],
                     self.buckets.structures[which],
                 )
-                given = arrays, places >= 0
-                arrays, mask = given if self.layout is None else self.layout.shared_out(given)
-                return ask(capacity, structures, arrays, mask)
+                return ask(capacity, structures, arrays, places >= 0)
 
             return run
 
@@ -60,13 +58,14 @@ class Rows:
         return jax.lax.switch(chosen - 1, branches, self.places)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """A batch some of whose columns are lists, and the devices that share it: each batch is
-    packed for them (runtime/training/shares.py)."""
+    """A batch, and the devices that share it (runtime/training/shares.py). One with lists among
+    its columns is packed for them."""
 
     columns: tuple[Any, ...]
-    layout: Layout
+    layout: Layout = field(metadata={"static": True})
 
 
 @jax.tree_util.register_pytree_node_class

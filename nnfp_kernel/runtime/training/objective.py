@@ -36,11 +36,14 @@ def objective_of(function: Function, metric: Function | None = None) -> Objectiv
     def value_and_grad(weights: Weights, batch: Batch, key: Key) -> tuple[Any, Weights]:
         if isinstance(batch, Rows):
             form = batch.buckets.form
-            return batch.switch(  # type: ignore[no-any-return]
-                lambda *given: complete(
-                    weights, *rows.value_and_grad(function, weights, form, key, *given)
+
+            def run(room: int, trees: Any, arrays: Any, mask: Any) -> tuple[Any, Weights]:
+                found = rows.value_and_grad(
+                    function, weights, form, key, room, trees, arrays, mask, batch.layout
                 )
-            )
+                return complete(weights, *found)
+
+            return batch.switch(run)  # type: ignore[no-any-return]
         if isinstance(batch, Shares):
             given = (_batch(batch.columns),)
             found = shares.mean_value_and_grad(function, batch.layout, weights, given, key)
@@ -92,7 +95,7 @@ def _values(function: Function) -> Callable[[Weights, Batch, Key], Any]:
             form = batch.buckets.form
             return batch.switch(
                 lambda room, trees, arrays, _mask: rows.values(
-                    function, weights, form, key, room, trees, arrays
+                    function, weights, form, key, room, trees, arrays, batch.layout
                 )
             )
         if isinstance(batch, Shares):

@@ -52,6 +52,7 @@ class Objective:
                      for batches of so many of these examples; None where nobody knows
     place            where it is written
 
+    A batch is a tuple of columns; on a mesh it is `Shares` of them (examples.py).
     Keep the object to train again: its functions are compiled once.
     """
 

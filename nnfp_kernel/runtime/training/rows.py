@@ -15,10 +15,12 @@ from typing import Any
 
 import jax
 
+from ..calls import shared
 from ..calls.call import Call
 from ..calls.spoiled import Spoiled, spoiled_by
 from ..calls.tangents import weight_gradients
 from ..function import Function
+from ..machine.devices import Layout
 from ..ragged import Form, Structures
 
 Array = Any
@@ -28,14 +30,24 @@ NestedWeights = Mapping[str, Any]
 def value_and_grad(
     function: Function, weights: NestedWeights, form: Form, key: Array,
     capacity: int, structures: Structures, arrays: Sequence[Array], mask: Array,
+    layout: Layout | None = None,
 ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """The mean of an objective over packed examples, those that the mask has, and its
-    gradient in the weights. Pure."""
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
+    gradient in the weights: with a layout, each device takes its share of them. Pure."""
     shares = mask / mask.sum()
-    value, *gradients = call.weighted_gradient(*given, shares)
-    supply = iter(gradients[1:] if call.traced.problems else gradients)
-    return value, weight_gradients(function.calls, call, weights, supply)
+    if layout is None:
+        call, given = _of_rows(
+            function, weights, form, key, capacity, structures, arrays, train=True
+        )
+        value, *gradients = call.weighted_gradient(*given, shares)
+        gradients = gradients[1:] if call.traced.problems else gradients
+    else:
+        rows = len(mask) // layout.shares
+        call = function.calls.with_room(form.types, capacity, rows, True, structures)
+        own = shared.dealt((list(arrays), _keys(call, key, len(mask)), shares), layout)
+        run = shared.gradient(call, layout)
+        (value, gradients), _ = run(own, function.held_arrays(call, weights))
+    return value, weight_gradients(function.calls, call, weights, iter(gradients))
 
 
 def live(function: Function, form: Form, capacity: int, rows: int, structures: Structures) -> int:
@@ -47,8 +59,17 @@ def live(function: Function, form: Form, capacity: int, rows: int, structures: S
 def values(
     function: Function, weights: NestedWeights, form: Form, key: Array,
     capacity: int, structures: Structures, arrays: Sequence[Array],
+    layout: Layout | None = None,
 ) -> Array:  # fmt: skip
-    """What an objective gives for each of some packed examples. Pure."""
+    """What an objective gives for each of some packed examples: with a layout, each device takes
+    its share of them. Pure."""
+    if layout is not None:
+        every = len(arrays[0])
+        call = function.calls.with_room(
+            form.types, capacity, every // layout.shares, False, structures
+        )
+        own = shared.dealt((list(arrays), _keys(call, key, every)), layout)
+        return shared.values(call, layout)(own, function.held_arrays(call, weights))[0]
     call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=False)
     return call.traced.run(*given)[0]
 
@@ -68,5 +89,10 @@ def _of_rows(
 ) -> tuple[Call, list[Array]]:  # fmt: skip
     rows = arrays[0].shape[0]
     call = function.calls.with_room(form.types, capacity, rows, train, structures)
-    keys = jax.random.split(key, rows) if call.traced.draws else key
-    return call, [*arrays, *function.held_arrays(call, weights, keys)]
+    held = function.held_arrays(call, weights)
+    return call, [*arrays, *held, *_keys(call, key, rows)]
+
+
+def _keys(call: Call, key: Array, rows: int) -> list[Array]:
+    """The key of every row, where any is taken."""
+    return [jax.random.split(key, rows)] if call.traced.draws else []
