@@ -53,6 +53,11 @@ def _operation(operation: Any) -> Hashable:
             return operation.__class__.__name__, *parts
 
 
+def canonical_parameters(parameters: Mapping[str, Any]) -> Hashable:
+    """The parameters of a call by their values."""
+    return _frozen(parameters)
+
+
 def _frozen(part: Any) -> Hashable:
     """Hashable data for a part of an operation. An array is its bytes: zeros of either sign
     and NaNs are told apart."""

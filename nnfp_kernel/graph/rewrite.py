@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .branches import within_branches
-from .drawn import drawn_once
+from .drawn import drawn_before
 from .graph import Graph, Map
 from .laws import LAWS, Fired, Law, Primitives, Simplifier
 from .loops import Moved, put_loop, put_tree_loop
 from .vectorise import Rebuild
 
-__all__ = ["LAWS", "Simplifier", "optimise", "tidy", "vectorise"]
+__all__ = ["LAWS", "Simplifier", "drawn_once", "optimise", "tidy", "vectorise"]
 
 
 def vectorise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:
@@ -72,7 +72,12 @@ def tidy(primitives: Primitives, graph: Graph) -> Graph:
     >>> len(tidy(PRIMITIVES, graph).nodes)
     0
     """
-    return _Tidying(primitives).graph(drawn_once(_Reader(primitives), graph))
+    return _Tidying(primitives).graph(graph)
+
+
+def drawn_once(primitives: Primitives, graph: Graph) -> Graph:
+    """The graph as its derivative is to be read, in which nothing is drawn again (drawn.py)."""
+    return drawn_before(lambda: _Reader(primitives), graph)
 
 
 _PLAIN = frozenset(("add", "subtract", "mul", "negate", "conj", "reverse", "reshape", "transpose"))

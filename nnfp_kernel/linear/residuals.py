@@ -16,7 +16,9 @@ from ..graph.graph import Builder, Call, Constant, Graph, Wire
 # Cheaper to make again than to store and load: data movement and plain arithmetic.
 _ARITHMETIC = {"add", "subtract", "mul", "negate", "select", "compare", "and", "or", "not", "sign"}
 _MOVEMENT = {"convert", "conj", "real", "imag", "broadcast", "reshape", "transpose", "slice"}
-CHEAP = _ARITHMETIC | _MOVEMENT | {"reverse"}
+# A key is made again from the one it comes of: a branch not taken has none to leave in its place.
+_KEYS = {"foldKey", "splitKey"}
+CHEAP = _ARITHMETIC | _MOVEMENT | _KEYS | {"reverse"}
 _PER_ARRAY = 64  # entries: one array more costs about as much as these
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..graph.graph import (
+    ArrayType,
     Call,
     Choose,
     Constant,
@@ -35,6 +36,7 @@ from ..graph.graph import (
 from ..graph.interpret import interpret
 from ..language import syntax as s
 from ..language.layout import KEYWORDS
+from .drawing import Drawn, Draws
 from .spelling import (
     Names,
     Term,
@@ -90,10 +92,14 @@ class Block:
         self.bindings.append(s.Binding(pattern, (), body))
 
     def around(self, body: s.Expression) -> s.Expression:
-        """`let … in body`, with the bindings that are used."""
-        used, kept = _names(body), []
+        """`let … in body`, with the bindings that are used; a draw that nothing uses stands
+        before one that is."""
+        used, kept = _names(body), list[s.Binding]()
         for binding in reversed(self.bindings):
-            if not used.isdisjoint(_names(binding.pattern)):
+            unused = isinstance(binding.pattern, s.PatternWildcard)
+            if unused and kept and "draw" in _names(kept[-1].body):
+                kept.append(binding)
+            elif not used.isdisjoint(_names(binding.pattern)):
                 kept.append(binding)
                 used |= _names(binding.body)
         if kept and kept[0].pattern == s.PatternName(body.name if isinstance(body, s.Name) else ""):
@@ -123,16 +129,31 @@ class _Writer:
     """The domain of the terms of one graph, on their way to a block of bindings. A value is
     the term of a wire, or None: of a random key, and of what nothing asks for."""
 
-    def __init__(self, graph: Graph, names: Names, late: set[Wire], split: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        names: Names,
+        late: set[Wire],
+        split: bool,
+        keys: Mapping[Wire, Drawn] | None = None,
+    ) -> None:
         self.graph, self.names, self.split = graph, names, split
         self.early, self.after = Block(), Block()
         self.late = _after(graph, late)
         self.uses = _uses(graph, late if split else set())
+        self.draws = Draws(graph, keys)
 
     def terms(self, inputs: Mapping[Wire, Term | None]) -> list[Term]:
         """The terms of the graph's outputs, from those of its inputs."""
         made = interpret(self.graph, [inputs.get(wire) for wire in self.graph.inputs], self)
         return [_there(each) for each in made]
+
+    def _draw(self, node: Node) -> None:
+        """Draws as often as the program did before, of which nothing is used here."""
+        for wire in node.outputs[:1]:
+            for _ in range(self.draws.unused_before(node)):
+                drawn = spell("uniform", {}, (), ArrayType("R"), self.names)
+                self.block(wire).bind(s.PatternWildcard(), drawn.tree)
 
     # --- where a term is kept --------------------------------------------------------------
 
@@ -145,8 +166,8 @@ class _Writer:
 
     def keep(self, wire: Wire, made: Term) -> Term:
         """The term, or the name that it is bound to."""
-        uses = self.uses[wire]
-        if made.atom or (uses <= 1 and made.depth < DEEPEST):
+        uses, drawn = self.uses[wire], wire in self.draws.wires
+        if made.atom or (uses <= 1 and made.depth < DEEPEST and not drawn):
             return made
         if isinstance(made.tree, s.Negate) and isinstance(made.tree.operand, s.Number):
             return made
@@ -169,6 +190,7 @@ class _Writer:
         if name == "mul" and not parameters.get("conjugate"):
             pairs.sort(key=lambda pair: pair[0] in self.late)  # the factor first
         given = [_there(made) for each, made in pairs if each.type.kind != "Key"]
+        self._draw(node)
         return (self.keep(wire, spell(name, parameters, given, wire.type, self.names)),)
 
     def tree_loop(self, operation: TreeLoop, operands: list[Term | None], node: Node) -> Terms:
@@ -180,10 +202,11 @@ class _Writer:
         outer: Sequence[Wire],
         given: Sequence[tuple[Wire, Term | None]],
         give: Callable[..., s.Expression],
+        keys: Mapping[Wire, Drawn] | None = None,
     ) -> s.Expression:
         """The body of a structured node with such operands, as an expression."""
         late = {own for wire, own in zip(outer, graph.inputs, strict=True) if wire in self.late}
-        writer = _Writer(graph, self.names, late, split=False)
+        writer = _Writer(graph, self.names, late, split=False, keys=keys)
         terms = writer.terms(dict(given))
         return writer.early.around(give(terms))
 
@@ -240,6 +263,7 @@ class _Writer:
         return [term(tree, wires[0].type, below=belows[0]), *found]
 
     def map(self, operation: Map, operands: list[Term | None], node: Node) -> Terms:
+        self._draw(node)
         shared, inner = operation.shared, operation.body.inputs
         given = zip(inner[:shared], operands[:shared], strict=True)
         pattern, zipped, own = self._sequence(operands[shared:], inner[shared:])
@@ -258,6 +282,7 @@ class _Writer:
     def loop(self, loop: Loop, operands: list[Term | None], node: Node) -> Terms:
         if not loop.carried and not loop.counted:
             return self.map(Map(loop.body, loop.shared, loop.length), operands, node)
+        self._draw(node)
         first, last = loop.shared, loop.shared + loop.carried
         shared, initial, along, rounds = loop.operands(operands)
         given = list(zip(loop.body.inputs[:first], shared, strict=True))
@@ -343,6 +368,7 @@ class _Writer:
         return [term(s.Name(n), w.type) for n, w in zip(names, wires, strict=True)]
 
     def while_loop(self, loop: While, operands: list[Term | None], node: Node) -> Terms:
+        self._draw(node)
         shared, states = loop.shared, loop.body.inputs[loop.shared + 1 :]
         numbers = (loop.body.inputs[shared], loop.condition.inputs[shared])
         # The rounds are part of the state where something asks for their number.
@@ -422,11 +448,15 @@ class _Writer:
             raise Unspeakable("a choice for each example of a batch")
         which = _there(operands[0])
         branches = []
-        for branch in choose.branches:
+        # The branches of an `if` in the order of the text, in which they draw.
+        turned = selector.type.kind == "Bool"
+        for branch in choose.branches[:: -1 if turned else 1]:
             given = list(zip(branch.inputs, operands[1:], strict=True))
-            branches.append(self._body(branch, outer, given, _wholes))
-        if selector.type.kind == "Bool":
-            tree: s.Expression = s.If(which.tree, branches[1], branches[0])
+            pairs = zip(branch.inputs, outer, strict=True)
+            keys = {own: self.draws.of(wire) for own, wire in pairs if wire.type.kind == "Key"}
+            branches.append(self._body(branch, outer, given, _wholes, keys))
+        if turned:
+            tree: s.Expression = s.If(which.tree, *branches)
         else:
             tree = branches[-1]
             for k in range(len(branches) - 2, -1, -1):

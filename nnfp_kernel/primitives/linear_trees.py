@@ -155,6 +155,8 @@ class Tape:
             moved = not self.arrays.isdisjoint(one.outside)
             moved = moved or any(map(self.moves, _given(one)))
             if moved:
+                if isinstance(one, Reduction):
+                    _require_arrays(one)
                 self.arrays |= {wire for wire in one.wires if wire.type.differentiable}
                 if isinstance(one, Made | Pulled):
                     self.trees.add(one.tree)

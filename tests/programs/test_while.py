@@ -56,6 +56,8 @@ doubtful xs = while[9] (\s -> s < 3) (\s -> s + mean (map (* s) xs)) 1
 rep Thought = R[2]
 think : Thought -> Thought
 think t = while[9] (\(Thought v) -> norm v < 10) (\(Thought v) -> Thought (2 * v)) t
+mayWalk : R -> R
+mayWalk x = if x < 3 then walk x else x
 walk : R -> R
 walk x = while[20] (\s -> s < 10) (\s -> s + abs (draw (normal 1)) * x) x
 
@@ -176,6 +178,13 @@ def test_each_round_draws_anew_and_derivatives_reuse_it(session: nnfp.Session) -
     steps = numpy.asarray((call(1.0 + step) - call(1.0 - step)) / (2 * step))
     assert float(call(1.0)) > 10
     assert_allclose(session["walk"].vjp({}, 1.0, key=key)[1](1.0)[1], steps, rtol=1e-7)
+
+
+def test_in_a_branch_each_round_draws_and_derivatives_reuse_it(session: nnfp.Session) -> None:
+    key, step = jax.random.key(3), 1e-6
+    call = lambda x: session["mayWalk"].apply({}, x, key=key)  # noqa: E731
+    steps = numpy.asarray((call(1.0 + step) - call(1.0 - step)) / (2 * step))
+    assert_allclose(session["mayWalk"].vjp({}, 1.0, key=key)[1](1.0)[1], steps, rtol=1e-7)
 
 
 def test_jax_agrees_forwards(session: nnfp.Session) -> None:

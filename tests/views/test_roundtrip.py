@@ -104,6 +104,32 @@ SOURCES = {
     "real and complex": test_complex.MIXED,
     "a complex model": test_complex.MODEL,
 }
+WALK = "while[4] (\\t -> t < 3) (\\t -> t * x + 1 + square (draw (uniform 0 1)))"
+STEP = "\\(s, x) -> s * x * draw (normal 1) + x"
+DRAWS = {  # what draws in what is made again, or is drawn beside others
+    "in a fold": f"f : R[3] -> R\nf xs = fold (\\(s, x) -> {WALK} s) 0 xs",
+    "a fold in it": "f : R[3] -> R\nf xs = while[4] (\\t -> t < 3)\n"
+    "  (\\t -> fold (\\(s, x) -> s * x + 0.3 + square (draw (uniform 0 1))) t xs) 0",
+    "in itself": f"f : R -> R\nf x = while[3] (\\u -> u < 9) (\\u -> {WALK} (u / 2) + x) x",
+    "in a map": f"f : R[3] -> R[3]\nf xs = map (\\x -> {WALK} x) xs",
+    "in a branch": f"f : R -> R\nf x = if x < 3 then {WALK} x else x",
+    "in branches": "f : R -> R\nf x = draw (normal 1) * if x < 9 then x * draw (normal 1)\n"
+    "  else sin x * draw (normal 1)",
+    "a condition": "f : R -> R\nf x = sin (while[4] (\\s -> s + draw (uniform 0 1) < 3)\n"
+    "  (\\s -> s * 1.5 + square (draw (uniform 0 1))) x) * draw (normal 1)",
+    "an equation": "f : R -> R\nf x = draw (normal 1) *\n"
+    "  fixpoint (\\u -> cos (u * x + draw (uniform 0 1)) / 2) 0",
+    "derived": f"g : R -> R\ng x = {WALK} x\nf = grad g",
+    "derived in a fold": f"g : R[3] -> R\ng xs = fold (\\(s, x) -> {WALK} s) 0 xs\nf = grad g",
+    "derived in a map": "g : R[3] -> R\ng xs = draw (normal 1) * sum (map (\\x ->\n"
+    f"  if x < 0.9 then {WALK} (draw (normal 1)) else x * x) xs)\nf = grad g",
+    "derived folds": f"g : R[3,2] -> R\ng xs = sum (map (fold ({STEP}) (draw (normal 1))) xs)\n"
+    "f = grad g",
+    "derived windows": "g : R[6] -> R\n"
+    "g xs = sum (window[3] (\\w -> sum w * sum w * draw (normal 1)) xs)\nf = grad g",
+    "both ways": f"f : R[3] -> R[3]\nf xs = map (\\(a, b) -> a * b) (bidirectional (\\p ->\n"
+    f"  let s = ({STEP}) p in (s, s)) (\\p -> let s = ({STEP}) p in (s, s * s)) 1 1 xs)",
+}
 NO_VALUE = {
     *("away", "swing"),  # fixpoints there are none of
     *("double", "unfit"),  # a double root, which has no derivative
@@ -111,7 +137,7 @@ NO_VALUE = {
 }
 REFUSED = {
     "any number of rounds",  # a loop without a bound, in reverse
-    "a loop that draws",  # in another loop, or for any number of rounds
+    "a loop without a bound that draws",
     "of its own",  # a name of the language that the program gives another meaning
     "no parameters",  # of a constant nothing moves
     "a tree that is not only reduced",  # a derivative in a loop; sequences out of a node
@@ -216,6 +242,13 @@ def test_every_name_of_the_language(name: str) -> None:
 def test_derivatives_of_trees_inside_definitions(name: str) -> None:
     session = Session(precision=64)
     session.run(LEAVES + DERIVED[name])
+    check(session, session["f"])
+
+
+@pytest.mark.parametrize("name", few(DRAWS, 4))
+def test_draws_of_whatever_is_made_again(name: str) -> None:
+    session = Session(precision=64)
+    session.run(DRAWS[name])
     check(session, session["f"])
 
 

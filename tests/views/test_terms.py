@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import numpy
 import pytest
 from soak import FACTOR
@@ -722,16 +723,39 @@ def test_what_cannot_be_written_is_refused_with_the_reason(program: str, reason:
     assert reason in caught.value.diagnostics[0].primary.text
 
 
-@pytest.mark.parametrize(
-    "loop", ["while[3] (\\s -> s < 10) (\\s -> while[4] {} s) x", "while {} x"]
-)
-def test_what_a_derivative_would_draw_anew_is_refused(loop: str) -> None:
+def test_a_draw_is_bound_before_the_linear_map_which_reuses_it() -> None:
     session = Session(precision=64)
-    walk = "(\\s -> s < 10) (\\s -> s + draw (normal 1) * x)"
-    session.run(f"f : R -> R\nf x = {loop.format(walk)}")
+    session.run("f : R -> R\nf x = draw (normal 1) + x * draw (normal 1)")
+    # The first draw of f is made, though nothing uses it: so the second is the same.
+    drawn = "let _ = (draw (uniform 0 1) : R); h = (draw (normal 1) : R) in \\dx -> h * dx"
+    assert drawn in str(derivative_definition(session["f"]))
+
+
+def test_what_is_drawn_at_the_nodes_of_a_tree_is_reused_too() -> None:
+    session = Session(precision=64)
+    session.run(TREE + "f : Tree R -> R\nf = cata {\n"
+        "  Leaf x -> tanh (x * draw (normal 1)); Node l r -> l * r + draw (normal 1) * l }")  # fmt: skip
+    for adjoint in (False, True):
+        session.run(str(derivative_definition(session["f"], adjoint)))
+    leaf, node = session.constructor("Leaf"), session.constructor("Node")
+    tree, moved = (node(leaf(x), node(leaf(2 * x), leaf(1 - x))) for x in (0.3, -0.7))
+    key = jax.random.key(3)
+    image = session["fDerivative"].apply({}, tree, moved, key=key)
+    back = session["fAdjoint"].apply({}, tree, 1.7, key=key)
+    product = sum(map(numpy.multiply, jax.tree.leaves(moved), jax.tree.leaves(back)))
+    numpy.testing.assert_allclose(1.7 * image, product)
+    twice = session["fDerivative"].apply({}, tree, jax.tree.map(lambda x: 2 * x, moved), key=key)
+    numpy.testing.assert_allclose(2 * image, twice)
+
+
+def test_a_loop_without_a_bound_that_draws_is_refused() -> None:
+    session = Session(precision=64)
+    session.run("f : R -> R\nf x = while (\\s -> s < 10) (\\s -> s + draw (normal 1) * x) x")
     with pytest.raises(NnfpError) as caught:
         derivative_definition(session["f"])
-    assert "a loop that draws" in caught.value.diagnostics[0].primary.text
+    told = caught.value.diagnostics[0].primary.text
+    assert "a loop without a bound that draws" in told
+    assert "`while[1000] c f`" in told
 
 
 def test_a_name_that_means_something_else_in_the_program_is_not_used() -> None:

@@ -20,6 +20,7 @@ from ...language.diagnostics import NnfpError
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
 from ..grown import Grown
+from ..scope import Keys
 from ..values import (
     Declarations,
     Items,
@@ -328,7 +329,9 @@ class Unknown:
     ) -> Branch:
         plant = self.plant
         observed: list[Observation] = []
-        with context.inside(child):
+        keys, outside = context.keys, context.builder
+        # What is drawn at a node is drawn with a key of the node, which only running tells.
+        with context.inside(child, Keys(lambda: keys.next(outside))):
             values = tuple(
                 planted(
                     each, structure, plant.declarations, child.input, child.input, observed, child

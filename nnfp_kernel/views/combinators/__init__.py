@@ -25,10 +25,10 @@ Several arrays are pairs that nest to the right.
 from .chains import IDENTITY, UNZIP, ZIP, composed
 from .functions import linear_function
 from .nests import pair_pattern, pairs
-from .networks import held, recorded
+from .networks import held, recorded, require_drawn
 from .writer import combinators
 
 __all__ = [
     "IDENTITY", "UNZIP", "ZIP", "combinators", "composed", "held", "linear_function",
-    "pair_pattern", "pairs", "recorded",
+    "pair_pattern", "pairs", "recorded", "require_drawn",
 ]  # fmt: skip

@@ -34,29 +34,30 @@ from .nests import Nest, variables_of
 _OPENED = (Network, Sum, Pair, Copair, DirectSum)
 
 
-def recorded(builder: Builder, network: Network, *, drawing: bool = False) -> Network:
+def recorded(builder: Builder, network: Network) -> Network:
     """The network with every loop that has a bound as a recurrence of the rounds it made,
-    of which the builder records what the steps' maps refer to; with `drawing`, only the
-    loops that draw, for made again they would draw anew. Raises Unspeakable where loops in
-    loops do."""
+    of which the builder records what the steps' maps refer to."""
 
     def part(each: Part) -> Part:
         map = each.map
         if not isinstance(map, WhileL) or map.like.most is None:
             return each
-        if drawing and not _draws(map):
-            return each
         rounds = map.unrolled(builder)
         return replace(each, map=rounds.adjoint() if map.backwards else rounds)
 
-    made = Network(network.inputs, tuple(map(part, network.parts)), network.outputs)
-    if any(_draws(each.map) for each in made.parts):
-        raise Unspeakable("a loop that draws, and is made again to differentiate it")
-    return made
+    require_drawn(network)
+    return Network(network.inputs, tuple(map(part, network.parts)), network.outputs)
 
 
-def _draws(map: LinearMap) -> bool:
-    return any(wire.type.kind == "Key" for wire in map.fixed)
+def require_drawn(network: Network) -> None:
+    """Raises Unspeakable for a map that would draw: of a loop without a bound, which is not
+    given before what it draws (graph/drawn.py)."""
+    if any(wire.type.kind == "Key" for each in network.parts for wire in each.map.fixed):
+        raise Unspeakable(
+            "a loop without a bound that draws: its derivative makes the rounds again, and would "
+            "draw other numbers. With a bound, `while[1000] c f`, it can be written: what it "
+            "draws is drawn before it"
+        )
 
 
 def opened(network: Network) -> Network:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ...graph.forest import Observation, Reduction
 from ...graph.graph import Builder, Graph, Wire
-from ...graph.rewrite import tidy
+from ...graph.rewrite import drawn_once, tidy
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
@@ -21,7 +21,7 @@ from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply
-from ..combinators import recorded
+from ..combinators import require_drawn
 from .entries import Entry, Exprs, total
 from .growth import Growing, grown
 from .naming import Naming
@@ -85,6 +85,7 @@ class Body(ABC):
         """The linear map of the arrays. Its inputs and outputs are known as `given` and
         `answers`; `around` are inputs that come of no argument."""
         self.builder = builder
+        graph = drawn_once(builder.primitives, graph)
         inputs = [builder.input(w.type, w.name, w.representation) for w in graph.inputs]
         self.place = dict(zip(given, inputs, strict=True))
         outputs, network = linearize(builder, graph, inputs, active)
@@ -207,7 +208,7 @@ class Body(ABC):
         it, and what the `wanted` outputs are. `around` are tangents of what comes of no
         argument."""
         inputs = builder.finish(()).inputs
-        network = recorded(builder, network, drawing=True)
+        require_drawn(network)
         moving = [builder.input(array) for array in network.domain]
         images = filled(builder, network.apply(builder, moving), network.codomain)
         own = [self.outputs[wire] for wire in wanted]

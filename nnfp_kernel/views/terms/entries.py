@@ -76,7 +76,7 @@ class Entry(ABC):
             return []
         builder = Builder(self.primitives)
         inputs = [builder.input(w.type, w.name, w.representation) for w in branch.body.inputs]
-        given = {own: self.terms[wire] for own, wire in zip(inputs, branch.outside, strict=True)}
+        given = known_around(inputs, branch, self.terms)
         active = [wire in self.around for wire in branch.outside]
         outputs, network = linearize(builder, branch.body, inputs, active)
         late: list[Wire] = []
@@ -126,6 +126,14 @@ class Entry(ABC):
         return s.Name(name)
 
 
+def known_around(
+    inputs: Sequence[Wire], branch: Branch, terms: Mapping[Wire, Term]
+) -> dict[Wire, Term]:
+    """The terms of what a branch takes from around it; a key has none."""
+    pairs = zip(inputs, branch.outside, strict=False)
+    return {own: terms[wire] for own, wire in pairs if wire.type.kind != "Key"}
+
+
 def total(trees: Sequence[s.Expression]) -> s.Expression:
     """The sum of cotangents."""
     made, *others = [tree for tree in trees if not is_nought(tree)] or trees[:1]
@@ -143,4 +151,4 @@ def is_nought(tree: s.Expression) -> bool:
     return isinstance(tree, s.Number) and tree.value == 0
 
 
-__all__ = ["Entry", "Exprs", "Trees", "is_nought", "total"]
+__all__ = ["Entry", "Exprs", "Trees", "is_nought", "known_around", "total"]

@@ -23,6 +23,7 @@ from ...linear.maps import Primitives, filled
 from ...primitives.decompile import Block, Term, Unspeakable, decompile, term, whole
 from ...primitives.spelling import apply, sized, zeros
 from ..combinators import pair_pattern, pairs
+from .entries import known_around
 from .shapes import Opening, Sprout
 from .values import Values
 
@@ -108,7 +109,7 @@ def _step(
     inputs = [builder.input(w.type, w.name, w.representation) for w in branch.body.inputs]
     active = [wire in around for wire in branch.outside]
     active += [wire.type.differentiable for wire in inputs[count:]]
-    given = {own: terms[wire] for own, wire in zip(inputs, branch.outside, strict=False)}
+    given = known_around(inputs, branch, terms)
     seed, found = values.taken(growth.seed_type, None, iter(inputs[count:]), "s", block)
     outputs, network = linearize(builder, branch.body, inputs, active)
     late = [builder.input(array) for array in network.domain]

@@ -18,7 +18,7 @@ from ...primitives.decompile import Block, Term, decompile, whole
 from ...primitives.spelling import apply, zeros
 from ..combinators import combinators, composed, held, pair_pattern, pairs, recorded
 from .body import Body
-from .entries import total
+from .entries import known_around, total
 from .naming import Found
 from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
 from .trees import Group
@@ -111,7 +111,7 @@ class Steps:
         count = len(branch.outside)
         builder = Builder(self.primitives)
         inputs = [builder.input(w.type, w.name, w.representation) for w in branch.body.inputs]
-        terms = {own: self.terms[wire] for own, wire in zip(inputs, branch.outside, strict=False)}
+        terms = known_around(inputs, branch, self.terms)
         opened = Block()
         supply = iter(inputs[count:])
         patterns = []
