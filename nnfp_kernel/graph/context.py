@@ -95,12 +95,14 @@ class Context:
         key: Callable[[], Wire],
         extents: Mapping[SizeVariable, Extent] | None = None,
         training: bool = False,
+        plan: Any = None,
     ) -> None:
         self.builder = builder
         self.declarations = declarations
         self.keys = Keys(key)
         self.extents = extents or {}  # what the lengths known at run time are
         self.training = training
+        self.plan = plan  # of loops that the program itself differentiates
         self.forests = False  # whether trees among the arguments are forests
         self.plants: dict[Builder, Plant] = {}  # of each graph a tree of which nothing is known
         self.branching = 0  # how many branches the present place is inside of

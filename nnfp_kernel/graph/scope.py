@@ -122,6 +122,7 @@ class Surroundings:
     builtins: Mapping[str, BuiltinRecord]
     primitives: Mapping[str, Primitive]
     training: bool = False
+    plan: Any = None  # what is decided of loops that it differentiates (linear/planning.py)
 
 
 @dataclass(frozen=True)

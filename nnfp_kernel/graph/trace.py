@@ -65,6 +65,7 @@ class Tracer(Context):
             key=key,
             extents=extents,
             training=surroundings.training,
+            plan=surroundings.plan,
         )
         self.surroundings = surroundings
         self._external = external

@@ -14,7 +14,7 @@ depends on types alone and on the machine: the same program decides the same on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -67,7 +67,7 @@ class Plan:
 
     precision: int = 32
     tight: bool = False
-    per_byte: float = PER_BYTE
+    per_byte: float | Callable[[], float] = PER_BYTE  # asked for where a loop is large
     decisions: list[Decision] = field(default_factory=list)
     settled: bool = False  # a loop met now was decided already: it is what a segment runs
 
@@ -104,7 +104,8 @@ class Plan:
             return "memory"
         if kept < LARGE:
             return "little"
-        return "quicker" if again <= self.per_byte * 2 * kept else "dearer"
+        per_byte = self.per_byte() if callable(self.per_byte) else self.per_byte
+        return "quicker" if again <= per_byte * 2 * kept else "dearer"
 
     @property
     def could_hold_less(self) -> bool:

@@ -468,7 +468,7 @@ def _at_arrays(
     # derivative by one contraction and not by a sum over examples.
     graph = vectorise(context.builder.primitives, graph)
     active = [False] * len(captured) + [wire.type.differentiable for wire in here]
-    outputs, network = linearize(context.builder, graph, [*captured, *here], active)
+    outputs, network = linearize(context.builder, graph, [*captured, *here], active, context.plan)
     value = outcome(outputs)
     known = holds_sequence(value) or context.declarations.has_trees(codomain)
     target = value if known else None

@@ -115,6 +115,12 @@ model xs = sum (flatten (scan cell ?start (reverse xs)))
 folded : R[3][n] ~> R
 folded xs = sum (fold cell zero xs)
 
+descended : R[3][n] ~> R[3][n]
+descended xs = xs - 0.1 * grad folded xs
+
+again : R[3][n] ~> R
+again xs = folded (descended xs)
+
 ragged : [R[3]] ~> R
 ragged xs = sum (square (fold (\\(h, x) -> dropout 0.2 (cell (h, x))) zero xs))
 """
@@ -150,6 +156,22 @@ def test_where_memory_is_short_loops_hold_less_and_give_the_same(
     plain, short = (call.gradient_graph for call in calls)
     assert (segments(plain), segments(short) > 8) == (0, True)
     assert peak(short, 64) < 0.5 * peak(plain, 64)
+
+
+def test_a_gradient_that_the_program_takes_is_within_the_memory_too(
+    sessions: list[nnfp.Session],
+) -> None:
+    xs = numpy.random.default_rng(2).normal(size=(60, 3))
+    plain, short = (session["descended"] for session in sessions)
+    assert_allclose(short(xs), plain(xs), rtol=1e-12)
+    graphs = [one.call_for(xs).traced.optimised for one in (plain, short)]
+    assert [segments(graph) for graph in graphs] == [0, 2]
+    assert peak(graphs[1], 64) < 0.85 * peak(graphs[0], 64)
+    told = [one.cost(xs).loops[0] for one in (plain, short)]
+    assert [(one.reason, one.steps) for one in told] == [("little", None), ("memory", 6)]
+    found, expected = (gradients(one, "again", xs[None]) for one in reversed(sessions))
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-11)
 
 
 def test_draws_and_padding_are_made_again_as_they_were(sessions: list[nnfp.Session]) -> None:

@@ -7,6 +7,7 @@ from a definition to something that runs
     structures.py   what a trace must know of an argument beside its type
     placing.py      arguments as values on the graph's input wires
     traced.py       one trace, one graph, one executable
+    planned.py      what a plan of loops makes, within the memory there is
     answer.py       the wires of its answer, and the Python value of their arrays
 
 what goes in and comes out

@@ -9,8 +9,8 @@ Loops are kept or made again as a plan decides (linear/planning.py), by the memo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,9 +23,9 @@ from ...linear.maps import Network
 from ...linear.planning import Plan
 from ...linear.residuals import keep, prologue
 from ..lower import lower
-from ..machine import memory
 from .equations import told
 from .forms import Fast
+from .planned import planned
 from .traced import Traced
 
 Array = Any
@@ -62,31 +62,7 @@ class Call:
         return self._planned(self._split_by)
 
     def _planned(self, make: Callable[[Plan], tuple[Graph, ...]]) -> tuple[tuple[Graph, ...], Plan]:
-        """The graphs that `make` makes by a plan, and that plan: a tight one where they would
-        take more memory than there is, and less by it."""
-        program = self.traced.program
-        plan = memory.plan(program.precision)
-        graphs = make(plan)
-        limit = memory.limit(program.memory)
-        if not plan.could_hold_less or limit is None:
-            return graphs, plan
-        precision = program.precision
-        if max(peak(graph, precision) for graph in graphs) <= limit // 4:
-            return graphs, plan
-        # What the laws of loops make for all steps at once counts too.
-        plain = self._peak(graphs)
-        if plain <= limit:
-            return graphs, plan
-        tight = replace(plan, tight=True, decisions=[])
-        smaller = make(tight)
-        # The weights of a deep stack, laid out by segments, may be more than what is not kept.
-        return (smaller, tight) if self._peak(smaller) < plain else (graphs, plan)
-
-    def _peak(self, graphs: Iterable[Graph]) -> int:
-        """The bytes alive at most while these graphs run, one after the other, counted."""
-        program = self.traced.program
-        run = (optimise(program.primitives, graph) for graph in graphs)
-        return max(peak(graph, program.precision) for graph in run)
+        return planned(self.traced.program, make, lambda graphs: graphs)
 
     def _split_by(self, plan: Plan) -> tuple[Graph, ...]:
         builder, inputs, outputs, derivative = self._linearized(self.active, plan)

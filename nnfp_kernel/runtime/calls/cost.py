@@ -111,6 +111,7 @@ def cost_of(call: Call) -> Cost:
         decisions = tuple(plan.decisions)
     else:
         adjoint, held, decisions = None, 0, ()
+    decisions = (*call.traced.decisions, *decisions)
     told = tuple((name, one) for name, found in moved.items() for one in dict.fromkeys(found))
     return Cost(said, forward, adjoint, held, decisions, told, precision // 8)
 

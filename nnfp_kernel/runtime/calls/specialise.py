@@ -31,6 +31,7 @@ from . import misfits
 from .batches import column, leaves, packed_structure
 from .call import Call
 from .misfits import in_example
+from .planned import planned
 from .structures import Structure, smallest_structure, structure_of
 from .traced import trace_application
 
@@ -345,9 +346,14 @@ class Calls:
         if call is None:
             pairs = enumerate(zip(types, structures, strict=True))
             arguments = {argument_name(k): pair for k, pair in pairs}
-            traced = trace_application(
-                self.program, self.specialise(types), arguments,
-                training=train, batch=batch, apart=apart, capacity=capacity,
+            expression = self.specialise(types)
+            traced, _ = planned(
+                self.program,
+                lambda plan: trace_application(
+                    self.program, expression, arguments,
+                    training=train, batch=batch, apart=apart, capacity=capacity, plan=plan,
+                ),
+                lambda traced: (traced.vectorised,),
             )  # fmt: skip
             call = self._traced_as[key] = Call(traced, types, structures)
         return call

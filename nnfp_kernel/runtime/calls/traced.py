@@ -27,6 +27,7 @@ from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.reach import WeightPath
 from ...language.sizes import SizeVariable
+from ...linear.planning import Decision, Plan
 from ..exchange import flatten, is_concrete, numbers
 from ..lower import Compiled, lower
 from ..program import Program
@@ -67,6 +68,7 @@ class Traced:
     # For reading: the answer, and what is made of arguments of which nothing is known.
     value: Value = None
     observed: tuple[Observation, ...] = ()
+    decisions: tuple[Decision, ...] = ()  # of loops that the program itself differentiates
     compiled: Compiled = field(default_factory=Compiled)
 
     @property
@@ -146,6 +148,7 @@ def trace_application(
     batch: int | None = None,
     capacity: int | None = None,
     apart: bool = False,
+    plan: Plan | None = None,
 ) -> Traced:
     """Trace `expression`, in which `External` names stand for the arguments.
 
@@ -156,6 +159,8 @@ def trace_application(
     only at run time, and are at most that: arguments have a wire for the length of each
     sequence, before those of its elements, and the key is one for each example. So it is in
     a batch whose keys come `apart`: it is a part of a larger one.
+
+    A `plan` decides of the loops that the program itself differentiates.
     """
     builder = Builder(program.primitives)
     declarations = program.declarations
@@ -189,7 +194,7 @@ def trace_application(
         return keys[-1]
 
     surroundings = Surroundings(
-        program.definitions, declarations, program.builtins, program.primitives, training
+        program.definitions, declarations, program.builtins, program.primitives, training, plan
     )
     values = {name: value for name, (value, _) in given.items()}
     tracer = Tracer(
@@ -244,7 +249,7 @@ def trace_application(
     problems = () if doubt.wire is None else doubt.problems
     return Traced(
         graph, counts, weights, present, externals, bool(keys), answer, program, problems,
-        value, tuple(observed),
+        value, tuple(observed), () if plan is None else tuple(plan.decisions),
     )  # fmt: skip
 
 

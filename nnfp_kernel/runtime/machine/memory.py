@@ -128,7 +128,7 @@ _CONTAINER = Path("/sys/fs/cgroup")
 
 def plan(precision: int) -> Plan:
     """The plan that suits the device, before it is known whether all fits."""
-    return Plan(precision, per_byte=PER_BYTE if on_processor() else 0.0)
+    return Plan(precision, per_byte=lambda: PER_BYTE if on_processor() else 0.0)
 
 
 def limit(memory: int | None) -> int | None:
