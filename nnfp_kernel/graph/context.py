@@ -15,6 +15,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NoReturn, TypeAlias
 
 from ..language import types as t
@@ -61,6 +62,7 @@ from .values import (
     OpenSize,
     Value,
     Variant,
+    emptied,
     holds_sequence,
     item_at,
     item_count,
@@ -105,6 +107,8 @@ class Context:
         self.plan = plan  # of loops that the program itself differentiates
         self.forests = False  # whether trees among the arguments are forests
         self.plants: dict[Builder, Plant] = {}  # of each graph a tree of which nothing is known
+        # For what such trees become: multiples that tell their lengths apart, or all the same.
+        self.lengths: Iterator[int] = count(24)
         self.branching = 0  # how many branches the present place is inside of
         self._problems: list[Diagnostic] = []
         self._doubts: list[Wire] = []  # in the graph that is being built
@@ -300,8 +304,8 @@ class Context:
         if self.declarations.has_trees(element):
             return Items(element, tuple(items))
         type = t.Array(element, constant(len(items)))
-        if not items:
-            return self.zero(type)
+        if not items:  # of no sequences none is long
+            return self.zero(emptied(type))
         if (
             self.declarations.is_open(element)
             or any(map(holds_sequence, items))
@@ -317,6 +321,9 @@ class Context:
 
     def _with_one_room(self, items: Sequence[Value]) -> list[Value]:
         """Sequences of several lengths, each with the room of the longest."""
+        known = self.plants and not any(map(holds_sequence, items))  # by numbers for any lengths
+        if known and len({tuple(wire.type for wire in leaves(item)) for item in items}) > 1:
+            self.fail("shapes-disagree", "what trees of any shape become differs in length")
         widest = items[0]
         for item in items:
             widest = fitted(self.builder, widest, joined(widest, item))
@@ -356,6 +363,15 @@ class Context:
                 )
             case _:
                 return value
+
+    @contextmanager
+    def telling(self, lengths: Iterator[int]) -> Iterator[None]:
+        """Inside, the lengths of what trees become are told apart by these, or are alike."""
+        before, self.lengths = self.lengths, lengths
+        try:
+            yield
+        finally:
+            self.lengths = before
 
     # --- bodies: loops, maps, functions as graphs ---------------------------------------
 

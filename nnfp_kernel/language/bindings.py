@@ -444,8 +444,10 @@ class Bindings(References):
             bound: dict[str, Span] = {}
             arguments = []
             for argument, item in zip(pattern.arguments, fields, strict=True):
+                # At a node the length of a child's result is its own, as that of a sequence.
                 field_type = self._fresh_lengths(
-                    replace_type(substitute(item, types, {}), whole, result)
+                    replace_type(substitute(item, types, {}), whole, self.solver.zonk(result)),
+                    settled=True,
                 )
                 made_pattern = self._pattern(argument, field_type, inner, bound)
                 exhaustive.must_match(made_pattern, argument.span, declarations)

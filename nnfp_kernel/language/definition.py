@@ -60,10 +60,16 @@ def elaborate_definition(world: World, standing: StandingDefinition) -> Elaborat
         _preconditions(world, name, reader)
     else:
         wanted = solver.fresh("a", Origin(definition.span))
-    signed = tuple(types), tuple(sizes)
+    lengths: list[Size] = []
     # From here on an unknown name in a type is an unknown, not a variable of the signature.
     reader.new_type = lambda name, span: solver.fresh(name, Origin(span))
-    reader.new_size = lambda name, span, runtime: solver.fresh_size(name, runtime=runtime)
+
+    def new_size(name: str, _span: Span, runtime: bool) -> Size:
+        size = solver.inside_size(name, runtime)
+        lengths.extend([size] if runtime else ())
+        return size
+
+    reader.new_size = new_size
     elaborator = Elaborator(
         world,
         name,
@@ -98,12 +104,14 @@ def elaborate_definition(world: World, standing: StandingDefinition) -> Elaborat
                 better=(start_of(definition.span, f"{name}[]"), name),
             )
         )
+    answered = dict.fromkeys(v for v in solver.variables(wanted) if isinstance(v, SizeVariable))
     return Elaborated(
         standing,
         wanted,
         node,
         elaborator,
-        *signed,
+        tuple(types),
+        (*sizes, *(v for v in answered if as_size(v) in lengths)),
         brackets,
         initialisers,
         signature is not None and gives_linear(wanted),

@@ -653,7 +653,7 @@ class _Session:
         return Reader(
             self.declarations,
             lambda name, span: solver.fresh(name, Origin(span)),
-            lambda name, span, runtime: solver.fresh_size(name, runtime=runtime),
+            lambda name, span, runtime: solver.inside_size(name, runtime),
         )
 
     def _expressions(self) -> tuple[CheckedExpression, ...]:

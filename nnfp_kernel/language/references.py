@@ -226,10 +226,12 @@ class References(Elaboration):
         ]
         return fields, whole
 
-    def _fresh_lengths(self, type_: Type) -> Type:
-        """A field `[t]` has a length of its own every time."""
+    def _fresh_lengths(self, type_: Type, settled: bool = False) -> Type:
+        """A field `[t]` has a length of its own every time: where it is made, what is put there
+        settles it; where it is `settled`, it is some length, of which only running tells."""
+        make = self.solver.inside_size if settled else self.solver.fresh_size
         lengths = {
-            variable: self.solver.fresh_size(variable.name, runtime=True)
+            variable: make(variable.name, runtime=True)
             for variable in self.solver.variables(type_)
             if isinstance(variable, SizeVariable) and variable.runtime and not variable.open
         }

@@ -174,6 +174,7 @@ class Solver:
         # in the queue once, however many of its variables are bound.
         self.waiting: dict[int, dict[int, Constraint]] = {}
         self.queue: OrderedDict[int, Constraint] = OrderedDict()
+        self.several: set[int] = set()  # lengths: at each node of a tree another may be meant
         self.same_axes: dict[tuple[Type, Type], Type] = {}  # the one shape of `bools a`
         self.classes: set[tuple[str, int]] = set()  # known to be waited for already
         self.pending: dict[int, Constraint] = {}  # by sequence number: all that is undecided
@@ -190,6 +191,14 @@ class Solver:
 
     def fresh_size(self, name: str = "n", *, runtime: bool = False) -> Size:
         return as_size(SizeVariable(name, next(self.counter), True, runtime))
+
+    def inside_size(self, name: str, runtime: bool) -> Size:
+        """A size that a type inside a program names: an unknown. But that of `[t]` is known
+        only at run time, as in a signature: no use settles it."""
+        made = SizeVariable(name, next(self.counter), not runtime, runtime)
+        if runtime:
+            self.several.add(made.identity)
+        return as_size(made)
 
     def fresh_scalar(self, name: str = "s", origin: Origin | None = None) -> TypeVariable:
         variable = self.fresh(name, origin)
@@ -544,6 +553,8 @@ class Solver:
         if not difference.terms:
             return True
         if difference.value is not None:
+            if any(variable.identity in self.several for variable in found.variables()):
+                return True  # `[x] ++ xs`, of the results at two nodes
             raise Clash("sizes", written, asked)
         variables = difference.variables()
         opened = [variable for variable in variables if variable.open]

@@ -7,6 +7,7 @@ that is done with the map afterwards is done with its structure (linear/maps).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass, replace
 
 from ..graph.context import Context
@@ -60,6 +61,7 @@ class LinearValue:
         builder = self.context.builder
         if self.source is None:
             tangents = self.context.flatten(argument, self.domain)
+            self._require_lengths(tangents)
         else:
             argument = laid_out(self.context, argument, self.source)
             argument = _measured(self.context, argument, self.source)
@@ -82,6 +84,17 @@ class LinearValue:
             self.target,
             lambda wire: next(supply) if wire.type.differentiable else builder.zeros(wire.type),
         )
+
+    def _require_lengths(self, tangents: Listed[Wire]) -> None:
+        """Where the type leaves a length open, a tangent may have another than the space."""
+        for wire, space in zip(tangents, self.linear_map.domain, strict=False):
+            if wire.type.shape != space.shape:
+                self.context.fail(
+                    "shapes-disagree",
+                    f"a linear map from {space} is given {wire.type}",
+                    "At this point that is the length of its space: a tangent is as long as "
+                    "the argument, a cotangent as the value.",
+                )
 
     def adjoint(self) -> LinearValue:
         return LinearValue(
@@ -268,11 +281,9 @@ class Promised(LinearValue):
         return self.function(argument)
 
     def forced(self) -> LinearValue:
-        made, target = self._made(), self.target
-        if self.context.declarations.has_trees(self.codomain):  # of a shape that it makes
-            target = made.target
+        made = self._made()  # trees and sequences are of a shape that it makes
         return LinearValue(
-            self.context, made.linear_map, self.domain, self.codomain, self.source, target
+            self.context, made.linear_map, self.domain, self.codomain, self.source, made.target
         )
 
     def adjoint(self) -> LinearValue:
@@ -410,6 +421,9 @@ def _measured(context: Context, tangent: Value, space: Value) -> Value:
     are required of it; any other as it is."""
     if isinstance(tangent, tuple) and isinstance(space, tuple) and len(tangent) == len(space):
         return tuple(_measured(context, *pair) for pair in zip(tangent, space, strict=True))
+    if isinstance(tangent, Wire) and isinstance(space, Sequence) and not space.axis:
+        count = context.builder.constant(tangent.type.shape[0], "Int")
+        tangent = Sequence(tangent, count)
     if not (isinstance(tangent, Sequence) and isinstance(space, Sequence)):
         if holds_sequence((tangent, space)):
             context.needs_length("this linear map")

@@ -80,7 +80,14 @@ def _along(context: Context, length: int | None, sequence: Value) -> tuple[Value
         return sequence, length
     if leading(sequence):
         return context.together(sequence)
-    return sequence, leaves(sequence)[0].type.shape[0]
+    counts = {wire.type.shape[0] for wire in leaves(sequence)}
+    if len(counts) > 1:
+        context.fail(
+            "shapes-disagree",
+            f"a linear map on {min(counts)} elements is given {max(counts)}, or the reverse",
+            "A tangent is as long as the point at which the map was made.",
+        )
+    return sequence, counts.pop()
 
 
 def _map_l(context: Context, use: Occurrence, linear: Value) -> Value:

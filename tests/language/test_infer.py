@@ -405,6 +405,28 @@ def test_a_mistake_is_told_once_and_not_where_it_is_used() -> None:
 # --- expressions -------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("program", "type_"),
+    [
+        ("f t = (cata { Leaf x -> [x]; Node l r -> l ++ r } : Tree R -> [R]) t", "Tree R -> [R]"),
+        (
+            "f t = sum (g t) where\n  g : Tree R -> [R]\n"
+            "  g = cata { Leaf x -> [x]; Node l r -> [sum l] ++ r }",
+            "Tree R -> R",
+        ),
+        ("f xs = (xs : [R]) + [1, 2, 3]", "[R] -> [R]"),
+        ("f : Tree R -> [R]\nf = cata { Leaf x -> []; Node l r -> [1] ++ l }", "Tree R -> [R]"),
+        (
+            "f : [R] -> [R]\nf xs = let g : [R] -> [R]; g ys = ys * ys in g xs ++ g [1]",
+            "[R] -> [R]",
+        ),
+    ],
+)
+def test_a_length_in_a_type_inside_a_program_is_settled_by_no_use(program: str, type_: str) -> None:
+    trees = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
+    assert types(trees + program)["f"] == type_
+
+
 def test_expressions_are_typed_in_their_places() -> None:
     checked = check("f x = ?W @ x", "1 + 2\nf [1, 2]\ng = 3\nmap tanh [1, 2]")
     assert [(e.index, show(e.tree.type)) for e in checked.expressions] == [

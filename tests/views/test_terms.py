@@ -704,10 +704,6 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "a tree that is not only reduced",
         ),
         (
-            "f : Tree R -> [R]\nf = cata { Leaf x -> [x]; Node l r -> l ++ r }",
-            "made of it, whose length only running tells",
-        ),
-        (
             "f : ([Tree R], R) -> R\n"
             "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
             "a `cata` that knows something of another element",

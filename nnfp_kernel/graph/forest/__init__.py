@@ -69,6 +69,7 @@ from .shape import (
 )
 from .subtrees import Question, Subtree, reduce_with_trees
 from .unknown import (
+    ALIKE,
     Fellow,
     Unknown,
     answered,
@@ -82,10 +83,10 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "HOLE", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents", "Entangled",
-    "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked", "Made",
-    "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant", "Pulled", "Question",
-    "Reduction", "Structure", "Subtree", "Unasked",
+    "ALIKE", "HOLE", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
+    "Entangled", "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked",
+    "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant", "Pulled",
+    "Question", "Reduction", "Structure", "Subtree", "Unasked",
     "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
     "field_type", "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",

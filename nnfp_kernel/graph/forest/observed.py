@@ -18,6 +18,7 @@ from ..values import Declarations, NotFirstOrder, Value
 from .shape import NoForest
 
 if TYPE_CHECKING:
+    from ..context import Context
     from .parted import Tree
 
 Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
@@ -61,6 +62,7 @@ class Reduction:
     value: Value = None  # the result, with trees of which nothing is known
     structure: Structure = None  # of the result, where trees are in it
     deep: bool = True
+    written: t.Type | None = None  # as the program has it, where there are lengths of its own
 
     @property
     def outside(self) -> tuple[Wire, ...]:
@@ -157,6 +159,7 @@ class AnyTree:
     many: bool = False  # in place of a sequence of trees of any number
     asked: tuple[t.Type, ...] = ()  # of each of these, what results
     apart: bool = False  # one of a sequence: its constructor is not asked for from outside
+    alike: bool = False  # the lengths of what is made of trees are all the same
 
 
 @dataclass(frozen=True)
@@ -236,6 +239,7 @@ class Plant:
     names: list[str] = field(default_factory=list)  # in the program
     many: bool = False  # not one tree but a sequence of them
     apart: bool = False  # one of a sequence
+    alike: bool = False  # the lengths of what is made of trees are all the same
     answers: tuple[tuple[t.Type, tuple[Wire, ...]], ...] = ()  # provided for, of each
     same: Plant | None = None  # the tree that it is, at a point where a derivative is taken
     count: list[int] = field(default_factory=list)  # of elements, once asked: of all of its shape
@@ -327,6 +331,20 @@ class Plant:
 
         fields = declarations.constructors(payload).values()
         return not any(moves(f) for one in fields for f in one)
+
+    def of_own_lengths(self, context: Context, type: t.Type) -> t.Type:
+        """The type of what is made of the tree, with a length for each that only running tells,
+        another one than all others: that of a sequence of trees is its room."""
+        match type:
+            case t.Array(element=element, length=length):
+                made = self.of_own_lengths(context, element)
+                if length.value is None and not self.declarations.has_trees(element):
+                    length = constant(self.room + 6 * next(context.lengths))
+                return t.Array(made, length)
+            case t.Product(items=items):
+                return t.Product(tuple(self.of_own_lengths(context, item) for item in items))
+            case _:
+                return type
 
     def contents(self) -> Contents:
         """The payload, which has a number of elements of its own."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
@@ -29,6 +30,7 @@ from ..values import (
     Standin,
     Value,
     Variant,
+    holds_sequence,
     leaves,
     within,
 )
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from ..context import Context
 
 Fields = tuple[Value, ...]
+ALIKE = 24  # in place of all lengths, where some are to agree
 FEW = (2, 3, 4, 1, 0)  # children, for an algebra that asks for a certain number
 
 
@@ -240,13 +243,15 @@ class Unknown:
             return wires[-1]
 
         path = ("of", plant.home, len(plant.observed))
-        structure = tree_structure(result, plant.declarations, plant.room, path)
+        closed = plant.of_own_lengths(context, result)
+        written = None if closed == result else result
+        structure = tree_structure(closed, plant.declarations, plant.room, path)
         try:
             if structure is None:
-                plant.declarations.layout(result)
+                plant.declarations.layout(closed)
             branches = self.branches(context, root, algebra, result, deep)
             value = planted(
-                result, structure, plant.declarations, make, plant.make, plant.observed, plant.home
+                closed, structure, plant.declarations, make, plant.make, plant.observed, plant.home
             )
         except (NotFirstOrder, OpenSize):
             raise NoForest(result) from None
@@ -255,7 +260,9 @@ class Unknown:
                 raise
             raise Entangled(result) from None
         asked = (asked, self.seen)
-        made = Reduction(plant, result, branches, tuple(wires), asked, value, structure, deep)
+        made = Reduction(
+            plant, closed, branches, tuple(wires), asked, value, structure, deep, written
+        )
         plant.observed.append(made)
         return value
 
@@ -272,9 +279,15 @@ class Unknown:
         made = {}
         for name in self.plant.declarations.constructors(self.plant.type):
             problem: NnfpError | None = None
-            for room in (self.plant.room, *FEW):
+            alike = repeat(ALIKE)
+            known = self.plant.room
+            tried = ((known, context.lengths), *((room, alike) for room in (known, *FEW)))
+            for room, lengths in tried:
                 try:
-                    made[name] = self._with_room(context, root, name, room, algebra, result, deep)
+                    with context.telling(lengths):
+                        made[name] = self._with_room(
+                            context, root, name, room, algebra, result, deep
+                        )
                 except NnfpError as error:
                     problem = problem or error
                 else:
@@ -297,7 +310,10 @@ class Unknown:
         """The algebra at one constructor, with so many children in each sequence."""
         types = self.plant.declarations.constructors(self.plant.type)[name]
         if deep:
-            types = tuple(t.replace_type(each, self.plant.type, result) for each in types)
+            types = tuple(
+                t.replace_type(each, self.plant.type, self.plant.of_own_lengths(context, result))
+                for each in types
+            )
         here = object()  # another place than any
         structures = tuple(
             tree_structure(each, self.plant.declarations, room, (here, k))
@@ -341,6 +357,8 @@ class Unknown:
             for tree in plants(values):
                 context.plants.setdefault(child, tree)
             made = algebra(name, self.fields(name, values))
+            if holds_sequence(made):
+                raise NoForest(result)
             inside = None
             if not deep or observed or any(each is not None for each in structures) or (
                 tree_structure(result, plant.declarations, plant.room) is not None
@@ -450,13 +468,13 @@ def planted(
             )
             plant = Plant(
                 element, declarations, make, room, structure.path, observed, home, many=True,
-                answers=answers,
+                answers=answers, alike=structure.alike,
             )  # fmt: skip
             return Fellow.all(plant, place)
         case t.Named() if isinstance(structure, AnyTree):
             plant = Plant(
                 type, declarations, make, structure.room, structure.path, observed, home,
-                apart=structure.apart,
+                apart=structure.apart, alike=structure.alike,
             )  # fmt: skip
             return Unknown(type, plant)
         case t.Array(element=element) if isinstance(structure, tuple):

@@ -56,6 +56,8 @@ def _reshape(call: Call) -> Term:
         for _ in shape:
             tree = s.Sequence((tree,))
         return call.made(tree)
+    if len(before) > 1 and shape == (before[0] * before[1], *before[2:]):
+        return call.made(apply("concat", tree))  # the rows may be of different lengths
     if len(shape) == 1:
         return call.made(apply("flatten", tree))
     return call.made(apply(sized("reshape", *shape), tree))
@@ -83,6 +85,8 @@ def _slice(call: Call) -> Term:
         return call.made(
             apply(under(axis, picked), tree) if axis else apply("gather", tree, places)
         )
+    if call.names.open and not axis:
+        return call.made(apply(sized("slice", start, count, size - stop), tree))
     if start:
         tree = apply(under(axis, sized("drop", start)), tree)
     if stop < size:

@@ -52,6 +52,7 @@ class Names:
     """New names for a definition: none that is in use."""
 
     taken: set[str] = field(default_factory=set)
+    open: bool = False  # lengths stand for others: a part of a sequence is said with all of them
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or with a number after it.

@@ -7,6 +7,7 @@ a tree that may be any       AnyTree: for reading a program, not for running it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -49,19 +50,29 @@ def structure_of(type: t.Type, value: Any, declarations: Declarations) -> Struct
 
 
 def any_structure(
-    type: t.Type, declarations: Declarations, room: int, path: tuple[int, ...] = ()
+    type: t.Type,
+    declarations: Declarations,
+    room: int,
+    path: tuple[int, ...] = (),
+    alike: bool = False,
 ) -> Structure:
     """The structure of values of `type` in which every tree is one of which nothing is
-    known: for reading. `path` is where the value stands. Raises NotFirstOrder for sequences,
-    of any length, of what holds trees or sequences."""
+    known: for reading. `path` is where the value stands; with `alike`, all lengths that only
+    running tells are one. Raises NotFirstOrder for sequences, of any length, of what holds trees
+    or sequences."""
+
+    def each_of(items: Iterable[t.Type]) -> tuple[Structure, ...]:
+        return tuple(
+            any_structure(item, declarations, room, (*path, k), alike)
+            for k, item in enumerate(items)
+        )
+
     match type:
         case t.Product(items=items):
-            parts = tuple(
-                any_structure(item, declarations, room, (*path, k)) for k, item in enumerate(items)
-            )
+            parts = each_of(items)
             return parts if any(part is not None for part in parts) else None
         case t.Named(name=name) if name in declarations.data:
-            return AnyTree(room, path)
+            return AnyTree(room, path, alike=alike)
         case t.Array(element=element, length=length) if declarations.one_by_one(element):
             if length.value is None:
                 # Another number of elements than any other sequence here has.
@@ -71,14 +82,12 @@ def any_structure(
                     return Columns.of(element, declarations, own, path)
                 if not (isinstance(element, t.Named) and declarations.has_trees(element)):
                     raise NotFirstOrder(type)
-                return AnyTree(own, path, many=True)
-            each = [
-                any_structure(element, declarations, room, (*path, k)) for k in range(length.value)
-            ]
+                return AnyTree(own, path, many=True, alike=alike)
+            each = each_of([element] * length.value)
             if isinstance(element, t.Named) and declarations.has_trees(element):
                 apart = len(declarations.constructors(element)) > 1
-                each = [replace(one, apart=apart) for one in each]
-            return tuple(each)
+                each = tuple(replace(one, apart=apart) for one in each)
+            return each
         case t.Array():
             _, sizes = t.free_variables(type)
             open_ends = dict.fromkeys(sizes, constant(room))
@@ -96,7 +105,9 @@ def decided(
         assert isinstance(type, t.Named)
         return [
             (name, tuple(
-                any_structure(field, declarations, structure.room, (*structure.path, k))
+                any_structure(
+                    field, declarations, structure.room, (*structure.path, k), structure.alike
+                )
                 for k, field in enumerate(fields)
             ))
             for name, fields in declarations.constructors(type).items()

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import repeat
 from typing import Any
 
 import numpy
 
 from ...graph.context import Doubt, Further
-from ...graph.forest import Observation, plants
+from ...graph.forest import ALIKE, Observation, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.rewrite import optimise, vectorise
 from ...graph.scope import Environment, InputWeights, Scope, Surroundings
@@ -211,6 +212,8 @@ def trace_application(
     tracer.forests = any(map(holds_forest, values.values()))
     for tree in plants(tuple(values.values())):
         tracer.plants.setdefault(builder, tree)
+        if tree.alike:
+            tracer.lengths = repeat(ALIKE)
     environment = Environment(Scope(sources[0]))
     value: Value = None
     try:

@@ -33,12 +33,13 @@ from ...primitives.kept import with_names
 from ...runtime.calls.call import Call
 from ...runtime.calls.structures import Structure, any_structure, decided
 from ...runtime.function import Function
-from .general import Differs, counted, merged, opened, pruned
+from .general import Differs, counted, left_open, merged, opened, pruned, sliced, unsaid
 from .values import Values, type_tree
 from .writer import Writer, Written
 
 ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
 LONG = 400  # parts of a text, from which on definitions stay names in it
+LENGTHS = 64  # of sequences, that are told apart by their numbers
 MOST_WORLDS = 32  # which constructors the trees of a function have
 
 
@@ -146,6 +147,10 @@ def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[
     return f"{program}\n\n-- as linear maps\n{show(maps.definition)}"
 
 
+class NoSuchTree(Unspeakable):
+    """The definition cannot do with the lengths that stand for all that there may be."""
+
+
 @dataclass(frozen=True)
 class _Asked:
     """Which derivative is to be written, and what it is to be called."""
@@ -204,7 +209,7 @@ class _Asked:
         return any(map(holds, self.domains))
 
     def writer(self, call: Call, sizes: Sequence[str] = ()) -> Writer:
-        return Writer(self.function, call, self.adjoint, self.name, sizes)
+        return Writer(self.function, call, self.adjoint, self.name, sizes, self.of_trees)
 
     def alone(self, call: Call) -> Derivative:
         return self.defined([self.writer(call).made(self.combined)])
@@ -227,6 +232,8 @@ class _Asked:
         """One definition for all that the arguments may be."""
         (first, *others) = worlds
         signature = self.signature(first.domains, first.codomain)
+        for world in others:  # of a length that depends on which of them it is
+            signature = opened(signature, self.signature(world.domains, world.codomain))
         if not others:
             definition = s.Definition(self.name, None, first.patterns, first.body)
             return Derivative(signature, definition)
@@ -304,8 +311,19 @@ class _Asked:
     # --- trees of any shape ----------------------------------------------------------------------
 
     def for_any_tree(self, inputs: Sequence[Any]) -> Derivative:
-        """The derivative for trees of any shape. Where there are sequences in a node, the text
-        is made for two numbers of their elements: what differs is that number."""
+        """The derivative for trees of any shape. What is made of them may have any length, and
+        where that cannot be, of all the same: two such sequences are zipped."""
+        try:
+            return self._for_any_tree(inputs, alike=False)
+        except NoSuchTree as problem:
+            try:
+                return self._for_any_tree(inputs, alike=True)
+            except NoSuchTree:
+                raise problem from None
+
+    def _for_any_tree(self, inputs: Sequence[Any], alike: bool) -> Derivative:
+        """Where there are sequences in a node, the text is made for two numbers of their
+        elements: what differs is that number."""
         domains = self.domains
         if inputs:
             domains = list(self.function.call_for(*inputs).types)
@@ -313,19 +331,20 @@ class _Asked:
         free = self._numbers_of_trees(domains)
         small = dict.fromkeys((size for size in sizes if size not in free), as_size(3))
         domains = [t.substitute(each, dict.fromkeys(types, t.R), small) for each in domains]
-        made, sequences = [], set[str]()
+        made, sequences, own_lengths = [], dict[str, int](), False
         for room in ROOMS:
-            writers = [self.writer(call) for call in self.worlds(domains, room)]
+            writers = [self.writer(call) for call in self.worlds(domains, room, alike)]
             made.append(self.defined([each.made(self.combined) for each in writers]))
-            sequences = {name for each in writers for name in each.sequences}
+            own_lengths = any(each.own_lengths for each in writers)
+            sequences = {k: n for each in writers for k, n in each.sequences.items()}
         one, other = (each.definition for each in made)
         signature = opened(made[0].signature, made[1].signature)
-        if one == other:
-            return Derivative(signature, pruned(one, sequences))
         names = names_of(
             tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)
         )
-        starts = [ROOMS[0] + 6 * k for k in range(MOST_WORLDS)]
+        if one == other:
+            return Derivative(signature, sliced(pruned(one, set(sequences)), names))
+        starts = [ROOMS[0] + 6 * k for k in range(LENGTHS)]
         words = [names.fresh("n") for _ in starts]
         try:
             definition = merged(
@@ -336,9 +355,15 @@ class _Asked:
             )  # fmt: skip
         except Differs:
             raise Unspeakable("a size that is a number of children") from None
-        for word in words:
-            definition = counted(definition, word, sequences)
-        return Derivative(signature, pruned(definition, sequences))
+        for word, start in zip(words, starts, strict=True):
+            own = {name for name, number in sequences.items() if number == start + 1}
+            definition = counted(definition, word, own)
+            if unsaid(definition, word):
+                raise Unspeakable("a number of elements that is known of no one sequence")
+        definition = sliced(pruned(definition, set(sequences)), names)
+        if own_lengths and left_open(definition):
+            raise Unspeakable("a size that is a number of elements, and of no sequence by itself")
+        return Derivative(signature, definition)
 
     def _numbers_of_trees(self, domains: Sequence[t.Type]) -> set[SizeVariable]:
         """The sizes that say nothing but how many trees there are in a sequence."""
@@ -363,12 +388,12 @@ class _Asked:
             read(domain)
         return trees - others
 
-    def worlds(self, domains: Sequence[t.Type], room: int) -> list[Call]:
+    def worlds(self, domains: Sequence[t.Type], room: int, alike: bool) -> list[Call]:
         """The function for all that its trees may be, as far as it asks."""
         declarations = self.function.program.declarations
         whole = t.Product(tuple(domains))
         try:
-            structures = any_structure(whole, declarations, room)
+            structures = any_structure(whole, declarations, room, alike=alike)
             return list(self._decided(whole, structures))
         except Entangled:
             raise Unspeakable(
@@ -395,7 +420,7 @@ class _Asked:
             try:
                 found.append(self._call(whole, here))
             except NnfpError:
-                raise Unspeakable("a number of children that is not any") from None
+                raise NoSuchTree("a number of children that is not any") from None
             except Undecided as asked:
                 pending[:0] = decided(whole, here, declarations, asked.path)
             except Unasked as asked:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from ...graph.forest import Observation, Reduction
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import drawn_once, tidy
+from ...graph.values import known
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
@@ -39,7 +40,7 @@ from .shapes import (
     parts,
 )
 from .trees import Group, Grove, room_of
-from .values import Values
+from .values import Values, named_lengths, type_tree
 
 T = TypeVar("T")
 
@@ -57,7 +58,8 @@ class Body(ABC):
         self.outer = Block()
         self.trees: dict[Key, str] = {}  # the names of those of which nothing is known
         self.payloads: dict[str, s.Expression] = {}  # their names, and the trees
-        self.sequences: set[str] = set()  # names of those whose lengths only a tree knows
+        # The names of those whose lengths only a tree knows, and the numbers that stand for these.
+        self.sequences: dict[str, int] = {}
         self.growing: dict[Sprout, Growing] = {}  # of grown trees in the answer
         self.behind: list[tuple[Wire, s.Expression]] = []  # cotangents that come of these
         self.beside: dict[Key, s.Expression] = {}  # tangents of trees around it
@@ -140,14 +142,15 @@ class Body(ABC):
                 if one.deep:
                     step = self.step(one, terms, group.around)
                     word = "treeRecurrenceWith" if group.around else "treeRecurrence"
-                    self.outer.bind(both, apply(word, step, tree))
+                    made = apply(word, step, tree)
                 else:
-                    self.outer.bind(both, self.case(one, terms, group, tree))
+                    made = self.case(one, terms, group, tree)
+                self.outer.bind(both, self._ascribed(group, one, made))
             else:
                 pattern, found = values.taken(one.result, None, iter(one.wires), "xs", after)
                 self.outer.bind(pattern, apply("payload", tree))
                 if isinstance(pattern, s.PatternName):
-                    self.sequences.add(pattern.name)
+                    self.sequences[pattern.name] = known(one.result.length)
                     self.payloads[pattern.name] = tree
             self.outer.bindings += after.bindings
             terms |= found
@@ -182,11 +185,32 @@ class Body(ABC):
         """The result of a recurrence: its name, or those of its parts."""
         supply = iter(one.wires)
         if one.structure is None:
-            return self.values.taken(one.result, None, supply, "y", after)
+            pattern, found = self.values.taken(one.result, None, supply, "y", after)
+            self.sequences |= named_lengths(pattern, one.result, one.written)
+            return pattern, found
         naming = Naming(self.values, after, self.trees, self.sequences)
         pattern, group.shape, found = naming.argument(one.result, one.structure, None, supply, "y")
         self._note_types(group.shape)
         return pattern, found
+
+    def _ascribed(self, group: Group, one: Reduction, made: s.Expression) -> s.Expression:
+        """With its type, where only running tells a length in it: no branch settles that."""
+        if one.written is None:
+            return made
+        around = [t.of_shape(t.Scalar(wire.type.kind), wire.type.shape) for wire in group.around]
+        around += [self.grove.types[key] for key in group.beside]
+        source: t.Type = one.tree.type
+        result = self.values.tangent(one.written)
+        if around:
+            *front, beside = around
+            for each in reversed(front):
+                beside = t.Product((each, beside))
+            source = t.Product((beside, source))
+        linear: t.Type = t.Linear(source, result)
+        if not one.deep:
+            ends = (result, source) if self.adjoint else (source, result)
+            linear = t.Function(*ends)
+        return s.Ascription(made, type_tree(t.show(t.Product((one.written, linear)))))
 
     def _note_types(self, shape: Shape) -> None:
         for each in parts(shape):

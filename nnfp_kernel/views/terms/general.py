@@ -15,7 +15,7 @@ from typing import Any
 
 from ...language import syntax as s
 from ...primitives.decompile import Block, Unspeakable
-from ...primitives.spelling import apply, mentions
+from ...primitives.spelling import Names, apply, lambda_, mentions, sized
 
 
 class Differs(Exception):
@@ -103,6 +103,21 @@ def counted(tree: Any, word: str, sequences: set[str]) -> Any:
     return replace(tree, **inner)
 
 
+def unsaid(tree: Any, word: str) -> bool:
+    """Whether `word` stands anywhere but where it was said of a sequence."""
+    if isinstance(tree, tuple):
+        return any(unsaid(each, word) for each in tree)
+    if not isinstance(tree, s.Tree) or not _holds(tree, word):
+        return False
+    if isinstance(tree, s.Name | s.SizeName):
+        return tree.name == word
+    if isinstance(tree, s.Let):
+        for k, binding in enumerate(tree.bindings):
+            if isinstance(binding, s.Binding) and word in _names(binding.pattern):
+                return unsaid(tree.bindings[:k], word)
+    return any(unsaid(getattr(tree, each.name), word) for each in fields(tree) if each.compare)
+
+
 def _along(tree: Any, word: str, name: str) -> Any:
     """The tree with what is made for so many elements made along the sequence."""
     if isinstance(tree, tuple):
@@ -148,12 +163,36 @@ def _along(tree: Any, word: str, name: str) -> Any:
             turned = apply("reverse", _along(xs, word, name))
             return apply("reverse", apply(other, turned))
         case s.Bracket(name="iota", sizes=sizes) if sizes == size:
-            step = s.Lambda(
-                (s.PatternTuple((s.PatternName("k"), s.PatternWildcard())),),
-                s.Tuple((s.Binary("+", s.Name("k"), s.Number(1)), s.Name("k"))),
-            )
-            none = s.Ascription(s.Number(0), s.TypeName("Int"))
-            return apply("snd", apply("mapAccum", step, none, sequence))
+            return _steps(_whole(s.SizeNumber(0)), s.Name("k"), sequence)
+        case s.Apply(function=s.Bracket(name="slice", sizes=(start, count, rest)), argument=xs) if (
+            count == size[0] and not _both_known(start, rest)
+        ):
+            # What stands from there on, as many as there are elements.
+            block, whole = Block(), _along(xs, word, name)
+            if not isinstance(whole, s.Name):
+                block.bind(s.PatternName(f"{name}0"), whole)
+                whole = s.Name(f"{name}0")
+            found = s.Binary("!", whole, s.Name("k"))
+            return block.around(_steps(_whole(_said(start, word, name)), found, sequence))
+        case s.Bracket(name="slice", sizes=(start, count, rest)) if count == size[
+            0
+        ] and not _both_known(start, rest):
+            given = f"{name}0"
+            part = _along(s.Apply(tree, s.Name(given)), word, name)
+            return apply("section", s.Lambda((s.PatternName(given),), part))
+        case s.Apply(
+            function=s.Bracket(
+                name="replicate",
+                sizes=(s.SizeBinary(operator="-", left=s.SizeName(name=known), right=few),),
+            ),
+            argument=each,
+        ) if known == word:
+            repeated = s.Lambda((s.PatternWildcard(),), _along(each, word, name))
+            return apply("map", repeated, apply(s.Bracket("drop", (few,)), sequence))
+        case s.Apply(function=s.Name(name="length"), argument=s.Name(name=known)) if known == word:
+            return apply("length", sequence)
+        case s.Bracket(name="slice", sizes=sizes):
+            return replace(tree, sizes=tuple(_said(each, word, name) for each in sizes))
         case s.SizeName() | s.SizeBinary():
             return s.SizeWildcard()
     inner = {
@@ -162,6 +201,82 @@ def _along(tree: Any, word: str, name: str) -> Any:
         if each.compare
     }
     return replace(tree, **inner)
+
+
+def _both_known(start: s.SizeTree, rest: s.SizeTree) -> bool:
+    return isinstance(start, s.SizeNumber) and isinstance(rest, s.SizeNumber)
+
+
+def _said(size: s.SizeTree, word: str, name: str) -> s.SizeTree:
+    """A size of a slice, where `word` is the length of the sequence of that name."""
+    if size == s.SizeName(word):
+        return s.SizeName(f"length {name}")
+    return size if isinstance(size, s.SizeNumber | s.SizeName) else s.SizeWildcard()
+
+
+def left_open(tree: s.Tree) -> bool:
+    """Whether a size in brackets is to be inferred."""
+    return any(
+        isinstance(each, s.Bracket) and s.SizeWildcard() in each.sizes for each in s.walk(tree)
+    )
+
+
+def _whole(size: s.SizeTree) -> s.Expression:
+    """A size as a whole number: that of a word is `length xs` when it is said of xs."""
+    if isinstance(size, s.SizeName):
+        return apply("length", s.Name(size.name.removeprefix("length ")))
+    if isinstance(size, s.SizeNumber):
+        return s.Ascription(s.Number(size.value), s.TypeName("Int"))
+    raise Unspeakable("a part of a sequence that begins where several end")
+
+
+def sliced(tree: Any, names: Names) -> Any:
+    """The tree in which a part of a sequence, so many elements after so many and before so many
+    (`slice`), is said by those of the three numbers that are known."""
+    if isinstance(tree, tuple):
+        return tuple(sliced(each, names) for each in tree)
+    match tree:
+        case s.Apply(function=s.Bracket(name="slice", sizes=sizes), argument=xs):
+            return _part(sizes, sliced(xs, names))
+        case s.Bracket(name="slice", sizes=sizes):
+            name = names.fresh("p")
+            return apply("section", lambda_((name,), _part(sizes, s.Name(name))))
+        case s.Tree():
+            return replace(tree, **{
+                each.name: sliced(getattr(tree, each.name), names)
+                for each in fields(tree)
+                if each.compare
+            })  # fmt: skip
+        case _:
+            return tree
+
+
+def _part(sizes: tuple[s.SizeTree, ...], xs: s.Expression) -> s.Expression:
+    def without(size: s.SizeNumber, xs: s.Expression) -> s.Expression:
+        return apply(sized("drop", size.value), xs) if size.value else xs
+
+    start, count, rest = sizes
+    match start, count, rest:
+        case s.SizeNumber(), s.SizeNumber(value=wanted), _:
+            made = without(start, xs)
+            return made if rest == s.SizeNumber(0) else apply(sized("take", wanted), made)
+        case s.SizeNumber(), _, s.SizeNumber(value=behind):
+            made = without(start, xs)
+            return apply("reverse", without(rest, apply("reverse", made))) if behind else made
+        case _, s.SizeNumber(value=wanted), s.SizeNumber():
+            made = apply(sized("take", wanted), without(rest, apply("reverse", xs)))
+            return apply("reverse", made)
+        case _:
+            raise Unspeakable("a part of a sequence that is as long as several are")
+
+
+def _steps(first: s.Expression, made: s.Expression, sequence: s.Expression) -> s.Expression:
+    """What is made of as many numbers as there are elements, from the first on."""
+    step = s.Lambda(
+        (s.PatternTuple((s.PatternName("k"), s.PatternWildcard())),),
+        s.Tuple((s.Binary("+", s.Name("k"), s.Number(1)), made)),
+    )
+    return apply("snd", apply("mapAccum", step, first, sequence))
 
 
 def _beside(step: s.Expression) -> s.Expression:
@@ -240,4 +355,4 @@ def _length(name: str) -> s.Expression:
     return apply("toReal", apply("length", s.Name(name)))
 
 
-__all__ = ["Differs", "counted", "merged", "opened", "pruned"]
+__all__ = ["Differs", "counted", "left_open", "merged", "opened", "pruned", "sliced", "unsaid"]

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from ...graph.forest import AnyTree, Columns
 from ...graph.graph import Wire
+from ...graph.values import known as known_size
 from ...language import syntax as s
 from ...language import typed as p
 from ...language import types as t
@@ -58,7 +59,7 @@ class Naming:
     values: Values
     block: Block
     trees: dict[Key, str]  # the names of those of which nothing is known
-    sequences: set[str]  # names of those whose lengths only a tree knows
+    sequences: dict[str, int]  # of those whose lengths only a tree knows, the numbers here
     order: list[Wire | Key] = field(default_factory=list)
     places: dict[Key, Wire] = field(default_factory=dict)  # of each tree of a sequence
     called: Mapping[Key, str] = field(default_factory=dict)  # the program's names of trees
@@ -77,7 +78,7 @@ class Naming:
             case _ if isinstance(structure, t.Array):
                 argument = self.argument(structure, None, known, supply, otherwise)
                 if isinstance(argument[0], s.PatternName):
-                    self.sequences.add(argument[0].name)
+                    self.sequences[argument[0].name] = known_size(structure.length)
                 return argument
             case _ if isinstance(structure, AnyTree):
                 stem = otherwise
@@ -90,7 +91,7 @@ class Naming:
                     place = next(supply)
                     self.places[structure.path] = place
                     self.order.append(place)
-                    self.sequences.add(name)
+                    self.sequences[name] = structure.room
                     terms[place] = term(s.Name(name), place.type)
                 self.order.append(structure.path)
                 return s.PatternName(name), Whole(type, structure.path, stem), terms
@@ -152,7 +153,7 @@ class Naming:
     ) -> Argument:
         """A sequence of tuples by its name, and what stands at each place by another."""
         name = self.values.names.fresh(otherwise)
-        self.sequences.add(name)
+        self.sequences[name] = _room(structure)
         outer, self.block = self.block, Block()
         found = Found.of(
             self.argument(t.Array(item, type.length), part, None, supply, otherwise)
@@ -162,6 +163,19 @@ class Naming:
         bind_columns(found.patterns, s.Name(name), self.values.names, outer)
         outer.bindings += inside.bindings
         return s.PatternName(name), Unzipped(type, found.shapes), found.terms
+
+
+def _room(structure: object) -> int:
+    """How many tuples there are in a sequence of such."""
+    match structure:
+        case Columns(parts=parts):
+            return _room(parts[0])
+        case AnyTree(room=room):
+            return room
+        case t.Array(length=length):
+            return known_size(length)
+        case _:
+            raise AssertionError(f"no column: {structure}")
 
 
 __all__ = ["Argument", "Found", "Naming"]

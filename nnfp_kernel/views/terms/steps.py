@@ -22,7 +22,7 @@ from .entries import known_around, total
 from .naming import Found
 from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
 from .trees import Group
-from .values import Values
+from .values import Values, named_lengths
 
 # Bindings, the result, what a function of the tangents gives, and the maps after it.
 Written: TypeAlias = "tuple[Block, list[Term], s.Expression, tuple[s.Expression, ...]]"
@@ -82,7 +82,7 @@ class Steps:
     around: tuple[Wire, ...]  # of these, those that move
     combined: bool
     left: Left  # the maps from arrays to a value of the shape
-    sequences: set[str]  # names of those that have as many elements as a node has
+    sequences: dict[str, int]  # of those that have as many elements as a node has, the numbers
 
     def step(self) -> s.Expression:
         layer = self.values.names.fresh("layer")
@@ -135,14 +135,14 @@ class Steps:
         # A sequence of which only the tree knows the length is no space by itself.
         plant = self.reduction.tree
         declared = plant.declarations.constructors(plant.type)[name]
-        open_ends = bool(t.free_variables(t.Product(declared))[1])
+        open_ends = bool(t.free_variables(t.Product(declared))[1]) or self.reduction.written
         node = _Node(values, result, builder, network, inputs, outputs, terms, moving)
         if self.combined and not open_ends:
             block, value, image, rest = node.as_maps(self.left)
         else:
             block, value, image, rest = node.as_function()
         block.bindings[:0] = opened.bindings
-        if not network.domain:
+        if not network.domain and not self.reduction.written:
             linear: s.Expression = s.Name("zero")
         else:
             section = self._section(name, around, moving.patterns, image, s.Name("zero"))
@@ -197,11 +197,14 @@ class Steps:
 
     def note(self, name: str, patterns: Sequence[s.PatternTree]) -> None:
         """Which names are of sequences that have as many elements as a node has."""
-        tree = self.reduction.tree
-        declared = tree.declarations.constructors(tree.type)[name]
-        for type, pattern in zip(declared, patterns, strict=True):
-            if isinstance(pattern, s.PatternName) and t.free_variables(type)[1]:
-                self.sequences.add(pattern.name)
+        one = self.reduction
+        closed = one.branches[name].fields
+        declared = one.tree.declarations.constructors(one.tree.type)[name]
+        for field, type, pattern in zip(declared, closed, patterns, strict=True):
+            written = field
+            if one.deep:
+                written = t.replace_type(field, one.tree.type, one.written or one.result)
+            self.sequences |= named_lengths(pattern, type, written)
 
     def _moving(self, branch: Branch, stems: Sequence[str]) -> _Moving:
         """The tangents of the fields: their patterns, and their arrays."""

@@ -367,6 +367,23 @@ def type_tree(text: str) -> s.TypeTree:
     return item.type
 
 
+def named_lengths(pattern: s.PatternTree, closed: t.Type, written: t.Type | None) -> dict[str, int]:
+    """The names of sequences whose lengths the type that is `written` leaves open, with the
+    numbers that stand for them."""
+    match pattern, closed, written:
+        case s.PatternName(name=name), t.Array(length=length), t.Array(length=size) if (
+            size.value is None
+        ):
+            return {name: known(length)}
+        case s.PatternTuple(items=patterns), t.Product(items=parts), t.Product(items=items):
+            found: dict[str, int] = {}
+            for each in zip(patterns, parts, items, strict=True):
+                found |= named_lengths(*each)
+            return found
+        case _:
+            return {}
+
+
 def _with_room(type: t.Type, room: ArrayType) -> t.Type:
     """The type of an array whose open lengths are what its array has room for."""
 
@@ -440,4 +457,7 @@ def _stem(tree: s.Expression) -> str:
     return name if name[-1:].isalpha() else f"{name}_"
 
 
-__all__ = ["ArrayType", "Values", "is_pair", "is_plain", "nests", "type_tree"]
+__all__ = [
+    "ArrayType", "Values", "is_pair", "is_plain", "named_lengths", "nests",
+    "type_tree",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...graph.forest import answered, plants
+from ...graph.forest import Reduction, answered, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.grown import grown_in
 from ...language import syntax as s
@@ -80,12 +80,14 @@ class Writer(Stepping):
         adjoint: bool,
         name: str,
         sizes: Sequence[str] = (),
+        of_trees: bool = False,
     ) -> None:
         self.function, self.call = function, call
         program = function.program
         names = names_of(
             (*program.definitions, *program.builtins, *program.externals, name, *sizes)
         )
+        names.open = of_trees
         values = Values(program.declarations, names)
         super().__init__(values, call.traced.program.primitives, adjoint)
 
@@ -152,6 +154,12 @@ class Writer(Stepping):
                 bound = s.Binding(s.PatternName(name), (), apply("payload", tree))
                 body = s.Let((bound,), body)
         return Written(patterns, body, self.call.types, type_of(answer))
+
+    @property
+    def own_lengths(self) -> bool:
+        """Whether the lengths of what is made of a tree are its own."""
+        observed = self.call.traced.observed
+        return any(isinstance(one, Reduction) and one.written is not None for one in observed)
 
     def _function(
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
