@@ -51,6 +51,7 @@ TITLES = {
 NARROW = 39  # columns of a text that stands beside others
 PICTURE = 420  # pixels of a picture that does
 PICTURES = 6  # patterns that are drawn, at most
+BESIDE = 72  # letters of a formula that still stands beside others
 LEGEND: dict[Formula, str] = {
     m.Letter("e"): "With an index e is 1 at that place and 0 elsewhere.",
     m.ZEROS: "𝟎 is an array of zeros, of the size below it.",
@@ -381,7 +382,9 @@ def _mathematics(found: Mathematics, adjoint: bool = False) -> str:
             said = f"{said} {to_mathml(found.at, False)}"
         lines = "".join(map(_line, section.lines))
         formulas = f'<div class="formulas">{lines}</div>'
-        parts.append(f'<div><div class="small">{said}</div>{formulas}</div>')
+        longest = max(len(to_plain(line.formula)) for line in section.lines)
+        kind = ' class="whole"' if longest > BESIDE else ""
+        parts.append(f'<div{kind}><div class="small">{said}</div>{formulas}</div>')
     told = remark(STILL if _still(found) else _legend(found))
     return f'<div class="maths">{"".join(parts)}</div>{told}'
 

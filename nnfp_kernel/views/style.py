@@ -74,10 +74,12 @@ padding:8px 16px 12px;overflow-x:auto;border:solid var(--nn-hair);border-width:1
 .readings .maths{display:grid;gap:2px 36px;
 grid-template-columns:repeat(auto-fit,minmax(190px,max-content))}
 .readings.rows-only .maths{grid-template-columns:repeat(auto-fit,minmax(320px,max-content))}
+.readings .maths>div{min-width:0}.readings .maths>.whole{grid-column:1/-1}
 .readings .title{font-weight:600;margin-bottom:6px}
 .readings pre{margin:0 0 12px;padding:0;background:none;color:inherit;
 font:12px/18px var(--nn-code);white-space:pre}
-.readings math{font-size:15px}.readings .small math{font-size:12px}
+.readings math{font-size:15px;font-family:"Latin Modern Math","STIX Two Math","Cambria Math",
+"Libertinus Math","DejaVu Math TeX Gyre",math}.readings .small math{font-size:12px}
 .readings .formulas{margin:1px 0 9px}
 .readings .formulas>div{padding:2px 0 2px 1.6em}
 .readings .long{padding-left:1.6em;text-indent:-1.6em}

@@ -279,12 +279,31 @@ def product(a: Formula, b: Formula) -> Formula:
     if isinstance(b, Fraction) and b.top == ONE:
         return fraction(a, b.bottom)
     left, right = _flat(a, PRODUCT), _flat(b, PRODUCT)
+    if isinstance(right[0], Digits) and not isinstance(left[0], Digits):  # numbers come first
+        rest = right[2:] if right[1:2] in ((Sign("·"),), (Space(),)) else right[1:]
+        return product(right[0], product(a, Row(rest, PRODUCT)) if rest else a)
+    if not is_differential(right[0]):
+        left = (*left[:-1], _enclosing(left[-1]))
     if Sign("⊙") in left:
         left = (Fenced("(", a, ")"),)
     if Sign("⊙") in right:
         right = (Fenced("(", b, ")"),)
     between = _between(left[-1], right[0])
     return Row((*left, *between, *right), PRODUCT)
+
+
+# What is read as ending where a factor does: cos x r.
+CUSTOMARY = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "log"))
+
+
+def _enclosing(a: Formula) -> Formula:
+    """f(x), where f x would be read as if it went on: max(w) y."""
+    if not isinstance(a, Row) or a.binding != FUNCTION or len(a.items) != 2:
+        return a
+    function, argument = a.items
+    if not isinstance(function, Letter) or isinstance(argument, Fenced):
+        return a
+    return a if function.text in CUSTOMARY else applied(function, [argument])
 
 
 def _between(left: Formula, right: Formula) -> tuple[Formula, ...]:
@@ -321,7 +340,7 @@ def entrywise(a: Formula, b: Formula) -> Formula:
         return negative(entrywise(a, inner))
     if a == b:
         return power(a, Digits("2"))
-    if isinstance(a, Digits):
+    if isinstance(a, Digits) or isinstance(b, Digits):
         return product(a, b)
     for one, other in ((a, b), (b, a)):
         if (number := constant_array(one)) is not None:
@@ -352,15 +371,17 @@ def fraction(top: Formula, bottom: Formula) -> Formula:
     """top / bottom, without the factors they have in common."""
     if (inner := negated(top)) is not None:
         return negative(fraction(inner, bottom))
-    above, below = _own_factors(top), _own_factors(bottom)
+    if isinstance(top, Fraction) and top.bottom == bottom:  # r/‖r‖ over ‖r‖ is r/‖r‖²
+        return fraction(top.top, power(bottom, Digits("2")))
+    above, under = _own_factors(top), _own_factors(bottom)
     for factor in list(above):
-        if factor in below:
+        if factor in under:
             above.remove(factor)
-            below.remove(factor)
+            under.remove(factor)
     if len(above) == len(_own_factors(top)):
         return Fraction(top, bottom)
-    over, under = _multiplied(above), _multiplied(below)
-    return over if under == ONE else Fraction(over, under)
+    over, rest = _multiplied(above), _multiplied(under)
+    return over if rest == ONE else Fraction(over, rest)
 
 
 def factors(a: Formula) -> tuple[Formula, ...]:

@@ -56,6 +56,7 @@ _LATEX = {sign: latex for latex, sign in _SIGNS.items()} | {
     "&&&": r"\mathbin{\&\&\&}", "|||": r"\mathbin{|||}", "***": r"\mathbin{{*}{*}{*}}",
 }  # fmt: skip
 _RELATIONS = frozenset("=<>≤≥≠∼∧∨↦≶,:?←∈")
+_COMPARISONS = frozenset("=<>≤≥≠")
 _SUMS = frozenset("+−⧺")
 _PRODUCTS = frozenset("·⊗⊙⋆∘")
 _FENCES = {"(": ")", r"\lVert": r"\rVert", r"\lvert": r"\rvert", r"\langle": r"\rangle", "[": "]"}
@@ -204,7 +205,7 @@ def _as_row(items: list[Formula]) -> Formula:
     for k, item in enumerate(items):
         if isinstance(item, Slot):
             after = items[k - 1] if k else None
-            needed = level
+            needed = SUM if signs & _COMPARISONS else level
             if k - 1 in named or after == Letter("Γ"):
                 needed = POWER
             elif after == Sign("−") or (level == PRODUCT and isinstance(after, Sign)):

@@ -20,11 +20,12 @@ from .formula import (
     Slot,
     Space,
     Words,
+    has_sum,
     holds,
     is_differential,
-    size_of,
 )
 from .latex import TALL
+from .plain import to_plain
 
 
 def to_mathml(formula: Formula, display: bool = True) -> str:
@@ -36,23 +37,31 @@ def to_mathml(formula: Formula, display: bool = True) -> str:
 def to_mathml_parts(formula: Formula, display: bool = True) -> str:
     """A formula as several elements, between which a browser may break the line: it does
     not break inside of one. A short one is one element."""
-    return " ".join(to_mathml(part, display) for part in _parts(formula))
+    out = ""
+    for part in _parts(formula):
+        first = part.items[0] if isinstance(part, Row) else part
+        apart = isinstance(first, Sign) or out.endswith(",</mo></mrow></math>")
+        out += (" " if apart else "<wbr/>") if out else ""
+        out += to_mathml(part, display)
+    return out
 
 
-WHOLE = 14  # atoms of a formula that is not broken
-_OPERATORS = frozenset(("=", "+=", "+", "−", ">>", "&&&", "|||", "***"))
+WHOLE = 26  # letters of a formula that is not broken
+LEFT = 14  # and of a left side after which the line may be
+_OPERATORS = frozenset(("+", "−", "⊙", "⊗", "∘", ">>", "&&&", "|||", "***"))
+_RELATIONS = frozenset(("=", "+="))
 
 
 def _parts(formula: Formula) -> list[Formula]:
     """Pieces side by side, each beginning with its operator; brackets around what is long
     open in one and close in another."""
-    if size_of(formula) <= WHOLE:
+    if len(to_plain(formula)) <= WHOLE:
         return [formula]
     match formula:
         case Fenced(left=left, inside=inside, right=right):
-            return _enclosed(left, inside, Sign(right))
+            return _enclosed(left, inside, Letter(right))
         case Script(base=Fenced(left=left, inside=inside, right=right), sub=sub, sup=sup):
-            return _enclosed(left, inside, Script(Sign(right), sub, sup))
+            return _enclosed(left, inside, Script(Letter(right), sub, sup))
         case Row(items=items):
             return _between_operators(items)
         case _:
@@ -61,21 +70,29 @@ def _parts(formula: Formula) -> list[Formula]:
 
 def _enclosed(left: str, inside: Formula, right: Formula) -> list[Formula]:
     first, *rest = _parts(inside)
-    made: list[Formula] = [Row((Sign(left), first)), *rest]
+    made: list[Formula] = [Row((Letter(left), first)), *rest]
     return [*made[:-1], Row((made[-1], right))]
 
 
 def _between_operators(items: Sequence[Formula]) -> list[Formula]:
     found: list[list[Formula]] = [[]]
-    for item in items:
+    for k, item in enumerate(items):
         if isinstance(item, Sign) and item.text in _OPERATORS and found[-1]:
             spaced = item.text in "+−"  # at the beginning of an element they would be signs
             found.append([item, Space()] if spaced else [item])
             continue
+        if isinstance(item, Sign) and item.text in _RELATIONS:
+            found += [[]] if len(to_plain(Row(tuple(items[:k])))) > LEFT else []
+            found[-1].append(item)
+            continue
+        if isinstance(item, Fenced) and k and isinstance(items[k - 1], Space):
+            found.append([])  # what a linear map is applied to
         inner = _parts(item)
         found[-1].append(inner[0])
         found += [[each] for each in inner[1:]]
-    return [own[0] if len(own) == 1 else Row(tuple(own)) for own in found]
+        if item == Sign(","):
+            found.append([])
+    return [own[0] if len(own) == 1 else Row(tuple(own)) for own in found if own]
 
 
 def _mathml(formula: Formula) -> str:
@@ -106,6 +123,8 @@ def _mathml(formula: Formula) -> str:
             if sub is None:
                 return f"<msup>{_mathml(base)}{_mathml(sup)}</msup>"
             return f"<msubsup>{_mathml(base)}{_mathml(sub)}{_mathml(sup)}</msubsup>"
+        case Bar(inside=Letter(text=text, upright=True)):  # no font's bar is as long as a word
+            return f'<mi style="border-top:.06em solid;padding-top:.1em">{html.escape(text)}</mi>'
         case Bar(inside=inside):
             bar = f'<mo stretchy="{_wide(inside)}">¯</mo>'
             return f"<mover>{_mathml(inside)}{bar}</mover>"  # no accent: it would touch the letter
@@ -114,7 +133,8 @@ def _mathml(formula: Formula) -> str:
         case Root(inside=inside):
             return f"<msqrt>{_mathml(inside)}</msqrt>"
         case Fenced(left=left, inside=inside, right=right):
-            stretch = f' stretchy="{str(holds(inside, (*TALL, Script))).lower()}"'
+            tall = holds(inside, TALL) or has_sum(inside)
+            stretch = f' stretchy="{str(tall).lower()}"'
             one = f'<mo form="prefix"{stretch}>{html.escape(left)}</mo>'
             two = f'<mo form="postfix"{stretch}>{html.escape(right)}</mo>'
             return f"<mrow>{one}{_mathml(inside)}{two}</mrow>"

@@ -194,6 +194,18 @@ def _numbers(count: int) -> list[Formula]:
     return [m.Digits(str(k)) for k in range(count)]
 
 
+@rule("iota")
+def counted(reader: Reader, use: p.Builtin) -> Value:
+    """[0, …, n - 1]"""
+    (count,) = use.brackets
+    known = count.value
+    if known is not None and known < 4:
+        places = _numbers(known)
+    else:
+        places = [m.ZERO, m.Sign("…"), size_formula(count - 1)]
+    return reader.constant(m.Fenced("[", m.listed(places), "]"), use.type)
+
+
 @rule_of_quantities("gather", of_arrays=True)
 def gathered(reader: Reader, use: p.Builtin, a: Quantity, index: Quantity) -> Value:
     assert isinstance(a.type, t.Array)

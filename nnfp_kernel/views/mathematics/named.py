@@ -153,7 +153,7 @@ def opaque(
         return like
 
     def at() -> Formula:
-        return m.applied(called, [reader.shown(value) for value in given])
+        return m.applied(called, [reader.shown(value) for value in given]) if given else called
 
     def value() -> Formula:
         if order is not None:
@@ -188,7 +188,7 @@ def opaque(
 
     def forward(walk: Pass, d: list[Change]) -> list[Change]:
         for quantity in quantities:
-            walk.ask(quantity, 3)
+            walk.ask(quantity, 2)
         total = whole(d)
         if total is None:
             return [None] * len(parts)
@@ -199,7 +199,7 @@ def opaque(
 
     def backward(walk: Pass, bars: list[Change]) -> list[Change]:
         for quantity in quantities:
-            walk.ask(quantity, 3)
+            walk.ask(quantity, 2)
         bar = m.tupled([m.ZERO if each is None else each.formula() for each in bars])
         made: list[Change] = []
         for k, quantity in enumerate(quantities):

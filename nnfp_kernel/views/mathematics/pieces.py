@@ -100,7 +100,7 @@ def scaled(share: Formula, f: Formula) -> Formula:
 
 
 def conjugate(q: Quantity) -> Formula:
-    return template("{0}^{{*}}", q.shown()) if is_complex(q.type) else q.shown()
+    return m.starred(q.shown()) if is_complex(q.type) else q.shown()
 
 
 def is_complex(type: t.Type) -> bool:

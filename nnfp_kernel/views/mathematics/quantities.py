@@ -103,7 +103,7 @@ def size_formula(size: Size) -> Formula:
     if text.isidentifier():
         return m.symbol(text)
     if re.search(r"[A-Za-z_]{2}", text):
-        return m.Words(text)
+        return m.Words(text.replace("*", " · "))
     return template(text.replace("*", r"\cdot "))
 
 

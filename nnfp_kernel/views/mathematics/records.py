@@ -21,7 +21,6 @@ from . import formula as m
 from .calls import Calls, called, turned
 from .changes import Change, Linear
 from .formula import Formula
-from .latex import template
 from .named import opaque_builtin
 from .phases import PHASES, Phases
 from .pieces import (
@@ -54,7 +53,7 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
             reader.program.primitives, name, [q.shown() for q in arguments], made.shown(), wide
         )
         if output_used:
-            walk.ask(made, 3)
+            walk.ask(made, 2)
         for argument in arguments:
             walk.ask(argument, 8)
         return found
@@ -71,7 +70,7 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
         made: list[Change] = []
         for q, factor in zip(arguments, factors(walk), strict=True):
             if factor is not None and is_complex(type):
-                factor = template("{0}^{{*}}", m.fitted(factor, m.ATOM))
+                factor = m.starred(factor)
             if factor is None:
                 made.append(None)
             elif rank(q.type) == 0 and rank(type) == 1:

@@ -255,8 +255,7 @@ def mean(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
 
 @rule_of_quantities("conj")
 def conj(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
-    star: Callable[[Formula], Formula] = lambda f: template("{0}^{{*}}", f)  # noqa: E731
-    return linear_map(reader, a.type, a, star, star)
+    return linear_map(reader, a.type, a, m.starred, m.starred)
 
 
 @rule("norm")
