@@ -10,7 +10,7 @@ from matplotlib.mathtext import MathTextParser
 from nnfp_kernel.primitives import BUILTINS, PRIMITIVES
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics.latex import template, to_latex
-from nnfp_kernel.views.mathematics.mathml import to_mathml
+from nnfp_kernel.views.mathematics.mathml import to_mathml, to_mathml_parts
 
 A, B, X = m.symbol("a"), m.symbol("b"), m.symbol("x1")
 SUM = m.plus(A, B)
@@ -29,6 +29,13 @@ SUM = m.plus(A, B)
         (m.power(SUM, m.Digits("2")), "(a + b)^2"),
         (m.transposed(m.transposed(A)), "a"),
         (m.outer(m.entrywise(A, B), X), r"(a \odot b) \otimes x_1"),
+        (m.product(A, m.Digits("4")), "4 a"),
+        (m.product(A, m.product(m.Digits("2"), B)), "2 a b"),
+        (m.entrywise(A, m.Digits("2")), "2 a"),
+        (m.fraction(m.fraction(A, B), B), r"\frac{a}{b^2}"),
+        (m.product(template(r"\max {0}", A), B), r"\max(a)\,b"),
+        (m.product(template(r"\max {0}", A), m.differential(B)), r"\max a\,db"),
+        (template("{0} = {1}", template("{0} > {1}", A, B), B), "(a > b) = b"),
         (m.barred(m.indexed(A, m.symbol("t"))), r"\bar a_t"),
         (m.indexed(m.differential(A), m.symbol("t")), "da_t"),
         (template(r"\tanh {0}", SUM), r"\tanh(a + b)"),
@@ -41,6 +48,20 @@ SUM = m.plus(A, B)
 )
 def test_brackets_stand_where_a_formula_needs_them(formula: m.Formula, latex: str) -> None:
     assert to_latex(formula) == latex
+
+
+def test_a_line_may_be_broken_between_factors_and_after_commas() -> None:
+    """Before an operator, before what a linear map is applied to, and between arguments."""
+    long = [m.symbol(name) for name in ("seeColour", "crossEntropyOfColours", "coloured")]
+    call = m.applied(long[0], [long[1], long[2]])
+    applied = m.Row((*call.items, m.Space(), m.Fenced("(", m.entrywise(*long[:2]), ")")), m.PRODUCT)
+    pieces = to_mathml_parts(m.equation(A, applied)).count("<math")
+    assert pieces == 4  # a = seeColour(cross…, | coloured) | (seeColour | ⊙ cross…)
+
+
+def test_the_bar_over_a_word_is_as_long_as_the_word() -> None:
+    assert "border-top" in to_mathml(m.barred(m.symbol("angle")))
+    assert "border-top" not in to_mathml(m.barred(A))
 
 
 @pytest.mark.parametrize(
