@@ -579,15 +579,38 @@ def test_formulas_grow_no_faster_than_the_program() -> None:
     assert size(24) < 2.5 * size(12)
 
 
-def test_a_long_function_is_not_written_out_and_takes_no_names() -> None:
+def test_a_long_function_has_a_name_and_takes_no_others() -> None:
     session = Session()
     session.run(
         "f : R[3] -> R[3]\n"
         "f x = grad (\\y -> sum (y * y * y + y * y + y * sin y + cos y * exp y)) (sin x)"
     )
     text = " ".join(shown(mathematics(session.program, "f"))["value"])
-    assert r"y \mapsto \dots" in text
+    assert r"z = \nabla\,g(" in text
     assert "'" not in text
+
+
+def test_a_function_that_a_derivative_is_taken_of_has_a_line_of_its_own(session: Session) -> None:
+    """Not `∇ (y ↦ …)(x)` in every line; its own g, if it has one, is another."""
+    own = Session(precision=64)
+    own.run(
+        "f : (R[3], R[3]) -> R[3]\n"
+        "f (x, g) = grad (\\y -> sum (map sin y) * dot y g) x + grad (\\y -> norm y) g\n"
+        "twice : R[3] -> R[3]\ntwice x = derivative (grad norm) x x\n"
+        "masked : R[3,3] -> R[3,3]\nmasked a = grad (\\b -> sum (sum (cholesky b))) a\n"
+    )
+    found = mathematics(own.program, "f")
+    assert [to_plain(line.formula) for line in found.section("value")] == [
+        "z_i = sin y_i", "k(y) = ∑_i z_i⟨y, g⟩", "φ(y) = ‖y‖", "u = ∇ k(x) + ∇ φ(g)",
+    ]  # fmt: skip
+    assert to_plain(found.section("derivative")[0].right) == (
+        "∇^2 k(x) dx + D_g ∇ k(x) dg + ∇^2 φ(g) dg"
+    )
+    assert shown(mathematics(own.program, "twice"))["value"] == [
+        r"y = \nabla^2\,\mathrm{norm}(x)\,x"
+    ]
+    masked = shown(mathematics(own.program, "masked"))["value"]
+    assert not any(r"F_{" in line for line in masked)
 
 
 def test_a_sum_of_linear_maps_is_bracketed_at_its_argument() -> None:

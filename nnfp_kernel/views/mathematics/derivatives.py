@@ -9,43 +9,128 @@ adjoint l          l†
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
 from . import formula as m
 from .changes import Change, Linear
+from .constructors import joined
 from .formula import Formula
 from .named import DERIVATIVE, GRADIENT, HESSIAN, Order, all_captured, opaque
 from .pieces import IDENTITY, adjoined, adjoint_of, at_tangent
 from .quantities import Meaning, Value, flat, rebuilt, spread
 from .table import linear_map, result_of, rule
-from .tape import Pass, Quantity, Rule, alias
+from .tape import Block, Operation, Pass, Quantity, Rule, alias
 
 if TYPE_CHECKING:
     from .reading import Reader
 
-# Definitions of the library that mathematics has a sign for.
-SIGNS = {"grad": GRADIENT, "hessian": HESSIAN}
+# A name of the language, and definitions of its library, that mathematics has a sign for.
+SIGNS = {"derivative": DERIVATIVE, "grad": GRADIENT, "hessian": HESSIAN}
 
 
-@rule("derivative")
-def derivative(reader: Reader, use: p.Builtin, f: Value, x: Value) -> Value:
-    return derived(reader, DERIVATIVE, use.type, [f, x])
+def derivative(reader: Reader, name: str, type: t.Type) -> Value:
+    """What `derivative`, `grad` or `hessian` is, of the type: a function of a function."""
+    order = SIGNS[name]
+
+    def of(f: Value) -> Value:
+        return Meaning(
+            lambda x: derived(reader, order, type, f, x),
+            lambda: order.of(reader.shown(f)),
+            gradient_of=f if order == GRADIENT else None,
+        )
+
+    return Meaning(of, lambda: m.Letter(order.letter))
 
 
-def derived(reader: Reader, order: Order, type: t.Type, arguments: Sequence[Value]) -> Value:
+def derived(reader: Reader, order: Order, type: t.Type, function: Value, x: Value) -> Value:
     """A derivative of a function at a point: D f(x), ∇ f(x)."""
-    (function, *_), others = arguments, all_captured(reader, arguments, type)
-    for _ in arguments:
-        assert isinstance(type, t.Function)
-        type = type.codomain
-    if isinstance(function, Meaning) and function.linear and order == DERIVATIVE:
-        return reader.constant(reader.shown(function), type)
-    made = opaque(reader, m.Letter(order.letter), arguments, type, others, order=order)
+    assert isinstance(type, t.Function)
+    arrow, arrows = type.domain, type.codomain
+    assert isinstance(arrow, t.Function)
+    assert isinstance(arrows, t.Function)
+    if isinstance(function, Meaning) and order == DERIVATIVE:
+        if function.linear:
+            return reader.constant(reader.shown(function), arrows.codomain)
+        if function.gradient_of is not None:
+            order, function = HESSIAN, function.gradient_of
+            arrow = t.Function(arrow.domain, t.R)
+    others = all_captured(reader, [function, x], t.Function(arrow, arrows))
+    if isinstance(function, Meaning) and not reader.indices:
+        told = _told(reader, function, arrow)
+        if told is not None:
+            function = Meaning(function.call, told.shown)
+            others = [*others, (told.shown(), told)]
+    made = opaque(
+        reader, m.Letter(order.letter), [function, x], arrows.codomain, others, order=order
+    )
     if order == HESSIAN and isinstance(made, Quantity):
         made.own_adjoint = True
     return made
+
+
+# --- a function without a name gets one -----------------------------------------------------
+
+SHORT = 4  # atoms of a function that is said where it is used
+
+
+@dataclass(eq=False)
+class _Told(Operation):
+    """g(y) = …, a function that a derivative is taken of: what it gives at some y."""
+
+    inputs: tuple[Quantity, ...]  # what it refers to
+    block: Block
+    results: tuple[Quantity, ...]
+    at: Formula  # g(y)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.block,)
+
+    @property
+    def within(self) -> tuple[Quantity, ...]:
+        return self.results
+
+    def value(self, place: int) -> Formula:
+        raise AssertionError("a function that is told has its name")
+
+    def values(self, walk: Pass) -> None:
+        walk.moves = False
+        walk.values(self.block)
+        walk.moves = True
+        walk.line(self.at, m.tupled([each.shown() for each in self.results]))
+
+    def tangents(self, walk: Pass, given: list[Change]) -> list[Change]:
+        return [None]
+
+    def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
+        return [None] * len(self.inputs)
+
+
+def _told(reader: Reader, function: Meaning, type: t.Function) -> Quantity | None:
+    """The name of a function, which is said on a line of its own; None of what has one, or
+    is short."""
+    if m.size_of(function.shown()) <= SHORT and m.Sign("↦") not in m.inside(function.shown()):
+        return None
+    own = {each.name for each in p.nodes(reader.definition.body) if isinstance(each, p.BindName)}
+    own |= set(reader.program.definitions)
+    name = reader.fresh(*(each for each in ("g", "f", "k", "φ") if each not in own))
+    with reader.within(Block()) as block:
+        argument = function.given() if function.given else None
+        if argument is None:
+            letter = reader.fresh("z", "w", "v", "x")
+            argument = spread(type.domain, letter, reader.program, "constant")
+        reader.taken |= {q.name for q in flat(argument) if q.name is not None}
+        value = joined(reader, function.call(argument), type.codomain)
+        results = tuple(flat(value))
+    found = {*block.outside(), *(q for q in results if q.maker is None)} - {*flat(argument)}
+    inputs = tuple(q for q in found if q.role != "constant")
+    told = _Told(inputs, block, results, m.applied(name, [reader.shown(argument)]))
+    told.outputs = (Quantity(t.UNIT, name, told, role="constant"),)
+    reader.add(told)
+    return told.outputs[0]
 
 
 @rule("selfAdjoint")

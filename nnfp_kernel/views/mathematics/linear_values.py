@@ -256,7 +256,7 @@ class _WithVectors(Rule):
 
     def values(self, walk: Pass) -> None:
         super().values(walk)
-        if self.says is not None and self.inputs[0].role != "constant":
+        if self.says is not None and walk.moves and self.inputs[0].role != "constant":
             (made,) = self.outputs
             if made.name is None:
                 walk.asked.append(made)

@@ -33,6 +33,8 @@ class Meaning:
     call: Callable[[Value], Value]
     shown: Callable[[], Formula]
     linear: bool = False  # whether it is known to be, and to refer to nothing: its own derivative
+    given: Callable[[], Value] | None = None  # an argument, by the names of its parameter
+    gradient_of: Value = None  # the function, where it is the gradient of one
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from . import formula as m
 from . import rules
 from .blocks import Choice, Equation, Recurrence, Recursion
 from .constructors import ANY, joined, opened
-from .derivatives import SIGNS, derived, linear_at
+from .derivatives import SIGNS, derivative, linear_at
 from .formula import Formula
 from .latex import template, to_latex
 from .loops import loop
@@ -275,7 +275,7 @@ class Reader:
                         memo[self.named] = self._lambda(parameter, call)
                     return memo[self.named]
 
-                return Meaning(call, once)
+                return Meaning(call, once, given=lambda: self._placeholder(parameter))
             case p.Let(bindings=bindings, body=body):
                 for pattern, bound in bindings:
                     env = env.bind(self.bindings(pattern, self.evaluate(bound, env), True))
@@ -454,9 +454,7 @@ class Reader:
         type = self.concrete(use.type, env)
         domains, result = t.uncurried(type)
         if use.name in SIGNS and definition.span.source.name.startswith("std/"):
-            order = SIGNS[use.name]
-            sign = m.Letter(order.letter)
-            return self.curried(2, sign, lambda given: derived(self, order, type, given))
+            return derivative(self, use.name, type)
         if not domains and not isinstance(result, t.Linear):
             return self._constant_definition(use, result, definition)
         layers = any(self._is_layer(each) for each in (*domains, result))
@@ -553,6 +551,8 @@ class Reader:
         concrete = replace(use, type=type, brackets=brackets, options=options)
         arity = record.arity
         shown = m.Letter(use.name) if use.name.isalpha() else m.Words(use.name)
+        if use.name in SIGNS:
+            return derivative(self, use.name, type)
         if not arity:
             return rules.applied(self, concrete, [])
         made = self.curried(

@@ -163,7 +163,7 @@ class _FromRecord(Rule):
 
     def values(self, walk: Pass) -> None:
         super().values(walk)
-        if self.record is not None:
+        if self.record is not None and walk.moves:
             walk.lines += self.record.lines(walk)
 
 

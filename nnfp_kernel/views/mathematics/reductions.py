@@ -54,7 +54,7 @@ class _Reduction(Rule):
 
     def values(self, walk: Pass) -> None:
         super().values(walk)
-        if self.shares is not None:
+        if self.shares is not None and walk.moves:
             walk.lines.append(self.shares(walk))
 
 

@@ -195,6 +195,7 @@ class Pass:
         self.change: dict[Quantity, Change] = {}
         self.elements: dict[Quantity, list[Part]] = {}
         self.range: Formula | None = None
+        self.moves = True  # whether what only derivatives need is said with the values
 
     def line(self, left: Formula, right: Formula, sign: str = "=", of: str = "") -> None:
         if sign == "+=" and right == m.ZERO:
