@@ -364,6 +364,7 @@ def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
         ("f : R[6] -> R[2]\nf = take[2]", "adjoint", ["x̄ = ȳ ⧺ 𝟎_4"]),
         ("f : R[n,2] -> R[n-1,2]\nf = drop[1]", "adjoint", ["x̄ = 𝟎_{1, 2} ⧺ ȳ"]),
         ("f : R[n] -> R[n]\nf = reverse", "adjoint", ["x̄ = reverse(ȳ)"]),
+        ("f : R[2] -> R[5]\nf x = [1, 2] ++ x ++ zero", "derivative", ["dy = 𝟎_2 ⧺ dx ⧺ 𝟎_1"]),
         ("f : R[3] -> R[3]\nf = shift[4]", "adjoint", ["x̄ = 𝟎_3"]),
         ("f : R[n] -> R\nf = last", "value", ["y = x_{n - 1}"]),
         ("f : (R, R[2])[4] -> (R, R[2])[4]\nf = scan (\\(s, e) -> s + e) zero", "value",

@@ -582,3 +582,10 @@ joined = fold (\(m, x) -> case m of { Empty -> Runs [x] 1 ; Runs xs y -> Runs xs
     assert "v_{Edge p r y} = y v_r + ∑_i u_i" in value("total")
     assert value("row") == ["y_{Row x} = x^2", "y_{Scaled (s, r)} = s y_r", "y = y_t"]
     assert value("joined")[0] == "s0 = Empty"
+
+
+def test_where_no_payload_is_a_number_nothing_moves() -> None:
+    session = Session()
+    session.run("data Ops = Stop | Open Ops\ncounted : Ops -> R\n"
+                "counted = cata { Stop -> 1; Open n -> n + 1 }")  # fmt: skip
+    assert not mathematics(session.program, "counted").section("derivative")

@@ -273,7 +273,10 @@ class Recursion(Operation):
                     assert quantity.name is not None
                     walk.change[quantity] = Linear.of(m.differential(quantity.name))
             walk.forwards(case.block)
-        return [Linear.of(m.differential(q.name)) for q in self.outputs if q.name is not None]
+        return [
+            Linear.of(m.differential(q.name)) if q.name and q in walk.varied else None
+            for q in self.outputs
+        ]
 
     def cotangents(self, walk: Pass, bars: list[Change]) -> list[Change]:
         found: dict[Quantity, Change] = {}

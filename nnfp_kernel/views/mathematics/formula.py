@@ -282,9 +282,8 @@ def product(a: Formula, b: Formula) -> Formula:
     if isinstance(right[0], Digits) and not isinstance(left[0], Digits):  # numbers come first
         rest = right[2:] if right[1:2] in ((Sign("·"),), (Space(),)) else right[1:]
         return product(right[0], product(a, Row(rest, PRODUCT)) if rest else a)
-    if not is_differential(right[0]):
-        left = (*left[:-1], _enclosing(left[-1]))
-    if Sign("⊙") in left:
+    left = (*left[:-1], _enclosing(left[-1], is_differential(right[0])))
+    if Sign("⊙") in left or Sign("⊗") in left:
         left = (Fenced("(", a, ")"),)
     if Sign("⊙") in right:
         right = (Fenced("(", b, ")"),)
@@ -296,14 +295,16 @@ def product(a: Formula, b: Formula) -> Formula:
 CUSTOMARY = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "log"))
 
 
-def _enclosing(a: Formula) -> Formula:
-    """f(x), where f x would be read as if it went on: max(w) y."""
+def _enclosing(a: Formula, differential: bool) -> Formula:
+    """f(x), where f x would be read as if it went on: max(w) y, cos(angle) x."""
     if not isinstance(a, Row) or a.binding != FUNCTION or len(a.items) != 2:
         return a
     function, argument = a.items
     if not isinstance(function, Letter) or isinstance(argument, Fenced):
         return a
-    return a if function.text in CUSTOMARY else applied(function, [argument])
+    word = isinstance(argument, Letter) and argument.upright
+    customary = differential or function.text in CUSTOMARY
+    return a if customary and not word else applied(function, [argument])
 
 
 def _between(left: Formula, right: Formula) -> tuple[Formula, ...]:
@@ -498,7 +499,11 @@ def _bare(a: Script) -> Formula:
 
 
 def indexed(a: Formula, index: Formula) -> Formula:
-    """The element of a at an index."""
+    """The element of a at an index; of [0, …, n - 1] the index, of 0, which is any array, 0."""
+    if a == ZERO:
+        return a
+    if isinstance(a, Fenced) and a.left == "[" and counts_up(a):
+        return index
     if isinstance(a, Row) and is_differential(a):
         return Row((a.items[0], indexed(a.items[1], index)), a.binding)
     if isinstance(a, Script) and a.sub is not None:
@@ -510,6 +515,14 @@ def indexed(a: Formula, index: Formula) -> Formula:
     if isinstance(a, Script) and isinstance(a.sup, Sign) and set(a.sup.text) == {"′"}:
         return Script(a.base, index, a.sup)
     return Script(fitted(a, ATOM), index)
+
+
+def counts_up(a: Fenced) -> bool:
+    """Whether it is [0, 1, 2], or [0, …, n - 1]."""
+    items = list(a.inside.items[::2]) if isinstance(a.inside, Row) else [a.inside]
+    if items[1:2] == [Sign("…")]:
+        return items[0] == ZERO
+    return len(items) > 1 and items == [Digits(str(k)) for k in range(len(items))]
 
 
 def listed(items: Sequence[Formula]) -> Formula:

@@ -39,8 +39,10 @@ def to_mathml_parts(formula: Formula, display: bool = True) -> str:
     not break inside of one. A short one is one element."""
     out = ""
     for part in _parts(formula):
-        first = part.items[0] if isinstance(part, Row) else part
-        apart = isinstance(first, Sign) or out.endswith(",</mo></mrow></math>")
+        first = part
+        while isinstance(first, Row):
+            first = first.items[0]
+        apart = first in (Sign("+"), Sign("−")) or out.endswith(",</mo></mrow></math>")
         out += (" " if apart else "<wbr/>") if out else ""
         out += to_mathml(part, display)
     return out
@@ -50,6 +52,7 @@ WHOLE = 26  # letters of a formula that is not broken
 LEFT = 14  # and of a left side after which the line may be
 _OPERATORS = frozenset(("+", "−", "⊙", "⊗", "∘", ">>", "&&&", "|||", "***"))
 _RELATIONS = frozenset(("=", "+="))
+_BRACKETS = frozenset("()[]⟨⟩‖|")
 
 
 def _parts(formula: Formula) -> list[Formula]:
@@ -85,8 +88,9 @@ def _between_operators(items: Sequence[Formula]) -> list[Formula]:
             found += [[]] if len(to_plain(Row(tuple(items[:k])))) > LEFT else []
             found[-1].append(item)
             continue
-        if isinstance(item, Fenced) and k and isinstance(items[k - 1], Space):
-            found.append([])  # what a linear map is applied to
+        if k and isinstance(items[k - 1], Space):  # what a linear map is applied to
+            long = isinstance(item, Fenced) or len(to_plain(Row(tuple(found[-1])))) > LEFT
+            found += [[]] if long else []
         inner = _parts(item)
         found[-1].append(inner[0])
         found += [[each] for each in inner[1:]]
@@ -168,4 +172,6 @@ def _apart(before: Formula, item: Formula) -> bool:
     """Whether nothing else keeps two neighbours apart."""
     if any(isinstance(each, Sign | Space) for each in (before, item)):
         return False
+    if any(isinstance(each, Letter) and each.text in _BRACKETS for each in (before, item)):
+        return False  # one that opens in an element and closes in another
     return not isinstance(item, Fenced)

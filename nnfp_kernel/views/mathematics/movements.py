@@ -48,12 +48,15 @@ def _padded(
 ) -> Formula:
     """f with elements that are zero before or after it: 𝟎₂ ⧺ f."""
 
-    def zeros(count: Size) -> Formula:
-        return m.Script(m.ZEROS, m.listed([size_formula(s) for s in (count, *_shape(element))]))
-
     if isinstance(before, Size) and before.value != 0:
-        return m.joined(zeros(before), f)
-    return m.joined(f, zeros(after)) if isinstance(after, Size) and after.value != 0 else f
+        return m.joined(_zeros(t.Array(element, before)), f)
+    if isinstance(after, Size) and after.value != 0:
+        return m.joined(f, _zeros(t.Array(element, after)))
+    return f
+
+
+def _zeros(type: t.Type) -> Formula:
+    return m.Script(m.ZEROS, m.listed([size_formula(size) for size in _shape(type)]))
 
 
 def _reverse(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
@@ -77,7 +80,7 @@ def _shift(use: p.Builtin, own: t.Array, made: t.Type) -> Moved:
     (count,) = use.brackets
     left = (own.length - count).value
     if left is not None and left <= 0:  # all of it is moved out
-        return own, lambda f: m.Script(m.ZEROS, m.listed([size_formula(s) for s in _shape(own)]))
+        return own, lambda f: _zeros(own)
     drop = _named("drop", [count]) if count.value != 0 else lambda f: f
     return own, lambda f: _padded(drop(f), own.element, after=count)
 
@@ -134,13 +137,17 @@ def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
         return opaque_builtin(reader, use, [a, b])
     count = a.type.length
 
+    def both(*parts: Formula) -> Formula:
+        pairs = zip(parts, (a, b), strict=True)
+        return m.joined(*(_zeros(q.type) if f == m.ZERO else f for f, q in pairs))
+
     def forward(_: Pass, d: list[Change]) -> Change:
         parts = [m.ZERO if change is None else change.formula() for change in d]
-        return Linear.of(m.joined(*parts)) if any(d) else None
+        return Linear.of(both(*parts)) if any(d) else None
 
     return rule_of(reader,
         t.Array(a.type.element, count + b.type.length), (a, b),
-        lambda: m.joined(a.shown(), b.shown()), forward,
+        lambda: both(a.shown(), b.shown()), forward,
         lambda _, bar: [bar.through(_named(name, [count])) for name in ("take", "drop")],
     )  # fmt: skip
 
