@@ -16,10 +16,10 @@ automatic differentiation".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from .graph import Builder, Call, Graph, Loop, Node, Wire
+from .graph import ArrayType, Builder, Call, Graph, Loop, Node, Wire
 from .primitive import Primitive
 
 
@@ -42,10 +42,11 @@ def steps_of_a_segment(length: int, state: int, kept: int) -> int:
 def segmented(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Graph:
     """The graph that does what a loop does, in segments of `size` steps: the loop's
     operands -> its results. Steps that make no whole segment follow in a loop of their own.
+    Of one that is counted every segment is: the steps to make end in one of them.
 
-    Raises ValueError for a loop that is counted, and for segments it does not have.
+    Raises ValueError for a loop that is counted and reversed, and for segments it does not have.
     """
-    if loop.counted or not 1 <= size <= loop.length:
+    if (loop.counted and loop.reverse) or not 1 <= size <= loop.length:
         raise ValueError(f"a loop of {loop.length} steps has no segments of {size}")
     builder = Builder(primitives)
     first = loop.shared + loop.carried
@@ -55,8 +56,10 @@ def segmented(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Gra
         )
         for k, wire in enumerate(loop.body.inputs)
     ]
+    if loop.counted:
+        inputs.append(builder.input(ArrayType("Int"), "rounds"))
     number, rest = divmod(loop.length, size)
-    shared, state, sequences, _ = loop.operands(inputs)
+    shared, state, sequences, rounds = loop.operands(inputs)
 
     def part(wire: Wire, start: int, stop: int) -> Wire:
         return builder.emit("slice", wire, axis=0, start=start, stop=stop, stride=1)
@@ -71,6 +74,7 @@ def segmented(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Gra
         )
         for wire in sequences
     ]
+    blocks += [_of_segments(builder, wire, number, size) for wire in rounds]
     outer = Loop(
         _segment(primitives, loop, size), loop.shared, loop.carried, number, loop.reverse,
         segments=True,
@@ -84,6 +88,7 @@ def segmented(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Gra
     if rest:
         begin = 0 if loop.reverse else number * size
         over = [part(wire, begin, begin + rest) for wire in sequences]
+        over += [_left(builder, wire, number * size) for wire in rounds]
         results = builder.add(replace(loop, length=rest), [*shared, *state, *over])
         state = list(results[: loop.carried])
         pairs = zip(stacked, results[loop.carried :], strict=True)
@@ -98,11 +103,28 @@ def _segment(primitives: Mapping[str, Primitive], loop: Loop, size: int) -> Grap
     """So many steps of a loop as the body of one step."""
     builder = Builder(primitives)
     first = loop.shared + loop.carried
-    inputs: Sequence[Wire] = [
+    inputs = [
         builder.input(wire.type if k < first else wire.type.over(size), wire.name)
         for k, wire in enumerate(loop.body.inputs)
     ]
+    if loop.counted:
+        inputs.append(builder.input(ArrayType("Int"), "rounds"))
     return builder.finish(builder.add(replace(loop, length=size), inputs))
+
+
+def _of_segments(builder: Builder, rounds: Wire, number: int, size: int) -> Wire:
+    """How many of so many rounds each segment makes."""
+    starts = builder.constant([k * size for k in range(number)], "Int")
+    every = builder.emit("broadcast", rounds, shape=(number,), axes=())
+    left = builder.emit("subtract", every, starts)
+    none, all = (builder.constant([count] * number, "Int") for count in (0, size))
+    return builder.emit("min", builder.emit("max", left, none), all)
+
+
+def _left(builder: Builder, rounds: Wire, made: int) -> Wire:
+    """How many are left after the segments."""
+    left = builder.emit("subtract", rounds, builder.constant(made, "Int"))
+    return builder.emit("max", left, builder.constant(0, "Int"))
 
 
 def where_it_lies(

@@ -655,13 +655,45 @@ def _while(
     recorder = child.finish([*outputs, *kept.extra])
     map = WhileL(
         loop, recorder, kept.cell(network), tuple(operands), kept.shared, made[0], tuple(states),
-        origin=builder.origin,
+        origin=builder.origin, segmented=_rounds_in_segments(builder, trace, loop, active, kept),
     )  # fmt: skip
     wires = [*(node.inputs[first + k] for k in states), *(node.inputs[k] for k in shared)]
     into = tuple(trace.variable.get(wire) or Variable(wire.type) for wire in wires)
     out_of = _results(trace, [node.outputs[1 + k] for k in states])
     trace.parts.append(Part(map, into, out_of, builder.origin, "while", "while"))
     return made
+
+
+def _rounds_in_segments(
+    builder: Builder, trace: _Trace, loop: While, active: Sequence[bool], kept: _Kept
+) -> Cell | None:
+    """All rounds of a loop with a bound as a loop in segments, from operands and the number of
+    rounds, if the plan says so."""
+    if trace.plan is None or loop.most is None:
+        return None
+    inputs, first = loop.body.inputs, loop.shared
+    body = replace(loop.body, inputs=(*inputs[:first], *inputs[first + 1 :], inputs[first]))
+    steps = Loop(body, first, loop.carried, loop.most)
+    size = trace.plan.segment(steps, [wire.type for wire in kept.extra], builder.origin)
+    if size is None:
+        return None
+    graph = segmented(builder.primitives, replace(steps, counted=True), size)
+    child = Builder(builder.primitives)
+    child.origin = builder.origin
+    *own, _, rounds = graph.inputs
+    given = [child.input(wire.type) for wire in (*own, rounds)]
+    numbers = child.emit("iota", size=loop.most)
+    wanted = active[first:]
+    _, inner = _trace(
+        child, graph, [*given[:-1], numbers, given[-1]], [*active, False, False], wanted,
+        trace.plan.within(True),
+    )  # fmt: skip
+    states = [k for k, flag in enumerate(wanted) if flag]
+    variables = iter(inner.inputs)
+    shared = [next(variables) for flag in active[:first] if flag]
+    after = [inner.outputs[k] or Variable(graph.outputs[k].type) for k in states]
+    network = Network((*variables, *shared), tuple(inner.parts), tuple(after)).useful()
+    return Cell(child.finish(network.fixed), network.fixed, network)
 
 
 def _fixpoint(

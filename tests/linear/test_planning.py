@@ -3,7 +3,7 @@ a plan decides."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy
@@ -73,6 +73,21 @@ def test_a_loop_in_segments_is_the_loop(length: int, size: int, reverse: bool) -
         assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_segments_of_a_counted_loop_make_as_many_steps(size: int) -> None:
+    loop, types = adding(7, False)
+    loop, types = replace(loop, counted=True), [*types, ArrayType("Int")]
+    whole = Builder(PRIMITIVES)
+    graph = whole.finish(whole.add(loop, [whole.input(type) for type in types]))
+    given = [0.5, 0.2, 7, numpy.random.default_rng(1).normal(size=(7, 2))]
+    expected = jax.jit(lower(graph, 64))
+    found = jax.jit(lower(segmented(PRIMITIVES, loop, size), 64))
+    for rounds in range(8):
+        pairs = zip(found(*given, rounds), expected(*given, rounds), strict=True)
+        for one, other in pairs:
+            assert_allclose(one, other, rtol=1e-12)
+
+
 @pytest.mark.parametrize("size", [0, 4])
 def test_no_segment_is_empty_or_longer_than_the_loop(size: int) -> None:
     with pytest.raises(ValueError, match="no segments"):
@@ -120,6 +135,13 @@ descended xs = xs - 0.1 * grad folded xs
 
 again : R[3][n] ~> R
 again xs = folded (descended xs)
+
+settled : (R[4], R) ~> R
+settled (h, a) = sum h2 * k
+  where
+    (h2, k) = while[97] (\\(h, k) -> sum (h * h) < 40 && k < 80) grown (h, 1)
+    grown (h, k) = (h * 1.02 + 0.1 * tanh (?M @ h) * a, k + 1)
+    ?M : R[4,4]
 
 ragged : [R[3]] ~> R
 ragged xs = sum (square (fold (\\(h, x) -> dropout 0.2 (cell (h, x))) zero xs))
@@ -172,6 +194,21 @@ def test_a_gradient_that_the_program_takes_is_within_the_memory_too(
     found, expected = (gradients(one, "again", xs[None]) for one in reversed(sessions))
     for one, other in zip(found, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11)
+
+
+def test_a_loop_with_a_bound_makes_its_rounds_again(sessions: list[nnfp.Session]) -> None:
+    random = numpy.random.default_rng(3)
+    # Of one the condition ends it, of the second the count; the third begins with neither.
+    given = numpy.array([[1.0], [0.01], [4.0]]) * random.normal(size=(3, 4)), random.normal(size=3)
+    found, expected = (gradients(one, "settled", given) for one in reversed(sessions))
+    for one, other in zip(found, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-11)
+    example = given[0][1], given[1][1]
+    for one, told in zip(sessions, (("little", None), ("memory", 8)), strict=True):
+        (loop,) = one["settled"].cost(example).loops
+        assert (loop.reason, loop.steps) == told
+    graphs = [one["settled"].call_for(example).gradient_graph for one in sessions]
+    assert peak(graphs[1], 64) < 0.5 * peak(graphs[0], 64)
 
 
 def test_draws_and_padding_are_made_again_as_they_were(sessions: list[nnfp.Session]) -> None:

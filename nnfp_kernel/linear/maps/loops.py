@@ -305,8 +305,9 @@ class WhileL(LinearMap):
     From (s₀, w) to sₙ, w shared by all rounds. The primal's states are not kept: forwards
     the loop runs again and the tangents travel in its state; backwards it runs again and
     records what the steps' maps refer to, and a Recurrence goes back through them. So a
-    loop in a loop keeps one state for each outer round. Recording needs a bound: the
-    adjoint of one without raises NoAdjoint. Law: the adjoint takes the adjoint steps in
+    loop in a loop keeps one state for each outer round. A long one is `segmented`: it records
+    the state before each segment, whose rounds are made once more. Recording needs a bound:
+    the adjoint of one without raises NoAdjoint. Law: the adjoint takes the adjoint steps in
     the other order.
     """
 
@@ -319,6 +320,7 @@ class WhileL(LinearMap):
     states: tuple[int, ...]  # which parts of the state move
     backwards: bool = False
     origin: Span | None = None
+    segmented: Cell | None = None  # all rounds, in segments: residuals are operands and rounds
 
     @property
     def domain(self) -> Types:  # type: ignore[override]
@@ -337,6 +339,9 @@ class WhileL(LinearMap):
     def apply(self, builder: Builder, tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
         if not any(self.reach([tangent is not None for tangent in tangents])):
             return (None,) * len(self.codomain)
+        if self.backwards and self.segmented is not None:
+            held = (*self.operands, self.rounds)
+            return self.segmented.adjoint().apply(builder, held, tangents)
         if self.backwards:
             return self.unrolled(builder).adjoint().apply(builder, tangents)
         like, network, count = self.like, self.cell.network, len(self.states)
