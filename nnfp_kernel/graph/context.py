@@ -446,7 +446,11 @@ class Context:
         start = flatten(self.builder, initial, state_type)
         along = flatten(self.builder, sequences, t.Array(element_type, over_count))
         mask = [] if extent is None else [present(self.builder, extent)]
-        held = [] if extent is None else [self.builder.emit("hold", wire) for wire in start]
+        held = (
+            []
+            if extent is None
+            else [self.builder.emit("hold", wire, padding=True) for wire in start]
+        )
         child, keys, extra = self.steps(count)
         with self.inside(child, keys):
             state = [child.input(wire.type) for wire in start]

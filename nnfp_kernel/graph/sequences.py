@@ -90,7 +90,7 @@ def filled(builder: Builder, sequence: Sequence, *, last: bool = False) -> Seque
         else:
             element = builder.emit("gather", wire, final, axis=axis, together=axis)
         axes = tuple(k for k in range(wire.type.rank) if k != axis)
-        element = builder.emit("hold", element)
+        element = builder.emit("hold", element, padding=True)
         other = builder.emit("broadcast", element, shape=wire.type.shape, axes=axes)
         return where(builder, mask, wire, other)
 
@@ -110,7 +110,7 @@ def settled(builder: Builder, value: Value) -> Value:
     def one(wire: Wire) -> Wire:
         if not wire.type.differentiable:
             return wire
-        return where(builder, mask, wire, builder.emit("hold", wire))
+        return where(builder, mask, wire, builder.emit("hold", wire, padding=True))
 
     elements = settled(builder, map_leaves(one, value.elements))
     return Sequence(elements, value.length, value.filled)

@@ -92,6 +92,10 @@ def _node(node: Node, flags: list[bool], asked: list[bool], zeros: Zeros) -> lis
 
 def _as_flagged(node: Node, flags: list[bool], asked: list[bool], zeros: Zeros) -> list[bool]:
     match node.operation:
+        case Call(primitive=primitive, parameters=parameters) if (
+            primitive.name == "hold" and parameters.get("padding")
+        ):
+            return [True]  # what stands in place of padding is the same array, and is not looked at
         case Call(primitive=primitive):
             positions = primitive.open_positions or range(len(flags))
             open_flags = [flags[k] for k in positions]
@@ -229,7 +233,7 @@ class Zeros:
                 zeros = [zero(node.inputs[k]) for k in opens]
                 if primitive.name == "divide":
                     return [zeros[0]]
-                linear = primitive.kind == "linear" and all(zeros)
+                linear = (primitive.kind == "linear" or primitive.name == "hold") and all(zeros)
                 return [linear or (primitive.kind == "bilinear" and any(zeros))]
             case _:
                 return [False] * len(node.outputs)

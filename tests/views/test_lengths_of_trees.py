@@ -30,6 +30,14 @@ PROGRAMS = {
         "  g = cata { Leaf x -> [c * x, x]; Node l r -> map (\\y -> y * c) l ++ reverse r }"
     ),
     "children joined": "f : Rose R -> [R]\nf = cata { Rose x rs -> [x * x] ++ concat rs }",
+    "children joined, in a loop": (
+        "f : Rose R -> R\nf t = fold (\\(s, x) -> s * x + sin x) 1 (g t) where\n  g : Rose R -> [R]\n"
+        "  g = cata { Rose x rs -> concat (map (\\r -> map (\\y -> x * y) r) rs) ++ [sin x] }"
+    ),
+    "children joined, and squared": (
+        "f : Rose R -> [R]\n"
+        "f = cata { Rose x rs -> [x * sum (concat rs)] ++ map square (concat rs) }"
+    ),
     "the other children's mean": (
         "f : Tree R -> [R]\nf = cata { Leaf x -> [x, 3]; Node l r -> [mean l] ++ map square r }"
     ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...graph.forest import Reduction, answered, plants
+from ...graph.forest import Plant, Reduction, answered, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.grown import grown_in
 from ...language import syntax as s
@@ -137,7 +137,7 @@ class Writer(Stepping):
         known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
         moves = bool(network.domain and network.codomain)
         maps = None
-        if combined and moves and self._combines():
+        if combined and moves and self._combines() and not self._rows_differ:
             maps = self._combined(builder, network, known)
         any_length = self.payloads or self.sequences
         if maps is not None and not (any_length and _pairs_zero(maps)):
@@ -160,6 +160,17 @@ class Writer(Stepping):
         """Whether the lengths of what is made of a tree are its own."""
         observed = self.call.traced.observed
         return any(isinstance(one, Reduction) and one.written is not None for one in observed)
+
+    @property
+    def _rows_differ(self) -> bool:
+        """Whether rows of several lengths are joined, so that running alone tells how long that
+        is: there are combinators that have to know it before."""
+        return any(
+            isinstance(one, Reduction)
+            and one.written is not None
+            and any(t.free_variables(t.Product(fields))[1] for fields in _fields(one.tree))
+            for one in self.call.traced.observed
+        )
 
     def _function(
         self, builder: Builder, network: Network, terms: Mapping[Wire, Term]
@@ -380,6 +391,10 @@ class Writer(Stepping):
         made = self.put_together(list(map(s.Name, names)), opening)
         pattern = pair_pattern(names)
         return apply("section", s.Lambda((pattern,), opening.block.around(made)))
+
+
+def _fields(tree: Plant) -> Iterator[tuple[t.Type, ...]]:
+    yield from tree.declarations.constructors(tree.type).values()
 
 
 def _pairs_zero(tree: s.Expression) -> bool:
