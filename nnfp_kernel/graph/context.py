@@ -23,7 +23,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import NoForest, Plant
+from .forest import Entangled, NoForest, Plant
 from .graph import (
     ArrayType,
     Builder,
@@ -84,6 +84,9 @@ class Doubt:
 
     wire: Wire | None
     problems: tuple[Diagnostic, ...] = ()
+
+
+FEW = 4  # elements, of which what each makes of a tree is written for itself
 
 
 class Context:
@@ -240,8 +243,7 @@ class Context:
                 branches.append((child, branch(), self.doubt().wire))
         self.branching -= 1
         if self.declarations.has_trees(type):
-            for child, value, _ in branches:  # which has no layout, and may be deep
-                self.declarations.flatten(child, value, type)
+            self._require_layouts(type, [(child, value) for child, value, _ in branches])
         room = joined(branches[0][1], branches[1][1])
         doubted = any(doubt is not None for _, _, doubt in branches)
         bodies = []
@@ -256,6 +258,22 @@ class Context:
             self._doubts.append(made[-1])
             made = made[:-1]
         return self.declarations.rebuild(type, made, like)
+
+    def _require_layouts(self, type: t.Type, branches: Sequence[tuple[Builder, Value]]) -> None:
+        """Trees as branches have none, and may be deep."""
+        try:
+            for child, value in branches:
+                self.declarations.flatten(child, value, type)
+        except NotFirstOrder:
+            if self.forests or self.plants:  # which goes on in another way
+                raise
+            self.fail(
+                "tree-chosen",
+                "which tree this is would be known only at run time",
+                f"Its type is {t.show(type)}, and a tree has its shape before running. What is "
+                "made of it can be a branch, `if c then f t else f u`; and what it is grown from "
+                "can be chosen, `grow (if c then x else y)`.",
+            )
 
     def one_of(self, value: Variant, branch: Callable[[str], Value], type: t.Type) -> Value:
         """The branch of the constructor that a value turns out to have at run time."""
@@ -432,8 +450,35 @@ class Context:
         again, with the element it was first given, and leaves the state as it is. `opened` is
         told of the body's builder, and where to put what makes further sequences.
         """
-        if item_count(sequences) is not None:
-            return self._loop_of_items(initial, sequences, step, output_type, reverse)
+        count_of_items = item_count(sequences)
+        if count_of_items is not None:
+            return self._steps_by_hand(
+                count_of_items, initial, sequences, step, output_type, reverse
+            )
+        try:
+            return self._looped(
+                length, initial, state_type, sequences, element_type, step, output_type,
+                reverse=reverse, opened=opened, again=again,
+            )  # fmt: skip
+        except Entangled:
+            if not isinstance(length, int) or length > FEW or opened is not None:
+                raise
+            return self._steps_by_hand(length, initial, sequences, step, output_type, reverse)
+
+    def _looped(
+        self,
+        length: int | Extent,
+        initial: Value,
+        state_type: t.Type,
+        sequences: Value,
+        element_type: t.Type,
+        step: Callable[[Value, Value], tuple[Value, Value]],
+        output_type: t.Type,
+        *,
+        reverse: bool,
+        opened: Callable[[Builder, Further], None] | None,
+        again: bool,
+    ) -> tuple[Value, Value]:
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
         extent = length if isinstance(length, Extent) else None
         count = length.capacity if isinstance(length, Extent) else length
@@ -573,17 +618,19 @@ class Context:
         )
         return found
 
-    def _loop_of_items(
+    def _steps_by_hand(
         self,
+        count: int,
         state: Value,
         sequences: Value,
         step: Callable[[Value, Value], tuple[Value, Value]],
         output_type: t.Type,
         reverse: bool,
     ) -> tuple[Value, Value]:
-        """The steps one by one, along trees of which each has a shape of its own."""
+        """The steps one by one, along trees of which each has a shape of its own, or where a
+        catamorphism knows the state."""
         outputs: list[Value] = []
-        order = range(item_count(sequences) or 0)
+        order = range(count)
         for k in reversed(order) if reverse else order:
             state, output = step(state, item_at(self.builder, sequences, k))
             outputs.append(output)
@@ -616,10 +663,29 @@ class Context:
         output_type: t.Type,
     ) -> Value:
         """A Map node: `function` on every element of `sequences`."""
+
+        def one_by_one(count: int) -> Value:
+            every = [item_at(self.builder, sequences, k) for k in range(count)]
+            return self.sequence([function(one) for one in every], output_type)
+
         count_of_items = item_count(sequences)
         if count_of_items is not None:
-            every = [item_at(self.builder, sequences, k) for k in range(count_of_items)]
-            return self.sequence([function(one) for one in every], output_type)
+            return one_by_one(count_of_items)
+        try:
+            return self._mapped(length, sequences, element_type, function, output_type)
+        except Entangled:
+            if not isinstance(length, int) or length > FEW:
+                raise
+            return one_by_one(length)
+
+    def _mapped(
+        self,
+        length: int | Extent,
+        sequences: Value,
+        element_type: t.Type,
+        function: Callable[[Value], Value],
+        output_type: t.Type,
+    ) -> Value:
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
         extent = length if isinstance(length, Extent) else None
         count = length.capacity if isinstance(length, Extent) else length

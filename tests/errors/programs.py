@@ -333,6 +333,13 @@ DEFINITIONS = {
 RUN = {
     "mean_of_nothing": "nothing : R[0]\nnothing = zero\n\nmean nothing",
     "last_of_nothing": "nothing : R[0]\nnothing = zero\n\nlast nothing",
+    "tree_by_a_branch": (
+        "data Tree = Leaf R | Node Tree Tree\n"
+        "grow : R -> Tree\ngrow = ana[3] (\\s -> if s > 1 then NodeF (s / 2) (s / 3) else LeafF s)\n"
+        "turned : R -> Tree\n"
+        "turned s = case grow s of { Leaf x -> Leaf (sin x) ; Node l r -> Node r l }",
+        "turned 2",
+    ),
     "tree_through_a_loop": (
         "data Tree = Leaf R | Node Tree Tree\n"
         "grow : Tree -> Tree\ngrow t = iterate[3] (\\s -> Node s s) t",

@@ -301,6 +301,22 @@ ROSES |= {
     ),
 }
 TREES |= {
+    "reduced for each of a few elements": (
+        "f : (R[3], Tree R) -> R\n"
+        "f (xs, t) = sum (map (\\x -> cata { Leaf y -> x * y; Node l r -> l * r } t) xs)"
+    ),
+    "reduced with the state of a few steps": (
+        "f : ((Tree R)[2], R) -> (R, R[2])\nf (ts, c) = mapAccum (\\(s, t) ->\n"
+        "  let y = cata { Leaf x -> sin (x * s); Node l r -> l + r * s } t in (s + y, y * s)) c ts"
+    ),
+    "reduced with the state, over and over": (
+        "f : (Tree R, R) -> R\n"
+        "f (t, c) = iterate[3] (\\s -> cata { Leaf x -> x * s; Node l r -> sin l + r } t) c"
+    ),
+    "a list of trees as data, with the state": (
+        "data Trees = Done | More (Tree R) Trees\nf : (Trees, R) -> R\nf (ts, c) = cata { Done -> c\n"
+        "  ; More t s -> s * cata { Leaf x -> x * s; Node l r -> l + r } t } ts"
+    ),
     "a tree that was made, looked at in a loop": (
         "f : (Tree R, R[3]) -> R\nf (t, xs) = let u = t + t in fold (\\(s, x) -> case u of\n"
         "  { Leaf y -> s * y + x; Node l r -> s * reduce l * x }) 1 xs"
@@ -344,8 +360,10 @@ OFTEN = {
     "with what moves around",
     "looked at",
     "looked at, with trees around",
+    "reduced with the state of a few steps",
 }
 SOAKED = {  # tried by `make soak` alone
+    "reduced for each of a few elements", "reduced with the state, over and over",
     "one result in another algebra", "zipped with another", "constructors around trees",
     "constructors known", "not looked at", "pairs of payload and indices", "not parametric", "many constructors", "children beside numbers", "hylo",
 }  # fmt: skip
@@ -707,6 +725,21 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "f : ([Tree R], R) -> R\n"
             "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
             "a `cata` that knows something of another element",
+        ),
+        (
+            "f : (R[5], Tree R) -> R\n"
+            "f (xs, t) = sum (map (\\x -> cata { Leaf y -> x * y; Node l r -> l * r } t) xs)",
+            "of more than 4 elements or any number",
+        ),
+        (
+            "f : Tree R -> R\nf t = sum (flat t) where\n  flat : Tree R -> [R]\n"
+            "  flat = cata { Leaf x -> [x]; Node l r -> if sum l > 0 then l ++ r else r }",
+            "made of it, whose length only running tells",
+        ),
+        (
+            "flat : Tree R -> [R]\nflat = cata { Leaf x -> [x]; Node l r -> l ++ r }\n"
+            "f : [Tree R] -> R\nf = map (\\t -> product (flat t)) >> sum",
+            "made of it, whose length only running tells",
         ),
     ],
 )  # fmt: skip
