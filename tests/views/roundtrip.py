@@ -148,12 +148,16 @@ def check(
 ) -> None:
     """Raises where a printed derivative or adjoint, as a function or as combinators, is
     not the computed one."""
-    for adjoint in (False, True):
-        for combined in (False, True):
-            made = derivative_definition(
+    made = [
+        str(
+            derivative_definition(
                 function, adjoint, name=printed(adjoint, combined), combined=combined
             )
-            session.run(str(made))
+        )
+        for adjoint in (False, True)
+        for combined in (False, True)
+    ]
+    session.run("\n".join(made))  # at once: a cell infers the cells before it again
     call = function.sample()
     rng = numpy.random.default_rng(seed)
     if inputs is None:
