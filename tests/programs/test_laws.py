@@ -109,16 +109,9 @@ def printed_is_the_same_program(program: GeneratedProgram) -> None:
     assert show(parsed.program) == program.text
 
 
-def it_has_its_type(program: GeneratedProgram) -> None:
-    note(program.text)
-    session = nnfp.Session(precision=64)
-    session.run(program.text)
-    assert session["main"].type == program.type
-
-
-def it_infers_without_signatures(program: GeneratedProgram, seed: int) -> None:
+def it_infers_without_signatures(signed: Running) -> None:
     """The same types once the sizes are settled, the same weights, the same value."""
-    signed = Running(program, seed)
+    program = signed.program
     note(program.unsigned)
     unsigned = nnfp.Session(precision=64)
     unsigned.run(program.unsigned)
@@ -137,8 +130,8 @@ def it_infers_without_signatures(program: GeneratedProgram, seed: int) -> None:
 # --- derivatives -------------------------------------------------------------------------------
 
 
-def its_gradient_is_right(program: GeneratedProgram, seed: int) -> None:
-    running = Running(program, seed)
+def its_gradient_is_right(running: Running) -> None:
+    program = running.program
     flat, at = flat_function(running.apply, running.arguments)
     with jax.disable_jit():
         outputs = running.apply(*running.arguments)
@@ -226,19 +219,22 @@ def test_a_printed_program_is_the_same_program(program: GeneratedProgram) -> Non
 @law(100)
 @given(programs())
 def test_a_program_has_the_type_it_was_written_for(program: GeneratedProgram) -> None:
-    it_has_its_type(program)
+    note(program.text)
+    session = nnfp.Session(precision=64)
+    session.run(program.text)
+    assert session["main"].type == program.type
 
 
 @law(50)
 @given(programs(), SEEDS)
 def test_a_program_infers_and_runs_without_signatures(program: GeneratedProgram, seed: int) -> None:
-    it_infers_without_signatures(program, seed)
+    it_infers_without_signatures(Running(program, seed))
 
 
 @law(60)
 @given(programs(), SEEDS)
 def test_a_program_has_a_right_gradient(program: GeneratedProgram, seed: int) -> None:
-    its_gradient_is_right(program, seed)
+    its_gradient_is_right(Running(program, seed))
 
 
 @law(15)
@@ -252,6 +248,7 @@ def test_batch_vmap_and_jit_agree(program: GeneratedProgram, seed: int) -> None:
 @given(programs(depth=4), SEEDS)
 def test_many_larger_programs(program: GeneratedProgram, seed: int) -> None:
     printed_is_the_same_program(program)
-    it_has_its_type(program)
-    it_infers_without_signatures(program, seed)
-    its_gradient_is_right(program, seed)
+    running = Running(program, seed)
+    assert running.session["main"].type == program.type
+    it_infers_without_signatures(running)
+    its_gradient_is_right(running)
