@@ -34,7 +34,7 @@ from .mathematics import formula as m
 from .mathematics.formula import Formula
 from .mathematics.latex import to_latex
 from .mathematics.mathml import to_mathml, to_mathml_parts
-from .mathematics.plain import to_plain
+from .mathematics.plain import to_plain, wrapped
 from .mathematics.steps import Derivation, Derivations, derivations
 from .structure import Structure, depends_on_trees, structure
 from .style import escape, page
@@ -48,14 +48,21 @@ TITLES = {
     "adjoint": "adjoint",
     "weights": "for the weights",
 }
+SPOKEN = {**TITLES, "derivative": "derivative"}
+WIDTH = 88  # columns of a text in a terminal
 NARROW = 39  # columns of a text that stands beside others
 PICTURE = 420  # pixels of a picture that does
 PICTURES = 6  # patterns that are drawn, at most
 BESIDE = 72  # letters of a formula that still stands beside others
 LEGEND: dict[Formula, str] = {
+    m.Letter("D"): "D f(x) is the derivative of f at x, a linear map, and † makes the adjoint.",
+    m.Letter("∇"): "∇ f(x) is the gradient, ∇² f(x) the Hessian, as a linear map.",
     m.Letter("e"): "With an index e is 1 at that place and 0 elsewhere.",
     m.ZEROS: "𝟎 is an array of zeros, of the size below it.",
     m.ONES: "𝟏 is an array of ones.",
+    m.Letter("sym"): "sym(A) is half of A and its adjoint.",
+    m.Letter("lead"): "lead(V) is 1 at the leading entry of every column of V and 0 elsewhere.",
+    m.Fenced("[", m.Sign("·"), "]"): "[…] is 1 where the condition holds and 0 elsewhere.",
 }
 STILL = "Nothing in the result moves with what is given: there is no differential."
 OF_TREES = "The structure is that of the tree: `--at X` settles it."
@@ -232,18 +239,19 @@ def _type(function: Function) -> str:
 
 
 def to_text(readings: Readings, adjoint: bool = False) -> str:
-    """Program and linear maps, as a terminal shows them; with `adjoint` only the adjoint."""
-    texts = _programs(readings.program, adjoint, 88)
+    """Program, linear maps and formulas, as a terminal shows them; with `adjoint` only the
+    adjoint."""
+    texts = _programs(readings.program, adjoint, WIDTH)
     texts += [
         (f"{said}, as linear maps", text)
-        for said, text in _programs(readings.combined, adjoint, 88)
+        for said, text in _programs(readings.combined, adjoint, WIDTH)
     ]
-    if not texts:
-        lines = [line for section in _sections(readings.mathematics, adjoint) for line in section]
-        texts = [("as mathematics", "\n".join(to_plain(line.formula) for line in lines))]
+    texts += _formulas(readings.mathematics, adjoint)
     parts = [f"-- {said}\n{text}" for said, text in texts]
+    if told := _told(readings.mathematics):
+        parts.append(textwrap.fill(f"-- {told}", WIDTH, subsequent_indent="-- "))
     if readings.no_adjoint:
-        parts.append(textwrap.fill(f"-- {readings.no_adjoint}", 88, subsequent_indent="-- "))
+        parts.append(textwrap.fill(f"-- {readings.no_adjoint}", WIDTH, subsequent_indent="-- "))
     if readings.structure is not None:
         parts.append(f"-- structure: {readings.structure.words}; holds {readings.structure.holds}")
     if readings.of_trees:
@@ -251,6 +259,20 @@ def to_text(readings: Readings, adjoint: bool = False) -> str:
     if readings.at:
         parts.append(f"-- {readings.at}")
     return "\n\n".join(parts)
+
+
+def _formulas(found: Mathematics, adjoint: bool) -> list[tuple[str, str]]:
+    """The sections of the mathematics, each under its title."""
+    made = []
+    for section in found.sections:
+        if adjoint and section.title not in ("adjoint", "weights"):
+            continue
+        lines = []
+        for line in section.lines:
+            where = f"   ({to_plain(line.range)})" if line.range is not None else ""
+            lines += wrapped(to_plain(line.formula) + where, WIDTH, "", "    ")
+        made.append((f"{SPOKEN[section.title]}, as mathematics", "\n".join(lines)))
+    return made
 
 
 def _programs(
@@ -385,19 +407,31 @@ def _mathematics(found: Mathematics, adjoint: bool = False) -> str:
         longest = max(len(to_plain(line.formula)) for line in section.lines)
         kind = ' class="whole"' if longest > BESIDE else ""
         parts.append(f'<div{kind}><div class="small">{said}</div>{formulas}</div>')
-    told = remark(STILL if _still(found) else _legend(found))
-    return f'<div class="maths">{"".join(parts)}</div>{told}'
+    return f'<div class="maths">{"".join(parts)}</div>{remark(_told(found))}'
 
 
-def _legend(found: Mathematics) -> str:
-    """What the signs of arrays say that no program has a name for, of those that occur."""
+def _told(found: Mathematics) -> str:
+    """What a reader may want to be told: that nothing moves, or what signs mean that no
+    program has a name for, of those that occur."""
+    if _still(found):
+        return STILL
     lines = [line for section in found.sections for line in section.lines]
-    inside = [each for line in lines for each in m.inside(line.formula)]
-    letters = {each.base for each in inside if isinstance(each, m.Script) and each.sub}
-    signs = letters & {m.Letter("e"), m.ZEROS} | {m.ONES} & set(inside)
+    inside = {each for line in lines for each in m.inside(line.formula)}
+    indexed = {each.base for each in inside if isinstance(each, m.Script) and each.sub}
+    bases = {each.base for each in inside if isinstance(each, m.Script)}
+    signs = (inside | bases) - {m.Letter("e"), m.ZEROS} | indexed & {m.Letter("e"), m.ZEROS}
+    if any(map(_is_condition, inside)):
+        signs.add(m.Fenced("[", m.Sign("·"), "]"))
     named = {each for line in lines for each in (line.left, *m.inside(line.left))}
-    signs -= {*found.inputs, *named}  # the program's own e
+    signs -= {*found.inputs, *(named - {m.Letter("D"), m.Letter("∇")})}  # the program's own e
     return " ".join(sentence for sign, sentence in LEGEND.items() if sign in signs)
+
+
+def _is_condition(f: Formula) -> bool:
+    """Whether it is [x > 0]."""
+    if not isinstance(f, m.Fenced) or f.left != "[" or not isinstance(f.inside, m.Row):
+        return False
+    return any(sign in f.inside.items for sign in map(m.Sign, "=≠<>≤≥¬∧∨"))
 
 
 def _still(found: Mathematics) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import xml.etree.ElementTree
 
 import numpy
@@ -335,6 +336,17 @@ def test_signs_that_no_program_has_are_told_where_they_occur() -> None:
     told = [sentence for sentence in LEGEND.values() if sentence in html]
     assert told == [LEGEND[m.Letter("e")], LEGEND[m.ZEROS]]
     assert not any(sentence in to_html(read(session["g"])) for sentence in LEGEND.values())
+
+
+def test_a_terminal_is_shown_the_formulas_and_told_their_signs() -> None:
+    session = Session()
+    session.run("f : R[3] ~> R[2]\nf x = relu (?W @ x)")
+    text = to_text(read(session["f"]))
+    assert "-- derivative, as mathematics\ndy = [y > 0] ⊙ W dx\n" in text
+    assert f"-- {LEGEND[m.Fenced('[', m.Sign('·'), ']')]}" in text
+    alone = to_text(read(session["f"]), adjoint=True)
+    assert "as mathematics\nx̄ = Wᵀ([y > 0] ⊙ ȳ)" in unicodedata.normalize("NFC", alone)
+    assert "dy" not in alone
 
 
 def test_a_name_and_its_argument_are_apart_in_latex() -> None:

@@ -282,7 +282,7 @@ def product(a: Formula, b: Formula) -> Formula:
     if isinstance(right[0], Digits) and not isinstance(left[0], Digits):  # numbers come first
         rest = right[2:] if right[1:2] in ((Sign("·"),), (Space(),)) else right[1:]
         return product(right[0], product(a, Row(rest, PRODUCT)) if rest else a)
-    left = (*left[:-1], _enclosing(left[-1], is_differential(right[0])))
+    left = (*left[:-1], _enclosing(left[-1], right[0]))
     if Sign("⊙") in left or Sign("⊗") in left:
         left = (Fenced("(", a, ")"),)
     if Sign("⊙") in right:
@@ -291,11 +291,11 @@ def product(a: Formula, b: Formula) -> Formula:
     return Row((*left, *between, *right), PRODUCT)
 
 
-# What is read as ending where a factor does: cos x r.
+# What is read as ending where a sum, a differential or a cotangent begins: cos x dx.
 CUSTOMARY = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "log"))
 
 
-def _enclosing(a: Formula, differential: bool) -> Formula:
+def _enclosing(a: Formula, following: Formula) -> Formula:
     """f(x), where f x would be read as if it went on: max(w) y, cos(angle) x."""
     if not isinstance(a, Row) or a.binding != FUNCTION or len(a.items) != 2:
         return a
@@ -303,8 +303,22 @@ def _enclosing(a: Formula, differential: bool) -> Formula:
     if not isinstance(function, Letter) or isinstance(argument, Fenced):
         return a
     word = isinstance(argument, Letter) and argument.upright
-    customary = differential or function.text in CUSTOMARY
-    return a if customary and not word else applied(function, [argument])
+    bar = isinstance(following, Bar) or holds(following, (Bar,))
+    ends = is_differential(following) or (
+        function.text in CUSTOMARY and (bar or isinstance(following, Fenced))
+    )
+    return a if ends and not word else applied(function, [argument])
+
+
+def _alone(a: Formula) -> Formula:
+    """cos x, of cos(x) that no factor follows any more."""
+    if isinstance(a, Row) and a.binding == POWER and len(a.items) == 2:
+        function, argument = a.items
+        if isinstance(function, Letter) and function.text in CUSTOMARY:
+            inner = argument.inside if isinstance(argument, Fenced) else argument
+            inner = inner.items[0] if isinstance(inner, Row) and len(inner.items) == 1 else inner
+            return Row((function, inner), FUNCTION) if binding(inner) == ATOM else a
+    return a
 
 
 def _between(left: Formula, right: Formula) -> tuple[Formula, ...]:
@@ -405,7 +419,7 @@ def _multiplied(factors: Sequence[Formula]) -> Formula:
     total: Formula = ONE
     for factor in factors:
         total = product(total, factor)
-    return total
+    return _alone(total)
 
 
 def coefficient(a: Formula, b: Formula, together: bool) -> Formula:
