@@ -104,12 +104,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("no Chromium found (Debian: apt install chromium)")
 
 
-@pytest.fixture(scope="module")
-def full_xla() -> Iterator[None]:
-    """Processes that a file's tests start compile as a user's do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", GIVEN_XLA)
-        yield
+@pytest.fixture
+def full_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that a test starts compile as a user's do."""
+    monkeypatch.setenv("XLA_FLAGS", GIVEN_XLA)
 
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -20,7 +20,7 @@ CHAPTERS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def runner(full_xla: None) -> ModuleType:
+def runner() -> ModuleType:
     """`demo_notebooks/run.py`, which `make demo` uses."""
     spec = importlib.util.spec_from_file_location("run", NOTEBOOKS / "run.py")
     assert spec is not None
@@ -113,7 +113,7 @@ def differences(told: str) -> list[float]:
 
 
 @pytest.mark.slow
-def test_layers_are_functions(runner: ModuleType, execute: Execute) -> None:
+def test_layers_are_functions(full_xla: None, runner: ModuleType, execute: Execute) -> None:
     started = time.perf_counter()
     notebook = execute("01_layers_are_functions")
     seconds = time.perf_counter() - started
