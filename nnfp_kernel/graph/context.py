@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
@@ -73,6 +73,8 @@ from .values import (
 from .values import Sequence as Ragged
 
 Further: TypeAlias = "list[Callable[[], Wire]]"  # sequences made once a body is finished
+
+T = TypeVar("T")
 
 NEEDS_LENGTH = "needs-length"  # the code of a mistake that a known length would mend
 
@@ -450,22 +452,23 @@ class Context:
         again, with the element it was first given, and leaves the state as it is. `opened` is
         told of the body's builder, and where to put what makes further sequences.
         """
+
+        def one_by_one(count: int) -> tuple[Value, Value]:
+            return self._steps_of_items(count, initial, sequences, step, output_type, reverse)
+
         count_of_items = item_count(sequences)
         if count_of_items is not None:
-            return self._steps_by_hand(
-                count_of_items, initial, sequences, step, output_type, reverse
-            )
-        try:
-            return self._looped(
-                length, initial, state_type, sequences, element_type, step, output_type,
-                reverse=reverse, opened=opened, again=again,
-            )  # fmt: skip
-        except Entangled:
-            if not isinstance(length, int) or length > FEW or opened is not None:
-                raise
-            return self._steps_by_hand(length, initial, sequences, step, output_type, reverse)
+            return one_by_one(count_of_items)
 
-    def _looped(
+        def together() -> tuple[Value, Value]:
+            return self._loop(
+                length, initial, state_type, sequences, element_type, step, output_type,
+                reverse, opened, again,
+            )  # fmt: skip
+
+        return together() if opened else self._of_trees(length, together, one_by_one)
+
+    def _loop(
         self,
         length: int | Extent,
         initial: Value,
@@ -474,7 +477,6 @@ class Context:
         element_type: t.Type,
         step: Callable[[Value, Value], tuple[Value, Value]],
         output_type: t.Type,
-        *,
         reverse: bool,
         opened: Callable[[Builder, Further], None] | None,
         again: bool,
@@ -618,7 +620,23 @@ class Context:
         )
         return found
 
-    def _steps_by_hand(
+    def _of_trees(
+        self, length: int | Extent, together: Callable[[], T], one_by_one: Callable[[int], T]
+    ) -> T:
+        """What a body makes of each element or step. Where it cannot be said of trees of which
+        nothing is known for all of them, a few are made one by one."""
+        plant = self.plants.get(self.builder)
+        if plant is None or not isinstance(length, int) or length > FEW:
+            return together()
+        observed, drawn = len(plant.observed), self.keys.drawn
+        try:
+            return together()
+        except Entangled:
+            del plant.observed[observed:]
+            self.keys.drawn = drawn
+            return one_by_one(length)
+
+    def _steps_of_items(
         self,
         count: int,
         state: Value,
@@ -668,17 +686,16 @@ class Context:
             every = [item_at(self.builder, sequences, k) for k in range(count)]
             return self.sequence([function(one) for one in every], output_type)
 
-        count_of_items = item_count(sequences)
-        if count_of_items is not None:
-            return one_by_one(count_of_items)
-        try:
-            return self._mapped(length, sequences, element_type, function, output_type)
-        except Entangled:
-            if not isinstance(length, int) or length > FEW:
-                raise
-            return one_by_one(length)
+        count = item_count(sequences)
+        if count is not None:
+            return one_by_one(count)
+        return self._of_trees(
+            length,
+            lambda: self._map(length, sequences, element_type, function, output_type),
+            one_by_one,
+        )
 
-    def _mapped(
+    def _map(
         self,
         length: int | Extent,
         sequences: Value,

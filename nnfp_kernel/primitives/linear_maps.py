@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, replace
 
+import numpy
+
 from ..graph.context import Context
-from ..graph.forest import Forest, NoForest
-from ..graph.graph import Builder, Graph, Wire
+from ..graph.forest import Entangled, Forest, NoForest
+from ..graph.graph import ArrayType, Builder, Graph, Wire
 from ..graph.grown import grown_in
 from ..graph.known_trees import laid_out
 from ..graph.rewrite import vectorise
@@ -351,10 +353,11 @@ class OfTrees(LinearValue):
         back: Callable[[Value], Value],
         domain: t.Type,
         codomain: t.Type,
+        self_adjoint: bool = False,
     ) -> None:
         given = {
             "context": context, "domain": domain, "codomain": codomain, "source": None,
-            "target": None, "forward": forward, "back": back,
+            "target": None, "forward": forward, "back": back, "self_adjoint": self_adjoint,
         }  # fmt: skip
         self.__dict__.update(given)
 
@@ -370,14 +373,56 @@ class OfTrees(LinearValue):
 
     @property
     def linear_map(self) -> maps.LinearMap:
-        """There is none on arrays alone."""
-        raise Unspeakable("a matrix, or more, of the derivative of a tree")
+        """Between arrays its matrix, row by row or column by column, whichever are fewer."""
+        context, ends = self.context, (self.domain, self.codomain)
+        layouts = [[] if self.has_data(end) else context.layout(end) for end in ends]
+        if not all(layouts) or any(array.kind != "R" for each in layouts for array in each):
+            raise Unspeakable(
+                "the matrix, the trace or the like of a linear map between spaces of trees: it "
+                "has a layout only for one tree. What the map and its adjoint make of a tangent "
+                "can be written"
+            )
+        columns, rows = (sum(array.size for array in each) for each in layouts)
+        if min(rows, columns) > MOST_ROWS:
+            raise Unspeakable(
+                f"a matrix of {rows} rows and {columns} columns of a linear map that goes "
+                f"through a tree: it is written row by row, and has {MOST_ROWS} at most. What the "
+                "map and its adjoint make of a tangent can be written"
+            )
+        if rows <= columns:
+            made = _lines(context, self.back, self.codomain, self.domain)
+        else:
+            lines = _lines(context, self.forward, self.domain, self.codomain)
+            made = context.builder.emit("transpose", lines, permutation=(1, 0))
+        return _of_matrix(context.builder, made, *layouts)
 
     def __call__(self, argument: Value) -> Value:
         return self.forward(argument)
 
     def adjoint(self) -> LinearValue:
         return OfTrees(self.context, self.back, self.forward, self.codomain, self.domain)
+
+    def both(self, other: LinearValue) -> LinearValue:
+        beside = OfTrees.of(other)
+        codomain = t.Product((self.codomain, other.codomain))
+
+        def back(pair: Value) -> Value:
+            return tree_vectors.arithmetic(
+                self.context, "+", self.back(pair[0]), beside.back(pair[1])
+            )
+
+        return OfTrees(
+            self.context, lambda u: (self.forward(u), beside.forward(u)), back, self.domain,
+            codomain,
+        )  # fmt: skip
+
+    def beside(self, other: LinearValue) -> LinearValue:
+        beside = OfTrees.of(other)
+        return OfTrees(
+            self.context, lambda pair: (self.forward(pair[0]), beside.forward(pair[1])),
+            lambda pair: (self.back(pair[0]), beside.back(pair[1])),
+            t.Product((self.domain, other.domain)), t.Product((self.codomain, other.codomain)),
+        )  # fmt: skip
 
     def then(self, other: LinearValue) -> LinearValue:
         after = OfTrees.of(other)
@@ -408,6 +453,46 @@ class OfTrees(LinearValue):
             self.context, lambda u: times(self.forward(u)), lambda w: self.back(times(w, True)),
             self.domain, self.codomain,
         )  # fmt: skip
+
+
+MOST_ROWS = 64  # of a matrix that is written row by row
+
+
+def _lines(
+    context: Context, function: Callable[[Value], Value], domain: t.Type, codomain: t.Type
+) -> Wire:
+    """What a linear function makes of the unit vectors, each a row."""
+    builder, layout = context.builder, context.layout(domain)
+    lines = []
+    for unit in numpy.eye(sum(array.size for array in layout)):
+        ends = numpy.cumsum([array.size for array in layout])[:-1]
+        parts = zip(numpy.split(unit, ends), layout, strict=True)
+        given = [builder.constant(part.reshape(array.shape)) for part, array in parts]
+        found = context.flatten(function(context.rebuild(domain, given)), codomain)
+        flat = [builder.emit("reshape", wire, shape=(1, wire.type.size)) for wire in found]
+        lines.append(flat[0] if len(flat) == 1 else builder.emit("concat", *flat, axis=1))
+    return lines[0] if len(lines) == 1 else builder.emit("concat", *lines, axis=0)
+
+
+def _of_matrix(
+    builder: Builder, matrix: Wire, domain: list[ArrayType], codomain: list[ArrayType]
+) -> maps.LinearMap:
+    """`A @ ·` between arrays laid end to end."""
+    child = Builder(builder.primitives)
+    own = child.input(matrix.type)
+    given = [child.input(array) for array in domain]
+    flat = [child.emit("reshape", wire, shape=(wire.type.size,)) for wire in given]
+    whole = flat[0] if len(flat) == 1 else child.emit("concat", *flat, axis=0)
+    image = child.emit("contract", own, whole, left=(0, 1), right=(1,), out=(0,))
+    made, start = [], 0
+    for array in codomain:
+        stop = start + array.size
+        part = child.emit("slice", image, axis=0, start=start, stop=stop, stride=1)
+        made.append(child.emit("reshape", part, shape=array.shape))
+        start = stop
+    zeros = [builder.zeros(array) for array in domain]
+    active = [False, *(True for _ in domain)]
+    return linearize(builder, child.finish(made), [matrix, *zeros], active)[1]
 
 
 def _holds_forest(value: Value) -> bool:
@@ -465,7 +550,12 @@ def _derivative(context: Context, use: Occurrence, function: Value, point: Value
             del seen[count:]
         tape = at_trees(context, function, point, domain)
         return OfTrees(context, tape, tape.back, domain, result.codomain)
-    return _at_arrays(context, domain, result.codomain, function, point)
+    try:
+        return _at_arrays(context, domain, result.codomain, function, point)
+    except NoForest:
+        if context.plants:  # in a loop or a map, of trees that stand around it
+            raise Entangled(result.codomain) from None
+        raise
 
 
 def _at_arrays(
@@ -595,7 +685,9 @@ def _operator_norm(context: Context, use: Occurrence, value: Value) -> Value:
 def _self_adjoint(context: Context, use: Occurrence, value: Value) -> Value:
     linear = _linear(context, value, use.domains()[0])
     if isinstance(linear, OfTrees):
-        return linear
+        return OfTrees(
+            context, linear.forward, linear.back, linear.domain, linear.codomain, self_adjoint=True
+        )
     return LinearValue(
         context, linear.linear_map, linear.domain, linear.codomain, linear.source, linear.target,
         self_adjoint=True,

@@ -52,10 +52,16 @@ def at_trees(context: Context, function: Value, point: Value, domain: t.Type) ->
     here = context.plants.get(context.builder)
     if here is None:
         raise NoForest(domain)
-    arrays = _moving(point)
-    place: dict[Wire, Wire] = {}
-    if arrays:
-        place = dict(zip(arrays, _kept(context, here, arrays), strict=True))
+    # An array that stands twice in the point moves twice, each time by itself.
+    moving: list[Wire] = []
+
+    def noted(wire: Wire) -> Wire:
+        if wire.type.differentiable:
+            moving.append(wire)
+        return wire
+
+    _changed(point, noted, lambda tree: tree)
+    supply = iter(_kept(context, here, moving) if moving else ())
 
     def apart(tree: Unknown) -> Unknown:
         plant = tree.as_it_is(context)
@@ -63,7 +69,10 @@ def at_trees(context: Context, function: Value, point: Value, domain: t.Type) ->
             raise NoForest(domain)
         return Unknown(plant.type, plant.point())
 
-    own = _changed(point, lambda wire: place.get(wire, wire), apart)
+    def kept(wire: Wire) -> Wire:
+        return next(supply) if wire.type.differentiable else wire
+
+    own = _changed(point, kept, apart)
     start = len(here.observed)
     value = _changed(
         function(own), lambda wire: wire, lambda tree: Unknown(tree.type, tree.as_it_is(context))
@@ -253,16 +262,19 @@ class Tape:
 
     def second(
         self, one: Pulled, pair: Reduction, around: Sequence[Wire], whole: bool
-    ) -> tuple[Unknown, dict[Wire, Wire]]:
-        """The derivative of what an adjoint makes of a cotangent, in the tree and in what is
-        around it, by the adjoint of the pair's reduction."""
+    ) -> tuple[Unknown | None, dict[Wire, Wire]]:
+        """The derivative of what an adjoint makes of a cotangent, in the tree, where that is
+        asked for as a `whole`, and in what is around it, by the adjoint of the pair's reduction."""
         builder = self.context.builder
         value = [wire for wire in one.reduction.wires if wire.type.differentiable]
         nothing = [builder.zeros(wire.type) for wire in value]
         cotangent = self.branch(pair.tree, [*nothing, *self.made(one.branch)])
         found = pair.tree.pulled(pair, cotangent, around, whole)
+        beside = dict(zip(around, found.wires, strict=True))
+        if not whole:
+            return None, beside
         tree = found.tree.part(0)
-        return Unknown(tree.type, tree), dict(zip(around, found.wires, strict=True))
+        return Unknown(tree.type, tree), beside
 
 
 def _require_arrays(one: Reduction) -> None:
@@ -420,14 +432,16 @@ class _Forward:
             ]
             source = one.reduction.tree
             found = source.pulled(one.reduction, tape.branch(source, filled), one.moving, one.whole)
-            trees.append(Unknown(found.tree.type, found.tree))
+            if one.whole:
+                trees.append(Unknown(found.tree.type, found.tree))
             arrays.append(dict(zip(one.moving, found.wires, strict=True)))
         around = {w: self.arrays[w] for w in one.reduction.outside if w in self.arrays}
         tangent = self.tangent(one.reduction.tree)
         if around or tangent is not None:
             pair = tape.paired(one.reduction, tangent, around)
             tree, beside = tape.second(one, pair, one.moving, one.whole)
-            trees.append(tree)
+            if tree is not None:
+                trees.append(tree)
             arrays.append(beside)
         made = _total(context, trees)
         if made is not None:
@@ -581,7 +595,8 @@ class _Back:
         source = one.reduction.tree
         around = self._around(one.reduction)
         tree, beside = tape.second(one, pair, around, tape.moves(source))
-        self.add(source, tree)
+        if tree is not None:
+            self.add(source, tree)
         for wire, made in beside.items():
             self._add(wire, made)
 

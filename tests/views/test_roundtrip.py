@@ -81,6 +81,10 @@ total = cata { Leaf x -> tanh x; Node l r -> l * r }
 encode : Tree R[3] ~> R[2]
 encode = cata { Leaf x -> tanh (?E @ x); Node l r -> tanh (?W @ l + ?V @ r) }
 """
+AROUND = """
+around : (R[2], Tree R) -> R[2]
+around (y, t) = cata { Leaf v -> tanh (v * y); Node l r -> l * r + y } t
+"""
 DERIVED = {  # derivatives of definitions of trees, inside others
     "a step": "f : Tree R -> R\nf t = total (t - 0.1 * grad total t)",
     "forwards": "f : (Tree R, Tree R) -> R\nf (t, u) = derivative total t u",
@@ -94,6 +98,20 @@ DERIVED = {  # derivatives of definitions of trees, inside others
     "f x s = grad (\\(v, u) -> cata { Number y -> v * y * y; Add a b -> a * b * v } u) (x, s)",
     "sequences": "data Rose a = Rose a [Rose a]\nf : Rose R -> Rose R\n"
     "f = grad (cata { Rose x rs -> tanh x * sum (map square rs) + sum rs * sum rs })",
+    "one array twice": "f : (R, Tree R) -> R\n"
+    "f (w, t) = derivative (\\(y, z) -> y * y * z * total t) (w, w) (1, 2)",
+    "in a map": "f : (R[2], Tree R) -> R\n"
+    "f (xs, t) = sum (map (\\x -> dot (grad total (x * t)) t) xs)",
+    "at a state": "f : (R[2], Tree R) -> R\nf (xs, t) = fold (\\(s, x) -> s * x +\n"
+    "  grad (\\y -> cata { Leaf v -> y * v; Node l r -> l * r + y } t) s) 1 xs",
+    "not derived": "f : (R[2], Tree R) -> R[2]\nf (xs, t) =\n"
+    "  scan (\\(s, x) -> s * cata { Leaf v -> v * s; Node l r -> l * r + x } t) 1 xs",
+    "a determinant": f"{AROUND}f : (R[2], Tree R) -> R\n"
+    "f (w, t) = logdet (derivative (\\y -> around (y, t) + y) w)",
+    "a Hessian around": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"
+    "f (w, t) = hessian (\\y -> sum (around (y, t))) w [1, 2]",
+    "eigenvalues": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"
+    "f (w, t) = eigenvalues (hessian (\\y -> sum (around (y, t))) w)",
 }
 SOURCES = {
     "while": test_while.SOURCE,

@@ -717,9 +717,25 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "sequences of children, for an answer",
         ),
         (
-            "f : (R[2], Tree R) -> R\n"
+            "f : (R[9], Tree R) -> R\n"
             "f (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)",
-            "a tree that is not only reduced",
+            "or a derivative there, of more than",
+        ),
+        (
+            "g : Tree R -> R\n"
+            "g t = reduce (cata { Leaf x -> Leaf (x * x); Node l r -> Node r (reduce l * l) } t)\n"
+            "f : Tree R -> Tree R\nf = grad g",
+            "a `cata` that has trees at a node",
+        ),
+        (
+            "f : Tree R -> R\n"
+            "f t = trace (derivative reduce t >> adjoint (derivative reduce t))",
+            "linear map between spaces of trees",
+        ),
+        (
+            "f : (R[9,9], Tree R) -> R\n"
+            "f (w, t) = trace (derivative (\\x -> x * reduce (sum (flatten x) * t)) w)",
+            "a matrix of 81 rows",
         ),
         (
             "f : ([Tree R], R) -> R\n"
