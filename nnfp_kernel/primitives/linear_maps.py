@@ -552,7 +552,7 @@ def _derivative(context: Context, use: Occurrence, function: Value, point: Value
         return OfTrees(context, tape, tape.back, domain, result.codomain)
     try:
         return _at_arrays(context, domain, result.codomain, function, point)
-    except NoForest:
+    except (NoForest, NotFirstOrder):
         if context.plants:  # in a loop or a map, of trees that stand around it
             raise Entangled(result.codomain) from None
         raise

@@ -104,10 +104,10 @@ DERIVED = {  # derivatives of definitions of trees, inside others
     "f (xs, t) = sum (map (\\x -> dot (grad total (x * t)) t) xs)",
     "at a state": "f : (R[2], Tree R) -> R\nf (xs, t) = fold (\\(s, x) -> s * x +\n"
     "  grad (\\y -> cata { Leaf v -> y * v; Node l r -> l * r + y } t) s) 1 xs",
-    "not derived": "f : (R[2], Tree R) -> R[2]\nf (xs, t) =\n"
-    "  scan (\\(s, x) -> s * cata { Leaf v -> v * s; Node l r -> l * r + x } t) 1 xs",
     "a determinant": f"{AROUND}f : (R[2], Tree R) -> R\n"
     "f (w, t) = logdet (derivative (\\y -> around (y, t) + y) w)",
+    "not derived": "f : (R[2], Tree R) -> R[2]\n"
+    "f (xs, t) = map (\\x -> cata { Leaf v -> tanh (x * v); Node l r -> x * l * r } t) xs",
     "a Hessian around": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"
     "f (w, t) = hessian (\\y -> sum (around (y, t))) w [1, 2]",
     "eigenvalues": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"

@@ -197,8 +197,8 @@ class Unknown:
         root = plant.home or _outermost(context.builder)
         try:
             return _from_inputs(root, root.child(), wires, (), None)
-        except Elsewhere:
-            raise NoForest(self.type) from None
+        except Elsewhere:  # an element, or a step
+            raise Entangled(self.type) from None
 
     # --- what is observed --------------------------------------------------------------------
 
