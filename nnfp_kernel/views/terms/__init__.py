@@ -399,8 +399,8 @@ class _Asked:
         except Entangled:
             raise Unspeakable(
                 "a `cata` that knows something of another element of a sequence, or of the state "
-                f"of a loop, or a derivative there, of more than {FEW} elements or any number. Over "
-                "a list declared as data, whose node has both, it can be written"
+                f"of a loop, or a derivative there, of more than {FEW} elements or any number. "
+                "Over a list declared as data, whose node has both, it can be written"
             ) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"
