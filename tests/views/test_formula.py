@@ -33,6 +33,8 @@ SUM = m.plus(A, B)
         (m.product(A, m.product(m.Digits("2"), B)), "2 a b"),
         (m.entrywise(A, m.Digits("2")), "2 a"),
         (m.fraction(m.fraction(A, B), B), r"\frac{a}{b^2}"),
+        (m.fraction(m.fraction(A, B), m.Digits("2")), r"\frac{a}{2 b}"),
+        (m.product(m.Digits("2"), m.Row((m.Fraction(m.ONE, A), B), m.PRODUCT)), r"\frac{2}{a} b"),
         (m.product(template(r"\max {0}", A), B), r"\max(a)\,b"),
         (m.product(template(r"\max {0}", A), m.differential(B)), r"\max a\,db"),
         (m.product(template(r"\cos {0}", m.symbol("angle")), B), r"\cos(\mathrm{angle})\,b"),

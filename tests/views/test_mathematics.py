@@ -341,6 +341,15 @@ def test_elements_are_counted_from_0_as_in_the_program(program: str, ranges: lis
     assert list(dict.fromkeys(to_plain(line.range) for line in lines if line.range)) == ranges
 
 
+def test_an_index_is_no_letter_of_a_size() -> None:
+    session = Session()
+    session.run("f : R[t] -> R\nf = fold (\\(s, x) -> s + x) 0\ng : R[i] -> R\ng x = sum (sin x)")
+    lines = mathematics(session.program, "f").section("value")
+    assert [to_plain(line.range) for line in lines if line.range] == ["i = 0, …, t - 1"]
+    (line,) = mathematics(session.program, "g").section("value")
+    assert to_plain(line.right) == "∑_j (sin x)_j"
+
+
 def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
     """`xs ! 0` is x_0 where the elements of xs are x_0, …, x_{n-1}; a list's come back so."""
     session = Session()
@@ -632,3 +641,12 @@ def test_over_the_complex_numbers_adjoints_conjugate() -> None:
     assert r"\bar z &= (2 i x)^* \odot \bar y" in wave
     grown = to_latex_display(read(session["grown"]))
     assert r"\bar z &= y^* \odot \bar y" in grown
+
+
+def test_there_are_letters_enough_for_indices() -> None:
+    session = Session()
+    session.run(
+        "f : R[i,j] -> (R[k], R[l], R[m], R[n]) -> R[i]\nf x y = map (map sin >> maximum) x"
+    )
+    (*_, line) = mathematics(session.program, "f").section("value")
+    assert to_plain(line.left) == "z_p"

@@ -279,6 +279,8 @@ def product(a: Formula, b: Formula) -> Formula:
     if isinstance(b, Fraction) and b.top == ONE:
         return fraction(a, b.bottom)
     left, right = _flat(a, PRODUCT), _flat(b, PRODUCT)
+    if isinstance(a, Digits) and isinstance(right[0], Fraction) and right[0].top == ONE:
+        return Row((Fraction(a, right[0].bottom), *right[1:]), PRODUCT)
     if isinstance(right[0], Digits) and not isinstance(left[0], Digits):  # numbers come first
         rest = right[2:] if right[1:2] in ((Sign("·"),), (Space(),)) else right[1:]
         return product(right[0], product(a, Row(rest, PRODUCT)) if rest else a)
@@ -388,6 +390,8 @@ def fraction(top: Formula, bottom: Formula) -> Formula:
         return negative(fraction(inner, bottom))
     if isinstance(top, Fraction) and top.bottom == bottom:  # r/‖r‖ over ‖r‖ is r/‖r‖²
         return fraction(top.top, power(bottom, Digits("2")))
+    if isinstance(top, Fraction) and isinstance(bottom, Digits):
+        return fraction(top.top, product(bottom, top.bottom))
     above, under = _own_factors(top), _own_factors(bottom)
     for factor in list(above):
         if factor in under:

@@ -49,7 +49,7 @@ def to_mathml_parts(formula: Formula, display: bool = True) -> str:
 
 
 WHOLE = 26  # letters of a formula that is not broken
-LEFT = 14  # and of a left side after which the line may be
+LEFT = 14  # and of a linear map after which the line may be, where what follows is long
 _OPERATORS = frozenset(("+", "−", "⊙", "⊗", "∘", ">>", "&&&", "|||", "***"))
 _RELATIONS = frozenset(("=", "+="))
 _BRACKETS = frozenset("()[]⟨⟩‖|")
@@ -85,11 +85,12 @@ def _between_operators(items: Sequence[Formula]) -> list[Formula]:
             found.append([item, Space()] if spaced else [item])
             continue
         if isinstance(item, Sign) and item.text in _RELATIONS:
-            found += [[]] if len(to_plain(Row(tuple(items[:k])))) > LEFT else []
+            found += [[]] if len(to_plain(Row(tuple(items[:k])))) > WHOLE else []
             found[-1].append(item)
             continue
         if k and isinstance(items[k - 1], Space):  # what a linear map is applied to
-            long = isinstance(item, Fenced) or len(to_plain(Row(tuple(found[-1])))) > LEFT
+            after = len(to_plain(Row(tuple(found[-1])))) > LEFT and len(to_plain(item)) > LEFT // 2
+            long = isinstance(item, Fenced) or after
             found += [[]] if long else []
         inner = _parts(item)
         found[-1].append(inner[0])

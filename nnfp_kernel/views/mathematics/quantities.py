@@ -100,12 +100,15 @@ def respread(type: t.Type, names: Iterator[Formula], program: Program) -> Value:
     )
 
 
+_SPOKEN = {"-": "−", "+": "+", "*": "·"}
+
+
 def size_formula(size: Size) -> Formula:
     text = str(size)
     if text.isidentifier():
         return m.symbol(text)
     if re.search(r"[A-Za-z_]{2}", text):
-        return m.Words(text.replace("*", " · "))
+        return m.Words(re.sub(r"([-+*])", lambda sign: f" {_SPOKEN[sign[0]]} ", text))
     return template(text.replace("*", r"\cdot "))
 
 

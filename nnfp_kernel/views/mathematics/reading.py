@@ -65,6 +65,7 @@ class Reader:
         self.block = self.top = Block()
         self.taken: set[Formula] = set()  # names that are bound here
         self.spent: set[Formula] = set()  # names that are bound elsewhere: in other cases
+        self.sizes = {m.symbol(size.name) for size in self.definition.scheme.sizes}
         self.bases: set[Formula] = set()  # of recursions: y of y_{Node l r}
         self.inputs: list[Quantity] = []
         self.weights: dict[tuple[str, ...], Quantity] = {}
@@ -186,7 +187,7 @@ class Reader:
         """The first of some names that is free, else one with a number. What a recursion makes
         at its nodes, y_{Node l r}, has the letter of its `result` alone."""
         candidates = [*names, *(f"{names[0]}{k}" for k in range(1, 1000))]
-        used = self.taken | self.spent | (set() if result else self.bases)
+        used = self.taken | self.spent | self.sizes | (set() if result else self.bases)
         symbol = next(s for s in map(m.symbol, candidates) if s not in used)
         self.taken.add(symbol)
         return symbol
@@ -196,9 +197,9 @@ class Reader:
 
     def index(self, *names: str) -> Formula:
         """A letter for an index, free within the present block."""
-        used = self.taken | self.spent
+        used = self.taken | self.spent | self.sizes
         used |= {each for index in self.indices for each in (index, *m.inside(index))}
-        return next(m.symbol(n) for n in (*names, *"ijklmn") if m.symbol(n) not in used)
+        return next(m.symbol(n) for n in (*names, *"ijklmnpqrstuvw") if m.symbol(n) not in used)
 
     indices: tuple[Formula, ...] = ()
 

@@ -226,8 +226,8 @@ def summing(
 
     def total(summand: Formula | Callable[[Formula], Formula]) -> Formula:
         whole = summand(m.ONE) if callable(summand) else summand
-        used = {*around, *reader.taken, *m.inside(whole)}
-        i = next(i for i in map(m.symbol, (*letters, *"ijklmn")) if i not in used)
+        used = {*around, *reader.taken, *reader.sizes, *m.inside(whole)}
+        i = next(i for i in map(m.symbol, (*letters, *"ijklmnpqrstuvw")) if i not in used)
         return m.summed(summand(i) if callable(summand) else _entry(summand, i), i)
 
     return total
