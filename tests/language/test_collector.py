@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from nnfp_kernel.language.collector import paused, uncollected
 from nnfp_kernel.language.infer import infer
 from nnfp_kernel.language.parser import parse
+
+
+@pytest.fixture(autouse=True)
+def _as_it_is_in_a_session() -> Iterator[None]:
+    """The suite has the collector run less often (conftest.py)."""
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
 
 
 def collections(program: str, infer: Callable[..., object]) -> int:
