@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, replace
 
-import numpy
-
 from ..graph.context import Context
 from ..graph.forest import Entangled, Forest, NoForest
-from ..graph.graph import ArrayType, Builder, Graph, Wire
+from ..graph.graph import Builder, Graph, Wire
 from ..graph.grown import grown_in
 from ..graph.known_trees import laid_out
 from ..graph.rewrite import vectorise
@@ -39,6 +37,7 @@ from ..linear.differentiate import linearize
 from ..linear.linearity import nonlinear_node
 from . import tree_vectors
 from .decompile import Unspeakable
+from .dense import MOST_ROWS, lines, of_matrix
 from .linear_trees import at_trees
 from .table import Builtin, builtin
 
@@ -390,11 +389,11 @@ class OfTrees(LinearValue):
                 "map and its adjoint make of a tangent can be written"
             )
         if rows <= columns:
-            made = _lines(context, self.back, self.codomain, self.domain)
+            made = lines(context, self.back, self.codomain, self.domain)
         else:
-            lines = _lines(context, self.forward, self.domain, self.codomain)
-            made = context.builder.emit("transpose", lines, permutation=(1, 0))
-        return _of_matrix(context.builder, made, *layouts)
+            columns_of = lines(context, self.forward, self.domain, self.codomain)
+            made = context.builder.emit("transpose", columns_of, permutation=(1, 0))
+        return of_matrix(context.builder, made, *layouts)
 
     def __call__(self, argument: Value) -> Value:
         return self.forward(argument)
@@ -453,46 +452,6 @@ class OfTrees(LinearValue):
             self.context, lambda u: times(self.forward(u)), lambda w: self.back(times(w, True)),
             self.domain, self.codomain,
         )  # fmt: skip
-
-
-MOST_ROWS = 64  # of a matrix that is written row by row
-
-
-def _lines(
-    context: Context, function: Callable[[Value], Value], domain: t.Type, codomain: t.Type
-) -> Wire:
-    """What a linear function makes of the unit vectors, each a row."""
-    builder, layout = context.builder, context.layout(domain)
-    lines = []
-    for unit in numpy.eye(sum(array.size for array in layout)):
-        ends = numpy.cumsum([array.size for array in layout])[:-1]
-        parts = zip(numpy.split(unit, ends), layout, strict=True)
-        given = [builder.constant(part.reshape(array.shape)) for part, array in parts]
-        found = context.flatten(function(context.rebuild(domain, given)), codomain)
-        flat = [builder.emit("reshape", wire, shape=(1, wire.type.size)) for wire in found]
-        lines.append(flat[0] if len(flat) == 1 else builder.emit("concat", *flat, axis=1))
-    return lines[0] if len(lines) == 1 else builder.emit("concat", *lines, axis=0)
-
-
-def _of_matrix(
-    builder: Builder, matrix: Wire, domain: list[ArrayType], codomain: list[ArrayType]
-) -> maps.LinearMap:
-    """`A @ ·` between arrays laid end to end."""
-    child = Builder(builder.primitives)
-    own = child.input(matrix.type)
-    given = [child.input(array) for array in domain]
-    flat = [child.emit("reshape", wire, shape=(wire.type.size,)) for wire in given]
-    whole = flat[0] if len(flat) == 1 else child.emit("concat", *flat, axis=0)
-    image = child.emit("contract", own, whole, left=(0, 1), right=(1,), out=(0,))
-    made, start = [], 0
-    for array in codomain:
-        stop = start + array.size
-        part = child.emit("slice", image, axis=0, start=start, stop=stop, stride=1)
-        made.append(child.emit("reshape", part, shape=array.shape))
-        start = stop
-    zeros = [builder.zeros(array) for array in domain]
-    active = [False, *(True for _ in domain)]
-    return linearize(builder, child.finish(made), [matrix, *zeros], active)[1]
 
 
 def _holds_forest(value: Value) -> bool:

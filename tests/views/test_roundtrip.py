@@ -108,6 +108,8 @@ DERIVED = {  # derivatives of definitions of trees, inside others
     "f (w, t) = logdet (derivative (\\y -> around (y, t) + y) w)",
     "not derived": "f : (R[2], Tree R) -> R[2]\n"
     "f (xs, t) = map (\\x -> cata { Leaf v -> tanh (x * v); Node l r -> x * l * r } t) xs",
+    "a matrix of columns": "f : (R, Tree R) -> R[2]\n"
+    "f (x, t) = matrix (derivative (\\y -> [total (y * t), y * y]) x)",
     "a Hessian around": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"
     "f (w, t) = hessian (\\y -> sum (around (y, t))) w [1, 2]",
     "eigenvalues": f"{AROUND}f : (R[2], Tree R) -> R[2]\n"
