@@ -164,7 +164,13 @@ SUBJECTS = {
     "Products of arrays": ("contraction",),
     "Reductions": ("reduction",),
     "Movement": ("movement", "indexing"),
-    "Derivatives and linear maps": ("linear_maps", "linear_names", "tree_maps", "jets"),
+    "Derivatives and linear maps": (
+        "linear_values",
+        "linear_maps",
+        "linear_names",
+        "tree_maps",
+        "jets",
+    ),
     "Matrix functions and transforms": (
         "eigenvalues",
         "factorisations",

@@ -1,5 +1,5 @@
 """A known tree laid out as a grown one, level by level: a cotangent of a grown tree, which a
-program gives with its constructors, so that a linear map takes it (primitives/linear_maps.py).
+program gives with its constructors, so that a linear map takes it (primitives/linear_values.py).
 
 Every node takes the place that it would have grown at (graph/grown.py), and places without a
 node get zeros. That the two trees have the same nodes is required where they run.

@@ -25,7 +25,7 @@ from ..graph.values import (
 from ..language import types as t
 from ..language.sizes import constant
 from . import sequences
-from .linear_maps import LinearValue
+from .linear_values import LinearValue
 from .table import Builtin, builtin
 
 

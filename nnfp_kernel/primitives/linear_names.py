@@ -25,7 +25,7 @@ from ..graph.scope import Occurrence
 from ..graph.sequences import leading
 from ..graph.values import Extent, Value, leaves, map_leaves
 from ..language import types as t
-from .linear_maps import Promised
+from .linear_values import Promised
 from .table import Builtin, builtin
 
 

@@ -21,7 +21,7 @@ from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Items, Value, item_count, leaves, map_leaves
 from ..language import types
 from . import sequences
-from .linear_maps import Promised
+from .linear_values import Promised
 from .records import (
     Fixed,
     batch_all,

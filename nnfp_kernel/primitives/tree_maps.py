@@ -20,7 +20,7 @@ from ..graph.forest import Forest, NoForest
 from ..graph.scope import Occurrence
 from ..graph.values import Items, NotFirstOrder, Value, Variant, same_shape
 from ..language import types as t
-from .linear_maps import Promised
+from .linear_values import Promised
 from .table import Builtin, builtin
 
 

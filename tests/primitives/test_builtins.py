@@ -28,7 +28,7 @@ from nnfp_kernel.session import Session
 
 OWN = [
     name for name, record in BUILTINS.items()
-    if record.trace.__module__.rpartition(".")[2] not in ("combinators", "linear_maps")
+    if record.trace.__module__.rpartition(".")[2] not in ("combinators", "linear_maps", "linear_values")
 ]  # fmt: skip
 
 
