@@ -68,6 +68,7 @@ from .maps import (
     chain,
 )
 from .planning import Plan
+from .reach import fixpoint_reach, loop_reach, tree_reach, while_reach
 from .residuals import entering, keep, prologue
 from .taken import Branches, coefficients_within, masked, taken
 
@@ -150,93 +151,6 @@ def gradient_graph(
         for wire, type in zip(gradients, network.domain, strict=True)
     ]
     return builder.finish([*outputs, *filled])
-
-
-# --- which wires have a tangent -----------------------------------------------------------
-
-
-def reach(graph: Graph, active: Sequence[bool]) -> tuple[bool, ...]:
-    """Which outputs depend differentiably on the active inputs."""
-    live = {wire for wire, flag in zip(graph.inputs, active, strict=True) if flag}
-    for node in graph.nodes:
-        if not live.isdisjoint(node.inputs):
-            flags = node_reach(node, [wire in live for wire in node.inputs])
-            live.update(
-                wire
-                for wire, flag in zip(node.outputs, flags, strict=True)
-                if flag and wire.type.differentiable
-            )
-    return tuple(wire in live for wire in graph.outputs)
-
-
-def node_reach(node: Node, active: Sequence[bool]) -> Sequence[bool]:
-    match node.operation:
-        case Constant():
-            return (False,)
-        case Call(primitive, _):
-            return (primitive.kind != "discrete" and any(active),)
-        case Map(body=body):
-            return reach(body, active)
-        case Loop() as loop:
-            return _loop_reach(loop, active)[1]
-        case While() as loop:
-            return [False, *_while_reach(loop, active)[loop.shared :]]
-        case Fixpoint() as fixpoint:
-            return [*_fixpoint_reach(fixpoint, active)[fixpoint.shared :], False]
-        case TreeLoop() as tree:
-            return _tree_reach(tree, active)[1]
-        case Choose(branches=branches):
-            return [any(flags) for flags in zip(*(reach(b, active[1:]) for b in branches))]  # noqa: B905
-        case other:
-            raise AssertionError(f"no derivative for {other}")
-
-
-def _loop_reach(loop: Loop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
-    """The activity of the body's inputs and outputs: a least fixed point over the state."""
-    first, last = loop.shared, loop.shared + loop.carried
-    given = list(active[: len(loop.body.inputs)])
-    while True:
-        after = list(reach(loop.body, given))
-        state = [a or b for a, b in zip(given[first:last], after, strict=False)]
-        after[: loop.carried] = state
-        if state == given[first:last]:
-            return given, after
-        given[first:last] = state
-
-
-def _while_reach(loop: While, active: Sequence[bool]) -> list[bool]:
-    """The activity of a while's operands: a least fixed point over the state."""
-    first, given = loop.shared, list(active)
-    while True:
-        after = reach(loop.body, [*given[:first], False, *given[first:]])
-        state = [a or b for a, b in zip(given[first:], after, strict=True)]
-        if state == given[first:]:
-            return given
-        given[first:] = state
-
-
-def _fixpoint_reach(fixpoint: Fixpoint, active: Sequence[bool]) -> list[bool]:
-    """The activity of a fixpoint's body's inputs: a least fixed point over the state."""
-    first = fixpoint.shared
-    given = [*active[:first], *[False] * fixpoint.carried]
-    while True:
-        after = [*active[:first], *reach(fixpoint.body, given)]
-        if after == given:
-            return given
-        given = after
-
-
-def _tree_reach(tree: TreeLoop, active: Sequence[bool]) -> tuple[list[bool], list[bool]]:
-    """The activity of a tree loop's operands and results: a least fixed point over rows."""
-    schedule, shared, initial, elements = tree.operands(active)
-    rows, count = list(initial), tree.rows
-    while True:
-        made = list(reach(tree.body, [*shared, *rows * tree.reads, *elements]))
-        blocks = [made[j * count : (j + 1) * count] for j in range(tree.writes)]
-        after = [any(flags) for flags in zip(rows, *blocks, strict=True)]
-        if after == rows:
-            return [*schedule, *shared, *rows, *elements], [*rows, *made[tree.writes * count :]]
-        rows = after
 
 
 # --- the derivative of a graph --------------------------------------------------------------
@@ -555,7 +469,7 @@ def _loop(
     builder: Builder, trace: _Trace, node: Node, loop: Loop, operands: list[Wire], useful: set[Wire]
 ) -> Sequence[Wire]:
     first, last = loop.shared, loop.shared + loop.carried
-    active, _ = _loop_reach(loop, [wire in trace.variable for wire in node.inputs])
+    active, _ = loop_reach(loop, [wire in trace.variable for wire in node.inputs])
     states = [k for k in range(loop.carried) if active[first + k]]
     wanted = [
         wire.type.differentiable and (k < loop.carried or wire in useful)
@@ -638,7 +552,7 @@ def _while(
     steps' linear maps refer to (`WhileL`)."""
     made = builder.add(loop, operands)
     first, carried = loop.shared, range(loop.carried)
-    active = _while_reach(loop, [wire in trace.variable for wire in node.inputs])
+    active = while_reach(loop, [wire in trace.variable for wire in node.inputs])
     states = [k for k in carried if active[first + k]]
     if not states:
         return made
@@ -703,7 +617,7 @@ def _fixpoint(
     kept, ds = ∂f ds + ∂_w f dw. The steps that led there have no part in it."""
     made = builder.add(fixpoint, operands)
     first = fixpoint.shared
-    active = _fixpoint_reach(fixpoint, [wire in trace.variable for wire in node.inputs])
+    active = fixpoint_reach(fixpoint, [wire in trace.variable for wire in node.inputs])
     states = [k for k in range(fixpoint.carried) if active[first + k]]
     if not states:
         return made
@@ -734,7 +648,7 @@ def _tree_loop(
     operands: list[Wire],
     useful: set[Wire],
 ) -> Sequence[Wire]:
-    active, _ = _tree_reach(tree, [wire in trace.variable for wire in node.inputs])
+    active, _ = tree_reach(tree, [wire in trace.variable for wire in node.inputs])
     _, shared, rows, elements = tree.operands(active)
     made = tree.writes * tree.rows
     moving = [k for k, flag in enumerate(rows) if flag]

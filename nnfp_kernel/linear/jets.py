@@ -45,7 +45,7 @@ from ..graph.graph import (
     Wire,
 )
 from ..graph.primitive import chains_of
-from .differentiate import reach
+from .reach import reach
 
 Coefficient = Wire | None  # None: zero
 

@@ -23,7 +23,7 @@ from ..graph.graph import (
     While,
     Wire,
 )
-from .differentiate import node_reach
+from .reach import node_reach
 
 
 @dataclass(frozen=True)

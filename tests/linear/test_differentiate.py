@@ -16,8 +16,9 @@ from numpy.testing import assert_allclose
 from nnfp_kernel.graph.graph import ArrayType, Builder, Call, Choose, Graph, Loop, Map, Node, Wire
 from nnfp_kernel.graph.rewrite import optimise, vectorise
 from nnfp_kernel.linear import differentiate
-from nnfp_kernel.linear.differentiate import gradient_graph, jvp, linearize, reach, vjp
+from nnfp_kernel.linear.differentiate import gradient_graph, jvp, linearize, vjp
 from nnfp_kernel.linear.maps import MapL, Recurrence
+from nnfp_kernel.linear.reach import reach
 from nnfp_kernel.linear.residuals import keep, prologue
 from nnfp_kernel.primitives import PRIMITIVES
 from nnfp_kernel.runtime.lower import lower
