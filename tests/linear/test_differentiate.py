@@ -15,7 +15,6 @@ from numpy.testing import assert_allclose
 
 from nnfp_kernel.graph.graph import ArrayType, Builder, Call, Choose, Graph, Loop, Map, Node, Wire
 from nnfp_kernel.graph.rewrite import optimise, vectorise
-from nnfp_kernel.linear import differentiate
 from nnfp_kernel.linear.differentiate import gradient_graph, jvp, linearize, vjp
 from nnfp_kernel.linear.maps import MapL, Recurrence
 from nnfp_kernel.linear.reach import reach
@@ -398,4 +397,4 @@ def test_an_unknown_operation_is_an_explicit_failure() -> None:
     with pytest.raises(AssertionError, match="no operation of a graph"):
         linearize(builder, graph, [outer], [True])
     with pytest.raises(AssertionError, match="no derivative"):
-        differentiate.reach(graph, [True])
+        reach(graph, [True])
