@@ -16,7 +16,7 @@ import numpy
 import optax
 import pytest
 
-from nnfp_kernel.runtime.training import checkpoints, chunks, methods, plan
+from nnfp_kernel.runtime.training import checkpoints, chunks, columns, methods, plan
 from nnfp_kernel.runtime.training.events import (
     Compiled,
     Epoch,
@@ -571,6 +571,13 @@ def ragged_means() -> Objective:
         lambda w, batch, key: residual(w, batch) ** 2,
         lambda w, batch, key: jnp.abs(residual(w, batch)),
     )
+
+
+def test_what_is_written_to_the_data_afterwards_changes_no_training() -> None:
+    given = numpy.ones((4, 16), numpy.float32)
+    (column,) = columns.read([given])
+    given[:] = 2
+    assert float(column.sum()) == 64
 
 
 def test_examples_of_different_shapes_are_trained_on_from_a_list() -> None:

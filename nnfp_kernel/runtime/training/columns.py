@@ -47,8 +47,12 @@ def _column(given: Any) -> Any:
 
 
 def array(given: Any) -> jax.Array:
-    """An array of JAX's; one that is one already is not looked at again."""
-    return given if isinstance(given, jax.Array) else jnp.asarray(given)
+    """An array of JAX's, its own; one that is one already is not looked at again."""
+    if isinstance(given, jax.Array):
+        return given
+    if isinstance(given, numpy.ndarray):  # `asarray` would have it there twice while it copies
+        return jax.device_put(given, may_alias=False)
+    return jnp.asarray(given)
 
 
 def listed(column: Any) -> bool:
