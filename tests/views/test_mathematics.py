@@ -611,7 +611,7 @@ def test_a_function_that_a_derivative_is_taken_of_has_a_line_of_its_own(session:
     )
     found = mathematics(own.program, "f")
     assert [to_plain(line.formula) for line in found.section("value")] == [
-        "z_i = sin y_i", "k(y) = ∑_i z_i⟨y, g⟩", "φ(y) = ‖y‖", "u = ∇ k(x) + ∇ φ(g)",
+        "u_i = sin y_i", "k(y) = ∑_i u_i⟨y, g⟩", "φ(y) = ‖y‖", "z = ∇ k(x) + ∇ φ(g)",
     ]  # fmt: skip
     assert to_plain(found.section("derivative")[0].right) == (
         "∇^2 k(x) dx + D_g ∇ k(x) dg + ∇^2 φ(g) dg"
@@ -649,4 +649,4 @@ def test_there_are_letters_enough_for_indices() -> None:
         "f : R[i,j] -> (R[k], R[l], R[m], R[n]) -> R[i]\nf x y = map (map sin >> maximum) x"
     )
     (*_, line) = mathematics(session.program, "f").section("value")
-    assert to_plain(line.left) == "z_p"
+    assert to_plain(line.left) == "u_p"

@@ -223,7 +223,7 @@ def _as_row(items: list[Formula]) -> Formula:
 _LATEX_LETTERS = {glyph: rf"\{name}" for name, glyph in GREEK.items()} | {
     "𝟏": r"\mathbf{1}", "𝟎": r"\mathbf{0}",
     "Γ": r"\Gamma", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℬ": r"\mathcal{B}",
-    "ℱ": r"\mathcal{F}", "∞": r"\infty",
+    "ℱ": r"\mathcal{F}", "∞": r"\infty", "∇": r"\nabla",
 }  # fmt: skip
 _LATEX_FENCES = {"‖": r"\Vert", "|": r"\vert", "⟨": r"\langle", "⟩": r"\rangle"}
 TALL = (Fraction, Cases, Root)  # what brackets grow around

@@ -50,8 +50,9 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
 
     def factors(walk: Pass) -> list[Formula | None]:
         found, output_used = partials(
-            reader.program.primitives, name, [q.shown() for q in arguments], made.shown(), wide
-        )
+            reader.program.primitives, name, [q.shown() for q in arguments], made.shown(), wide,
+            [q.role != "constant" for q in arguments],
+        )  # fmt: skip
         if output_used:
             walk.ask(made, 2)
         for argument in arguments:
@@ -96,8 +97,10 @@ def partials(
     inputs: Sequence[Formula],
     output: Formula,
     wide: bool,
+    moving: Sequence[bool] = (),
 ) -> tuple[list[Formula | None], bool]:
-    """The derivative by each operand as a formula, and whether the value occurs in it."""
+    """The derivative by each operand as a formula, and whether the value occurs in those by
+    the operands that are `moving`, which are all if nothing is said: not in that of x/2."""
     builder = Builder(primitives)
     wires = [builder.input(ArrayType("R"), f"x{k}") for k in range(len(inputs))]
     made = builder.input(ArrayType("R"), "y")
@@ -105,8 +108,12 @@ def partials(
     if rule is None:
         return [None] * len(inputs), False
     read = Calls(builder, {**dict(zip(wires, inputs, strict=True)), made: output})
-    found = [None if wire is None else read.of(wire, wide) for wire in rule(builder, wires, made)]
-    return found, made in read.used
+    own = rule(builder, wires, made)
+    for wire, moves in zip(own, moving or [True] * len(own), strict=True):
+        if wire is not None and moves:
+            read.of(wire, wide)
+    used = made in read.used
+    return [None if wire is None else read.of(wire, wide) for wire in own], used
 
 
 # --- functions with a rule of their own --------------------------------------------------------
