@@ -285,6 +285,8 @@ def _structured(level: _Level, node: Node) -> Sequence[Wire]:
             branched = [_Level(level.new, branch, keys[1:], level) for branch in branches]
             graphs, drawn = _together(branched, branches, 0)
             return level.rest.add(Choose(tuple(graphs)), [own[0], *drawn, *own[1:]])
+        case While(most=0, shared=shared):
+            return [level.rest.constant(0, "Int"), *own[few(shared) :]]
         case While(most=int(most), shared=shared) as loop:
             both = loop.condition, loop.body
             numbered = [*keys[:shared], None, *keys[shared:]]

@@ -448,20 +448,21 @@ class _Writer:
             raise Unspeakable("a choice for each example of a batch")
         which = _there(operands[0])
         branches = []
-        # The branches of an `if` in the order of the text, in which they draw.
-        turned = selector.type.kind == "Bool"
+        # Of an `if` the other branch is traced first, and draws first (graph/context.py); of what
+        # is written as one in another, the innermost.
+        turned = selector.type.kind != "Bool"
         for branch in choose.branches[:: -1 if turned else 1]:
             given = list(zip(branch.inputs, operands[1:], strict=True))
             pairs = zip(branch.inputs, outer, strict=True)
             keys = {own: self.draws.of(wire) for own, wire in pairs if wire.type.kind == "Key"}
             branches.append(self._body(branch, outer, given, _wholes, keys))
-        if turned:
-            tree: s.Expression = s.If(which.tree, *branches)
+        if not turned:
+            tree: s.Expression = s.If(which.tree, branches[1], branches[0])
         else:
-            tree = branches[-1]
-            for k in range(len(branches) - 2, -1, -1):
+            tree = branches[0]
+            for k, each in zip(range(len(branches) - 2, -1, -1), branches[1:], strict=True):
                 here = s.Binary("<=" if k == 0 else "==", which.tree, number(k))
-                tree = s.If(here, branches[k], tree)
+                tree = s.If(here, each, tree)
         return self._states(node.outputs, tree)
 
 

@@ -132,11 +132,12 @@ DRAWS = {  # what draws in what is made again, or is drawn beside others
     "  (\\t -> fold (\\(s, x) -> s * x + 0.3 + square (draw (uniform 0 1))) t xs) 0",
     "in itself": f"f : R -> R\nf x = while[3] (\\u -> u < 9) (\\u -> {WALK} (u / 2) + x) x",
     "in a map": f"f : R[3] -> R[3]\nf xs = map (\\x -> {WALK} x) xs",
-    "in a branch": f"f : R -> R\nf x = if x < 3 then {WALK} x else x",
     "in branches": "f : R -> R\nf x = draw (normal 1) * if x < 9 then x * draw (normal 1)\n"
     "  else sin x * draw (normal 1)",
+    "in a branch": f"f : R -> R\nf x = if x < 3 then {WALK} x else x",
     "a condition": "f : R -> R\nf x = sin (while[4] (\\s -> s + draw (uniform 0 1) < 3)\n"
     "  (\\s -> s * 1.5 + square (draw (uniform 0 1))) x) * draw (normal 1)",
+    "no round": "f : R -> R\nf x = while[0] (\\s -> s < 9) (\\s -> s * draw (normal 1)) x",
     "an equation": "f : R -> R\nf x = draw (normal 1) *\n"
     "  fixpoint (\\u -> cos (u * x + draw (uniform 0 1)) / 2) 0",
     "derived": f"g : R -> R\ng x = {WALK} x\nf = grad g",
