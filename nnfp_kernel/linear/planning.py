@@ -81,14 +81,14 @@ class Plan:
         """How many steps of a loop make a segment; None where it stays plain. `extra` is
         what a step keeps in a plain loop; `since` is how many decisions stood before its
         body: in segments that is gone through again, and so are they."""
-        if self.settled or loop.segments or loop.counted:
+        if self.settled or loop.segments or loop.counted or not loop.length:
             return None
         each = sum(bytes_of(type, self.precision) for type in extra)
         carried = loop.body.outputs[: loop.carried]
         state = sum(bytes_of(wire.type, self.precision) for wire in carried)
         kept = loop.length * each
-        size = steps_of_a_segment(loop.length, state, each) if loop.length else 0
-        held = -(-loop.length // max(size, 1)) * state + size * each
+        size = steps_of_a_segment(loop.length, state, each)
+        held = -(-loop.length // size) * state + size * each
         again = loop.length * count(loop.body, self.precision).total.operations
         reason = self._reason(kept, held, again)
         chosen = size if reason in ("quicker", "memory") else None

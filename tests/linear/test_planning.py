@@ -143,6 +143,9 @@ settled (h, a) = sum h2 * k
     grown (h, k) = (h * 1.02 + 0.1 * tanh (?M @ h) * a, k + 1)
     ?M : R[4,4]
 
+never : R[4] -> R[4]
+never h = while[0] (\\s -> sum s < 40) (\\s -> s * tanh s) h
+
 ragged : [R[3]] ~> R
 ragged xs = sum (square (fold (\\(h, x) -> dropout 0.2 (cell (h, x))) zero xs))
 """
@@ -209,6 +212,12 @@ def test_a_loop_with_a_bound_makes_its_rounds_again(sessions: list[nnfp.Session]
         assert (loop.reason, loop.steps) == told
     graphs = [one["settled"].call_for(example).gradient_graph for one in sessions]
     assert peak(graphs[1], 64) < 0.5 * peak(graphs[0], 64)
+
+
+def test_a_loop_of_no_rounds_has_no_segments(sessions: list[nnfp.Session]) -> None:
+    h = numpy.arange(4.0)
+    _, pullback = sessions[1]["never"].vjp({}, h)
+    assert_allclose(pullback(h + 1)[-1], h + 1)
 
 
 def test_draws_and_padding_are_made_again_as_they_were(sessions: list[nnfp.Session]) -> None:
