@@ -329,7 +329,7 @@ class Context:
         if (
             self.declarations.is_open(element)
             or any(map(holds_sequence, items))
-            or not _of_one_shape(items, element)
+            or not _of_one_shape(items)
         ):
             items = self._with_one_room(items)
         columns = zip(
@@ -811,8 +811,7 @@ class Context:
         return linear.arithmetic(operation, *operands)
 
 
-def _of_one_shape(items: Sequence[Value], element: t.Type) -> bool:
-    """Whether values of one type have arrays of the same shapes: rows of a type [t] may not."""
-    if t.is_concrete(element):
-        return True
+def _of_one_shape(items: Sequence[Value]) -> bool:
+    """Whether values have arrays of the same shapes. Where lengths that only running tells were to
+    agree, rows of one type may not."""
     return len({tuple(wire.type.shape for wire in leaves(item)) for item in items}) == 1

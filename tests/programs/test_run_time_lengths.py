@@ -157,6 +157,20 @@ def test_sequences_that_go_together_are_required_to_be_of_one_length() -> None:
         here["f"](SEEDS[4])
 
 
+@pytest.mark.parametrize("program", [
+    "f : [R] -> [R] -> [R]\nf x y = concat [x, y]",
+    "f x y = concat [(x : [R]), (y : [R])]",
+])  # fmt: skip
+def test_rows_that_the_caller_gives_may_be_of_several_lengths(program: str) -> None:
+    here = Session(precision=64)
+    here.run(program)
+    x, y = numpy.array([1.0, 2.0, 3.0]), numpy.array([4.0])
+    value, pullback = here["f"].vjp({}, x, y)
+    numpy.testing.assert_array_equal(value, [1, 2, 3, 4])
+    for found, expected in zip(pullback(value)[1:], (x, y), strict=True):
+        numpy.testing.assert_array_equal(found, expected)
+
+
 def test_the_branch_not_taken_contributes_nothing_not_even_nan() -> None:
     here = session(["fold (\\(s, x) -> s + sqrt (9 - x)) 0 (map (\\x -> x - 1) xs)", "0"])
     _, pullback = here["f"].vjp({}, SEEDS[1])
