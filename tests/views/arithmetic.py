@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product as every
 from typing import Any
 
@@ -125,8 +126,7 @@ class Page:
             self.values["count", letter] = sorted(span)
         for places in every(*(span[::-1] if backwards else span for span in spans)):
             self.values |= {i: int(k) for i, k in zip(letters, places, strict=True)}
-            for line in group:
-                self.assign(line)
+            Page.read(self, group, backwards)
 
     def ends(self, items: list[m.Formula]) -> tuple[list[m.Formula], list[tuple[int, int]]]:
         """The indices of a range, and the first and the last value of each."""
@@ -156,13 +156,11 @@ class Page:
             span = [*range(self.values[last])]
             for k in span[::-1] if back else span:
                 self.values[t] = k
-                for line in group:
-                    self.assign(line)
+                Page.read(self, group, back)
             return
         self.values[t] = 0
         while self.values[t] < most and self.of(holds):
-            for line in group:
-                self.assign(line)
+            Page.read(self, group, back)
             self.values[t] += 1
         self.values[last] = self.values[t]
         self.values["count", t] = [*range(self.values[t])]
@@ -359,7 +357,13 @@ class Page:
             return self._product_of_others(items[0], items[1:])
         if isinstance(items[0], m.Letter) and items[0].text in FUNCTIONS and _big(items[1]):
             return FUNCTIONS[items[0].text](self._row(items[1:]))
-        return self._product([item for item in items if not isinstance(item, m.Space)])
+        items = [item for item in items if not isinstance(item, m.Space)]
+        for k, item in enumerate(items):
+            if _big(item):  # s ∑_i x_i
+                factor, total = self._product(items[:k]), self._row(items[k:])
+                plain = numpy.ndim(factor) == 0 or numpy.ndim(total) == 0
+                return factor * total if plain else factor @ total
+        return self._product(items)
 
     def _sum(self, sign: m.Formula, items: list[m.Formula]) -> Any:
         """∑ over all entries, over the values of indices, or as far as there are entries."""
@@ -494,14 +498,39 @@ class Page:
 
 
 def grouped(lines: Sequence[Line]) -> Iterator[tuple[m.Formula | None, list[Line]]]:
-    """Lines one after the other that are said for the same range."""
+    """Lines one after the other that are said for the same range, or in one loop: with what
+    is left of their ranges."""
     todo = list(lines)
     while todo:
         range = todo[0].range
         group = [todo.pop(0)]
-        while range is not None and todo and todo[0].range == range:
+        loop = _loops(range)
+        while loop and todo and _loops(todo[0].range)[:1] == loop[:1]:
             group.append(todo.pop(0))
-        yield range, group
+        if loop and any(line.range != range for line in group):
+            range = loop[0]
+            left = [_loops(line.range)[1:] for line in group]
+        else:
+            left = [[]] * len(group)
+        yield (
+            range,
+            [
+                replace(line, range=m.listed(own) if len(own) > 1 else own[0] if own else None)
+                for line, own in zip(group, left, strict=True)
+            ],
+        )
+
+
+def _loops(range: m.Formula | None) -> list[m.Formula]:
+    """The loops of a range, the outermost first."""
+    if not isinstance(range, m.Row):
+        return [] if range is None else [range]
+    first = range.items[0]
+    if not isinstance(first, m.Row) or m.Words(" outside") in _atoms(range):
+        return [range]
+    if m.Sign("=") in first.items:
+        return [loop for each in range.items[::2] for loop in _loops(each)]
+    return [m.Row((index, *range.items[1:]), m.RELATION) for index in first.items[::2]]
 
 
 def split(formula: m.Formula) -> list[m.Formula]:

@@ -157,6 +157,17 @@ each = map product
 eachOf : R[2,3,2] -> R[2,2]
 eachOf = map (\a -> product a * maximum (sin a))
 
+crossed : R[4] -> R[4]
+crossed xs = map (\x -> sum (map (\y -> sin (x * y)) xs)) xs
+rescaled : R[3] -> R[3]
+rescaled xs = scan (\(s, x) -> s * sum (map (\y -> y * s) xs) + x) 1 xs
+squared : R[4] -> R[4]
+squared = iterate[2] (map (\x -> 0.5 * x * x))
+forked : (R[3], R) -> R[2]
+forked (xs, c) = map (\a -> if a > 1 then sum (map (\x -> x * x * a) xs) else a) [c, 2 * c]
+spread : (R[3], R) -> R
+spread (xs, c) = if c > 9 then sum (map (\x -> x * x) xs) else c
+
 wave : C[4] -> C[4]
 wave z = fft z
 tone : R[4] -> R[4]
@@ -425,7 +436,8 @@ TRUE = [
     "singular", "spectra", "complexRoot", "complexParts", "unitary", "levels", "biunitary", "wide",
     "spins", "wave", "tone",
     "several", "rows", "best", "chosen", "moves", "mended", "exchanged", "shaped", "copies",
-    "ends", "far", "paired", "each", "eachOf",
+    "ends", "far", "paired", "each", "eachOf", "crossed", "rescaled", "squared", "forked",
+    "spread",
 ]  # fmt: skip
 
 

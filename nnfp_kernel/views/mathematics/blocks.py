@@ -12,13 +12,14 @@ depend on which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 
 from . import formula as m
 from .changes import Change, Linear, plus
 from .formula import Formula
-from .tape import Block, Line, Operation, Pass, Quantity
+from .tape import Block, Line, Operation, Part, Pass, Quantity, nested
 
 
 @dataclass(eq=False)
@@ -97,7 +98,8 @@ class Recurrence(Operation):
                 walk.change[quantity] = plus(walk.change.get(quantity), Linear.of(quantity.bar))
         index = self.block.index
         assert index is not None
-        outer = _outer(walk, self.block, self.before)
+        with _of_every(walk, index, self.block.range):
+            outer = _outer(walk, self.block, self.before)
         found: dict[Quantity, Change] = {}
         for quantity, bar in outer.items():
             if bar is not None and quantity.per != index:
@@ -206,7 +208,8 @@ class Choice(Operation):
         found: dict[Quantity, Change] = {}
         for _, condition, block, results in self.branches:
             factor = m.Fenced("[", condition, "]")
-            outer_results = _seeded(walk, block, results, bars)
+            with _scaled(walk, factor):
+                outer_results = _seeded(walk, block, results, bars)
             for quantity, bar in outer_results.items():
                 if bar is not None:
                     found[quantity] = plus(found.get(quantity), bar.times(factor, False))
@@ -288,7 +291,9 @@ class Recursion(Operation):
                 # What is inside a subtree has a cotangent from there, too: it is added.
                 for quantity in (*case.payload, *case.subtrees):
                     walk.contribute(quantity, Linear.of(quantity.bar))
-            for quantity, bar in _outer(walk, case.block, case.given).items():
+            with _of_every(walk, case.node):
+                outer = _outer(walk, case.block, case.given)
+            for quantity, bar in outer.items():
                 if bar is not None:
                     total = bar.through(lambda f, below=case.node: m.summed(f, below))  # type: ignore[misc]
                     found[quantity] = plus(found.get(quantity), total)
@@ -370,7 +375,8 @@ class Growth(Operation):
             for quantity in branch.made:
                 walk.change[quantity] = Linear.of(quantity.bar)
                 walk.varied.add(quantity)
-            outside = _outer(walk, branch.block, ())
+            with _of_every(walk, branch.node):
+                outside = _outer(walk, branch.block, ())
             for quantity, bar in outside.items():
                 if quantity in shared or quantity in self.seeds:
                     inner.append((branch, quantity, bar))
@@ -398,12 +404,12 @@ class Growth(Operation):
             if bar is not None and branch.condition != m.Words(""):  # where there are several
                 bar = bar.times(m.Fenced("[", branch.condition, "]"), False)
             walk.contribute(quantity, bar)
-        with _within(walk, self.block):
+        index = self.block.index
+        assert index is not None
+        with _of_every(walk, index), _within(walk, self.block):
             walk.backwards(self.block)
             for seed in self.seeds:
                 walk.total(seed)
-        index = self.block.index
-        assert index is not None
         for quantity in outside:
             bar = walk.change.pop(quantity, None)
             if bar is not None:
@@ -442,6 +448,40 @@ def _seeded(
     return found
 
 
+@contextmanager
+def _elements(walk: Pass, change: Callable[[Part], Part]) -> Iterator[None]:
+    """What a block does to elements of sequences outside, changed on its way out."""
+    before = {quantity: len(parts) for quantity, parts in walk.elements.items()}
+    yield
+    for quantity, parts in walk.elements.items():
+        new = slice(before.get(quantity, 0), None)
+        parts[new] = map(change, parts[new])
+
+
+def _scaled(walk: Pass, factor: Formula) -> AbstractContextManager[None]:
+    return _elements(walk, lambda part: replace(part, bar=part.bar.times(factor, False)))
+
+
+def _of_every(
+    walk: Pass, index: Formula, range: Formula | None = None
+) -> AbstractContextManager[None]:
+    """An element that an inner loop goes along is the same for every index of this one:
+    x̄_j = Σ_i x_i ȳ_{i,j}. What this loop itself goes along has a cotangent for each."""
+    around = () if range is None else nested(walk.ranges, range)
+    depth = walk.depth + 1
+
+    def summed(part: Part) -> Part:
+        if part.depth <= depth:
+            return part
+        ranges = part.ranges
+        if around and ranges[: len(around)] == around:
+            ranges = (*around[:-1], *ranges[len(around) :])
+        bar = part.bar.through(lambda f: m.summed(f, index))
+        return replace(part, ranges=ranges, bar=bar)
+
+    return _elements(walk, summed)
+
+
 class _within:
     """Lines written inside hold for the values of the block's index."""
 
@@ -449,8 +489,11 @@ class _within:
         self.walk, self.block = walk, block
 
     def __enter__(self) -> None:
-        self.before = self.walk.range
-        self.walk.range = self.block.range or self.walk.range
+        self.before = self.walk.ranges
+        self.walk.depth += 1
+        if self.block.range is not None:
+            self.walk.ranges = nested(self.before, self.block.range)
 
     def __exit__(self, *_: object) -> None:
-        self.walk.range = self.before
+        self.walk.depth -= 1
+        self.walk.ranges = self.before

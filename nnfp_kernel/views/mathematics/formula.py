@@ -595,6 +595,38 @@ def counted(index: Formula, count: Formula, down: bool = False) -> Formula:
     return Row((*equation(index, first).items, Sign(","), Sign("…"), Sign(","), last), RELATION)
 
 
+def nested(ranges: Sequence[Formula]) -> Formula:
+    """i = 0, …, 2, j = 0, …, 3 of a loop in a loop, the outer one first; i, j = 0, …, 3 of
+    two that are as long.
+
+    >>> from .plain import to_plain
+    >>> i, j = (counted(Letter(name), Digits("4")) for name in "ij")
+    >>> to_plain(nested([i, j])), to_plain(nested([i, counted(Letter("k"), Letter("n"))]))
+    ('i, j = 0, …, 3', 'i = 0, …, 3, k = 0, …, n - 1')
+    """
+    made: list[Row] = []
+    for each in ranges:
+        assert isinstance(each, Row)
+        if made and len(each.items) == _COUNTED and made[-1].items[1:] == each.items[1:]:
+            index = listed([*_listed(made[-1].items[0]), each.items[0]])
+            made[-1] = Row((index, *each.items[1:]), RELATION)
+        else:
+            made.append(each)
+    return made[0] if len(made) == 1 else listed(made)
+
+
+_COUNTED = 7  # the signs of t = 0, …, n
+
+
+def _listed(index: Formula) -> Sequence[Formula]:
+    return index.items[::2] if isinstance(index, Row) else (index,)
+
+
+def counts(range: Formula) -> bool:
+    """Whether a range is that of a loop over numbers, and not of nodes or a condition."""
+    return isinstance(range, Row) and any(each == Sign("…") for each in inside(range))
+
+
 def _before(count: Formula) -> Formula:
     """count - 1: n - 1 of n, 4 of 5, n - 3 of n - 2."""
     if isinstance(count, Digits) and count.text.isdigit() and count != ZERO:

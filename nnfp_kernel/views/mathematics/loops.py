@@ -107,7 +107,7 @@ def loop(
                 places = ((m.listed([at, m.Digits(str(k))]), each)
                           for k, each in enumerate(inner.items, 1))  # fmt: skip
                 return tuple(part(sequence, *place) for place in places)
-            own = element(sequence, at, range, over(inner))
+            own = element(sequence, at, over(inner))
             if sequence.role == "constant":
                 own.role = "constant"
             reader.add(own.maker)  # type: ignore[arg-type]

@@ -271,8 +271,8 @@ class _Record:
             del calls.known[wire]
             entry = self._entry(calls, wire)
             range: Formula = m.counted(index, m.Digits(str(wire.type.shape[-1])))
-            if walk.range is not None and self._of_values(wire):
-                range = m.listed([walk.range, range])
+            if walk.ranges and self._of_values(wire):
+                range = m.nested([*walk.ranges, range])
             lines[name] = Line(m.indexed(name, index), entry, range=range)
         made = list(lines.values())
         if self.phases and not set(self.phases.places).isdisjoint(wanted):

@@ -78,8 +78,7 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
         if made.name is None:
             walk.asked.append(made)
         right = SHARES[use.name](lambda at: m.indexed(a.shown(), at), i, other, made.shown())
-        range: Formula = m.counted(i, size_formula(length))
-        range = range if walk.range is None else m.listed([walk.range, range])
+        range = m.nested([*walk.ranges, m.counted(i, size_formula(length))])
         return Line(m.indexed(share, i), right, range=range)
 
     def along(f: Formula) -> Formula:

@@ -181,9 +181,15 @@ def _range_of(name: Formula | None, lines: Sequence[Line]) -> Formula | None:
         return None
     index = [name.sub, *m.parts(name.sub)]
     for line in lines:
-        if isinstance(line.range, m.Row) and any(item in index for item in line.range.items[:1]):
+        if isinstance(line.range, m.Row) and any(each in index for each in _indices(line.range)):
             return line.range
     return None
+
+
+def _indices(range: m.Row) -> list[Formula]:
+    """What a range counts: i; i and j, if a loop is in a loop."""
+    first = range.items[0]
+    return [first, *m.inside(first)]
 
 
 def _bar(formula: Formula) -> Formula | None:

@@ -174,8 +174,14 @@ class Part:
 
     shown: Formula
     index: Formula
-    range: Formula | None
+    ranges: tuple[Formula, ...]
     bar: Linear
+    depth: int = 0  # in how many blocks it is
+
+
+def nested(outer: tuple[Formula, ...], own: Formula) -> tuple[Formula, ...]:
+    """The ranges of a loop in a loop; those of nodes and conditions stand alone."""
+    return (*outer, own) if outer and m.counts(outer[-1]) and m.counts(own) else (own,)
 
 
 class Pass:
@@ -194,8 +200,13 @@ class Pass:
         self.asked: list[Quantity] = []
         self.change: dict[Quantity, Change] = {}
         self.elements: dict[Quantity, list[Part]] = {}
-        self.range: Formula | None = None
+        self.ranges: tuple[Formula, ...] = ()  # of the loops around, the outermost first
+        self.depth = 0  # in how many blocks it is
         self.moves = True  # whether what only derivatives need is said with the values
+
+    @property
+    def range(self) -> Formula | None:
+        return m.nested(self.ranges) if self.ranges else None
 
     def line(self, left: Formula, right: Formula, sign: str = "=", of: str = "") -> None:
         if sign == "+=" and right == m.ZERO:
@@ -285,7 +296,7 @@ class Pass:
         own = Term(quantity.bar)  # what is there already: a part of it is added to
         seeded = whole is not None and own in whole.terms
         rest = tuple(term for term in whole.terms if term != own) if whole else ()
-        before = self.range
+        before = self.ranges
         for number, part in enumerate(found):
             symbol = Term(m.barred(part.shown))  # of a tree, where the lines of its nodes say it
             own_terms = tuple(term for term in part.bar.terms if term != symbol)
@@ -296,11 +307,11 @@ class Pass:
             if total is None:
                 continue
             windowed = m.Sign("…") in _atoms(part.index)
-            self.range = part.range
+            self.ranges = part.ranges
             again = any(not _apart(part.index, other.index) for other in found[:number])
             sign = "+=" if windowed or added or again else "="
             self.line(m.barred(part.shown), total.formula(), sign, quantity.role)
-        self.range = before
+        self.ranges = before
         return Linear.of(quantity.bar)
 
 
@@ -337,13 +348,13 @@ class Element(Rule):
         pass
 
 
-def element(sequence: Quantity, index: Formula, range: Formula, type: t.Type) -> Quantity:
+def element(sequence: Quantity, index: Formula, type: t.Type) -> Quantity:
     """The element of a sequence at an index, or its window there: x_t."""
 
     def backward(walk: Pass, bars: list[Change]) -> list[Change]:
         (bar,) = bars
         if bar is not None and sequence in walk.varied:
-            part = Part(made.shown(), index, range, bar)
+            part = Part(made.shown(), index, walk.ranges, bar, walk.depth)
             walk.elements.setdefault(sequence, []).append(part)
         return [None]
 
