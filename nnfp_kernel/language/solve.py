@@ -552,11 +552,12 @@ class Solver:
         difference = found - wanted
         if not difference.terms:
             return True
-        if difference.value is not None:
-            if any(variable.identity in self.several for variable in found.variables()):
-                return True  # `[x] ++ xs`, of the results at two nodes
-            raise Clash("sizes", written, asked)
         variables = difference.variables()
+        fallen = (variable for variable in found.variables() if variable not in variables)
+        if any(variable.identity in self.several for variable in fallen):
+            return True  # `[x] ++ xs ++ ys`, of the results at three nodes: nothing follows
+        if difference.value is not None:
+            raise Clash("sizes", written, asked)
         opened = [variable for variable in variables if variable.open]
         if not opened:
             if any(variable.runtime for variable in variables):

@@ -414,6 +414,11 @@ def test_a_mistake_is_told_once_and_not_where_it_is_used() -> None:
             "  g = cata { Leaf x -> [x]; Node l r -> [sum l] ++ r }",
             "Tree R -> R",
         ),
+        (
+            "f t = fst (treeRecurrence (\\layer -> case layer of { LeafF x -> ([x], zero);\n"
+            "  NodeF l r -> ([1] ++ l ++ r, zero) }) t : ([R], Tree R -o [R]))",
+            "Tree R -> [R]",
+        ),
         ("f xs = (xs : [R]) + [1, 2, 3]", "[R] -> [R]"),
         ("f : Tree R -> [R]\nf = cata { Leaf x -> []; Node l r -> [1] ++ l }", "Tree R -> [R]"),
         (
