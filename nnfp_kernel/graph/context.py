@@ -119,9 +119,13 @@ class Context:
         self._doubts: list[Wire] = []  # in the graph that is being built
 
     def apply(self, function: Value, argument: Value, span: Span | None = None) -> Value:
-        """A function's value at an argument; nodes made by it come from `span`."""
+        """A function's value at an argument; nodes made by it come from `span`. Of a linear map
+        types could not tell how long its argument is to be."""
         with self.builder.at(span):
-            return function(argument)
+            try:
+                return function(argument)
+            except ValueError as problem:
+                self.fail("shapes-disagree", str(problem))
 
     def call(self, record: BuiltinRecord, occurrence: Occurrence, *arguments: Value) -> Value:
         """A built-in at its arguments. What types could not tell (run-time lengths that

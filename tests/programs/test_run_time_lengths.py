@@ -157,6 +157,13 @@ def test_sequences_that_go_together_are_required_to_be_of_one_length() -> None:
         here["f"](SEEDS[4])
 
 
+def test_a_linear_map_at_a_vector_of_another_length_is_an_error() -> None:
+    here = Session(precision=64)
+    here.run("f d u = diag (d : [R]) (u : [R])")
+    with pytest.raises(NnfpError, match="the operands differ: R\\[2\\], R\\[3\\]"):
+        here["f"](numpy.ones(3), numpy.ones(2))
+
+
 @pytest.mark.parametrize("program", [
     "f : [R] -> [R] -> [R]\nf x y = concat [x, y]",
     "f x y = concat [(x : [R]), (y : [R])]",
