@@ -68,6 +68,9 @@ PROGRAMS = {
     "as long as the other": (
         "f : Tree R -> [R]\nf = cata { Leaf x -> [x, x * x]; Node l r -> l * r + sum l }"
     ),
+    "of nothing": "f : Tree R -> [R]\nf = cata { Leaf x -> []; Node l r -> [1] ++ l ++ r * 2 }",
+    "together": "f : Tree R -> R\nf t = dot (flat t) (reverse (flat (mapData sin t)))",
+    "in a map of that length": "f : Tree R -> [R]\nf t = softmax (flat t)",
     "all with all": (
         "data Sum = Var R | Add Sum Sum | Mul Sum Sum | Neg Sum\nf : Sum -> [R]\n"
         "f = cata { Var x -> [x]; Add a b -> a ++ b; Neg a -> -a\n"
@@ -98,6 +101,7 @@ QUICK = (  # the others are tried by `make soak`
     "with what moves around",
     "children joined",
     "two joined",
+    "together",
 )
 
 

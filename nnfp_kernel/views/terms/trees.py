@@ -460,7 +460,11 @@ def together(primitives: Primitives, reductions: Sequence[Reduction]) -> Reducti
     branches = {
         name: _beside(primitives, reductions, tree, name, result) for name in reductions[0].branches
     }
-    return Reduction(tree, result, branches, tuple(w for one in reductions for w in one.wires))
+    written = None
+    if any(one.written is not None for one in reductions):
+        written = t.Product(tuple(one.written or one.result for one in reductions))
+    wires = tuple(w for one in reductions for w in one.wires)
+    return Reduction(tree, result, branches, wires, written=written)
 
 
 def _beside(
