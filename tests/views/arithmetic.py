@@ -51,6 +51,20 @@ def _svd(a: Any) -> tuple[Any, ...]:
     return u * signs, s, signs.conj()[:, None] * vh
 
 
+def _bands(a: Any, low: int, high: int) -> Any:
+    """Diagonal k of a matrix at k + low: the entry of row i in row i."""
+    wide = numpy.pad(a, ((0, 0), (low, high)))
+    return numpy.stack([wide[i, i : i + low + high + 1] for i in range(len(a))])
+
+
+def _banded(b: Any, low: int, high: int) -> Any:
+    """What has these diagonals, and zeros elsewhere."""
+    wide = numpy.zeros((len(b), len(b) + low + high))
+    for i, row in enumerate(b):
+        wide[i, i : i + low + high + 1] = row
+    return wide[:, low : low + len(b)]
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": numpy.tanh, "sin": numpy.sin, "cos": numpy.cos, "log": numpy.log,
     "σ": lambda x: 1 / (1 + numpy.exp(-x)), "max": lambda a: numpy.max(a, 0),
@@ -60,7 +74,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "tr": numpy.trace, "det": numpy.linalg.det,
     "diag": lambda a: numpy.diag(a), "sym": lambda a: (a + a.conj().T) / 2,
     "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp, "argmax": numpy.argmax,
-    "matrix": lambda a: a, "λ": numpy.linalg.eigvalsh,
+    "matrix": lambda a: a, "realMatrix": lambda a: a, "λ": numpy.linalg.eigvalsh,
     "spec": lambda a: numpy.sort_complex(numpy.linalg.eigvals(a)), "reverse": lambda a: a[::-1], "flatten": numpy.ravel, "concat": numpy.concatenate,
 }  # fmt: skip
 SIZED: dict[str, Callable[..., Any]] = {  # take_2(x)
@@ -69,6 +83,8 @@ SIZED: dict[str, Callable[..., Any]] = {  # take_2(x)
     "reshape": lambda a, *sizes: a.reshape(sizes),
     "replicate": lambda a, n: numpy.stack([a] * n),
     "shift": lambda a, k: numpy.concatenate([0 * a[:k], a[:-k]]),
+    "bands": lambda a, low, high: _bands(a, low, high),
+    "bands†": lambda b, low, high: _banded(b, low, high),
     "topK": lambda a, k: (-numpy.sort(-a)[:k], numpy.argsort(-a)[:k]),
 }  # fmt: skip
 RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -338,7 +354,7 @@ class Page:
     def _row(self, items: list[m.Formula]) -> Any:
         if isinstance(items[0], m.Script) and items[0].base == m.Sign("∫"):
             return self._integral(items[0], items[1:])
-        for signs in ("".join(RELATIONS), "∧", "+−⧺", "⊙⊗", "∘"):
+        for signs in ("".join(RELATIONS), "∧", "+−⧺", "⊕", "⊙⊗", "∘"):
             for k in range(len(items) - 1, 0, -1):
                 item = items[k]
                 if isinstance(item, m.Sign) and item.text in signs and items[k - 1] != item:
@@ -434,6 +450,8 @@ class Page:
                 return a - b
             case "⧺":
                 return numpy.concatenate([a, b])
+            case "⊕":
+                return scipy.linalg.block_diag(a, b)
             case "⊙":
                 return a * b
             case "⊗":
@@ -459,6 +477,9 @@ class Page:
             if before == m.Letter("max") and len(several) > 1:
                 items.pop()
                 own: Any = numpy.maximum(*map(self.of, several))
+            elif before == m.Letter("matrix") and len(several) > 1:  # of (L, M), a pair
+                items.pop()
+                own = numpy.vstack([*map(self.of, several)])
             elif before in self.named:
                 items.pop()
                 if items and items[-1] == m.Letter("D"):
@@ -474,7 +495,8 @@ class Page:
                 items.pop()
                 assert isinstance(before, m.Script)
                 sizes = [self.index(size) for size in split(before.sub)]
-                own = SIZED[before.base.text](self.of(item), *sizes)  # type: ignore[union-attr]
+                name = before.base.text + ("†" if before.sup else "")  # type: ignore[union-attr]
+                own = SIZED[name](self.of(item), *sizes)
             elif called and before.text in FUNCTIONS:  # type: ignore[union-attr]
                 own = self.of(item)
                 while items and isinstance(items[-1], m.Letter) and items[-1].text in FUNCTIONS:

@@ -167,6 +167,8 @@ forked : (R[3], R) -> R[2]
 forked (xs, c) = map (\a -> if a > 1 then sum (map (\x -> x * x * a) xs) else a) [c, 2 * c]
 spread : (R[3], R) -> R
 spread (xs, c) = if c > 9 then sum (map (\x -> x * x) xs) else c
+unfolded : R -> R[4]
+unfolded x = map (\s -> s * s) (unfold[4] (\s -> (s * s, sin s)) x)
 
 wave : C[4] -> C[4]
 wave z = fft z
@@ -437,7 +439,7 @@ TRUE = [
     "spins", "wave", "tone",
     "several", "rows", "best", "chosen", "moves", "mended", "exchanged", "shaped", "copies",
     "ends", "far", "paired", "each", "eachOf", "crossed", "rescaled", "squared", "forked",
-    "spread",
+    "spread", "unfolded",
 ]  # fmt: skip
 
 
@@ -653,6 +655,19 @@ def test_over_the_complex_numbers_adjoints_conjugate() -> None:
     assert r"\bar z &= (2 i x)^* \odot \bar y" in wave
     grown = to_latex_display(read(session["grown"]))
     assert r"\bar z &= y^* \odot \bar y" in grown
+
+
+def test_what_goes_on_is_said_of_the_step_and_a_length_without_a_name_is_that_of_the_sequence() -> (
+    None
+):
+    session = Session()
+    session.run(
+        "f : R -> R\nf x = mean (unfoldWhile[4] (\\s -> let h = s * s in (h, sin s, h > 3)) x)"
+    )
+    found = mathematics(session.program, "f")
+    assert to_plain(found.section("value")[-1].right) == "1/|y| ∑_i y_i"
+    ranges = {to_plain(line.range) for line in found.section("value") if line.range}
+    assert ranges == {"t = 0, …, T - 1 while h_t > 3,  T ≤ 4"}
 
 
 def test_there_are_letters_enough_for_indices() -> None:

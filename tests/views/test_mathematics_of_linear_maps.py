@@ -29,6 +29,18 @@ within : R[3,3] -> R[3]
 within a = let l = derivative (\x -> a @ x) zero in eigenvalues (l >> adjoint l)
 joined : R[3,3] -> R[3,3]
 joined a = let l = derivative (\x -> a @ x) zero in matrix (2 * (l >> l >> adjoint l) - l)
+banded : R[4] -> R[4,3]
+banded w = let l = derivative (\x -> w * x + shift[1] (w * x)) zero in bands[1,1] (2 * l)
+real : R[3,3] -> R[3,3]
+real a = let l = derivative (\x -> a @ x) zero in realMatrix (l >> adjoint l)
+nearly : R[3,3] -> R[3]
+nearly a = let l = derivative (\x -> a @ x) zero in solveWithin 1e-14 l [1, 2, 3]
+summed : (R[3,3], R[2,2]) -> R[5,5]
+summed (a, b) = let l = derivative (\x -> a @ x) zero; k = derivative (\x -> b @ x) zero
+  in matrix ((l >> l) *** k)
+both : (R[3,3], R[2,3]) -> R[5,3]
+both (a, b) = let l = derivative (\x -> a @ x) zero; k = derivative (\x -> b @ x) zero
+  in matrix (l &&& k)
 plain : R[3,3] -> (R, R[3], R)
 plain a = (trace a, diagonal a, operatorNorm a)
 
@@ -82,7 +94,7 @@ def vectors_of(name: str, a: Any) -> dict[m.Formula, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["asked", "around", "within", "joined", "plain"])
+@pytest.mark.parametrize("name", ["asked", "around", "within", "joined", "real", "nearly", "plain"])
 def test_what_is_asked_of_a_linear_map_moves_as_its_formulas_say(
     session: Session, name: str
 ) -> None:
@@ -109,6 +121,62 @@ def test_what_is_asked_of_a_linear_map_moves_as_its_formulas_say(
     _, pullback = function.vjp({}, a)
     _, gradient = pullback(bars[0] if alone else tuple(bars))
     numpy.testing.assert_allclose(page.whole(m.barred(map)), gradient, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "block"),
+    [("summed", [(3, 3), (2, 2)], (2, 2)), ("both", [(3, 3), (2, 3)], (2,))],
+)
+def test_maps_side_by_side_have_the_blocks_of_a_matrix(
+    session: Session, name: str, shapes: list[tuple[int, int]], block: tuple[int, ...]
+) -> None:
+    """The cotangent of a map made of two has two blocks: those at 1 and 1 and at 2 and 2."""
+    random = numpy.random.default_rng(5)
+    maps, moved = ([random.uniform(-1, 1, shape) for shape in shapes] for _ in range(2))
+    found, function = mathematics(session.program, name), session[name]
+    names = m.Letter("l"), m.Letter("k")
+    page = Page(dict(zip(names, maps, strict=True)))
+    page.values |= dict(zip(map(m.differential, names), moved, strict=True))
+    read(page, found, "value")
+    read(page, found, "derivative")
+    value, tangent = function.jvp(({}, tuple(maps)), ({}, tuple(moved)))
+    (y,) = found.results
+    numpy.testing.assert_allclose(page.of(y), value, atol=1e-12)
+    numpy.testing.assert_allclose(page.of(m.differential(y)), tangent, atol=1e-12)
+    bar = random.uniform(-1, 1, value.shape)
+    whole = m.applied(m.inverted(m.Letter("matrix")), [m.barred(y)])
+    second = bar[3:, 3:] if len(block) > 1 else bar[3:]
+    first = tuple(1 for _ in block)
+    page.elements[m.Fenced("(", whole, ")")] = {first: bar[:3, :3], block: second}
+    read(page, found, "adjoint")
+    _, pullback = function.vjp({}, tuple(maps))
+    _, gradients = pullback(bar)
+    for letter, gradient in zip(names, gradients, strict=True):
+        numpy.testing.assert_allclose(page.of(m.barred(letter)), gradient, atol=1e-12)
+
+
+def test_the_diagonals_of_a_map_go_back_to_where_they_were(session: Session) -> None:
+    found, function = mathematics(session.program, "banded"), session["banded"]
+    random = numpy.random.default_rng(5)
+    (w, dw), bar = random.uniform(-1, 1, (2, 4)), random.uniform(-1, 1, (4, 3))
+
+    def map(w: Any) -> Any:
+        return numpy.diag(w) + numpy.diag(w[:-1], -1)
+
+    name = m.Letter("l")
+    page = Page({name: map(w), m.differential(name): map(dw)})
+    read(page, found, "value")
+    read(page, found, "derivative")
+    value, tangent = function.jvp(({}, w), ({}, dw))
+    (y,) = found.results
+    numpy.testing.assert_allclose(page.of(y), value, atol=1e-12)
+    numpy.testing.assert_allclose(page.of(m.differential(y)), tangent, atol=1e-12)
+    page.values[m.barred(y)] = bar
+    read(page, found, "adjoint")
+    own = page.of(m.barred(name))
+    _, gradient = function.vjp({}, w)[1](bar)
+    there = numpy.diagonal(own) + numpy.append(numpy.diagonal(own, -1), 0)
+    numpy.testing.assert_allclose(there, gradient, atol=1e-12)
 
 
 def shown(session: Session, name: str) -> dict[str, list[str]]:

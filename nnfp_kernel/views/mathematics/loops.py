@@ -22,6 +22,7 @@ from .blocks import Equation, Recurrence
 from .constructors import joined
 from .formula import Formula
 from .named import opaque_builtin
+from .pieces import length_of
 from .quantities import Meaning, Value, flat, rebuilt, size_formula, size_of_loop
 from .table import domains_of, function_of, result_of, rule
 from .tape import Block, Quantity, element
@@ -49,12 +50,14 @@ def loop(
     items: Sequence[t.Type] = (),
     whole: t.Type | None = None,
     types: tuple[t.Type, t.Type] | None = None,
+    size: Size | None = None,
 ) -> tuple[Value, Value]:
     """A block done for every index: `step(state, element) -> (state, output)`.
 
     With `going`, as long as that holds of the state, `most` times; with `along`, for an
     index with a range of its own. `items` and `whole` are the types of the elements and of
-    the outputs where these are no arrays; `types` those of the state and of an output.
+    the outputs where these are no arrays; `types` those of the state and of an output. `size`
+    is the number of outputs where there are no sequences.
     """
     if types is not None:
         initial = joined(reader, initial, types[0])
@@ -86,7 +89,7 @@ def loop(
         Quantity(q.type, m.indexed(name, given)) for q, name in zip(starts, names, strict=True)
     )
     if going is not None:
-        with reader.apart():
+        with reader.apart(), reader.within(Block(i)):
             states = iter(before)
             holds = reader.shown(reader.apply(going, rebuilt(initial, lambda _: next(states))))
         range = m.Row((*m.parts(range), m.Words(" while "), holds), m.RELATION)
@@ -130,7 +133,7 @@ def loop(
     stacked = []
     for quantity in each:
         base = reader.within_loops(reader.fresh("y", "u", "v", "w", "p"))
-        together = Quantity(whole or t.Array(quantity.type, size_of_loop(sequences)), base)
+        together = Quantity(whole or t.Array(quantity.type, size or size_of_loop(sequences)), base)
         together.role = quantity.role if quantity.role == "constant" else ""
         quantity.name = m.indexed(base, here)
         stacked.append(together)
@@ -145,15 +148,6 @@ def loop(
     reader.add(operation)
     ends_supply, outs = iter(finals), iter(stacked)
     return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
-
-
-def _length(reader: Reader, size: Size, sequences: Value) -> Formula:
-    """The number of elements; |r|, where the program has no name for it."""
-    first = next(flat(sequences), None)
-    if first is None or not str(size).startswith("_"):
-        return size_formula(size)
-    reader.ensure_named(first, "u", "v", "w")
-    return m.Fenced("|", first.shown(), "|")
 
 
 def equation(reader: Reader, function: Value, like: Value) -> Value:
@@ -192,7 +186,7 @@ def map_over(
     if not list(flat(xs)):
         return opaque_builtin(reader, use, [f, xs])
     if axes == 1 and not options:
-        counts = [_length(reader, size_of_loop(xs), xs)]
+        counts = [length_of(reader, size_of_loop(xs), xs)]
     _, out = loop(reader,
         (), xs, counts, lambda _, item: ((), reader.apply(f, item)),
         index=("i", "j", "k"), types=(t.UNIT, result), **options,
@@ -235,7 +229,7 @@ def _output(use: p.Builtin) -> t.Type:
 def along(
     reader: Reader, use: p.Builtin, step: Any, z: Value, xs: Value, output: t.Type
 ) -> tuple[Value, Value]:
-    count = _length(reader, size_of_loop(xs), xs)
+    count = length_of(reader, size_of_loop(xs), xs)
     types = (domains_of(use)[1], output)
     return loop(reader, z, xs, count, step, reverse=use.name.endswith("Right"), types=types)
 
@@ -244,7 +238,8 @@ def along(
 def unfold(reader: Reader, use: p.Builtin, f: Value, seed: Value) -> Value:
     step = lambda s, _: reader.apply(f, s)  # noqa: E731
     types = (domains_of(use)[1], _output(use))
-    return loop(reader, seed, (), size_formula(use.brackets[0]), step, types=types)[1]
+    (size,) = use.brackets
+    return loop(reader, seed, (), size_formula(size), step, types=types, size=size)[1]
 
 
 @rule("iterate")
@@ -272,7 +267,11 @@ def unfold_while(reader: Reader, use: p.Builtin, f: Value, seed: Value) -> Value
 
     going = Meaning(lambda s: reader.apply(f, s)[2], lambda: m.Letter("going"))
     most, types = size_formula(use.brackets[0]), (domains_of(use)[1], _output(use))
-    return loop(reader, seed, (), m.Letter("T"), step, going=going, most=most, types=types)[1]
+    result = result_of(use, 2)
+    size = result.length if isinstance(result, t.Array) else None
+    return loop(reader,
+        seed, (), m.Letter("T"), step, going=going, most=most, types=types, size=size,
+    )[1]  # fmt: skip
 
 
 @rule("fixpoint")

@@ -20,7 +20,7 @@ from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
 from .named import opaque_builtin, rule_of_quantities
-from .pieces import rank, with_brackets
+from .pieces import length_of, rank, with_brackets
 from .quantities import Value, size_formula
 from .table import linear_map, result_of, rule, rule_of
 from .tape import Pass, Quantity, Rule
@@ -182,9 +182,8 @@ def end(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
         return _picked(reader, a, lambda: m.ZERO)
     assert isinstance(a.type, t.Array)
     length = a.type.length
-    if str(length).startswith("_"):  # the program has no name for it
-        reader.ensure_named(a, "h", "u", "v")
-        return _picked(reader, a, lambda: m.minus(m.Fenced("|", a.shown(), "|"), m.ONE))
+    if str(length).startswith("_"):
+        return _picked(reader, a, lambda: m.minus(length_of(reader, length, a), m.ONE))
     return _picked(reader, a, lambda: size_formula(length - 1))
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import Size
 from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
 from .latex import template
-from .quantities import size_formula
+from .quantities import Value, flat, size_formula
 from .tape import Quantity
+
+if TYPE_CHECKING:
+    from .reading import Reader
 
 
 def items_of(formula: Formula) -> tuple[Formula, ...]:
@@ -145,3 +150,12 @@ def down(bar: Linear, type: t.Type, own: t.Type) -> Change:
     index = [m.symbol(name) for name in "ijk"][: rank(type) - rank(own)]
     below = m.listed(index)
     return bar.through(lambda f: m.summed(m.indexed(f, below), below))
+
+
+def length_of(reader: Reader, size: Size, sequences: Value) -> Formula:
+    """The number of elements; |r|, where the program has no name for it."""
+    first = next(flat(sequences), None)
+    if first is None or not str(size).startswith("_"):
+        return size_formula(size)
+    reader.ensure_named(first, "u", "v", "w")
+    return m.Fenced("|", first.shown(), "|")

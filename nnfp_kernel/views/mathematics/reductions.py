@@ -21,8 +21,8 @@ from . import formula as m
 from .changes import Change
 from .formula import Formula
 from .named import opaque_builtin
-from .pieces import inner, is_complex, rank
-from .quantities import Value, size_formula
+from .pieces import inner, is_complex, length_of, rank
+from .quantities import Value
 from .records import general
 from .table import result_of, rule, template_of
 from .tape import Line, Pass, Quantity, Rule
@@ -69,7 +69,7 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
         return opaque_builtin(reader, use, [a])
     if a.name is None:
         a.name = reader.within_loops(reader.fresh("h", "u", "v"))
-    length, type = a.type.length, result_of(use, 1)
+    count, type = length_of(reader, a.type.length, a), result_of(use, 1)
     share = reader.within_loops(reader.fresh("p", "q", "w", "g", "f", "b", "c"))
     i = reader.index("i", "j", "k")
     other = reader.index(*(n for n in ("j", "k", "l") if m.symbol(n) != i))
@@ -78,7 +78,7 @@ def reduced(reader: Reader, use: p.Builtin, a: Value) -> Value:
         if made.name is None:
             walk.asked.append(made)
         right = SHARES[use.name](lambda at: m.indexed(a.shown(), at), i, other, made.shown())
-        range = m.nested([*walk.ranges, m.counted(i, size_formula(length))])
+        range = m.nested([*walk.ranges, m.counted(i, count)])
         return Line(m.indexed(share, i), right, range=range)
 
     def along(f: Formula) -> Formula:

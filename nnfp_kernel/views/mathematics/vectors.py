@@ -24,10 +24,11 @@ from .pieces import (
     inner,
     is_complex,
     larger,
+    length_of,
     rank,
     scaled,
 )
-from .quantities import Value, flat, size_formula
+from .quantities import Value, flat
 from .table import bilinear, linear_map, result_of, rule, rule_of
 from .tape import Pass, Quantity
 
@@ -244,7 +245,7 @@ def _entry(f: Formula, index: Formula) -> Formula:
 @rule_of_quantities("mean", of_arrays=True)
 def mean(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     assert isinstance(a.type, t.Array)
-    share = m.Fraction(m.ONE, size_formula(a.type.length))
+    share = m.Fraction(m.ONE, length_of(reader, a.type.length, a))
     total = sum_of(reader, a, a.type.element)
     return rule_of(reader,
         total.type, (total,), lambda: scaled(share, total.shown()),
