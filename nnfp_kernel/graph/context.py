@@ -818,4 +818,8 @@ class Context:
 def _of_one_shape(items: Sequence[Value]) -> bool:
     """Whether values have arrays of the same shapes. Where lengths that only running tells were to
     agree, rows of one type may not."""
-    return len({tuple(wire.type.shape for wire in leaves(item)) for item in items}) == 1
+    # What is no array is refused where it is flattened.
+    shapes = {
+        tuple(wire.type.shape for wire in leaves(item) if isinstance(wire, Wire)) for item in items
+    }
+    return len(shapes) == 1
