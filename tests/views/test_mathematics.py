@@ -668,6 +668,11 @@ def test_what_goes_on_is_said_of_the_step_and_a_length_without_a_name_is_that_of
     assert to_plain(found.section("value")[-1].right) == "1/|y| ∑_i y_i"
     ranges = {to_plain(line.range) for line in found.section("value") if line.range}
     assert ranges == {"t = 0, …, T - 1 while h_t > 3,  T ≤ 4"}
+    session.run(
+        "g : R -> R\ng x = logsumexp (unfoldWhile[4] (\\s -> (s * s, sin s, s > 3)) x ++ [1, 2])"
+    )
+    adjoint = mathematics(session.program, "g").section("adjoint")
+    assert to_plain(adjoint[0].right).startswith("take_{|y|}(")
 
 
 def test_there_are_letters_enough_for_indices() -> None:

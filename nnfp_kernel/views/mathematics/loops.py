@@ -71,7 +71,7 @@ def loop(
     i = letters[0] if len(letters) == 1 else m.listed(letters)
     count: Formula = counts[0]
     ranges = [m.counted(*pair) for pair in zip(letters, counts, strict=True)]
-    range: Formula = ranges[0] if len(ranges) == 1 else m.listed(ranges)
+    range: Formula = m.nested(ranges)
     if along:
         range = along[1]
     names = [reader.fresh(letter, "h", "c")] if len(starts) == 1 else [

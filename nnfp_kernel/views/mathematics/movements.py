@@ -10,7 +10,7 @@ An array of pairs is a pair of arrays: each is moved for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from ...language import typed as p
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 Moved: TypeAlias = tuple[t.Type, Callable[[Formula], Formula]]  # of an array; its adjoint
 
 
-def _named(name: str, sizes: list[Size]) -> Callable[[Formula], Formula]:
+def _named(name: str, sizes: Sequence[Size | Formula]) -> Callable[[Formula], Formula]:
     """take_2(…)"""
     letter: Formula = m.Letter(name)
-    function = m.indexed(letter, m.listed([size_formula(s) for s in sizes])) if sizes else letter
+    said = [size_formula(size) if isinstance(size, Size) else size for size in sizes]
+    function = m.indexed(letter, m.listed(said)) if sizes else letter
     return lambda f: m.applied(function, [f])
 
 
@@ -136,6 +137,7 @@ def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     ):
         return opaque_builtin(reader, use, [a, b])
     count = a.type.length
+    first = length_of(reader, count, a)
 
     def both(*parts: Formula) -> Formula:
         pairs = zip(parts, (a, b), strict=True)
@@ -148,7 +150,7 @@ def joined(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     return rule_of(reader,
         t.Array(a.type.element, count + b.type.length), (a, b),
         lambda: both(a.shown(), b.shown()), forward,
-        lambda _, bar: [bar.through(_named(name, [count])) for name in ("take", "drop")],
+        lambda _, bar: [bar.through(_named(name, [first])) for name in ("take", "drop")],
     )  # fmt: skip
 
 
