@@ -551,7 +551,7 @@ def _loops(range: m.Formula | None) -> list[m.Formula]:
     if not isinstance(first, m.Row) or m.Words(" outside") in _atoms(range):
         return [range]
     if m.Sign("=") in first.items:
-        return [loop for each in range.items[::2] for loop in _loops(each)]
+        return [loop for each in range.items if isinstance(each, m.Row) for loop in _loops(each)]
     return [m.Row((index, *range.items[1:]), m.RELATION) for index in first.items[::2]]
 
 

@@ -602,7 +602,7 @@ def nested(ranges: Sequence[Formula]) -> Formula:
     >>> from .plain import to_plain
     >>> i, j = (counted(Letter(name), Digits("4")) for name in "ij")
     >>> to_plain(nested([i, j])), to_plain(nested([i, counted(Letter("k"), Letter("n"))]))
-    ('i, j = 0, …, 3', 'i = 0, …, 3, k = 0, …, n - 1')
+    ('i, j = 0, …, 3', 'i = 0, …, 3,  k = 0, …, n - 1')
     """
     made: list[Row] = []
     for each in ranges:
@@ -612,7 +612,10 @@ def nested(ranges: Sequence[Formula]) -> Formula:
             made[-1] = Row((index, *each.items[1:]), RELATION)
         else:
             made.append(each)
-    return made[0] if len(made) == 1 else listed(made)
+    items: list[Formula] = []
+    for each in made:
+        items += [Sign(","), Space(True), each] if items else [each]
+    return made[0] if len(made) == 1 else Row(tuple(items), RELATION)
 
 
 _COUNTED = 7  # the signs of t = 0, …, n
