@@ -351,7 +351,7 @@ def imported(name: str, function: Callable[..., Any]) -> Builtin:
     """A Python function that JAX can trace, as a name of the language.
 
     >>> made = imported("twice", lambda x: 2 * x)
-    >>> made.type, t.show(made.image(t.Product((t.Array(t.R, constant(3)),))))
+    >>> made.type, t.show(made.image(t.Product((t.of_shape(t.R, (3,)),))))
     ('a -> b', 'R[3]')
 
     Its type is known where those of its arguments are, by `jax.eval_shape`.
