@@ -425,22 +425,3 @@ def test_a_pullback_keeps_only_what_is_dear_to_make_again() -> None:
         _, pullback = function.vjp({}, x)
         (wanted,) = jax.vjp(lambda x, of=function: of.apply({}, x), x)[1](numpy.ones(5))
         numpy.testing.assert_allclose(pullback(numpy.ones(5))[1], wanted, rtol=1e-9)
-
-
-def test_an_answer_is_as_long_as_its_type_says() -> None:
-    """A `[t]` inside is any length, and what follows may say another."""
-    session = nnfp.Session()
-    session.run(
-        "twice x = ([x] : [R]) ++ [x]\nshort x = (twice x : R[3])\nright x = (twice x : R[2])\n"
-        "less s x = fold (\\(s, a) -> (drop[1] s : [R])) s x\n"
-        "cut : [R] -> R[3]\ncut xs = (xs : R[3])"
-    )
-    assert session["right"](1.0).tolist() == [1, 1]
-    with pytest.raises(nnfp.NnfpError, match="2 elements, and its type says 3") as told:
-        session["short"](1.0)
-    assert told.value.diagnostics[0].primary.span.line == 2
-    with pytest.raises(nnfp.NnfpError, match="not 4 elements"):
-        session["less"](numpy.ones(4), numpy.ones(2))
-    assert session["cut"].batch([numpy.ones(3), numpy.ones(3)])[1].tolist() == [1, 1, 1]
-    with pytest.raises(nnfp.NnfpError, match=r"not 3 elements(.|\n)*example 1 of the batch"):
-        session["cut"].batch([numpy.ones(3), numpy.ones(2)])

@@ -20,11 +20,9 @@ from ...graph.graph import Wire
 from ...graph.grown import Grown, opened, tree_name
 from ...graph.trace import Tracer
 from ...graph.values import Items, NotFirstOrder, Value, Variant, emptied, leaves, lengths
-from ...graph.values import Sequence as Ragged
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.sizes import constant
-from ...language.source import Span
 from ...language.syntax import NOWHERE
 from ..data import DataValue
 from ..exchange import rebuild, tags_of
@@ -45,35 +43,14 @@ class Answer:
     lengths: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, value: Value, type: t.Type, tracer: Tracer, place: Span | None = None) -> Answer:
-        """Raises NnfpError for a function, which is not an answer, and for what is not as long
-        as its type says, which a `[t]` inside has left for now."""
-        with tracer.builder.at(tracer.builder.origin or place):
-            _require_lengths(value, type, tracer)
+    def of(cls, value: Value, type: t.Type, tracer: Tracer) -> Answer:
+        """Raises NnfpError for a function, which is not an answer."""
         made: list[tuple[Wire, bool]] = []
         rebuild = _rebuilder(value, type, tracer, made)
         said = set(lengths(value))
         long = frozenset(k for k, (wire, _) in enumerate(made) if wire in said)
         tags = frozenset(k for k, (_, is_tag) in enumerate(made) if is_tag) | long
         return cls(tuple(wire for wire, _ in made), rebuild, tags, long)
-
-
-def _require_lengths(value: Value, type: t.Type, tracer: Tracer) -> None:
-    if isinstance(type, t.Product) and isinstance(value, tuple):
-        for part, item in zip(value, type.items, strict=True):
-            _require_lengths(part, item, tracer)
-    if not isinstance(type, t.Array) or (said := type.length.value) is None:
-        return
-    if isinstance(value, Ragged) and not value.axis:
-        wanted = tracer.builder.constant(said, "Int")
-        as_said = tracer.builder.emit("compare", value.length, wanted, how="eq")
-        tracer.require(as_said, f"what is made here has not {said} elements, as its type says")
-    elif isinstance(value, Wire) and value.type.shape[:1] not in ((), (said,)):
-        tracer.fail(
-            "shapes-disagree",
-            f"what is made here has {value.type.shape[0]} elements, and its type says {said}",
-            "A `[t]` in the program is a length that is looked at only now.",
-        )
 
 
 def _rebuilder(

@@ -28,7 +28,6 @@ from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.reach import WeightPath
 from ...language.sizes import SizeVariable
-from ...language.source import Span
 from ...linear.planning import Decision, Plan
 from ..exchange import flatten, is_concrete, numbers
 from ..lower import Compiled, lower
@@ -220,12 +219,11 @@ def trace_application(
     try:
         if batch is None:
             value = tracer.evaluate(expression, environment)
-            answer = Answer.of(value, expression.type, tracer, _written(program, expression))
+            answer = Answer.of(value, expression.type, tracer)
             doubt = tracer.doubt()
         else:
             answer, doubt = _batched(
                 tracer, expression, environment, values, examples, batch,
-                _written(program, expression),
                 partial(key, over) if apart or capacity is not None else None,
             )  # fmt: skip
     except OpenSize as problem:
@@ -258,15 +256,6 @@ def trace_application(
     )  # fmt: skip
 
 
-def _written(program: Program, expression: p.Expression) -> Span:
-    """Where the definition that an expression applies is written."""
-    while isinstance(expression, p.Apply):
-        expression = expression.function
-    if isinstance(expression, p.Global) and expression.name in program.definitions:
-        return program.definitions[expression.name].span
-    return expression.span
-
-
 def _batched(
     tracer: Tracer,
     expression: p.Expression,
@@ -274,7 +263,6 @@ def _batched(
     values: dict[str, Value],
     examples: Sequence[Wire],
     batch: int,
-    written: Span,
     key: Callable[[], Wire] | None,
 ) -> tuple[Answer, Doubt]:
     whole = dict(values)
@@ -299,8 +287,7 @@ def _batched(
             variable: Extent(extent.capacity, place[extent.length])
             for variable, extent in extents.items()
         }
-        made = tracer.evaluate(expression, environment)
-        inner.append(Answer.of(made, expression.type, tracer, written))
+        inner.append(Answer.of(tracer.evaluate(expression, environment), expression.type, tracer))
         doubts.append(tracer.doubt())
         wire = doubts[-1].wire
         return (*inner[-1].wires, *([] if wire is None else [wire]))
