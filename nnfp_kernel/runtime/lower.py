@@ -186,7 +186,6 @@ class Arrays:
             return [numpy.asarray(array) for array in self._loop(operation, arrays)]
 
     def _loop(self, operation: Loop, arrays: list[Array]) -> Sequence[Array]:
-        import jax.numpy
         from jax import lax
 
         body, carried = operation.body, operation.carried
@@ -198,12 +197,12 @@ class Arrays:
             return results[:carried], results[carried:]
 
         if operation.length == 0:  # lax.scan cannot without `jit`
-            nothing = [jax.numpy.zeros((0, *w.type.shape), self.dtypes[w.type.kind])
-                       for w in body.outputs[carried:]]  # fmt: skip
+            nothing = [self._nothing(wire.type.over(0)) for wire in body.outputs[carried:]]
             return [*initial, *nothing]
         if rounds:
-            stacks = [jax.numpy.zeros((operation.length, *w.type.shape), self.dtypes[w.type.kind])
-                      for w in body.outputs[carried:]]  # fmt: skip
+            stacks = [
+                self._nothing(wire.type.over(operation.length)) for wire in body.outputs[carried:]
+            ]
 
             def one(made: Array, all: Sequence[Sequence[Array]]) -> Sequence[Sequence[Array]]:
                 place = rounds[0] - 1 - made if operation.reverse else made
@@ -227,6 +226,14 @@ class Arrays:
             unroll=_laid_out(operation),
         )
         return [*state, *stacked]
+
+    def _nothing(self, type: ArrayType) -> Array:
+        """What stands where nothing was made: zeros, or keys that nobody draws by."""
+        import jax.numpy
+
+        if type.kind == "Key":
+            return jax.numpy.broadcast_to(jax.random.key(0), type.shape)
+        return jax.numpy.zeros(type.shape, self.dtypes[type.kind])
 
     def while_loop(self, operation: While, arrays: list[Array], node: Node) -> Sequence[Array]:
         from jax import lax

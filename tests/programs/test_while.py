@@ -187,6 +187,17 @@ def test_in_a_branch_each_round_draws_and_derivatives_reuse_it(session: nnfp.Ses
     assert_allclose(session["mayWalk"].vjp({}, 1.0, key=key)[1](1.0)[1], steps, rtol=1e-7)
 
 
+def test_what_draws_in_a_loop_that_draws_in_a_loop_is_reused() -> None:
+    session = nnfp.Session(precision=64)
+    session.run(
+        "f : R -> R\nf x = while[3] (\\u -> u < 9) (\\u -> while[4] (\\t -> t < 3)\n"
+        "  (\\t -> t * x + 1 + square (draw (uniform 0 1))) (u / 2) + x) x"
+    )
+    key, step, f = jax.random.key(3), 1e-6, session["f"]
+    steps = (f.apply({}, 1 + step, key=key) - f.apply({}, 1 - step, key=key)) / (2 * step)
+    assert_allclose(f.vjp({}, 1.0, key=key)[1](1.0)[1], steps, rtol=1e-7)
+
+
 def test_jax_agrees_forwards(session: nnfp.Session) -> None:
     """JAX has a forward rule for its while, and none in reverse."""
     function = session["stretch"]
