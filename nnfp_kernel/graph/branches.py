@@ -21,18 +21,11 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from .graph import (
-    Call,
     Choose,
-    Constant,
-    Fixpoint,
     Graph,
-    Loop,
-    Map,
     Node,
-    Operation,
-    TreeLoop,
-    While,
     Wire,
+    over_subgraphs,
 )
 
 # Where a wire is used: in a branch of a choice, or (None) in the graph itself; and whether
@@ -63,22 +56,10 @@ def within_branches(graph: Graph) -> Graph:
         for node in graph.nodes
         if node not in moved
     ]
-    inside = (replace(node, operation=_inside(node.operation)) for node in nodes)
+    inside = (
+        replace(node, operation=over_subgraphs(node.operation, within_branches)) for node in nodes
+    )
     return Graph(graph.inputs, tuple(inside), graph.outputs)
-
-
-def _inside(operation: Operation) -> Operation:
-    """The same for the graphs that an operation holds."""
-    match operation:
-        case Call() | Constant():
-            return operation
-        case Choose(branches):
-            return Choose(tuple(map(within_branches, branches)))
-        case While(condition=condition, body=body):
-            made = within_branches(condition), within_branches(body)
-            return replace(operation, condition=made[0], body=made[1])
-        case Map(body=body) | Loop(body=body) | Fixpoint(body=body) | TreeLoop(body=body):
-            return replace(operation, body=within_branches(body))
 
 
 def _chooses(node: Node) -> bool:

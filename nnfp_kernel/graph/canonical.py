@@ -45,20 +45,15 @@ def canonical(graph: Graph) -> Hashable:
 def _operation(operation: Any) -> Hashable:
     match operation:
         case Constant(value=value, type=type):
-            return "Constant", _frozen(value), type
+            return "Constant", frozen(value), type
         case Call(primitive=primitive, parameters=parameters):
-            return "Call", primitive.name, _frozen(parameters)
+            return "Call", primitive.name, frozen(parameters)
         case _:
-            parts = (_frozen(getattr(operation, field.name)) for field in fields(operation))
+            parts = (frozen(getattr(operation, field.name)) for field in fields(operation))
             return operation.__class__.__name__, *parts
 
 
-def canonical_parameters(parameters: Mapping[str, Any]) -> Hashable:
-    """The parameters of a call by their values."""
-    return _frozen(parameters)
-
-
-def _frozen(part: Any) -> Hashable:
+def frozen(part: Any) -> Hashable:
     """Hashable data for a part of an operation. An array is its bytes: zeros of either sign
     and NaNs are told apart."""
     match part:
@@ -67,9 +62,9 @@ def _frozen(part: Any) -> Hashable:
         case numpy.ndarray() | numpy.generic():
             return part.dtype.str, part.shape, part.tobytes()
         case Mapping():
-            return tuple((name, _frozen(part[name])) for name in sorted(part))
+            return tuple((name, frozen(part[name])) for name in sorted(part))
         case tuple():
-            return tuple(map(_frozen, part))
+            return tuple(map(frozen, part))
         case float():
             return "float", part.hex()
         case bool() | int():

@@ -88,7 +88,7 @@ class Doubt:
     problems: tuple[Diagnostic, ...] = ()
 
 
-FEW = 4  # elements, of which what each makes of a tree is written for itself
+ONE_BY_ONE = 4  # elements, at most, of which what each makes of a tree is written for itself
 
 
 class Context:
@@ -630,7 +630,7 @@ class Context:
         """What a body makes of each element or step. Where it cannot be said of trees of which
         nothing is known for all of them, a few are made one by one."""
         plant = self.plants.get(self.builder)
-        if plant is None or not isinstance(length, int) or length > FEW:
+        if plant is None or not isinstance(length, int) or length > ONE_BY_ONE:
             return together()
         observed, drawn = len(plant.observed), self.keys.drawn
         try:

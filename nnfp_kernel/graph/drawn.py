@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from .canonical import canonical_parameters
+from .canonical import frozen
 from .graph import (
     ArrayType,
     Builder,
@@ -33,9 +34,9 @@ from .graph import (
     Loop,
     Map,
     Node,
-    TreeLoop,
     While,
     Wire,
+    over_subgraphs,
     subgraphs,
 )
 
@@ -59,15 +60,7 @@ def _whole(new: New, graph: Graph) -> Graph:
     builder = new()
     place = {w: builder.input(w.type, w.name, w.representation) for w in graph.inputs}
     for node in graph.nodes:
-        operation = node.operation
-        inner = [_whole(new, each) for each in subgraphs(operation)]
-        match operation:
-            case Map() | Loop() | Fixpoint() | TreeLoop():
-                operation = replace(operation, body=inner[0])
-            case While():
-                operation = replace(operation, condition=inner[0], body=inner[1])
-            case Choose():
-                operation = Choose(tuple(inner))
+        operation = over_subgraphs(node.operation, partial(_whole, new))
         with builder.at(node.origin):
             made = builder.add(operation, [place[wire] for wire in node.inputs])
         _noted(place, node, made)
@@ -191,7 +184,7 @@ class _Level:
             return _structured(self, node)
         name, key = node.operation.primitive.name, self.keys[node.inputs[0]]
         if not _is_key(node.outputs[0]):
-            known = name, canonical_parameters(node.operation.parameters)
+            known = name, frozen(node.operation.parameters)
             draw = _Draw(key.root, key.steps, node.operation, known)
             there = self.axes(draw)
             if set(there) != set(key.axes):

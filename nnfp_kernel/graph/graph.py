@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy
@@ -356,6 +356,21 @@ def subgraphs(operation: Operation) -> tuple[Graph, ...]:
             return branches
         case Constant() | Call():
             return ()
+        case other:
+            raise AssertionError(f"no operation of a graph: {other}")
+
+
+def over_subgraphs(operation: Operation, change: Callable[[Graph], Graph]) -> Operation:
+    """The operation, each of its graphs changed."""
+    match operation:
+        case Map(body=body) | Loop(body=body) | Fixpoint(body=body) | TreeLoop(body=body):
+            return replace(operation, body=change(body))
+        case While(condition=condition, body=body):
+            return replace(operation, condition=change(condition), body=change(body))
+        case Choose(branches=branches):
+            return Choose(tuple(map(change, branches)))
+        case Constant() | Call():
+            return operation
         case other:
             raise AssertionError(f"no operation of a graph: {other}")
 

@@ -13,6 +13,7 @@ import numpy
 
 from ..graph.context import Context
 from ..graph.graph import ArrayType, Builder, Wire
+from ..graph.packed import end_to_end, parted
 from ..graph.values import Value
 from ..language import types as t
 from ..linear import maps
@@ -44,15 +45,9 @@ def of_matrix(
     child = Builder(builder.primitives)
     own = child.input(matrix.type)
     given = [child.input(array) for array in domain]
-    flat = [child.emit("reshape", wire, shape=(wire.type.size,)) for wire in given]
-    whole = flat[0] if len(flat) == 1 else child.emit("concat", *flat, axis=0)
+    whole = end_to_end(child, given)
     image = child.emit("contract", own, whole, left=(0, 1), right=(1,), out=(0,))
-    made, start = [], 0
-    for array in codomain:
-        stop = start + array.size
-        part = child.emit("slice", image, axis=0, start=start, stop=stop, stride=1)
-        made.append(child.emit("reshape", part, shape=array.shape))
-        start = stop
+    made = parted(child, image, codomain)
     zeros = [builder.zeros(array) for array in domain]
     active = [False, *(True for _ in domain)]
     return linearize(builder, child.finish(made), [matrix, *zeros], active)[1]

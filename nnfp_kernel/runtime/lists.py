@@ -361,6 +361,8 @@ def _mean_value_and_grad(
     alone: bool = False,
     layout: Layout | None = None,
 ) -> tuple[Any, dict[str, Any]]:
+    from .calls import shared
+
     parts: list[tuple[Any, dict[str, Any]]] = []
     problems = _Problems()
     form, devices = form_of(function, examples), 1 if layout is None else layout.shares
@@ -370,18 +372,12 @@ def _mean_value_and_grad(
         shares = numpy.zeros(rows)
         shares[: len(run.indices)] = 1 / len(examples)
         keys = _keys(function, run.call, key, run.indices, rows)
-        if layout is None:
-            held = function.held_arrays(run.call, weights, keys)
-            value, *gradients = run.call.weighted_gradient(*run.arrays, *held, shares)
-            numbers = gradients.pop(0) if run.call.traced.problems else ()
-        else:
-            from .calls import shared
-
-            each = [keys] if run.call.traced.draws else []
-            own = shared.dealt(layout.spread((run.arrays, each, shares)), layout)
-            held = layout.there(function.held_arrays(run.call, weights))
-            (value, gradients), numbers = shared.gradient(run.call, layout)(own, held)
-            numbers = layout.together(numbers)
+        own: Any = run.arrays, [keys] if run.call.traced.draws else [], shares
+        held = function.held_arrays(run.call, weights)
+        if layout is not None:
+            own, held = shared.dealt(layout.spread(own), layout), layout.there(held)
+        (value, gradients), numbers = shared.gradient(run.call, layout)(own, held)
+        numbers = numbers if layout is None else layout.together(numbers)
         if run.call.traced.problems:
             problems.see(run, numbers)
         supply = iter(gradients)

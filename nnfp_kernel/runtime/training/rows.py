@@ -34,19 +34,11 @@ def value_and_grad(
 ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """The mean of an objective over packed examples, those that the mask has, and its
     gradient in the weights: with a layout, each device takes its share of them. Pure."""
-    shares = mask / mask.sum()
-    if layout is None:
-        call, given = _of_rows(
-            function, weights, form, key, capacity, structures, arrays, train=True
-        )
-        value, *gradients = call.weighted_gradient(*given, shares)
-        gradients = gradients[1:] if call.traced.problems else gradients
-    else:
-        rows = len(mask) // layout.shares
-        call = function.calls.with_room(form.types, capacity, rows, True, structures)
-        own = shared.dealt((list(arrays), _keys(call, key, len(mask)), shares), layout)
-        run = shared.gradient(call, layout)
-        (value, gradients), _ = run(own, function.held_arrays(call, weights))
+    call, own, held = _of_rows(
+        function, weights, form, key, capacity, structures, arrays, layout, train=True
+    )
+    shares = shared.dealt(mask / mask.sum(), layout)
+    (value, gradients), _ = shared.gradient(call, layout)((*own, shares), held)
     return value, weight_gradients(function.calls, call, weights, iter(gradients))
 
 
@@ -63,15 +55,10 @@ def values(
 ) -> Array:  # fmt: skip
     """What an objective gives for each of some packed examples: with a layout, each device takes
     its share of them. Pure."""
-    if layout is not None:
-        every = len(arrays[0])
-        call = function.calls.with_room(
-            form.types, capacity, every // layout.shares, False, structures
-        )
-        own = shared.dealt((list(arrays), _keys(call, key, every)), layout)
-        return shared.values(call, layout)(own, function.held_arrays(call, weights))[0]
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=False)
-    return call.traced.run(*given)[0]
+    call, own, held = _of_rows(
+        function, weights, form, key, capacity, structures, arrays, layout, train=False
+    )
+    return shared.values(call, layout)(own, held)[0]
 
 
 def first_not_finite(
@@ -79,20 +66,22 @@ def first_not_finite(
     capacity: int, structures: Structures, arrays: Sequence[Array],
 ) -> Spoiled | None:  # fmt: skip
     """The expression at which NaN or infinity came into packed examples."""
-    call, given = _of_rows(function, weights, form, key, capacity, structures, arrays, train=True)
-    return spoiled_by(call, given, function.definition.span)
+    call, (own, keys), held = _of_rows(
+        function, weights, form, key, capacity, structures, arrays, None, train=True
+    )
+    return spoiled_by(call, [*own, *held, *keys], function.definition.span)
 
 
 def _of_rows(
     function: Function, weights: NestedWeights, form: Form, key: Array,
-    capacity: int, structures: Structures, arrays: Sequence[Array], *, train: bool,
-) -> tuple[Call, list[Array]]:  # fmt: skip
+    capacity: int, structures: Structures, arrays: Sequence[Array], layout: Layout | None,
+    *, train: bool,
+) -> tuple[Call, tuple[list[Array], list[Array]], list[Array]]:  # fmt: skip
+    """The call of a device's share of the rows; these and the key of every row, where any is
+    taken, dealt out; and what all devices have."""
     rows = arrays[0].shape[0]
-    call = function.calls.with_room(form.types, capacity, rows, train, structures)
-    held = function.held_arrays(call, weights)
-    return call, [*arrays, *held, *_keys(call, key, rows)]
-
-
-def _keys(call: Call, key: Array, rows: int) -> list[Array]:
-    """The key of every row, where any is taken."""
-    return [jax.random.split(key, rows)] if call.traced.draws else []
+    each = rows // (1 if layout is None else layout.shares)
+    call = function.calls.with_room(form.types, capacity, each, train, structures)
+    keys = [jax.random.split(key, rows)] if call.traced.draws else []
+    own = shared.dealt((list(arrays), keys), layout)
+    return call, own, function.held_arrays(call, weights)

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...graph.context import FEW
+from ...graph.context import ONE_BY_ONE
 from ...graph.forest import AnyTree, Entangled, NoForest, Unasked, Undecided, asking
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
@@ -399,8 +399,8 @@ class _Asked:
         except Entangled:
             raise Unspeakable(
                 "a `cata` that knows something of another element of a sequence, or of the state "
-                f"of a loop, or a derivative there, of more than {FEW} elements or any number. "
-                "Over a list declared as data, whose node has both, it can be written"
+                f"of a loop, or a derivative there, of more than {ONE_BY_ONE} elements or any "
+                "number. Over a list declared as data, whose node has both, it can be written"
             ) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"
