@@ -7,11 +7,7 @@
 Every node of the primal is made once; the linear maps refer to its wires. What a node
 contributes follows from its kind:
 
-    elementwise   φ            diag (φ' x)
-    linear        f            f, its open slots together
-    bilinear      b (x, y)     b(·, y) and b(x, ·), added
-    general       f            the chains its record gives
-    discrete                   nothing
+    Call          f            what the record of its primitive gives (`rules`)
     Map           map f        mapL (D f xᵢ)
     Loop          mapAccum f   recurrence (D f (sₜ₋₁, xₜ))
     While         while c f    the same, by rounds (D f sₜ₋₁); c has no derivative
@@ -27,8 +23,7 @@ Booleans and keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 from ..graph.branches import within_branches
 from ..graph.graph import (
@@ -46,33 +41,29 @@ from ..graph.graph import (
     While,
     Wire,
 )
-from ..graph.primitive import Primitive, Step, chains_of
+from ..graph.primitive import Primitive
 from ..graph.segments import segmented
+from .kept import Kept, kept_of, seated, seats_of
 from .maps import (
     Cell,
     ChooseL,
     Identity,
-    LinearMap,
     MapL,
     Network,
     Part,
     Recurrence,
     Scale,
-    Section,
     SolveL,
     Sum,
     Tangent,
     TreeRecurrence,
     Variable,
     WhileL,
-    chain,
 )
 from .planning import Plan
 from .reach import fixpoint_reach, loop_reach, tree_reach, while_reach
-from .residuals import entering, keep, prologue
+from .rules import call_parts
 from .taken import Branches, coefficients_within, masked, taken
-
-T = TypeVar("T")
 
 
 def linearize(
@@ -276,87 +267,16 @@ def _call(
             def only(wire: Wire) -> Wire:
                 return masked(builder, wire, branches, trace.place)
 
-            return _parts(builder, call, operands, output, variables, result, only)
+            return call_parts(builder, call, operands, output, variables, result, only)
 
         trace.later.append((len(trace.parts), make))
         trace.variable[node.outputs[0]] = result
         return made
-    parts = _parts(builder, call, operands, output, variables, result)
+    parts = call_parts(builder, call, operands, output, variables, result)
     trace.parts += parts
     if parts:
         trace.variable[node.outputs[0]] = result
     return made
-
-
-def _parts(
-    builder: Builder,
-    call: Call,
-    operands: Sequence[Wire],
-    output: Wire,
-    variables: Sequence[Variable | None],
-    result: Variable,
-    only: Callable[[Wire], Wire] = lambda wire: wire,
-) -> list[Part]:
-    """What a call contributes; `only` is what is left of a coefficient in the branch that
-    the call is made for."""
-    parts: list[Part] = []
-    primitive = call.primitive
-
-    def part(map: LinearMap, *inputs: Variable) -> None:
-        parts.append(Part(map, inputs, (result,), builder.origin, primitive.name, primitive.kind))
-
-    match primitive.kind:
-        case "elementwise":
-            rule = primitive.partials
-            assert rule is not None, f"{primitive.name} has no partials"
-            for variable, partial in zip(variables, rule(builder, operands, output), strict=True):
-                if variable is not None and partial is not None:
-                    step = Step("mul", {}, 0, (only(partial),))
-                    map = chain(builder.primitives, (step,), variable.type, output.type)
-                    part(map, variable)
-        case "linear":
-            positions = primitive.open_positions
-            opens = range(len(operands)) if positions is None else positions
-            live = tuple(k for k in opens if variables[k] is not None)
-            shown = tuple(w.type if k in opens else w for k, w in enumerate(operands))
-            if live:
-                given = [v for k in live if (v := variables[k]) is not None]
-                part(_section(builder, call, live, shown, output), *given)
-        case "bilinear":
-            for k in primitive.open_positions or (0, 1):
-                if (variable := variables[k]) is not None:
-                    shown = tuple(
-                        w.type if place == k else only(w) for place, w in enumerate(operands)
-                    )
-                    part(_section(builder, call, (k,), shown, output), variable)
-        case "general":
-            differential = primitive.differential
-            assert differential is not None, f"{primitive.name} has no differential"
-            given_terms = differential(builder, call.parameters, operands, output)
-            for variable, terms in zip(variables, given_terms, strict=True):
-                if variable is not None:
-                    for steps in chains_of(terms):
-                        part(chain(builder.primitives, steps, variable.type, output.type), variable)
-        case other:
-            raise AssertionError(f"no derivative for a primitive of kind {other}")
-    return parts
-
-
-def _section(
-    builder: Builder,
-    call: Call,
-    positions: tuple[int, ...],
-    operands: tuple[Wire | ArrayType, ...],
-    output: Wire,
-) -> Section:
-    domain = tuple(
-        operand if isinstance(operand, ArrayType) else operand.type
-        for operand in (operands[k] for k in positions)
-    )
-    return Section(
-        builder.primitives, call.primitive, call.parameters, positions, operands, domain,
-        (output.type,),
-    )  # fmt: skip
 
 
 # --- maps, loops and branches -----------------------------------------------------------------
@@ -377,55 +297,6 @@ def _body(
     return child, inputs, outputs, trace
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The residuals of a body: where each is found outside, and how the rest follows."""
-
-    shared: tuple[Wire, ...]  # wires outside: the same for every element
-    stacked: tuple[Wire | int, ...]  # one for each: a wire outside, or a stacked output
-    extra: tuple[Wire, ...]  # wires of the body that become further outputs
-    prologue: Graph
-    made: tuple[Wire, ...]
-
-    def cell(self, network: Network) -> Cell:
-        return Cell(self.prologue, self.made, network)
-
-    def found(self, stacks: Sequence[Wire]) -> tuple[Wire, ...]:
-        """The stacked residuals, given the node's stacked outputs."""
-        return tuple(stacks[each] if isinstance(each, int) else each for each in self.stacked)
-
-
-def _kept(
-    child: Builder,
-    needed: Sequence[Wire],
-    shared: Mapping[Wire, Wire],
-    elements: Mapping[Wire, Wire],
-    stacks: Sequence[Wire],
-    again: bool = False,
-) -> _Kept:
-    """What to keep of a body of which outside there are `shared` inputs, `elements`
-    and the outputs in `stacks`: what is dear to make, or of one that is made `again` as a
-    whole what enters it."""
-    there = {wire: k for k, wire in reversed(list(enumerate(stacks)))}
-    if again:
-        saved = entering(child, needed)
-    else:
-        saved = keep(child, needed, shared.keys() | elements.keys() | there.keys())
-    once = [wire for wire in saved if wire in shared]
-    each = [wire for wire in saved if wire not in shared]
-    extra = [wire for wire in each if wire not in elements and wire not in there]
-    further = {wire: len(stacks) + k for k, wire in enumerate(extra)}
-    return _Kept(
-        tuple(shared[wire] for wire in once),
-        tuple(
-            elements[w] if w in elements else there[w] if w in there else further[w] for w in each
-        ),
-        tuple(extra),
-        prologue(child, [*once, *each], needed),
-        tuple(needed),
-    )
-
-
 def _results(trace: _Trace, wires: Sequence[Wire]) -> tuple[Variable, ...]:
     """New variables for the outputs of a node."""
     for wire in wires:
@@ -442,7 +313,7 @@ def _map(
     reached = [k for k, variable in enumerate(inner.outputs) if variable is not None]
     network = Network(inner.inputs, tuple(inner.parts), _present(inner.outputs)).useful()
 
-    kept = _kept(
+    kept = kept_of(
         child,
         network.fixed,
         dict(zip(inputs[: each.shared], operands, strict=False)),
@@ -493,7 +364,7 @@ def _loop(
         (*after, *_present([inner.outputs[k] for k in stacks])),
     ).useful()
 
-    kept = _kept(
+    kept = kept_of(
         child,
         network.fixed,
         dict(zip(inputs[:first], operands, strict=False)),
@@ -565,7 +436,7 @@ def _while(
     network = Network(
         (*variables[len(shared) :], *variables[: len(shared)]), tuple(inner.parts), tuple(after)
     ).useful()
-    kept = _kept(child, network.fixed, dict(zip(inputs, operands[:first], strict=False)), {}, ())
+    kept = kept_of(child, network.fixed, dict(zip(inputs, operands[:first], strict=False)), {}, ())
     recorder = child.finish([*outputs, *kept.extra])
     map = WhileL(
         loop, recorder, kept.cell(network), tuple(operands), kept.shared, made[0], tuple(states),
@@ -579,7 +450,7 @@ def _while(
 
 
 def _rounds_in_segments(
-    builder: Builder, trace: _Trace, loop: While, active: Sequence[bool], kept: _Kept
+    builder: Builder, trace: _Trace, loop: While, active: Sequence[bool], kept: Kept
 ) -> Cell | None:
     """All rounds of a loop with a bound as a loop in segments, from operands and the number of
     rounds, if the plan says so."""
@@ -671,7 +542,7 @@ def _tree_loop(
 
     schedule, same, _, sequences = tree.operands(operands)
     body_shared, _, body_elements = tree.inputs(inputs)
-    kept = _kept(
+    kept = kept_of(
         child,
         network.fixed,
         dict(zip(body_shared, same, strict=True)),
@@ -715,12 +586,12 @@ def _choose(
     # Residuals of a branch that are not there anyway travel in slots, which branches
     # share; a branch that has no use for a slot fills it with zeros.
     slots: list[ArrayType] = []
-    placed: list[tuple[Network, _Kept, list[int]]] = []
+    placed: list[tuple[Network, Kept, list[int]]] = []
     for child, inputs, outputs, inner in bodies:
         results = tuple(inner.outputs[k] or Variable(outputs[k].type) for k in reached)
         network = Network(inner.inputs, tuple(inner.parts), results).useful()
-        kept = _kept(child, network.fixed, dict(zip(inputs, given, strict=True)), {}, outputs)
-        placed.append((network, kept, _seats(slots, kept.extra, lambda wire: wire.type)))
+        kept = kept_of(child, network.fixed, dict(zip(inputs, given, strict=True)), {}, outputs)
+        placed.append((network, kept, seats_of(slots, kept.extra, lambda wire: wire.type)))
     branches = []
     for (child, _, outputs, _), (_, kept, seats) in zip(bodies, placed, strict=True):
         filled = dict(zip(seats, kept.extra, strict=True))
@@ -738,9 +609,9 @@ def _choose(
                 else made[count + seats[each - count]]
                 for each in kept.stacked
             ]  # fmt: skip
-            own.append(_seats(residuals, (*kept.shared, *found), lambda wire: wire))
+            own.append(seats_of(residuals, (*kept.shared, *found), lambda wire: wire))
         cells = tuple(
-            _seated(kept.cell(network), where, residuals)
+            seated(kept.cell(network), where, residuals)
             for (network, kept, _), where in zip(placed, own, strict=True)
         )
         map = ChooseL(selector, cells, tuple(residuals))
@@ -748,25 +619,3 @@ def _choose(
         out_of = _results(trace, [node.outputs[k] for k in reached])
         trace.parts.append(Part(map, into, out_of, builder.origin, "if", "choice"))
     return made[: len(wanted)]
-
-
-def _seats(seats: list[T], wires: Sequence[Wire], kind: Callable[[Wire], T]) -> list[int]:
-    """For each wire a seat of its own kind; those that are missing are added."""
-    taken: list[int] = []
-    for wire in wires:
-        wanted = kind(wire)
-        free = (k for k, seat in enumerate(seats) if seat == wanted and k not in taken)
-        place = next(free, len(seats))
-        if place == len(seats):
-            seats.append(wanted)
-        taken.append(place)
-    return taken
-
-
-def _seated(cell: Cell, own: Sequence[int], residuals: Sequence[Wire]) -> Cell:
-    """The cell with a prologue that takes all residuals, of which it uses its own."""
-    prologue = cell.prologue
-    inputs = [Wire(wire.type) for wire in residuals]
-    for place, wire in zip(own, prologue.inputs, strict=True):
-        inputs[place] = wire
-    return Cell(Graph(tuple(inputs), prologue.nodes, prologue.outputs), cell.made, cell.network)
