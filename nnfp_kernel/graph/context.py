@@ -23,7 +23,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import Entangled, NoForest, Plant
+from .forest import Along, Entangled, NoForest, Plant
 from .graph import (
     ArrayType,
     Builder,
@@ -112,6 +112,7 @@ class Context:
         self.plan = plan  # of loops that the program itself differentiates
         self.forests = False  # whether trees among the arguments are forests
         self.plants: dict[Builder, Plant] = {}  # of each graph a tree of which nothing is known
+        self.bodies: dict[Builder, Along] = {}  # those that run along sequences
         # For what such trees become: multiples that tell their lengths apart, or all the same.
         self.lengths: Iterator[int] = count(24)
         self.branching = 0  # how many branches the present place is inside of
@@ -506,6 +507,7 @@ class Context:
         with self.inside(child, keys):
             state = [child.input(wire.type) for wire in start]
             items = [child.input(wire.type.element()) for wire in along]
+            self.bodies[child] = Along(child, count, dict(zip(items, along, strict=True)), extra)
             there = [child.input(wire.type.element()) for wire in mask]
             if opened is not None:
                 opened(child, extra)
@@ -743,8 +745,10 @@ class Context:
         out of one key, or as `each_key` gives them. Sequences that the body finds it needs
         as it goes come with `further`."""
         child, keys, further = self.steps(length, further, each_key)
+        items = [child.input(wire.type.element()) for wire in sequences]
+        self.bodies[child] = Along(child, length, dict(zip(items, sequences, strict=True)), further)
         with self.inside(child, keys):
-            outputs = body([child.input(wire.type.element()) for wire in sequences])
+            outputs = body(items)
         graph = child.finish(outputs)
         operands = (*child.captured, *sequences, *(make() for make in further))
         return self.builder.add(Map(graph, len(child.captured), length), operands)

@@ -301,9 +301,22 @@ ROSES |= {
     ),
 }
 TREES |= {
-    "reduced for each of a few elements": (
-        "f : (R[3], Tree R) -> R\n"
-        "f (xs, t) = sum (map (\\x -> cata { Leaf y -> x * y; Node l r -> l * r } t) xs)"
+    "reduced for each element": (
+        "f : (Tree R, R[5], R[6]) -> R[6]\n"
+        "f (t, xs, ys) = map (\\y -> let z = exp y in sum (map (\\x ->\n"
+        "  cata { Leaf v -> v * x; Node l r -> tanh (l * z + r) } t) xs)) ys"
+    ),
+    "reduced for each element of a loop": (
+        "data Rose a = Rose a [Rose a]\n"
+        "f : (Rose R, R[6]) -> R\n"
+        "f (t, xs) = fold (\\(s, x) -> sin s + cata { Rose v rs ->\n"
+        "  if v > x then v * x else tanh (x + sum rs) } t) 1 xs"
+    ),
+    "reduced for each element, of several kinds": (
+        "data Tri a = End a R | Tri (Tri a)[2] (R, Tri a)\n"
+        "f : (Tri R, R[5], R[3,2]) -> (R, R[3])[5]\n"
+        "f (t, xs, w) = map (\\x -> cata { End v y -> (v * x, tanh (w @ [y, x])); Tri ts (c, u) ->\n"
+        "  (c * x * fst u + fst (ts ! 0), snd u * tanh (snd (ts ! 1)) * x) } t) xs"
     ),
     "reduced with the state of a few steps": (
         "f : ((Tree R)[2], R) -> (R, R[2])\nf (ts, c) = mapAccum (\\(s, t) ->\n"
@@ -361,9 +374,10 @@ OFTEN = {
     "looked at",
     "looked at, with trees around",
     "reduced with the state of a few steps",
+    "reduced for each element",
 }
 SOAKED = {  # tried by `make soak` alone
-    "reduced for each of a few elements", "reduced with the state, over and over",
+    "reduced for each element of a loop", "reduced for each element, of several kinds", "reduced with the state, over and over",
     "one result in another algebra", "zipped with another", "constructors around trees",
     "constructors known", "not looked at", "pairs of payload and indices", "not parametric", "many constructors", "children beside numbers", "hylo",
 }  # fmt: skip
@@ -719,7 +733,7 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         (
             "f : (R[9], Tree R) -> R\n"
             "f (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)",
-            "or a derivative there, of more than",
+            "a tree that is made with an element of a sequence",
         ),
         (
             "g : Tree R -> R\n"
@@ -740,12 +754,12 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         (
             "f : ([Tree R], R) -> R\n"
             "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
-            "a `cata` that knows something of another element",
+            "a `cata` over trees of a sequence that knows another element, or a state",
         ),
         (
-            "f : (R[5], Tree R) -> R\n"
-            "f (xs, t) = sum (map (\\x -> cata { Leaf y -> x * y; Node l r -> l * r } t) xs)",
-            "of more than 4 elements or any number",
+            "f : (Tree R, R) -> R\nf (t, c) = while[3] (\\s -> s < 2)\n"
+            "  (\\s -> s + cata { Leaf x -> x * s; Node l r -> l + r } t) c",
+            "a `cata` that knows the state of a loop",
         ),
         (
             "f : Tree R -> R\nf t = sum (flat t) where\n  flat : Tree R -> [R]\n"

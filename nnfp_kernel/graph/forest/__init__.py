@@ -30,9 +30,11 @@ NoForest is raised, and the caller traces for its structure.
     order.py      the payload of each tree as a sequence
     unknown.py    a tree of which nothing is known, for reading
     observed.py   what is made of such trees
+    along.py      what is made of one for all elements of a loop at once
     parted.py     such a tree as its parts, beside what is not known of it
 """
 
+from .along import Along
 from .observed import (
     AnyTree,
     Branch,
@@ -83,7 +85,7 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "ALIKE", "HOLE", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
+    "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
     "Entangled", "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked",
     "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant", "Pulled",
     "Question", "Reduction", "Structure", "Subtree", "Unasked",

@@ -209,8 +209,12 @@ class Looked(NoForest):
 
 
 class Entangled(NoForest):
-    """A catamorphism in a sequence, or in a loop, knows something of another element, or of the
-    state: of the tree alone it is not known."""
+    """What is made of a tree in a loop knows the state, or an element in a way that cannot be
+    observed for all at once: `what` says how."""
+
+    def __init__(self, type: t.Type, what: str) -> None:
+        super().__init__(type)
+        self.what = what
 
 
 class Unasked(Exception):

@@ -34,6 +34,7 @@ from ..values import (
     leaves,
     within,
 )
+from .along import Draft, axes_of
 from .node import Algebra
 from .observed import (
     AnyTree,
@@ -107,13 +108,15 @@ class Fellow(Standin):
         root = plant.home or _outermost(context.builder)
         try:
             plant.declarations.layout(result)
-            branches = Unknown(plant.type, plant).branches(context, root, algebra, result, deep)
+            drafts = Unknown(plant.type, plant).drafts(context, root, algebra, result, deep)
+            branches = {name: draft.branch() for name, draft in drafts.items()}
         except (NotFirstOrder, OpenSize):
             raise NoForest(result) from None
         except Elsewhere:
             if not deep:
                 raise
-            raise Entangled(result) from None
+            what = "a `cata` over trees of a sequence that knows another element, or a state"
+            raise Entangled(result, what) from None
         if count == len(plant.answers):
             raise Unasked(plant, result)
         type, wires = plant.answers[count]
@@ -196,9 +199,10 @@ class Unknown:
         """Arrays as they are made of what is around the tree."""
         root = plant.home or _outermost(context.builder)
         try:
-            return _from_inputs(root, root.child(), wires, (), None)
+            return Draft(root.child(), wires, ()).branch()
         except Elsewhere:  # an element, or a step
-            raise Entangled(self.type) from None
+            what = "a tree that is made with an element of a sequence, or with the state of a loop"
+            raise Entangled(self.type, what) from None
 
     # --- what is observed --------------------------------------------------------------------
 
@@ -235,7 +239,7 @@ class Unknown:
                 and made.asked == (asked, self.seen)
             ):
                 return made.value
-        root = plant.home or _outermost(context.builder)
+        root, count = plant.home or _outermost(context.builder), len(plant.observed)
         wires: list[Wire] = []
 
         def make(array: ArrayType) -> Wire:
@@ -249,7 +253,8 @@ class Unknown:
         try:
             if structure is None:
                 plant.declarations.layout(closed)
-            branches = self.branches(context, root, algebra, result, deep)
+            drafts = self.drafts(context, root, algebra, result, deep)
+            branches = {name: draft.branch() for name, draft in drafts.items()}
             value = planted(
                 closed, structure, plant.declarations, make, plant.make, plant.observed, plant.home
             )
@@ -258,7 +263,11 @@ class Unknown:
         except Elsewhere:  # it knows something of an element, or of a step
             if not deep:
                 raise
-            raise Entangled(result) from None
+            del plant.observed[count:]
+            if structure is not None or written is not None:
+                what = f"a `cata` that knows an element, or a state, and makes {t.show(result)}"
+                raise Entangled(result, what) from None
+            return self._along(context, root, algebra, result)
         asked = (asked, self.seen)
         made = Reduction(
             plant, closed, branches, tuple(wires), asked, value, structure, deep, written
@@ -266,14 +275,42 @@ class Unknown:
         plant.observed.append(made)
         return value
 
-    def branches(
+    def _along(self, context: Context, home: Builder, algebra: Algebra, result: t.Type) -> Value:
+        """What the catamorphism makes of the tree where it knows an element of a loop: observed
+        for all elements at once."""
+        plant = self.plant
+        declarations = plant.declarations
+        try:
+            drafts = self.drafts(context, context.builder, algebra, result)
+            levels = {name: each.levels(context.bodies, home) for name, each in drafts.items()}
+        except Elsewhere:
+            raise Entangled(result, "a `cata` that knows the state of a loop") from None
+        if any(draft.inside is not None for draft in drafts.values()):
+            what = "a `cata` that knows an element of a sequence, and has trees at a node"
+            raise Entangled(result, what)
+        axes = axes_of(list(levels.values()), context.bodies)
+        whole = result
+        for axis in reversed(axes.values()):
+            whole = t.Array(whole, constant(axis.length))
+        branches = {
+            name: drafts[name].lifted(plant, declared, whole, levels[name], axes)
+            for name, declared in declarations.constructors(plant.type).items()
+        }
+        wires = tuple(map(plant.make, declarations.layout(whole)))
+        value = declarations.rebuild(whole, wires)
+        plant.observed.append(Reduction(plant, whole, branches, wires, value=value))
+        for axis in axes.values():
+            wires = tuple(map(axis.element, wires))
+        return declarations.rebuild(result, wires)
+
+    def drafts(
         self,
         context: Context,
         root: Builder,
         algebra: Algebra,
         result: t.Type,
         deep: bool = True,
-    ) -> dict[str, Branch]:
+    ) -> dict[str, Draft]:
         """The algebra, constructor by constructor. Where it cannot do with any number of children
         in a sequence, it may with a few."""
         made = {}
@@ -306,7 +343,7 @@ class Unknown:
         algebra: Algebra,
         result: t.Type,
         deep: bool,
-    ) -> Branch:
+    ) -> Draft:
         """The algebra at one constructor, with so many children in each sequence."""
         types = self.plant.declarations.constructors(self.plant.type)[name]
         if deep:
@@ -342,7 +379,7 @@ class Unknown:
         algebra: Algebra,
         result: t.Type,
         deep: bool,
-    ) -> Branch:
+    ) -> Draft:
         plant = self.plant
         observed: list[Observation] = []
         keys, outside = context.keys, context.builder
@@ -373,8 +410,7 @@ class Unknown:
                 inside = Inside(structures, answer, tuple(observed), (), called, around)
             else:
                 outputs = context.flatten(made, result)
-        assert child.parent is not None
-        return _from_inputs(child.parent, child, outputs, closed, inside)
+        return Draft(child, outputs, closed, inside)
 
     @staticmethod
     def _around(child: Builder, answer: Value, observed: Sequence[Observation]) -> Iterator[Plant]:
@@ -510,7 +546,7 @@ def growing(tree: Grown) -> Branch:
         inputs = [child.input(array) for array in context.layout(growth.seed_type)]
         layer = growth.function(context.rebuild(growth.seed_type, inputs))
         outputs = context.flatten(layer, tree.functor.layer(growth.seed_type))
-    return _from_inputs(root, child, outputs, (growth.seed_type,), None)
+    return Draft(child, outputs, (growth.seed_type,)).branch()
 
 
 def answered(tree: Grown, value: Value) -> Graph:
@@ -583,45 +619,6 @@ def _closed(type: t.Type, room: int) -> t.Type:
     """The type with so much room in sequences of any length."""
     _, sizes = t.free_variables(type)
     return t.substitute(type, {}, dict.fromkeys(sizes, constant(room)))
-
-
-def _from_inputs(
-    home: Builder,
-    child: Builder,
-    outputs: Sequence[Wire],
-    types: tuple[t.Type, ...],
-    inside: Inside | None,
-) -> Branch:
-    """What a child builder makes, with all that it takes from around it made in it, out of
-    inputs of the enclosing ones."""
-    body, captured = child.finish(outputs), child.captured
-    builder = Builder(home.primitives)
-    given: dict[Wire, Wire] = {}
-
-    def entering(wire: Wire) -> Wire:
-        if wire not in given:
-            given[wire] = builder.input(wire.type, wire.name, wire.representation)
-        return given[wire]
-
-    def made(where: Builder, wires: Sequence[Wire]) -> Sequence[Wire]:
-        """Wires of a builder, or ones around it, made of inputs."""
-        graph, outer = where.finish(wires), where.captured
-        before = made(where.parent, outer) if where.parent is not None and outer else ()
-        own = map(entering, graph.inputs[len(outer) :])
-        return builder.inline(graph, [*before, *own])
-
-    values = made(home, captured)
-    originals = body.inputs[len(captured) :]
-    fields = [builder.input(wire.type, wire.name) for wire in originals]
-    graph = builder.finish(builder.inline(body, [*values, *fields]))
-    used = {wire for node in graph.nodes for wire in node.inputs} | set(graph.outputs)
-    if inside is not None:
-        inside = replace(inside, given=originals)
-        around = [wire for one in inside.observed for wire in one.outside]
-        used |= {entering(wire) for wire in around if wire not in originals}
-    outside = tuple(wire for wire, own in given.items() if own in used)
-    inputs = (*(given[wire] for wire in outside), *fields)
-    return Branch(Graph(inputs, graph.nodes, graph.outputs), outside, types, inside)
 
 
 __all__ = [

@@ -396,11 +396,11 @@ class _Asked:
         try:
             structures = any_structure(whole, declarations, room, alike=alike)
             return list(self._decided(whole, structures))
-        except Entangled:
+        except Entangled as problem:
             raise Unspeakable(
-                "a `cata` that knows something of another element of a sequence, or of the state "
-                f"of a loop, or a derivative there, of more than {ONE_BY_ONE} elements or any "
-                "number. Over a list declared as data, whose node has both, it can be written"
+                f"{problem.what}. Of a known number, {ONE_BY_ONE} at most, elements and steps are "
+                "written one by one, those of a `while` never. Over a list declared as data, whose "
+                "node has both, it can be written for any number"
             ) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"
