@@ -25,10 +25,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..language.source import Span
+from .dataflow import count_uses, demand
 from .graph import Call, Graph, Loop, Node, TreeLoop, Wire
 from .laid import laid_out
 from .packed import put_packed, together
-from .vectorise import count_uses, demand, loop_as_it_is, repeat
+from .vectorise import loop_as_it_is, repeat
 
 if TYPE_CHECKING:
     from .laws import Simplifier
