@@ -42,6 +42,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     settings.mkdir(parents=True)
     news = {"@jupyterlab/apputils-extension:announcements": True}
     (settings / "page_config.json").write_text(json.dumps({"disabledExtensions": news}))
+    # What a busy kernel offers after a second would not be shown.
+    patient = {"@jupyterlab/completer-extension:manager": {"providerTimeout": 1000 * START_S}}
+    (settings / "default_setting_overrides.json").write_text(json.dumps(patient))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -4,12 +4,13 @@ keys and a running training move it."""
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
 import numpy
 import pytest
-from browser.cells import cell, run, start, wait
+from browser.cells import cell, expect, run, start, wait
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.views.film import Film
@@ -118,14 +119,14 @@ def test_hands_and_keys_move_it(film: Film, opened: Any) -> None:
     assert seen(page, "film.state") == before - 1
     seen(page, "film.go(8)")
     page.keyboard.press("Space")
-    assert page.get_by_role("button", name="pause").count() == 1
+    page.get_by_role("button", name="pause").wait_for()
     page.wait_for_function(f"{ROOT}.time === {ROOT}.reel.last && !{ROOT}.playing")
     # One view and one scale at all moments.
     camera = "[film.camera.x, film.camera.y, film.camera.scale]"
     assert seen(page, camera) == seen(page, f"(film.go(3), {camera})")
     # Another stage, its points turned in space, and one of them with its way.
     page.get_by_role("button", name="after dense[5], R[5]").click()
-    assert "Of 5 dimensions the 3 principal ones" in page.locator(".caption").inner_text()
+    expect(page.locator(".caption")).to_contain_text("Of 5 dimensions the 3 principal ones")
     page.get_by_role("button", name="3-D").click()
     before = numpy.array(seen(page, "film.xyz"))
     page.locator("canvas.picture").press("ArrowLeft")
@@ -183,7 +184,7 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     for k in range(3):
         run(page, k)
     page.wait_for_function(f"{LIVE}?.camera && {BENT}?.camera")
-    assert "Train it, and it is filmed here." in cell(page, 1).inner_text()
+    expect(cell(page, 1)).to_contain_text("Train it, and it is filmed here.")
     page.evaluate(f"{BENT}.go(4)")
     prompt = start(page, 3)
     page.wait_for_function(f"{LIVE}.updates > 3 && {BENT}.updates > 3")
@@ -210,8 +211,9 @@ def test_film_and_bend_follow_a_training_and_show_what_came_of_it(
     page.wait_for_function(f"!{LIVE}.running && !{BENT}.el.classList.contains('live')")
     assert page.evaluate(f"{LIVE}.reel.moments.length") > 10
     # Both end with what the function of the kept weights says.
-    run(page, 4)
-    answers = numpy.array(json.loads(cell(page, 4).locator(".jp-OutputArea-output").inner_text()))
+    printed = run(page, 4)
+    expect(printed).to_contain_text(re.compile(r"\[.*\]", re.S))
+    answers = numpy.array(json.loads(printed.inner_text()))
     extent = numpy.ptp(answers)
     page.evaluate(f"{BENT}.go(5), {LIVE}.choose(5, {{ known: true }})")
     for root, near in ((LIVE, 1e-3), (BENT, 1e-5)):

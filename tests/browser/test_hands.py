@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
-from browser.cells import cell, run, start, wait
+from browser.cells import expect, run, start, wait
 from browser.conftest import shut_down_all
 
 import nnfp_kernel as nnfp
@@ -351,12 +351,12 @@ def test_in_a_notebook_the_weights_are_the_sessions(
     field = hands.get_by_label("row 0, column 0")
     field.fill("1.25")
     field.press("Enter")
-    caption.locator("text=In the session.").wait_for()
+    expect(caption).to_contain_text("In the session.")
     page.wait_for_function(f"first => {ends}.every((now, k) => now !== first[k])", arg=first)
     page.locator(".nnfp-film .caption", has_text=SINCE).wait_for()
     page.wait_for_function(f"!{live('strip')}.moved")
-    page.locator(".nnfp-strip:not(.before)").wait_for()  # in the next frame
-    assert SINCE not in page.locator(".nnfp-strip .caption").inner_text()
+    expect(page.locator(".nnfp-strip .caption")).not_to_contain_text(SINCE)
+    expect(page.locator(".nnfp-strip.before")).to_have_count(0)
     # A region under the hand is marked in the plane, in its image, and in every layer.
     frame = page.locator(".nnfp-regions .frame").first.bounding_box()
     assert (
@@ -369,31 +369,29 @@ def test_in_a_notebook_the_weights_are_the_sessions(
     assert len(drawn) == 2 + 4
     assert len(set(drawn)) == 1
     assert drawn[0] >= 3
-    run(page, 3)
-    assert "1.25" in cell(page, 3).inner_text()
+    expect(run(page, 3)).to_contain_text("1.25")
     prompt = start(page, 4)
     field.fill("2.5")
     field.press("Enter")
-    caption.locator("text=In the session.").wait_for()
+    page.wait_for_function(f"!{live('hands')}.waiting")  # it is asked again when the cell has ended
+    expect(caption).to_contain_text("In the session.")
     wait(page, prompt)
-    run(page, 5)
-    assert "2.5" in cell(page, 5).inner_text()
+    expect(run(page, 5)).to_contain_text("2.5")
     # Train on: the page follows, and a press on the same button stops it.
     measured = page.evaluate(measures)
     hands.get_by_role("button", name="train on").click()
     hands.get_by_role("button", name="stop").wait_for()
     page.wait_for_function("document.querySelector('.nnfp-hands .share i').offsetWidth > 3")
-    assert field.input_value() != "2.5"
-    assert field.is_disabled()
+    expect(field).not_to_have_value("2.5")
+    expect(field).to_be_disabled()
     page.locator(".nnfp-strip .caption", has_text="A training is running").wait_for()
     hands.get_by_role("button", name="stop").click()
     hands.locator(".told", has_text="weights are kept").wait_for()
     page.wait_for_function(f"before => {measures} !== before", arg=measured)
     page.locator(".nnfp-strip:not(.before)").wait_for()
-    assert field.is_enabled()
+    expect(field).to_be_enabled()
     hands.get_by_role("button", name="undo").click()
-    shown = "document.querySelector('[aria-label=\"row 0, column 0\"]').value"
-    page.wait_for_function(f"{shown} === '2.5'")  # in the next frame
+    expect(field).to_have_value("2.5")
     with page.expect_download() as kept:
         hands.get_by_role("button", name="save page").click()
     assert "<title>net</title>" in Path(kept.value.path()).read_text()
@@ -407,7 +405,7 @@ def test_in_a_notebook_the_weights_are_the_sessions(
     field.press("Enter")
     for own in captions:
         own.filter(has_text=SINCE).wait_for()
-    assert page.locator(".nnfp-strip.before").count() == 1
+    expect(page.locator(".nnfp-strip.before")).to_have_count(1)
     hands.get_by_role("button", name="undo").click()
     for own in captions:
         own.filter(has_not_text=SINCE).wait_for()

@@ -3,11 +3,12 @@ open; by hand, by keys, without motion, with hostile names."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy
 import pytest
-from browser.cells import cell, run
+from browser.cells import cell, expect, run
 
 import nnfp_kernel as nnfp
 
@@ -73,8 +74,8 @@ def test_a_fold_is_scrubbed_played_and_read_from_disk(session: nnfp.Session, ope
     cells = page.locator(".strip[data-name=h]").last.locator(".cell")
     assert cells.count() == 3
     cells.nth(1).hover()
+    expect(page.locator(".readout")).to_have_text(re.compile(r"^h ! 1 = "))
     told = page.locator(".readout").inner_text()
-    assert told.startswith("h ! 1 = ")
     said = float(told.split(" = ")[1].split(",")[0].replace("−", "-"))
     assert abs(said - answer[1]) <= 5e-3 * abs(answer[1])
     reach = numpy.abs(unroll(page, "u.steps.chains[0].states[0].array.data")).max()
@@ -145,13 +146,14 @@ def test_boxes_open_in_place_and_wires_say_what_they_are(
     assert "cell" in texts.all_text_contents()
     page.locator(".wiring [data-key='0.0']").first.focus()
     page.keyboard.press("Enter")
+    expect(page.locator(".caption")).to_have_text("2 boxes open, 0 boxes that can be opened.")
     assert "?U @ ·" in texts.all_text_contents()
-    assert page.locator(".caption").inner_text() == "2 boxes open, 0 boxes that can be opened."
     page.wait_for_function("!document.getAnimations().some(each => each.playState === 'running')")
     page.locator(".wiring [data-told^='?U @']").first.hover()
-    said = page.locator(".readout").inner_text()
-    assert said.startswith("?U @ · : R[4] -> R[3], 12 weights, from `?U @ x`, cell")
+    said = "?U @ · : R[4] -> R[3], 12 weights, from `?U @ x`, cell"
+    expect(page.locator(".readout")).to_contain_text(said)
     page.keyboard.press("Escape")
+    expect(texts).to_have_count(len(before))
     assert texts.all_text_contents() == before
     assert len([url for url in page.asked if not url.startswith("file:")]) == 0
 
@@ -166,7 +168,6 @@ def test_in_a_notebook_the_kernel_is_asked_for_what_is_inside(
     for k in range(4):
         run(page, k)
     steps = cell(page, 2).locator(".nnfp-unroll")
-    page.set_default_timeout(25000)
     steps.locator(".opens").nth(1).press("Enter")
     steps.get_by_role("button", name="out of step 2 of map encode").wait_for()
     steps.locator(".picture").focus()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser.cells import cell, run
+from browser.cells import cell, expect, run
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -24,35 +24,36 @@ def test_a_person_at_work(open_notebook: Any, application: str) -> None:
     )
 
     shown = run(page, 0).last
-    assert "[Word] ~> R[8]" in shown.inner_text()
-    assert shown.locator("table").count() == 1
+    expect(shown).to_contain_text("[Word] ~> R[8]")
+    expect(shown.locator("table")).to_have_count(1)
 
     # Completion offers names with their types, and puts in what is chosen.
     cell(page, 1).locator(".cm-content").click()
     page.keyboard.press("End")
     page.keyboard.press("Tab")
-    assert "encode : [Word] ~> R[8]" in page.wait_for_selector(".jp-Completer").inner_text()
+    expect(page.locator(".jp-Completer")).to_contain_text("encode : [Word] ~> R[8]")
     page.keyboard.press("Enter")
-    assert cell(page, 1).locator(".cm-line").inner_text() == "encode"
+    expect(cell(page, 1).locator(".cm-line")).to_have_text("encode")
 
     # Shift-Tab tells what a name is.
     cell(page, 4).locator(".cm-content").click()
     page.keyboard.press("End")
     page.keyboard.press("Shift+Tab")
-    tip = page.wait_for_selector(".jp-Tooltip")
-    assert "((s, a) -> s) -> s -> a[n] -> s" in tip.inner_text()
+    expect(page.locator(".jp-Tooltip")).to_contain_text("((s, a) -> s) -> s -> a[n] -> s")
     page.keyboard.press("Escape")
 
     # A mistake shows where, under a caret or an underline, and no traceback.
     mistake = run(page, 2)
+    expect(mistake.first).to_contain_text("these representations do not compose")
+    expect(mistake.last).to_contain_text("NnfpError")
     text = "\n".join(mistake.all_inner_texts())
-    assert "these representations do not compose" in text
     assert "^^^^^^" in text
     assert "Traceback" not in text
 
     # A wiring diagram is drawn, and is as wide as what it shows.
     drawing = run(page, 3).last.locator("svg").first
+    for text in ("cell", "[Word]", "R[8]"):
+        expect(drawing.locator("text").get_by_text(text, exact=True).first).to_be_visible()
     box = drawing.bounding_box()
     assert box["width"] > 100
     assert box["height"] > 50
-    assert {"cell", "[Word]", "R[8]"} <= set(drawing.locator("text").all_text_contents())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
-from browser.cells import DATA, cell, run, start, wait
+from browser.cells import DATA, cell, expect, run, start, wait
 
 import nnfp_kernel as nnfp
 from nnfp_kernel.runtime.training.events import Compiled, Epoch, Measured, Progress, Started, Warned
@@ -47,18 +47,19 @@ def test_a_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> 
         "([area, seen]) => area.innerText !== seen", arg=[output.element_handle(), seen]
     )
     assert kept.evaluate("button => button.isConnected")
-    assert output.locator("svg path").count() > 3
+    drawn = output.locator("svg path").nth(3)
+    drawn.wait_for(state="attached")
 
     waited = kept.evaluate(STOPWATCH)
-    assert waited < 2000, waited  # ms; a machine at rest needs less than 200
+    assert waited < 10_000, waited  # ms, of hours; a machine at rest needs less than 200
     wait(page, prompt)
-    told = output.inner_text()
-    assert re.search(r"interrupted after .* the best on validation", told.replace("\n", " ")), told
-    assert "Traceback" not in told
-    assert output.locator("svg path").count() > 3
-    assert button.count() == 0
+    ended = re.compile(r"interrupted\s+after .* the best on validation", re.S)
+    expect(output).to_contain_text(ended, use_inner_text=True)
+    drawn.wait_for(state="attached")
+    expect(button).to_have_count(0)
+    assert "Traceback" not in output.inner_text()
     wait(page, start(page, 2))
-    assert cell(page, 2).locator(".jp-OutputArea").inner_text().endswith("True")
+    expect(cell(page, 2).locator(".jp-OutputArea")).to_have_text(re.compile(r"True\s*$"))
 
     # Another one, by JupyterLab's button.
     prompt = start(page, 3)
@@ -68,10 +69,9 @@ def test_a_button_stops_a_training_and_its_picture_stays(open_notebook: Any) -> 
         "[data-command='notebook:interrupt-kernel'], jp-button[data-command*='interrupt']"
     ).first.click()
     wait(page, prompt, most_s=30)
-    told = output.inner_text()
-    assert re.search(r"interrupt|stopped", told), told
-    assert "Traceback" not in told
-    assert run(page, 4).last.inner_text().split() == ["R", "2"]
+    expect(output).to_contain_text(re.compile(r"interrupt|stopped"))
+    assert "Traceback" not in output.inner_text()
+    expect(run(page, 4).last).to_have_text(re.compile(r"^\s*R\s+2\s*$"), use_inner_text=True)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
+from browser.cells import expect
 
 from nnfp_kernel import NnfpError
 from nnfp_kernel.magics.terminal import TerminalHost
@@ -52,7 +53,9 @@ def left() -> list[list[dict[str, Any]]]:
 def test_what_is_not_trusted_can_be_read(open_notebook: Any, application: str) -> None:
     page = open_notebook(application, "nnfp", CELLS, outputs=left())
     outputs = page.locator(".jp-CodeCell .jp-OutputArea-output")
-    assert outputs.count() == len(CELLS)
+    expect(outputs).to_have_count(len(CELLS))
+    for k, first in enumerate(["encode", "2.5", "do not compose", "fold", "tanh", "flat : R[2]"]):
+        expect(outputs.nth(k)).to_contain_text(first)
     # It is sanitised: no style of ours is left, which every output brings.
     assert "<style" in str(left())
     assert not page.locator(".jp-OutputArea-output style").count()
