@@ -6,7 +6,7 @@ themselves with the labels exchanged: there is no second set of formulas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.primitive import Parameters, Primitive, Sample, Step
 from ..graph.values import Value, leaves
 from . import sequences, tree_vectors
-from .records import Fixed, batched, complex_, expect, real
+from .records import Batch, Fixed, batched, complex_, expect, real
 from .reducing import reduce_axes
 from .table import Builtin, Occurrence, builtin, primitive
 from .tracing import of_one_kind, real_inner
@@ -145,14 +145,16 @@ def _placed(array: Array, labels: Labels, out: Labels, sizes: Sequence[int]) -> 
     return lax.broadcast_in_dim(array, sizes, [out.index(label) for label in ordered])
 
 
-def _contract_batch(
+def _one_more_label(
+    name: str,
     builder: Builder,
     parameters: Parameters,
     inputs: Sequence[Wire],
     flags: Sequence[bool],
     _length: int,
 ) -> Wire:
-    """One more label; an operand without the new axis is not repeated."""
+    """One more label: of a convolution a batch, new features, or convolutions side by side. An
+    operand without the new axis is not repeated."""
     new = _new_label(parameters)
     left, right = ((new,) if flag else () for flag in flags)
     moved = {
@@ -161,7 +163,11 @@ def _contract_batch(
         "right": (*right, *parameters["right"]),
         "out": (new, *parameters["out"]),
     }
-    return builder.emit("contract", *inputs, **moved)
+    return builder.emit(name, *inputs, **moved)
+
+
+def _labelled(name: str) -> Batch:
+    return batched(name, partial(_one_more_label, name))
 
 
 def _new_label(parameters: Parameters) -> int:
@@ -204,7 +210,7 @@ def _contract_cost(parameters: Parameters, types: Sequence[ArrayType], result: A
 primitive(
     Primitive(
         "contract", "bilinear",
-        result=_contract_result, lower=_contract, batch=batched("contract", _contract_batch),
+        result=_contract_result, lower=_contract, batch=_labelled("contract"),
         adjoint=_contract_adjoint, cost=_contract_cost,
         latex=r"{0} \cdot {1}",
         doc="The sum of products over the labels that the result lacks: matrix product, dot, "
@@ -414,25 +420,6 @@ def _convolve_adjoint(
     return (Step("convolve", correlated, 1, fixed), *turns)
 
 
-def _convolve_batch(
-    builder: Builder,
-    parameters: Parameters,
-    inputs: Sequence[Wire],
-    flags: Sequence[bool],
-    _length: int,
-) -> Wire:
-    """One more label: a batch, new features, or convolutions side by side."""
-    new = _new_label(parameters)
-    left, right = ((new,) if flag else () for flag in flags)
-    moved = {
-        **parameters,
-        "left": (*left, *parameters["left"]),
-        "right": (*right, *parameters["right"]),
-        "out": (new, *parameters["out"]),
-    }
-    return builder.emit("convolve", *inputs, **moved)
-
-
 def _convolution(
     left: Labels, right: Labels, out: Labels, spatial: Labels, *types: ArrayType,
     strides: Window | None = None, padding: tuple[tuple[int, int], ...] | None = None,
@@ -475,7 +462,7 @@ def _convolve_cost(parameters: Parameters, types: Sequence[ArrayType], result: A
 primitive(
     Primitive(
         "convolve", "bilinear",
-        result=_convolve_result, lower=_convolve, batch=batched("convolve", _convolve_batch),
+        result=_convolve_result, lower=_convolve, batch=_labelled("convolve"),
         adjoint=_convolve_adjoint, cost=_convolve_cost,
         latex=r"{0} \star {1}",
         doc="A kernel moved over an array: the contraction at every place of the window.",
