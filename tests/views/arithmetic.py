@@ -341,7 +341,10 @@ class Page:
             size = numpy.shape(array)[axis]
             if not isinstance(place, list):
                 if not 0 <= place < size:
-                    raise IndexError(place)
+                    if not padded:
+                        raise IndexError(place)
+                    array = 0 * numpy.take(array, 0, axis)
+                    continue
                 array = numpy.take(array, place, axis)
                 continue
             if not padded and not all(0 <= k < size for k in place):
@@ -387,6 +390,15 @@ class Page:
             return numpy.sum(self._row(items), 0)
         assert isinstance(sign, m.Script)
         assert sign.sub is not None
+        if sign.sup is not None:  # ∑_{j = 0}^{2}
+            assert isinstance(sign.sub, m.Row)
+            letter, first = sign.sub.items[0], sign.sub.items[-1]
+            before, bounded = self.values.get(letter), 0.0
+            for k in range(int(self.of(first)), int(self.of(sign.sup)) + 1):
+                self.values[letter] = k
+                bounded = bounded + self._row(items)
+            self.values[letter] = before
+            return bounded
         indices = split(sign.sub)
         kept = {index: self.values.get(index) for index in indices}
         total: Any = 0.0

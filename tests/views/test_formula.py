@@ -49,6 +49,28 @@ SUM = m.plus(A, B)
         (template("{0}^2", template(r"\sin {0}", A)), r"(\sin a)^2"),
         (template("-{0}", SUM), "-(a + b)"),
         (m.Cases(((A, B), (B, A))), r"\begin{cases} a & b \\ b & a \end{cases}"),
+        (m.product(m.Digits("0.5"), A), r"\frac{a}{2}"),
+        (m.times(m.fraction(A, m.Digits("2")), A), r"\frac{a^2}{2}"),
+        (m.times(m.times(A, B), A), "a^2 b"),
+        (m.entrywise(A, m.product(m.Digits("2"), A)), "2 a^2"),
+        (m.collected(m.product(m.Digits("2"), A), A), "3 a"),
+        (m.collected(A, m.negative(A)), "0"),
+        (m.outer(A, m.negative(B)), r"-a \otimes b"),
+        (
+            m.outer(m.ONES, m.product(m.Fraction(m.ONE, X), m.summed(B, A))),
+            r"\mathbf{1} \otimes \frac{\sum_a b}{x_1}",
+        ),
+        (m.plus(m.summed(A, B), X), r"x_1 + \sum_b a"),
+        (m.transposed(m.product(m.transposed(A), B)), r"b^\top a"),
+        (m.negation(template("{0} > {1}", SUM, B)), r"a + b \leq b"),
+        (m.negation(m.negation(A)), "a"),
+        (m.indexed(m.product(A, m.indexed(m.Letter("e"), B)), X), "[b = x_1] a"),
+        (m.indexed(m.outer(m.ONES, A), X), "a"),
+        (
+            m.entry(m.entrywise(m.power(A, m.Digits("2")), m.differential(B)), X),
+            "a_{x_1}^2\\,db_{x_1}",
+        ),
+        (m.entry(SUM, X), "(a + b)_{x_1}"),
     ],
 )
 def test_brackets_stand_where_a_formula_needs_them(formula: m.Formula, latex: str) -> None:

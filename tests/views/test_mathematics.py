@@ -289,7 +289,7 @@ EXPECTED = {
         "adjoint": [
             r"\bar s_T = \bar y",
             r"\bar s_t = 2 s_t \odot \bar s_{t + 1}",
-            r"\bar x = \sum_t \bar s_{t + 1} + \bar s_0",
+            r"\bar x = \bar s_0 + \sum_t \bar s_{t + 1}",
         ],
     },
     "settled": {
@@ -360,7 +360,7 @@ def test_an_index_is_no_letter_of_a_size() -> None:
     lines = mathematics(session.program, "f").section("value")
     assert [to_plain(line.range) for line in lines if line.range] == ["i = 0, …, t - 1"]
     (line,) = mathematics(session.program, "g").section("value")
-    assert to_plain(line.right) == "∑_j (sin x)_j"
+    assert to_plain(line.right) == "∑_j sin x_j"
 
 
 def test_an_element_by_its_number_is_that_of_its_sequence() -> None:
@@ -412,6 +412,70 @@ def test_entries_that_move_go_back_and_what_decides_does_not_move(
     found = mathematics(session.program, "f")
     own = [to_plain(line.formula) for s in found.sections if s.title == title for line in s.lines]
     assert [unicodedata.normalize("NFC", line) for line in own[: len(lines) or None]] == lines
+
+
+# What a mathematician would strike out: each is a line that was another one.
+STRUCK_OUT = r"""
+pulse : R -> R
+pulse h = 0.5 * h * h
+spread2 : R ~> R[4]
+spread2 x = tanh (x * ?e + ?b)
+cube : R[3] -> R
+cube x = sum (x * x * x)
+steps : R[5] -> R[4]
+steps = window[2] (\w -> w!1 - w!0)
+means : R[9] -> R[5]
+means = window[5] mean
+holed : R[9] -> R[3]
+holed = window[3, stride=2, dilation=2] sum
+opposite : R[4] -> R[4]
+opposite x = if not (sum x > 3) then x else 2 * x
+lower : (R, R) -> R
+lower (x, y) = max x y
+lengthy : R[3] -> R
+lengthy x = dot x x
+moved2 : (R[2,2], R[2]) -> R[2]
+moved2 (a, x) = expm a @ x
+turned2 : (R[2,3], R[4,3]) -> R[4,2]
+turned2 (o, v) = v @ transpose o
+inBatches : (R[4], R[4,3]) -> R[4,3]
+inBatches (q, y) = zipWith (\(a, b) -> a + b) (q, y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "lines"),
+    [
+        ("pulse", "value", ["y = h^2/2"]),
+        ("pulse", "derivative", ["dy = h dh"]),
+        ("spread2", "derivative", ["dy = ((1 - y^2) ⊙ e) dx"]),
+        ("cube", "value", ["y = ∑_i x_i^3"]),
+        ("cube", "derivative", ["dy = ∑_i 3 x_i^2 dx_i"]),
+        ("steps", "value", ["y_i = x_{i + 1} - x_i"]),
+        ("means", "value", ["y_i = 1/5 ∑_{j = 0}^4 x_{i + j}"]),
+        ("holed", "value", ["y_i = ∑_{j = 0}^2 x_{2 i + 2 j}"]),
+        ("opposite", "adjoint", ["x̄ = ([∑_i x_i ≤ 3] + 2 [∑_i x_i > 3]) ȳ"]),
+        ("lower", "derivative", ["dz = ([x > y] + [x = y]/2) dx + ([x < y] + [x = y]/2) dy"]),
+        ("lengthy", "derivative", ["dy = 2 ⟨x, dx⟩"]),
+        ("moved2", "derivative", [
+            "dy = (∫0^1 expm((1 - τ) a) da expm(τ a) dτ) x + expm a dx"]),
+        ("turned2", "adjoint", ["ō = ȳᵀ v", "v̄ = ȳ o"]),
+        ("inBatches", "adjoint", ["q̄_i = ∑_j ū_{i, j}", "ȳ_i = ū_i"]),
+    ],
+)  # fmt: skip
+def test_a_formula_is_written_as_by_hand(
+    by_hand: Session, name: str, title: str, lines: list[str]
+) -> None:
+    found = mathematics(by_hand.program, name)
+    own = [unicodedata.normalize("NFC", to_plain(each.formula)) for each in found.section(title)]
+    assert own == lines
+
+
+@pytest.fixture(scope="module")
+def by_hand() -> Session:
+    session = Session()
+    session.run(STRUCK_OUT)
+    return session
 
 
 def test_a_definition_used_by_name_is_folded(session: Session) -> None:

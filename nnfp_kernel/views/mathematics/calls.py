@@ -95,8 +95,13 @@ def _is_number(formula: Formula) -> bool:
 
 
 def _difference(a: Formula, b: Formula) -> Formula:
-    """a - b; 1 - [i = j] is [i ≠ j]."""
+    """a - b; 1 - [i = j] is [i ≠ j], and 1 - ([x > y] + ½ [x = y]) is [x < y] + ½ [x = y]."""
     match a, b:
+        case m.Digits("1"), m.Row(items=(m.Fenced("[", m.Row(items=(x, m.Sign(way), y))), *rest)):
+            if [*map(type, rest)] == [m.Sign, m.Fraction] and way in "<>":
+                other = m.Sign("<" if way == ">" else ">")
+                hit = m.Fenced("[", m.Row((x, other, y), m.RELATION), "]")
+                return m.Row((hit, *rest), m.SUM)
         case m.Digits("1"), m.Fenced("[", m.Row(items=(i, m.Sign("="), j))):
             return m.Fenced("[", m.Row((i, m.Sign("≠"), j), m.RELATION), "]")
     return m.minus(a, b)

@@ -21,8 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Factor:
+    """A factor: an array or a number, and whether what it multiplies is an array, too."""
+
     formula: Formula
     entrywise: bool
+    array: bool
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,21 @@ def _scaled(factor: Factor, formula: Formula) -> Formula:
     return (m.entrywise if factor.entrywise else m.product)(factor.formula, formula)
 
 
+def _entrywise(factors: Sequence[Factor]) -> bool:
+    """Whether what factors multiply is an array, and so is their product."""
+    return next((factor.entrywise for factor in factors if factor.array), False)
+
+
 def _coefficients(lists: Sequence[tuple[Factor, ...]]) -> Formula:
     """The sum of products of factors, the first ones taken out where they are shared."""
     total: Formula = m.ZERO
     for (*first,), group in _grouped(lists, lambda factors: factors[:1]).items():
         if not first:
-            total = m.plus(total, m.Digits(str(len(group))))
+            total = m.collected(total, m.Digits(str(len(group))))
             continue
         inner = _coefficients([factors[1:] for factors in group])
-        wide = any(factor.entrywise for factors in group for factor in factors[1:])
-        together = first[0].entrywise and wide
-        total = m.plus(total, m.coefficient(inner, first[0].formula, together))
+        wide = any(factor.array for factors in group for factor in factors[1:])
+        total = m.collected(total, m.coefficient(inner, first[0].formula, first[0].array and wide))
     return total
 
 
@@ -68,8 +75,10 @@ class Linear:
     def of(cls, base: Formula) -> Linear:
         return cls((Term(base),))
 
-    def times(self, formula: Formula, entrywise: bool) -> Linear:
-        factor = Factor(formula, entrywise)
+    def times(self, formula: Formula, entrywise: bool, array: bool | None = None) -> Linear:
+        """Every term times a factor: entry by entry, of an array and an array, or with a
+        number. An `array` that a number is multiplied by makes it one."""
+        factor = Factor(formula, entrywise, entrywise if array is None else array)
         return Linear(tuple(replace(term, factors=(*term.factors, factor)) for term in self.terms))
 
     def through(self, function: Callable[[Formula], Formula]) -> Linear:
@@ -81,7 +90,7 @@ class Linear:
 
     def formula(self) -> Formula:
         """The sum, with what its terms have in common taken out: (1/x₁ + x₂) dx₁."""
-        total: Formula = m.ZERO
+        made: list[Formula] = []
         rest: list[Term] = []
         groups = _grouped(self.terms, lambda term: term.factors[-1:])
         for (*factors,), group in groups.items():
@@ -89,14 +98,18 @@ class Linear:
                 rest += group
                 continue
             inner = Linear(tuple(replace(term, factors=term.factors[:-1]) for term in group))
-            total = m.plus(total, _scaled(factors[0], inner.formula()))
+            count, own = m.common_number(inner.formula())
+            made.append(m.product(count, _scaled(factors[0], own)))
         for (base,), group in _grouped(rest, lambda term: (term.base,)).items():
             lists = [term.factors for term in group]
-            entrywise = dict.fromkeys(any(f.entrywise for f in factors) for factors in lists)
-            for wide in entrywise:
-                own = [fs for fs in lists if any(f.entrywise for f in fs) == wide]
-                whole = Factor(_coefficients(own), wide)
-                total = m.plus(total, _scaled(whole, base))
+            for wide in dict.fromkeys(map(_entrywise, lists)):
+                own = _coefficients([factors for factors in lists if _entrywise(factors) == wide])
+                made.append(_scaled(Factor(own, wide, wide), base))
+        if made and m.negated(made[0]) is not None:  # a sum begins with what has no sign
+            made.sort(key=lambda each: m.negated(each) is not None)
+        total: Formula = m.ZERO
+        for each in made:
+            total = m.plus(total, each)
         return total
 
 

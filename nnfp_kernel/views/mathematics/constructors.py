@@ -108,12 +108,18 @@ def _places(field: Value, place: tuple[int, ...]) -> list[tuple[int, ...]]:
 def _field(whole: Formula, place: Sequence[int]) -> Formula:
     """Field 2 of ȳ, ȳ₂, and the first of that, ȳ₂,₁; of what has an index, (ȳ_{Node l r})₂."""
     numbers: list[Formula] = [m.Digits(str(k)) for k in place]
+    if isinstance(whole, m.Script) and isinstance(whole.base, m.Fenced):  # (ȳ_{Node l r})₁,₂
+        return m.Script(whole.base, m.listed([*_numbers(whole.sub), *numbers]))
     if isinstance(whole, m.Script) and whole.sub is not None:
-        above = [f for f in m.parts(whole.sub) or [whole.sub] if f != m.Sign(",")]
+        above = _numbers(whole.sub)
         if all(isinstance(f, m.Digits) for f in above) and isinstance(whole.base, m.Bar):
             return m.Script(whole.base, m.listed([*above, *numbers]))
         whole = m.Fenced("(", whole, ")")
     return m.indexed(whole, numbers[0] if len(numbers) == 1 else m.listed(numbers))
+
+
+def _numbers(sub: Formula | None) -> list[Formula]:
+    return [f for f in m.parts(sub) or [sub] if f != m.Sign(",")] if sub is not None else []
 
 
 # --- taken apart ----------------------------------------------------------------------------

@@ -20,8 +20,10 @@ than its place asks for; so no printer ever has to think of brackets.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from math import gcd, prod
 from typing import TypeAlias
 
 # How tightly formulas bind, loosest first.
@@ -217,7 +219,23 @@ def plus(a: Formula, b: Formula) -> Formula:
     inner = negated(b)
     if inner is not None:
         return minus(a, inner)
+    *first, last = terms(a)
+    if _is_sum(last) and not has_sum(b):  # b + ∑ a: what follows a sum would be read as in it
+        return plus(_added([*first, b]), last)
     return Row((*_flat(_summand(a), SUM), Sign("+"), *_flat(_summand(b), SUM)), SUM)
+
+
+def _is_sum(a: Formula) -> bool:
+    """Whether it is ∑ a, and not a factor in front of it."""
+    first = a.items[0] if isinstance(a, Row) and a.binding == PRODUCT else a
+    return isinstance(first, Script) and first.base == SUMMED
+
+
+def _added(terms: Sequence[Formula]) -> Formula:
+    total: Formula = ZERO
+    for term in terms:
+        total = plus(total, term)
+    return total
 
 
 def minus(a: Formula, b: Formula) -> Formula:
@@ -274,23 +292,38 @@ def product(a: Formula, b: Formula) -> Formula:
         return negative(product(inner, b))
     if (inner := negated(b)) is not None:
         return negative(product(a, inner))
+    a, b = (_HALF if f == Digits("0.5") else f for f in (a, b))
     if isinstance(a, Fraction) and a.top == ONE:
         return fraction(b, a.bottom)
     if isinstance(b, Fraction) and b.top == ONE:
         return fraction(a, b.bottom)
+    if _is_integral(a):
+        a = Fenced("(", a, ")")
     left, right = _flat(a, PRODUCT), _flat(b, PRODUCT)
-    if isinstance(a, Digits) and isinstance(right[0], Fraction) and right[0].top == ONE:
-        return Row((Fraction(a, right[0].bottom), *right[1:]), PRODUCT)
+    if isinstance(a, Digits) and len(right) > 1:
+        match right[0]:
+            case Fraction(top=top, bottom=bottom) if top == ONE or isinstance(bottom, Digits):
+                rest = right[1:] if right[1] != Space() else right[2:]  # 2 (h/2) x is h x
+                front = fraction(times(a, top), bottom)
+                return product(front, rest[0] if len(rest) == 1 else Row(rest, PRODUCT))
     if isinstance(right[0], Digits) and not isinstance(left[0], Digits):  # numbers come first
         rest = right[2:] if right[1:2] in ((Sign("·"),), (Space(),)) else right[1:]
         return product(right[0], product(a, Row(rest, PRODUCT)) if rest else a)
     left = (*left[:-1], _enclosing(left[-1], right[0]))
     if Sign("⊙") in left or Sign("⊗") in left:
         left = (Fenced("(", a, ")"),)
-    if Sign("⊙") in right:
+    if Sign("⊙") in right and not isinstance(a, Digits):
         right = (Fenced("(", b, ")"),)
     between = _between(left[-1], right[0])
     return Row((*left, *between, *right), PRODUCT)
+
+
+_HALF = Fraction(ONE, Digits("2"))
+
+
+def _is_integral(a: Formula) -> bool:
+    first = a.items[0] if isinstance(a, Row) else a
+    return isinstance(first, Script) and first.base == Sign("∫")
 
 
 # What is read as ending where a sum, a differential or a cotangent begins: cos x dx.
@@ -355,8 +388,6 @@ def entrywise(a: Formula, b: Formula) -> Formula:
         return negative(entrywise(inner, b))
     if (inner := negated(b)) is not None:
         return negative(entrywise(a, inner))
-    if a == b:
-        return power(a, Digits("2"))
     if isinstance(a, Digits) or isinstance(b, Digits):
         return product(a, b)
     for one, other in ((a, b), (b, a)):
@@ -366,8 +397,72 @@ def entrywise(a: Formula, b: Formula) -> Formula:
         return fraction(b, a.bottom)
     if isinstance(b, Fraction) and b.top == ONE:
         return fraction(a, b.bottom)
-    left, right = (Fenced("(", f, ")") if _is_outer(f) else f for f in (a, b))
-    return Row((*_flat(left, PRODUCT), Sign("⊙"), *_flat(right, PRODUCT)), PRODUCT)
+    (front, left), (number, right) = map(_entry_factors, (a, b))
+    items: list[Formula] = []
+    for factor in _powers([*left, *right]):
+        items += [Sign("⊙")] if items else []
+        items += _flat(factor, PRODUCT)
+    numbers = _multiplied([front, number])
+    own = [numbers, *_between(numbers, items[0])] if numbers != ONE else []
+    return items[0] if len(items) == 1 and not own else Row((*own, *items), PRODUCT)
+
+
+def _entry_factors(a: Formula) -> tuple[Formula, list[Formula]]:
+    """2, and the factors x and y, of 2 x ⊙ y."""
+    if not isinstance(a, Row) or a.binding != PRODUCT or _is_outer(a):
+        return ONE, [Fenced("(", a, ")") if _is_outer(a) else a]
+    number: Formula = ONE
+    items = list(a.items)
+    if isinstance(items[0], Digits) and items[1:2] not in ([Sign("⊙")], [Sign("·")]):
+        number, *items = items
+        items = items[1:] if items[:1] == [Space()] else items
+    found: list[list[Formula]] = [[]]
+    for item in items:
+        if item == Sign("⊙"):
+            found.append([])
+        else:
+            found[-1].append(item)
+    return number, [own[0] if len(own) == 1 else Row(tuple(own), PRODUCT) for own in found]
+
+
+def _powers(factors: Sequence[Formula]) -> list[Formula]:
+    """The factors, where those that are equal are a power: x² y of x, y and x."""
+    exponents: dict[Formula, int] = {}
+    numbers = [each for each in factors if isinstance(each, Digits)]
+    if len(numbers) > 1 and all(each.text.isdigit() for each in numbers):
+        numbers = [Digits(str(prod(int(each.text) for each in numbers)))]
+    for each in factors:
+        match each:
+            case Digits():
+                continue
+            case Script(base=base, sub=sub, sup=Digits(text=text)) if text.isdigit():
+                bare = Script(base, sub) if sub else base
+                bare, times = (bare.inside if _is_bracketed(bare) else bare), int(text)  # type: ignore[union-attr]
+            case _:
+                bare, times = each, 1
+        exponents[bare] = exponents.get(bare, 0) + times
+    return [*numbers, *(power(base, Digits(str(times))) for base, times in exponents.items())]
+
+
+def _is_bracketed(a: Formula) -> bool:
+    return isinstance(a, Fenced) and a.left == "("
+
+
+def times(a: Formula, b: Formula) -> Formula:
+    """The product of two numbers, or of a number and an array: x x is x²."""
+    if (inner := negated(a)) is not None:
+        return negative(times(inner, b))
+    if (inner := negated(b)) is not None:
+        return negative(times(a, inner))
+    if isinstance(a, Fraction) or isinstance(b, Fraction):
+        (top, bottom), (above, below) = (
+            (f.top, f.bottom) if isinstance(f, Fraction) else (f, ONE) for f in (a, b)
+        )
+        return fraction(times(top, above), times(bottom, below))
+    both = [*_own_factors(a), *_own_factors(b)]
+    if has_sum(a) or has_sum(b) or len(merged := _powers(both)) == len(both):
+        return product(a, b)
+    return _multiplied(merged)
 
 
 def _is_outer(a: Formula) -> bool:
@@ -384,6 +479,9 @@ def constant_array(a: Formula) -> Formula | None:
     return front[0] if len(front) == 1 else Row(tuple(front), PRODUCT)
 
 
+LONG_TOP = 9  # atoms over a number
+
+
 def fraction(top: Formula, bottom: Formula) -> Formula:
     """top / bottom, without the factors they have in common."""
     if (inner := negated(top)) is not None:
@@ -392,12 +490,18 @@ def fraction(top: Formula, bottom: Formula) -> Formula:
         return fraction(top.top, power(bottom, Digits("2")))
     if isinstance(top, Fraction) and isinstance(bottom, Digits):
         return fraction(top.top, product(bottom, top.bottom))
+    if all(isinstance(f, Digits) and f.text.isdigit() and f != ZERO for f in (top, bottom)):
+        share = gcd(*(int(f.text) for f in (top, bottom)))  # type: ignore[union-attr]
+        top, bottom = (Digits(str(int(f.text) // share)) for f in (top, bottom))  # type: ignore[union-attr]
+        return top if bottom == ONE else Fraction(top, bottom)
     above, under = _own_factors(top), _own_factors(bottom)
     for factor in list(above):
         if factor in under:
             above.remove(factor)
             under.remove(factor)
     if len(above) == len(_own_factors(top)):
+        if isinstance(bottom, Digits) and size_of(top) > LONG_TOP:  # no line is broken in it
+            return Row((Fraction(ONE, bottom), *_flat(top, PRODUCT)), PRODUCT)
         return Fraction(top, bottom)
     over, rest = _multiplied(above), _multiplied(under)
     return over if rest == ONE else Fraction(over, rest)
@@ -428,7 +532,7 @@ def _multiplied(factors: Sequence[Formula]) -> Formula:
 
 def coefficient(a: Formula, b: Formula, together: bool) -> Formula:
     """The product of two factors, entry by entry where both are vectors; fractions join."""
-    join = entrywise if together else product
+    join = entrywise if together else times
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return fraction(join(a.top, b.top), join(a.bottom, b.bottom))
     if isinstance(a, Fraction) and b != ONE:
@@ -438,8 +542,62 @@ def coefficient(a: Formula, b: Formula, together: bool) -> Formula:
     return join(a, b)
 
 
+def collected(a: Formula, b: Formula) -> Formula:
+    """a + b, where terms that are equal but for a number are one: 3 x² of 2 x² + x²."""
+    found = terms(a) if a != ZERO else []
+    for k, each in enumerate(found):
+        (one, own), (two, other) = _numbered(each), _numbered(b)
+        if own == other or Counter(_entry_factors(own)[1]) == Counter(_entry_factors(other)[1]):
+            found[k] = _many(one + two, own)
+            return _added([term for term in found if term != ZERO])
+    return plus(a, b)
+
+
+def common_number(a: Formula) -> tuple[Formula, Formula]:
+    """2 and x - y, of 2 x - 2 y."""
+    found = [_numbered(term) for term in terms(a)]
+    (count, *others) = {abs(number) for number, _ in found}
+    if others or count < 2 or len(found) < 2:
+        return ONE, a
+    return Digits(str(count)), _added([_many(k // count, own) for k, own in found])
+
+
+def _numbered(a: Formula) -> tuple[int, Formula]:
+    """-2 and x, of -2 x."""
+    if (inner := negated(a)) is not None:
+        count, positive = _numbered(inner)
+        return -count, positive
+    if isinstance(a, Digits) and a.text.isdigit():
+        return int(a.text), ONE
+    if isinstance(a, Row) and a.binding == PRODUCT and len(a.items) > 1:
+        first, *rest = a.items
+        if isinstance(first, Digits) and first.text.isdigit() and not isinstance(rest[0], Sign):
+            rest = rest[1:] if rest[0] == Space() else rest
+            return int(first.text), rest[0] if len(rest) == 1 else Row(tuple(rest), PRODUCT)
+    return 1, a
+
+
+def _many(count: int, a: Formula) -> Formula:
+    if count < 0:
+        return negative(_many(-count, a))
+    if count == 0 or a == ONE:
+        return Digits(str(count))
+    if isinstance(a, Fraction):
+        return times(Digits(str(count)), a)
+    return product(Digits(str(count)), a) if count > 1 else a
+
+
 def outer(a: Formula, b: Formula) -> Formula:
-    """a ⊗ b"""
+    """a ⊗ b, a sign or a number in front."""
+    for k, f in enumerate((a, b)):
+        if (inner := negated(f)) is not None:
+            return negative(outer(inner, b) if k == 0 else outer(a, inner))
+    if isinstance(b, Row) and b.binding == PRODUCT and Sign("⊗") not in b.items:
+        first, *others = b.items
+        if isinstance(first, Digits) or (isinstance(first, Fraction) and first.top == ONE):
+            others = others[1:] if others[0] in (Space(), Sign("·")) else others
+            own = outer(a, others[0] if len(others) == 1 else Row(tuple(others), PRODUCT))
+            return Row((first, *_flat(own, PRODUCT)), PRODUCT)
 
     def operand(f: Formula) -> Formula:
         mixed = isinstance(f, Row) and any(isinstance(i, Sign) for i in f.items)
@@ -454,6 +612,10 @@ def power(a: Formula, exponent: Formula) -> Formula:
 
 def transposed(a: Formula, mark: str = "⊤") -> Formula:
     """aᵀ, or aᴴ; of the transpose, a itself; of an inverse, a⁻ᵀ; of a linear map, a†."""
+    if mark == "⊤" and isinstance(a, Row) and a.binding == PRODUCT and len(a.items) == 2:
+        left, right = a.items
+        if isinstance(left, Script) and left.sup == Sign("⊤"):  # (Wᵀ Z)ᵀ of two matrices
+            return product(transposed(right), transposed(left))
     if mark != "†":
         return marked(a, transpose=True, conjugate=mark == "H")
     if isinstance(a, Script) and a.sup in (Sign(mark), _DAGGERS[True]):
@@ -471,7 +633,9 @@ def inverted(a: Formula, mark: str = "") -> Formula:
 
 
 def starred(a: Formula) -> Formula:
-    """The conjugate, a*; of a conjugate, a itself."""
+    """The conjugate, a*; of a conjugate, a itself, and of a number."""
+    if isinstance(a, Digits):
+        return a
     return marked(a, conjugate=True)
 
 
@@ -522,6 +686,16 @@ def indexed(a: Formula, index: Formula) -> Formula:
         return a
     if isinstance(a, Fenced) and a.left == "[" and counts_up(a):
         return index
+    if isinstance(a, Row) and a.items[:2] == (ONES, Sign("⊗")):
+        return a.items[2] if len(a.items) == 3 else Row(a.items[2:], a.binding)
+    if isinstance(a, Row) and a.binding == PRODUCT and _is_unit(a.items[-1]):  # (a e_z)_k
+        unit, rest = a.items[-1], [item for item in a.items[:-1] if not isinstance(item, Space)]
+        assert isinstance(unit, Script)
+        if unit.sub is not None and not any(isinstance(item, Sign) for item in rest):
+            return product(Fenced("[", equation(unit.sub, index), "]"), _multiplied(rest))
+    if isinstance(a, Script) and isinstance(a.sup, Digits) and a.sub is None:  # x², by entries
+        inner = a.base.inside if _is_bracketed(a.base) else a.base  # type: ignore[union-attr]
+        return power(indexed(inner, index), a.sup)
     if isinstance(a, Row) and is_differential(a):
         return Row((a.items[0], indexed(a.items[1], index)), a.binding)
     if isinstance(a, Script) and a.sub is not None:
@@ -529,10 +703,120 @@ def indexed(a: Formula, index: Formula) -> Formula:
             isinstance(index, Row) and Sign(",") in index.items and Sign("…") not in index.items
         )
         more = index.items if several and isinstance(index, Row) else (index,)
-        return Script(a.base, Row((a.sub, Sign(","), *more)), a.sup)
+        for each in more[::2]:
+            a = _in_window(a, each)
+        return a
     if isinstance(a, Script) and isinstance(a.sup, Sign) and set(a.sup.text) == {"′"}:
         return Script(a.base, index, a.sup)
     return Script(fitted(a, ATOM), index)
+
+
+def entry(a: Formula, index: Formula) -> Formula:
+    """The entry of a vector, said of what it is made of where all of that are vectors:
+    x_i² dx_i of x² ⊙ dx."""
+    inner = _entry_of_parts(a, index)
+    return indexed(a, index) if inner is None else inner
+
+
+def _entry_of_parts(a: Formula, index: Formula) -> Formula | None:
+    match a:
+        case Script(base=Fenced(left="(", inside=inside), sub=None, sup=Digits() as sup):
+            own = _entry_of_parts(inside, index)
+            return indexed(a, index) if own is None else power(own, sup)
+        case Letter() | Bar() | Script(sup=None) | Script(sup=Digits()):
+            return indexed(a, index)
+        case Script(base=Letter(text="e"), sub=None, sup=sup) if sup is not None:
+            above = _entry_of_parts(sup, index)
+            return above and Script(Letter("e"), None, above)
+        case Row() if is_differential(a):
+            return indexed(a, index)
+        case Fenced(left="(", inside=inside):
+            own = _entry_of_parts(inside, index)
+            return own and fitted(own, ATOM)
+        case Row(items=(Letter(text=text) as function, argument)) if text in _ENTRYWISE:
+            own = _entry_of_parts(argument, index)
+            if own is None:
+                return None
+            return applied(function, [own]) if isinstance(argument, Fenced) else (
+                Row((function, own), FUNCTION))  # fmt: skip
+        case Row(binding=level) if level == SUM and not _is_joined(a):
+            found = [t for t in terms(a) if not isinstance(negated(t) or t, Digits)]
+            if len(found) != 1:
+                return None  # a number may be among them
+            own = _entry_of_parts(negated(found[0]) or found[0], index)
+            return own and _added([
+                t if t != found[0] else own if negated(t) is None else negative(own)
+                for t in terms(a)
+            ])  # fmt: skip
+        case Row(binding=level) if level == PRODUCT and Sign("⊙") in a.items:
+            number, factors = _entry_factors(a)
+            for factor in factors:
+                own = _entry_of_parts(factor, index)
+                if own is None:
+                    return None
+                number = times(number, own)
+            return number
+    return None
+
+
+_ENTRYWISE = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "exp", "σ"))
+
+
+def _is_unit(a: Formula) -> bool:
+    """Whether it is e_z, which is 1 at z and 0 elsewhere."""
+    return isinstance(a, Script) and a.base == Letter("e") and a.sup is None
+
+
+def _windows(sub: Formula | None) -> list[int]:
+    """Which of the indices below a letter, i, j…j+2, are windows."""
+    return [k for k, each in enumerate(_listed_below(sub)) if _is_window(each)]
+
+
+def has_windows(a: Formula) -> bool:
+    """Whether it is made of windows x_{i…i+2}."""
+    return any(isinstance(f, Script) and _windows(f.sub) for f in (a, *inside(a)))
+
+
+def _is_window(index: Formula) -> bool:
+    return isinstance(index, Row) and Sign("…") in index.items
+
+
+def _listed_below(sub: Formula | None) -> list[Formula]:
+    if not isinstance(sub, Row) or Sign(",") not in sub.items or _is_window(sub):
+        return [] if sub is None else [sub]
+    return [each for item in sub.items[::2] for each in _listed_below(item)]
+
+
+def _in_window(a: Script, index: Formula) -> Script:
+    """x_{i+k}, of x_{i…i+2} at k; behind the windows an index is one more."""
+    below = _listed_below(a.sub)
+    windows = _windows(a.sub)
+    if not windows:
+        below.append(index)
+    else:
+        first = windows[0]
+        window = below[first]
+        assert isinstance(window, Row)
+        start, *rest = [each for each in window.items if not isinstance(each, Sign)]
+        step = _step(start, rest[0]) if len(rest) > 1 else ONE
+
+        def place(k: Formula) -> Formula:
+            base, offset = _offset(start)
+            own, more = _offset(product(step, k))
+            return shifted(plus(base, own), offset + more)
+
+        if _is_window(index):
+            assert isinstance(index, Row)
+            places = (k if isinstance(k, Sign) else place(k) for k in index.items)
+            below[first] = Row(tuple(places), RELATION)
+        else:
+            below[first] = place(index)
+    return Script(a.base, below[0] if len(below) == 1 else listed(below), a.sup)
+
+
+def _step(start: Formula, second: Formula) -> Formula:
+    (base, one), (other, two) = _offset(start), _offset(second)
+    return number(two - one) if base == other else minus(second, start)
 
 
 def counts_up(a: Fenced) -> bool:
@@ -580,13 +864,39 @@ def barred(a: Formula) -> Formula:
     return replace(a, base=Bar(a.base)) if isinstance(a, Script) else Bar(a)
 
 
-def summed(a: Formula, below: Formula) -> Formula:
-    """Σ a"""
-    return Row((Script(SUMMED, below), fitted(a, PRODUCT)), PRODUCT)
+def summed(a: Formula, below: Formula, count: Formula | None = None) -> Formula:
+    """Σ a, over all values of an index that there are, or so many."""
+    sign = Script(SUMMED, below)
+    if count is not None:
+        sign = Script(SUMMED, equation(below, ZERO), _before(count))
+    return Row((sign, fitted(a, PRODUCT)), PRODUCT)
 
 
 def equation(left: Formula, right: Formula, sign: str = "=") -> Row:
     return Row((left, Sign(sign), right), RELATION)
+
+
+_OPPOSITES = {"=": "≠", "<": "≥", ">": "≤"}
+_OPPOSITES |= {other: sign for sign, other in _OPPOSITES.items()}
+
+
+_LOGIC = frozenset((*_OPPOSITES, *"∧∨¬"))
+
+
+def negation(a: Formula) -> Formula:
+    """¬ a; of a < b, a ≥ b."""
+    items = list(a.items) if isinstance(a, Row) else []
+    signs = [k for k, each in enumerate(items) if isinstance(each, Sign) and each.text in _LOGIC]
+    if len(signs) == 1 and items[signs[0]] == Sign("¬"):
+        inner = items[1]
+        return inner.inside if isinstance(inner, Fenced) and inner.left == "(" else inner
+    if len(signs) == 1:
+        sign = items[signs[0]]
+        assert isinstance(sign, Sign)
+        if sign.text in _OPPOSITES:
+            items[signs[0]] = Sign(_OPPOSITES[sign.text])
+            return Row(tuple(items), RELATION)
+    return Row((Sign("¬"), fitted(a, ATOM)), PRODUCT)
 
 
 def counted(index: Formula, count: Formula, down: bool = False) -> Formula:
@@ -632,16 +942,30 @@ def counts(range: Formula) -> bool:
 
 def _before(count: Formula) -> Formula:
     """count - 1: n - 1 of n, 4 of 5, n - 3 of n - 2."""
-    if isinstance(count, Digits) and count.text.isdigit() and count != ZERO:
-        return Digits(str(int(count.text) - 1))
-    if isinstance(count, Row) and count.binding == SUM and isinstance(count.items[-1], Digits):
-        *front, sign, last = count.items
+    return shifted(count, -1)
+
+
+def shifted(a: Formula, by: int) -> Formula:
+    """a + by, a number at the end of a joined with it."""
+    base, offset = _offset(a)
+    if base == ZERO:
+        return number(offset + by)
+    if offset + by == 0:
+        return base
+    return plus(base, number(offset + by))
+
+
+def _offset(a: Formula) -> tuple[Formula, int]:
+    """i and -1, of i - 1."""
+    if isinstance(a, Digits) and a.text.isdigit():
+        return ZERO, int(a.text)
+    if isinstance(a, Row) and a.binding == SUM and isinstance(a.items[-1], Digits):
+        *front, sign, last = a.items
         assert isinstance(last, Digits)
         if front and last.text.isdigit() and sign in (Sign("+"), Sign("−")):
-            more = int(last.text) * (1 if sign == Sign("+") else -1) - 1
             rest = front[0] if len(front) == 1 else Row(tuple(front), SUM)
-            return plus(rest, number(more))
-    return minus(count, ONE)
+            return rest, int(last.text) * (1 if sign == Sign("+") else -1)
+    return a, 0
 
 
 def size_of(formula: Formula, indices: bool = True) -> int:

@@ -114,8 +114,8 @@ def _mathml(formula: Formula) -> str:
             return f"<mo>{html.escape(text)}</mo>"
         case Space(wide=wide):
             return f'<mspace width="{"1em" if wide else "0.17em"}"/>'
-        case Words(text=text):
-            return f"<mtext>{html.escape(text)}</mtext>"
+        case Words(text=text):  # a space at an end would be dropped
+            return f"<mtext>{html.escape(text).replace(' ', chr(0xA0))}</mtext>"
         case Row(items=(d, inside)) if is_differential(formula):
             return f"<mrow>{_mathml(d)}{_mathml(inside)}</mrow>"
         case Row(items=items):
@@ -127,6 +127,8 @@ def _mathml(formula: Formula) -> str:
                 return f"<{tag}>{_mathml(base)}{_mathml(sub) if sub else '<mrow/>'}</{tag}>"
             if sub is None:
                 return f"<msup>{_mathml(base)}{_mathml(sup)}</msup>"
+            if big:
+                return f"<munderover>{_mathml(base)}{_mathml(sub)}{_mathml(sup)}</munderover>"
             return f"<msubsup>{_mathml(base)}{_mathml(sub)}{_mathml(sup)}</msubsup>"
         case Bar(inside=Letter(text=text, upright=True)):  # no font's bar is as long as a word
             return f'<mi style="border-top:.06em solid;padding-top:.1em">{html.escape(text)}</mi>'

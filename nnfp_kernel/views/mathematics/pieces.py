@@ -26,7 +26,12 @@ def items_of(formula: Formula) -> tuple[Formula, ...]:
 
 
 def at_tangent(map: Formula, tangent: Formula) -> Formula:
-    """A linear map at a tangent, side by side: D f(x) dx; L ∘ M at dx is L (M dx)."""
+    """A linear map at a tangent, side by side: D f(x) dx; L ∘ M at dx is L (M dx); at what
+    does not move, 0."""
+    if tangent == m.ZERO:
+        return m.ZERO
+    if (positive := m.negated(tangent)) is not None:
+        return m.negative(at_tangent(map, positive))
     outer, *others = _chain(map)
     for each in others[::-1]:
         tangent = at_tangent(each, tangent)
@@ -97,6 +102,8 @@ def inner(a: Formula, b: Formula) -> Formula:
     """⟨a, b⟩, a sign in front."""
     if (positive := m.negated(a)) is not None:
         return m.negative(inner(positive, b))
+    if (positive := m.negated(b)) is not None:
+        return m.negative(inner(a, positive))
     return template(r"\langle {0}, {1} \rangle", a, b)
 
 
@@ -147,9 +154,14 @@ def down(bar: Linear, type: t.Type, own: t.Type) -> Change:
         bar = bar.through(lambda f: template(r"\operatorname{{Re}} {0}", f))
     if rank(own) >= rank(type):
         return bar
-    index = [m.symbol(name) for name in "ijk"][: rank(type) - rank(own)]
-    below = m.listed(index)
-    return bar.through(lambda f: m.summed(m.indexed(f, below), below))
+    missing = rank(type) - rank(own)
+
+    def summed(f: Formula) -> Formula:
+        free = [i for i in map(m.symbol, "ijklmnpqrstuvw") if i not in m.inside(f)]
+        below = m.listed(free[:missing])
+        return m.summed(m.indexed(f, below), below)
+
+    return bar.through(summed)
 
 
 def length_of(reader: Reader, size: Size, sequences: Value) -> Formula:

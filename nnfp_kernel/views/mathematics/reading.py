@@ -288,7 +288,7 @@ class Reader:
                         (m.row(m.Words("if "), said), said, lambda: self.evaluate(then, env)),
                         (
                             m.Words("otherwise"),
-                            template(r"\lnot {0}", said),
+                            m.negation(said),
                             lambda: self.evaluate(otherwise, env),
                         ),
                     ]

@@ -25,6 +25,7 @@ from .tape import Pass, Quantity, Rule
 if TYPE_CHECKING:
     from .reading import Reader
 
+SMALL = 4  # atoms above a letter
 RULES: dict[str, Callable[..., Value]] = {}
 
 
@@ -59,6 +60,8 @@ def function_of(type: t.Type) -> t.Function:
 
 def template_of(reader: Reader, use: p.Builtin, shown: Sequence[Formula]) -> Formula:
     latex = reader.program.builtins[use.name].latex
+    if use.name == "exp" and m.size_of(shown[0]) > SMALL:
+        return m.applied(m.Letter("exp"), list(shown))
     if latex:
         return template(latex, *shown)
     return m.applied(with_brackets(use), list(shown))

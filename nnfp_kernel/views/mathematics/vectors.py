@@ -7,10 +7,11 @@ their own; they say no more than the records of the primitives do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...language import typed as p
 from ...language import types as t
+from ...language.sizes import Size
 from . import formula as m
 from . import records
 from .changes import Change, Linear, plus
@@ -28,7 +29,7 @@ from .pieces import (
     rank,
     scaled,
 )
-from .quantities import Value, flat
+from .quantities import Value, flat, size_formula
 from .table import bilinear, linear_map, result_of, rule, rule_of
 from .tape import Pass, Quantity
 
@@ -91,11 +92,13 @@ def times(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     both = rank(a.type) > 0 and rank(b.type) > 0
 
     def formula() -> Formula:
-        return (m.entrywise if both else m.product)(a.shown(), b.shown())
+        return (m.entrywise if both else m.times)(a.shown(), b.shown())
 
     def forward(_: Pass, d: list[Change]) -> Change:
-        first = None if d[0] is None else d[0].times(b.shown(), both)
-        second = None if d[1] is None else d[1].times(a.shown(), both)
+        first, second = (
+            None if change is None else change.times(q.shown(), both, rank(q.type) > 0)
+            for change, q in zip(d, (b, a), strict=True)
+        )
         if first is None or second is None:
             return first or second
         return Linear(first.terms + second.terms)
@@ -103,7 +106,8 @@ def times(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
     def to(own: Quantity, other: Quantity, bar: Linear) -> Change:
         if rank(own.type) == 0 and rank(other.type) > 0:
             return bar.through(lambda f: inner(conjugate(other), f))
-        return down(bar.times(conjugate(other), both), type, own.type)
+        factor, array = conjugate(other), rank(other.type) > 0
+        return down(bar.times(factor, array and rank(type) > 0, array), type, own.type)
 
     return rule_of(
         reader, type, (a, b), formula, forward, lambda _, bar: [to(a, b, bar), to(b, a, bar)]
@@ -176,9 +180,21 @@ def dot(reader: Reader, use: p.Builtin, a: Value, b: Value) -> Value:
         return opaque_builtin(reader, use, [a, b])
     if rank(a.type) == rank(b.type) == 0 and not is_complex(a.type):
         return times(reader, use, a, b)
+    if a is b:
+        return _squared_length(reader, a)
     return bilinear(reader,
         t.R, a, b, inner,
         lambda f: m.product(f, b.shown()), lambda f: m.product(f, a.shown()),
+    )  # fmt: skip
+
+
+def _squared_length(reader: Reader, a: Quantity) -> Quantity:
+    """⟨a, a⟩, which moves by 2 ⟨a, da⟩."""
+    two = m.Digits("2")
+    return rule_of(reader,
+        t.R, (a,), lambda: inner(a.shown(), a.shown()),
+        lambda _, d: d[0] and d[0].through(lambda f: m.product(two, inner(a.shown(), f))),
+        lambda _, bar: [bar.through(lambda f: m.product(m.product(two, f), a.shown()))],
     )  # fmt: skip
 
 
@@ -216,30 +232,37 @@ def sum_of(reader: Reader, a: Quantity, type: t.Type) -> Quantity:
             return m.product(f, m.ONES)
         return f if m.constant_array(f) is not None else m.outer(m.ONES, f)
 
-    return linear_map(reader, type, a, total, back)
+    assert isinstance(a.type, t.Array)
+    count, vector = a.type.length, rank(a.type) == 1
+    return linear_map(reader, type, a, lambda f: total(f, count, vector), back)
 
 
-def summing(
-    reader: Reader, *letters: str
-) -> Callable[[Formula | Callable[[Formula], Formula]], Formula]:
-    """∑ᵢ of the entries of a formula, or of what is made of an index, whose letter is free."""
+Summand: TypeAlias = Formula | Callable[[Formula], Formula]
+
+
+def summing(reader: Reader, *letters: str) -> Callable[..., Formula]:
+    """∑ᵢ of the entries of a formula, or of what is made of an index, whose letter is free;
+    of a window, x_{t+i}, it is said how many there are."""
     around = [each for index in reader.indices for each in (index, *m.inside(index))]
 
-    def total(summand: Formula | Callable[[Formula], Formula]) -> Formula:
+    def total(summand: Summand, count: Size | None = None, vector: bool = False) -> Formula:
         whole = summand(m.ONE) if callable(summand) else summand
         used = {*around, *reader.taken, *reader.sizes, *m.inside(whole)}
         i = next(i for i in map(m.symbol, (*letters, *"ijklmnpqrstuvw")) if i not in used)
-        return m.summed(summand(i) if callable(summand) else _entry(summand, i), i)
+        many = size_formula(count) if count is not None and m.has_windows(whole) else None
+        if callable(summand):
+            return m.summed(summand(i), i, many)
+        return m.summed(_entry(summand, i, vector), i, many)
 
     return total
 
 
-def _entry(f: Formula, index: Formula) -> Formula:
+def _entry(f: Formula, index: Formula, vector: bool) -> Formula:
     """The entry of a summand, of a sum that of its own: (∑ₖ aₖ)ᵢ is ∑ₖ aₖᵢ."""
     if isinstance(f, m.Row) and isinstance(f.items[0], m.Script) and f.items[0].base == m.SUMMED:
         inner = f.items[1] if len(f.items) == 2 else m.Row(f.items[1:], f.binding)
-        return m.Row((f.items[0], _entry(inner, index)), m.PRODUCT)
-    return m.indexed(f, index)
+        return m.Row((f.items[0], _entry(inner, index, False)), m.PRODUCT)
+    return m.entry(f, index) if vector else m.indexed(f, index)
 
 
 @rule_of_quantities("mean", of_arrays=True)
@@ -288,6 +311,16 @@ def norm(reader: Reader, use: p.Builtin, a: Value) -> Value:
     return made
 
 
+@rule_of_quantities("not")
+def negation(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
+    made = rule_of(reader,
+        result_of(use, 1), (a,), lambda: m.negation(a.shown()),
+        lambda _, d: None, lambda _, bar: [None],
+    )  # fmt: skip
+    made.role = "constant"
+    return made
+
+
 @rule("select")
 def select(reader: Reader, use: p.Builtin, c: Value, a: Value, b: Value) -> Value:
     if not all(isinstance(each, Quantity) for each in (c, a, b)):
@@ -299,7 +332,7 @@ def select(reader: Reader, use: p.Builtin, c: Value, a: Value, b: Value) -> Valu
         return m.Fenced("[", c.shown(), "]")
 
     def miss() -> Formula:
-        return m.Fenced("[", template(r"\lnot {0}", c.shown()), "]")
+        return m.Fenced("[", m.negation(c.shown()), "]")
 
     def cases(x: Formula, y: Formula) -> Formula:
         rest = m.Words("otherwise")
