@@ -27,6 +27,18 @@ def moving(layout: Sequence[ArrayType]) -> t.Type:
     return arrays[0] if len(arrays) == 1 else t.Product(tuple(arrays))
 
 
+def pairs_up(reduction: Reduction) -> bool:
+    """Whether a tree and its tangent are one tree, and the reduction has one of that: it knows
+    nothing of trees, does with any number of children, and all that moves is payload."""
+    tree = reduction.tree
+    declared = tree.declarations.constructors(tree.type)
+    return (reduction.deep and tree.bare) and all(
+        branch.inside is None
+        and branch.fields == tuple(field_type(tree, each, reduction.result) for each in declared[k])
+        for k, branch in reduction.branches.items()
+    )
+
+
 def with_tangent(tree: t.Named) -> t.Named:
     """The type of a tree and its tangent as one."""
     payload = tree.arguments[-1]
@@ -37,8 +49,7 @@ def paired(
     primitives: Primitives, reduction: Reduction, both: Plant, around: Mapping[Wire, Wire]
 ) -> Reduction:
     """The reduction of `both`, the tree and its tangent as one, to the result and its tangent.
-    `around` are the tangents of what moves around the algebra. It has no wires yet. Raises
-    NoForest for an algebra with trees in it."""
+    `around` are the tangents of what moves around the algebra. It has no wires yet."""
     tree = reduction.tree
     layout = tree.declarations.layout(reduction.result)
     result = t.Product((reduction.result, moving(layout)))
@@ -46,10 +57,6 @@ def paired(
     generic = t.Named(tree.type.name, declarations.data[tree.type.name].parameters)
     branches = {}
     for name, branch in reduction.branches.items():
-        own = declarations.constructors(tree.type)[name]
-        alike = tuple(field_type(tree, each, reduction.result) for each in own)
-        if branch.inside is not None or branch.fields != alike:
-            raise NoForest(tree.type)
         fields = tuple(
             field_type(both, each, result) for each in declarations.constructors(both.type)[name]
         )
@@ -130,4 +137,4 @@ def _beside(supply: Iterator[Wire], count: int, every: bool) -> list[tuple[Wire,
     ]
 
 
-__all__ = ["moving", "paired", "with_tangent"]
+__all__ = ["moving", "paired", "pairs_up", "with_tangent"]

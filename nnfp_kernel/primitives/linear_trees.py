@@ -24,6 +24,7 @@ from ..graph.context import Context
 from ..graph.forest import (
     Branch,
     Contents,
+    Derived,
     Inner,
     Kept,
     Made,
@@ -33,13 +34,13 @@ from ..graph.forest import (
     Pulled,
     Reduction,
     Unknown,
-    field_type,
+    plants,
 )
 from ..graph.graph import Graph, Wire
 from ..graph.values import Items, Value, Variant, leaves
 from ..language import types as t
 from ..linear.differentiate import jvp, vjp
-from ..linear.paired import paired, with_tangent
+from ..linear.paired import paired, pairs_up, with_tangent
 from .decompile import Unspeakable
 
 Arrays = dict[Wire, Wire]  # tangents or cotangents of inputs
@@ -161,14 +162,9 @@ class Tape:
         self.arrays = set(_moving(self.argument))
         _changed(self.argument, lambda wire: wire, self._noted)
         for one in self.observed:
-            moved = not self.arrays.isdisjoint(one.outside)
-            moved = moved or any(map(self.moves, _given(one)))
-            if moved:
-                if isinstance(one, Reduction):
-                    _require_arrays(one)
+            if self.follows(one):
                 self.arrays |= {wire for wire in one.wires if wire.type.differentiable}
-                if isinstance(one, Made | Pulled):
-                    self.trees.add(one.tree)
+                self.trees |= set(_made(one))
 
     def _noted(self, tree: Unknown) -> Unknown:
         self.trees.add(tree.plant)
@@ -230,6 +226,10 @@ class Tape:
         if there is None or there.home is not self.here.home:
             raise Unspeakable("a derivative of a tree, applied in a loop or an algebra")
 
+    def follows(self, one: Observation) -> bool:
+        """Whether it moves with the argument."""
+        return not self.arrays.isdisjoint(one.outside) or any(map(self.moves, _given(one)))
+
     # --- what both ways are made of ------------------------------------------------------------
 
     def made(self, branch: Branch) -> Sequence[Wire]:
@@ -242,8 +242,6 @@ class Tape:
     def paired(self, one: Reduction, tangent: Unknown | None, around: Arrays) -> Reduction:
         """The reduction of the tree and its tangent as one, observed."""
         tree = one.tree
-        _require_arrays(one)
-        _require_bare(tree)
         moved = tangent or self.nought(tree)
         both = tree.beside(moved.plant, with_tangent(tree.type))
         beside = _kept(self.context, tree, list(around.values())) if around else ()
@@ -278,16 +276,13 @@ class Tape:
 
 
 def _require_arrays(one: Reduction) -> None:
-    """Of a reduction that its algebra knows nothing of trees, and any number of children."""
-    tree = one.tree
-    declared = tree.declarations.constructors(tree.type)
-    for name, branch in one.branches.items():
-        alike = tuple(field_type(tree, each, one.result) for each in declared[name])
-        if branch.inside is not None or branch.fields != alike or not one.deep:
-            raise Unspeakable(
-                "the derivative of a derivative of a `case` or a `cata` that has trees at a node, "
-                "or asks for a certain number of children"
-            )
+    """Of a reduction that trees of its tree and a tangent can be gone through by it."""
+    if not pairs_up(one):
+        raise Unspeakable(
+            "the derivative of a derivative of a derivative of a `case`, or of a `cata` that has "
+            "trees at a node, asks for a certain number of children, or goes over a type without "
+            "a parameter: of these the second is written, and no third"
+        )
 
 
 def _require_bare(tree: Plant) -> None:
@@ -307,10 +302,25 @@ def _given(one: Observation) -> tuple[Plant, ...]:
             return tree, other
         case Pulled(reduction=reduction):
             return (reduction.tree,)
+        case Derived(reduction=reduction, given=given):
+            return reduction.tree, *given
         case Kept():
             return ()
         case _:
             return (one.tree,)
+
+
+def _made(one: Observation) -> tuple[Plant, ...]:
+    """The trees that it makes."""
+    match one:
+        case Made(tree=tree) | Pulled(tree=tree):
+            return (tree,)
+        case Reduction(value=value):
+            return tuple(plants(value))
+        case Derived(made=made):
+            return made
+        case _:
+            return ()
 
 
 # --- forwards ----------------------------------------------------------------------------------
@@ -341,7 +351,9 @@ class _Forward:
             case Reduction():
                 around = {wire: self.arrays[wire] for wire in one.outside if wire in self.arrays}
                 tangent = self.tangent(one.tree)
-                if around or tangent is not None:
+                if (around or tangent is not None) and not pairs_up(one):
+                    self._derived(one, tangent or tape.nought(one.tree), around)
+                elif around or tangent is not None:
                     pair = tape.paired(one, tangent, around)
                     self._found([w for w in one.wires if w.type.differentiable], _moved(one, pair))
             case Inner(tree=tree, other=other, wires=wires):
@@ -357,6 +369,8 @@ class _Forward:
                     self.trees[one.tree] = made
             case Pulled():
                 self._pulled(one)
+            case Derived() if tape.follows(one):
+                _require_arrays(one.reduction)
             case Contents(tree=tree, wires=wires):
                 moved = self.tangent(tree)
                 if moved is not None:
@@ -366,6 +380,15 @@ class _Forward:
         for wire, made in zip(wires, tangents, strict=True):
             if made is not None and wire.type.differentiable:
                 self.arrays[wire] = made
+
+    def _derived(self, one: Reduction, tangent: Unknown, around: Arrays) -> None:
+        """By the linear map itself, which makes the tangents of trees too."""
+        branch = self.tape.branch(one.tree, list(around.values()))
+        results = _single(one)
+        found = one.tree.derived(one, branch, (tangent.plant,), list(around), results)
+        self._found([wire for wire in one.wires if wire.type.differentiable], found.wires)
+        for tree, made in zip(results, found.made, strict=True):
+            self.trees[tree] = Unknown(made.type, made)
 
     def tangent(self, plant: Plant) -> Unknown | None:
         """Of a tree, or of two as one."""
@@ -450,6 +473,17 @@ class _Forward:
             self._found([wire], [_sum(context, [found[own] for found in arrays])])
 
 
+def _single(one: Reduction) -> tuple[Plant, ...]:
+    """The trees that a reduction makes, where each is one and no tree stands around it."""
+    results = _made(one)
+    if one.around or any(tree.many for tree in results):
+        raise Unspeakable(
+            "the derivative of a derivative of a `case` that takes another tree from around it, "
+            "or makes a sequence of trees"
+        )
+    return results
+
+
 def _moved(one: Reduction, pair: Reduction) -> Sequence[Wire]:
     """The wires of the pair's reduction that are those of the tangent."""
     return pair.wires[len(one.wires) :]
@@ -525,8 +559,10 @@ class _Back:
                 self.through(
                     branch.body, branch.outside, [self.arrays.get(wire) for wire in one.wires]
                 )
+            case Reduction() if not pairs_up(one):
+                if any(given) or not self.trees.keys().isdisjoint(_made(one)):
+                    self._derived(one, tape.branch(one.tree, self._filled(wires, given)))
             case Reduction() if any(given):
-                _require_arrays(one)
                 cotangent = tape.branch(one.tree, self._filled(wires, given))
                 found = one.tree.pulled(one, cotangent, self._around(one), tape.moves(one.tree))
                 self.add(one.tree, Unknown(found.tree.type, found.tree))
@@ -540,6 +576,8 @@ class _Back:
                 self._made(one, self.trees.pop(one.tree))
             case Pulled() if one.tree in self.trees or any(given):
                 self._pulled(one, given)
+            case Derived() if any(given) or not self.trees.keys().isdisjoint(one.made):
+                _require_arrays(one.reduction)
             case Contents(tree=tree) if any(given):
                 _require_bare(tree)
                 supply = iter(self._filled(wires, given))
@@ -551,6 +589,16 @@ class _Back:
                 self.add(tree, tape.refilled(tree, tree.type, payload))
             case _:
                 pass
+
+    def _derived(self, one: Reduction, cotangent: Branch) -> None:
+        """By the adjoint of the linear map itself, with cotangents of trees too."""
+        found = [self.trees.get(tree) or self.tape.nought(tree) for tree in _single(one)]
+        given = [tree.as_it_is(self.tape.context) for tree in found]
+        made = one.tree.derived(one, cotangent, given, self._around(one), None)
+        (tree,) = made.made
+        self.add(one.tree, Unknown(tree.type, tree))
+        for wire, own in zip(made.moving, made.wires, strict=True):
+            self._add(wire, own)
 
     def _filled(self, wires: Sequence[Wire], given: Sequence[Wire | None]) -> list[Wire]:
         zeros = self.tape.context.builder.zeros

@@ -738,8 +738,8 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         (
             "g : Tree R -> R\n"
             "g t = reduce (cata { Leaf x -> Leaf (x * x); Node l r -> Node r (reduce l * l) } t)\n"
-            "f : Tree R -> Tree R\nf = grad g",
-            "a `cata` that has trees at a node",
+            "f : Tree R -> Tree R\nf t = hessian g t t",
+            "of these the second is written, and no third",
         ),
         (
             "f : Tree R -> R\n"

@@ -40,6 +40,7 @@ from .observed import (
     Branch,
     Columns,
     Contents,
+    Derived,
     Entangled,
     Inner,
     Inside,
@@ -86,9 +87,9 @@ from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
     "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
-    "Entangled", "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind", "Looked",
-    "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant", "Pulled",
-    "Question", "Reduction", "Structure", "Subtree", "Unasked",
+    "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind",
+    "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant",
+    "Pulled", "Question", "Reduction", "Structure", "Subtree", "Unasked",
     "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
     "field_type", "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",

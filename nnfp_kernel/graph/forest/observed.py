@@ -146,7 +146,27 @@ class Pulled:
         return tuple(dict.fromkeys((*self.branch.outside, *self.reduction.outside)))
 
 
-Observation: TypeAlias = Reduction | Contents | Made | Inner | Kept | Pulled
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """What the linear map of a reduction makes of a tangent of the tree (`given`) and of what is
+    `moving` around it, or, `back`, its adjoint of a cotangent of the result: arrays, which are
+    the `branch`, and trees. It is that of any reduction; those that make trees have no other."""
+
+    tree: Plant
+    reduction: Reduction
+    back: bool
+    branch: Branch
+    given: tuple[Plant, ...]
+    moving: tuple[Wire, ...]
+    wires: tuple[Wire, ...]
+    made: tuple[Plant, ...]  # the trees that it makes
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return tuple(dict.fromkeys((*self.branch.outside, *self.reduction.outside)))
+
+
+Observation: TypeAlias = Reduction | Contents | Made | Inner | Kept | Pulled | Derived
 
 
 @dataclass(frozen=True)
@@ -299,6 +319,27 @@ class Plant:
         self.observed.append(made)
         return made
 
+    def derived(
+        self,
+        reduction: Reduction,
+        branch: Branch,
+        given: Sequence[Plant],
+        moving: Sequence[Wire],
+        results: Sequence[Plant] | None,
+    ) -> Derived:
+        """What the linear map of a reduction of this tree makes of a tangent, where `results`
+        are the trees that it makes; None: its adjoint, of a cotangent."""
+        back = results is None
+        found = tuple(
+            replace(like.another(), path=("of", self.home, len(self.observed), k))
+            for k, like in enumerate((self,) if results is None else results)
+        )
+        types = [wire.type for wire in (moving if back else reduction.wires)]
+        wires = tuple(self.make(type) for type in types if type.differentiable)
+        made = Derived(self, reduction, back, branch, tuple(given), tuple(moving), wires, found)
+        self.observed.append(made)
+        return made
+
     @property
     def given(self) -> bool:
         """Whether it is an argument's: what it is may be traced for each constructor."""
@@ -366,7 +407,7 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Columns", "Contents", "Entangled", "Inner", "Inside", "Kept", "Looked",
-    "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked",
+    "AnyTree", "Branch", "Columns", "Contents", "Derived", "Entangled", "Inner", "Inside", "Kept",
+    "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked",
     "Undecided",
 ]  # fmt: skip

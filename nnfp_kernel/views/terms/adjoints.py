@@ -143,8 +143,6 @@ class Adjoint(Entry):
         block: Block,
     ) -> tuple[s.Expression, dict[Wire, s.Expression]]:
         """The derivative of that in the tree, where it moves so, and in what is around it."""
-        if not self.observed.reduction.tree.bare:
-            return self._at_once(tree, moved, around, whole, block)
         values, reduction = self.values, self.observed.reduction
         plant = reduction.tree
         beside = replace(plant, path=("tangent",), parts=None, zipped={})
@@ -167,34 +165,6 @@ class Adjoint(Entry):
     @property
     def _word(self) -> str:
         return "treeRecurrenceWith" if self.of.around else "treeRecurrence"
-
-    def _at_once(
-        self,
-        tree: s.Expression,
-        moved: s.Expression,
-        around: Mapping[Wire, Term],
-        whole: bool,
-        block: Block,
-    ) -> tuple[s.Expression, dict[Wire, s.Expression]]:
-        """The same of a tree that cannot be zipped with its tangent, for not all of its numbers
-        are payload: by the name of what is done."""
-        values, reduction = self.values, self.observed.reduction
-        fresh = values.names.fresh
-        name, own = fresh("t"), {wire: fresh("x") for wire in around}
-        terms = {wire: term(s.Name(own[wire]), wire.type) for wire in around}
-        step = self.step(reduction, {**self.terms, **terms}, self.of.around)
-        cotangent = values.rebuilt(values.tangent(reduction.result), iter(self.cotangent))
-        back = apply("adjoint", apply("snd", apply(self._word, step, s.Name(name))))
-        pattern: s.PatternTree = s.PatternName(name)
-        point, tangent = tree, moved
-        if around:
-            pattern = s.PatternTuple((pair_pattern(list(own.values())), pattern))
-            here = [whole_of(self.terms[wire]) for wire in around]
-            point = s.Tuple((pairs(here), tree))
-            tangent = s.Tuple((pairs([whole_of(each) for each in around.values()]), moved))
-        function = s.Lambda((pattern,), s.Apply(back, cotangent))
-        made, found = self._bound(apply("derivative", function, point, tangent), whole, block)
-        return s.Name(made), found
 
     # --- tangents ------------------------------------------------------------------------------
 

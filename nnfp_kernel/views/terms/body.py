@@ -20,9 +20,9 @@ from ...language import types as t
 from ...language.sizes import constant
 from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
-from ...primitives.decompile import Block, Term, decompile, whole
+from ...primitives.decompile import Block, Term, decompile, term, whole
 from ...primitives.spelling import apply
-from ..combinators import require_drawn
+from ..combinators import pair_pattern, require_drawn
 from .entries import Entry, Exprs, total
 from .growth import Growing, grown
 from .naming import Naming
@@ -104,9 +104,13 @@ class Body(ABC):
 
     @abstractmethod
     def step(
-        self, reduction: Reduction, terms: Mapping[Wire, Term], around: tuple[Wire, ...]
-    ) -> s.Expression:
-        """The step of a tree's recurrence."""
+        self,
+        reduction: Reduction,
+        terms: Mapping[Wire, Term],
+        around: tuple[Wire, ...],
+        named: bool = False,
+    ) -> s.Lambda:
+        """The step of a tree's recurrence, where it is or by a name."""
 
     @abstractmethod
     def case(
@@ -139,7 +143,9 @@ class Body(ABC):
                 pattern, found = self._result(group, one, after)
                 group.linear = self.names.fresh("dy" if one.deep or not self.adjoint else "wy")
                 both = s.PatternTuple((pattern, s.PatternName(group.linear)))
-                if one.deep:
+                if group.again:
+                    made = self._named(group, one, terms, tree)
+                elif one.deep:
                     step = self.step(one, terms, group.around)
                     word = "treeRecurrenceWith" if group.around else "treeRecurrence"
                     made = apply(word, step, tree)
@@ -154,6 +160,30 @@ class Body(ABC):
                     self.payloads[pattern.name] = tree
             self.outer.bindings += after.bindings
             terms |= found
+
+    def _named(
+        self, group: Group, one: Reduction, terms: Mapping[Wire, Term], tree: s.Expression
+    ) -> s.Expression:
+        """Binds the step, or the `case`, as a function of what moves around it, and applies it."""
+        fresh = self.names.fresh
+        here = [whole(terms[wire]) for wire in group.around]
+        own = [fresh(each.name if isinstance(each, s.Name) else "x") for each in here]
+        inside = dict(terms) | {
+            wire: term(s.Name(name), wire.type)
+            for wire, name in zip(group.around, own, strict=True)
+        }
+        group.function = fresh("step" if one.deep else "look")
+        if one.deep:
+            function = self.step(one, inside, group.around, named=True)
+        else:
+            name = fresh("t")
+            made = self.case(one, inside, group, s.Name(name))
+            function = s.Lambda((s.PatternName(name),), made)
+        if own:
+            function = s.Lambda((pair_pattern(own), *function.parameters), function.body)
+        self.outer.bind(s.PatternName(group.function), function)
+        group.ascribed = lambda made: self._ascribed(group, one, made)
+        return group.at(here, tree)
 
     def _of_each(
         self,

@@ -19,7 +19,7 @@ from ...graph.values import Items, Value, Variant, leaves
 from ...language import syntax as s
 from ...language import types as t
 from ...language.sizes import constant
-from ...primitives.decompile import Block, Names, Term
+from ...primitives.decompile import Block, Names, Term, Unspeakable
 from ...primitives.spelling import apply
 from ..combinators import pair_pattern
 from .values import Values
@@ -436,6 +436,11 @@ class Making:
                 yield next(supply) if slot else next(self.reals)
 
 
+def no_tag(wire: Wire) -> s.Expression:
+    """For what a tree makes: it has no tags."""
+    raise Unspeakable("data among the results of a tree")
+
+
 def nothing(
     values: Values,
     shape: Shape,
@@ -473,6 +478,6 @@ def nothing(
 
 __all__ = [
     "Arrays", "Key", "Listed", "Making", "Moved", "Node", "Opening", "Refilled", "Rep", "Several",
-    "Shape", "Sprout", "Unzipped", "Whole", "answer_shape", "bind_columns", "key_of", "nothing",
-    "parts", "type_of",
+    "Shape", "Sprout", "Unzipped", "Whole", "answer_shape", "bind_columns", "key_of", "no_tag",
+    "nothing",    "parts", "type_of",
 ]  # fmt: skip

@@ -50,10 +50,16 @@ class Stepping(Body):
         """The maps from arrays, as pairs, to a value of the shape."""
 
     def step(
-        self, reduction: Reduction, terms: Mapping[Wire, Term], around: tuple[Wire, ...]
-    ) -> s.Expression:
+        self,
+        reduction: Reduction,
+        terms: Mapping[Wire, Term],
+        around: tuple[Wire, ...],
+        named: bool = False,
+    ) -> s.Lambda:
+        # What combinators are between, a name alone does not tell.
+        combined = self.combined and not named
         return Steps(
-            self.values, self.primitives, reduction, terms, around, self.combined, self.leaving,
+            self.values, self.primitives, reduction, terms, around, combined, self.leaving,
             self.sequences,
         ).step()  # fmt: skip
 
@@ -84,7 +90,7 @@ class Steps:
     left: Left  # the maps from arrays to a value of the shape
     sequences: dict[str, int]  # of those that have as many elements as a node has, the numbers
 
-    def step(self) -> s.Expression:
+    def step(self) -> s.Lambda:
         layer = self.values.names.fresh("layer")
         alternatives = tuple(
             self.alternative(name, branch) for name, branch in self.reduction.branches.items()

@@ -27,6 +27,7 @@ from typing import TypeAlias
 from ...graph.forest import (
     Branch,
     Contents,
+    Derived,
     Inner,
     Kept,
     Made,
@@ -46,8 +47,9 @@ from ...primitives.decompile import Block, Term, Unspeakable, whole
 from ...primitives.spelling import Names, apply
 from ..combinators import pair_pattern, pairs
 from .adjoints import Adjoint, Point, Step
+from .differentials import Differential
 from .entries import Entry, Exprs, Trees, is_nought, total
-from .shapes import Key, Making, Opening, Shape, Whole, key_of, parts
+from .shapes import Key, Making, Opening, Shape, Whole, key_of, no_tag, parts
 from .values import Values
 from .vectors import Combination, operands
 
@@ -66,6 +68,9 @@ class Group:
     beside: tuple[Key, ...] = ()  # trees that it takes as they are, around which it moves
     linear: str = ""
     shape: Shape | None = None  # of the result, where trees are in it
+    again: bool = False  # whether it is said more than once: by the name of the `function`
+    function: str = ""
+    ascribed: Callable[[s.Expression], s.Expression] = lambda made: made  # with its type
 
     @property
     def many(self) -> bool:
@@ -83,6 +88,16 @@ class Group:
             return apply(self.linear, tree)
         word = "treeRecurrenceWith" if self.around else "treeRecurrence"
         return apply(word, s.Name(self.linear), tree)
+
+    def at(self, around: Sequence[s.Expression], tree: s.Expression) -> s.Expression:
+        """The same by the name of its function, of what is around it too."""
+        function: s.Expression = s.Name(self.function)
+        if around:
+            function = s.Apply(function, pairs(around))
+        if not self.deep:
+            return self.ascribed(s.Apply(function, tree))
+        word = "treeRecurrenceWith" if around else "treeRecurrence"
+        return self.ascribed(apply(word, function, tree))
 
     def back(self, linear: s.Expression) -> s.Expression:
         """The adjoint of its linear map."""
@@ -136,7 +151,8 @@ class Grove:
         levels: dict[tuple[Key, int], list[Reduction]] = {}
         made_at: dict[Key, int] = {}  # trees that are results
         reduced_at: dict[Reduction, int] = {}  # those whose adjoints are asked for
-        pulled = {one.reduction for one in self.observed if isinstance(one, Pulled)}
+        pulled = {one.reduction for one in self.observed if isinstance(one, Pulled | Derived)}
+        again = {one.reduction for one in self.observed if isinstance(one, Derived)}
         written: dict[Reduction, Group] = {}
         order: list[tuple[int, int, Key, Observation | None]] = []
         for place, one in enumerate(self.observed):
@@ -151,6 +167,10 @@ class Grove:
                     self._note_types(each)
             elif isinstance(one, Kept | Pulled):
                 known = [key_of(one.reduction.tree)] if isinstance(one, Pulled) else []
+            elif isinstance(one, Derived):
+                known += map(key_of, one.given)
+                for each in (*one.given, *one.made):
+                    self._note_types(each)
             below = max(
                 (made_at[p] for each in known for p in _all_parts(each) if p in made_at),
                 default=-1,
@@ -162,15 +182,17 @@ class Grove:
             outside = (depth[wire] for wire in one.outside if wire in depth)
             level = 1 + max(outside, default=below)
             level = max(level, 1 + below)
-            if isinstance(one, Pulled):
+            if isinstance(one, Pulled | Derived):
                 level = max(level, 1 + reduced_at[one.reduction])
             depth |= dict.fromkeys(one.wires, level)
             if isinstance(one, Made | Pulled):
                 made_at[key] = level
+            elif isinstance(one, Derived):
+                made_at |= dict.fromkeys(map(key_of, one.made), level)
             if one in pulled:
                 reduced_at[one] = level
             if (
-                isinstance(one, Made | Inner | Kept | Pulled)
+                isinstance(one, Made | Inner | Kept | Pulled | Derived)
                 or one in pulled
                 or one.structure is not None
                 or not _any(one)
@@ -193,11 +215,15 @@ class Grove:
                 case Pulled():
                     of = written[made.reduction]
                     yield Adjoint(self.values, self.primitives, made, around, of, self.step)
+                case Derived():
+                    of = written[made.reduction]
+                    yield Differential(self.values, self.primitives, made, around, of)
                 case _:
                     beside = map(key_of, made.around) if isinstance(made, Reduction) else ()
                     group = Group(key, made, around, tuple(beside))
                     if isinstance(made, Reduction):
                         written[made] = group
+                        group.again = made in again
                     yield group
 
     def _note_types(self, tree: Plant) -> None:
@@ -364,7 +390,7 @@ class Grove:
             def cotangent(key: Key) -> s.Expression:
                 return total(trees.pop(key)) if key in trees else self.nought(key)
 
-            making = Making(self.values, cotangents, _no_tag, cotangent, self.tree)
+            making = Making(self.values, cotangents, no_tag, cotangent, self.tree)
             given = making.made(group.shape)
         made: s.Expression = s.Apply(group.back(s.Name(group.linear)), given)
         around = group.spread(self.values.names, arrays, trees)
@@ -438,10 +464,6 @@ def _along(
     """`map (\\(one, two) -> made) (zip (left, right))`."""
     pattern = s.PatternTuple((s.PatternName(one), s.PatternName(two)))
     return apply("map", s.Lambda((pattern,), made), apply("zip", s.Tuple((left, right))))
-
-
-def _no_tag(wire: Wire) -> s.Expression:
-    raise Unspeakable("data among the results of a tree")
 
 
 def _depth(key: Key) -> int:

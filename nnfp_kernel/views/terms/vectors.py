@@ -119,10 +119,11 @@ class Combination(Entry):
             if arrays:
                 made = s.Binary("+", s.Binary("*", arrays[0], tree(self.keys[0])), made)
         elif one.how == "refill":
-            if not arrays:
-                raise Unspeakable("payload that does not move")
             below = tree(self.keys[0]) if operands(one)[0].bare else moved[0]
-            made = self._made([below], arrays)
+            if arrays:
+                made = self._made([below], arrays)
+            else:  # the payload does not move
+                made = apply("mapData", s.Lambda((s.PatternWildcard(),), s.Name("zero")), below)
         else:
             made = self._made(moved, ())
         name = self.values.names.fresh(f"d{_stem(tree(self.key))}")

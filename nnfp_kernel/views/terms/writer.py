@@ -147,13 +147,27 @@ class Writer(Stepping):
         else:
             body = self._function(builder, network, known)
             body = _as_section(body) if combined else body
-        # The payload of a tree tells how many elements there are: kept till that is said.
-        said = {each.name for each in s.walk(body) if isinstance(each, s.PatternName)}
-        for name, tree in self.payloads.items():
-            if name not in said:
-                bound = s.Binding(s.PatternName(name), (), apply("payload", tree))
-                body = s.Let((bound,), body)
+        body = self._with_payloads(patterns, body)
         return Written(patterns, body, self.call.types, type_of(answer))
+
+    def _with_payloads(self, patterns: Sequence[s.PatternTree], body: s.Expression) -> s.Expression:
+        """The payload of a tree tells how many elements there are: kept till that is said, next
+        to the tree."""
+
+        def names(tree: s.Tree) -> set[str]:
+            return {one.name for one in s.walk(tree) if isinstance(one, s.PatternName)}
+
+        given = set().union(*map(names, patterns))
+        for name, tree in self.payloads.items():
+            before, inner = (body.bindings, body.body) if isinstance(body, s.Let) else ((), body)
+            bound = [names(each) for each in before]
+            wanted = {one.name for one in s.walk(tree) if isinstance(one, s.Name)} - {"zipTree"}
+            if name in names(body) or not wanted <= given.union(*bound):
+                continue
+            place = max((k for k, own in enumerate(bound, 1) if own & wanted), default=0)
+            made = s.Binding(s.PatternName(name), (), apply("payload", tree))
+            body = s.Let((*before[:place], made, *before[place:]), inner)
+        return body
 
     @property
     def own_lengths(self) -> bool:
