@@ -187,10 +187,14 @@ class Context:
         if known is False:
             raise ValueError(problem)
         place = builder.origin or NOWHERE
-        self._problems.append(Diagnostic(code, problem, Label(place), notes=notes))
-        number = builder.constant(len(self._problems), "Int")
-        fine = builder.constant(0, "Int")
-        self._doubts.append(builder.emit("select", condition, fine, number))
+        self.doubt_unless(condition, Diagnostic(code, problem, Label(place), notes=notes))
+
+    def doubt_unless(self, condition: Wire, told: Diagnostic) -> None:
+        """The condition must hold where this is reached; else that is told."""
+        self._problems.append(told)
+        number = self.builder.constant(len(self._problems), "Int")
+        fine = self.builder.constant(0, "Int")
+        self._doubts.append(self.builder.emit("select", condition, fine, number))
 
     def doubted(self, number: Wire) -> None:
         """What has been required elsewhere is required here: its number is 0, or tells."""

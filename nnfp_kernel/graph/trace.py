@@ -34,6 +34,7 @@ from .forest import (
 )
 from .graph import Builder, Elsewhere, Wire
 from .grown import Grown, as_tree, opened, reduce
+from .measured import measured
 from .scope import (
     BuiltinRecord,
     Environment,
@@ -147,6 +148,10 @@ class Tracer(Context):
                 value = self.evaluate(inner, env)
                 with self.builder.at(expression.span):
                     return self._as_linear(value, self.concrete(type, env))
+            case p.Measured(expression=inner, found=found, type=type, told=told):
+                value = self.evaluate(inner, env)
+                types = self.concrete(found, env), self.concrete(type, env)
+                return measured(self, value, *types, told)
             case _:
                 raise AssertionError(f"the tracer has no case for {expression.__class__.__name__}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from . import exhaustive, syntax, type_mistakes, typed
 from .diagnostics import Diagnostic, Label
 from .elaboration import Scope
 from .references import References
-from .solve import Mistake, OpenArrow
+from .solve import Mistake, OpenArrow, Solver
 from .source import Span
 from .telling import (
     came,
@@ -24,6 +25,7 @@ from .telling import (
 )
 from .types import (
     BOOL,
+    Array,
     Function,
     Linear,
     Named,
@@ -350,19 +352,27 @@ class Bindings(References):
 
     def _if(self, tree: syntax.If, wanted: Type, scope: Scope, role: str) -> typed.Expression:
         condition = self.expression(tree.condition, BOOL, scope, "the condition of `if`")
-        then = self.expression(tree.then, wanted, scope, role)
-        otherwise = self.expression(tree.otherwise, wanted, scope, role or "the branch of `else`")
+        branches, roles = (tree.then, tree.otherwise), (role, role or "the branch of `else`")
+        then, otherwise = self.in_turn(
+            branches, wanted, scope,
+            lambda k: self.expression(branches[k], wanted, scope, roles[k]),
+        )  # fmt: skip
         return typed.If(condition, then, otherwise, wanted, span=tree.span)
 
     def _case(self, tree: syntax.Case, wanted: Type, scope: Scope, role: str) -> typed.Expression:
         type_: Type = self.solver.fresh("a", self.place(tree.scrutinee.span))
         scrutinee = self.expression(tree.scrutinee, type_, scope, "")
-        alternatives = []
+        scopes: list[Scope] = []
+        patterns = []
         for alternative in tree.alternatives:
             inner = dict(scope)
-            pattern = self.pattern(alternative.pattern, type_, inner)
-            body = self.expression(alternative.body, wanted, inner, role)
-            alternatives.append((pattern, body))
+            patterns.append(self.pattern(alternative.pattern, type_, inner))
+            scopes.append(inner)
+        trees = [alternative.body for alternative in tree.alternatives]
+        bodies = self.in_turn(
+            trees, wanted, scope, lambda k: self.expression(trees[k], wanted, scopes[k], role)
+        )
+        alternatives = list(zip(patterns, bodies, strict=True))
         exhaustive.must_cover(
             [pattern for pattern, _ in alternatives],
             tree.span,
@@ -430,9 +440,11 @@ class Bindings(References):
         result = solver.fresh("r", place)
         made = Function(whole, result, origin=place)
         self.fit(made, wanted, span, role)
-        alternatives = []
+        said = not isinstance(solver.resolve(result), TypeVariable)
         fields_of = dict(declaration.constructors)
-        for alternative in tree.alternatives:
+
+        def algebra(number: int) -> tuple[typed.MatchConstructor, typed.Expression]:
+            alternative = tree.alternatives[number]
             pattern = alternative.pattern
             assert isinstance(pattern, syntax.PatternConstructor)
             fields = fields_of[pattern.name]
@@ -452,16 +464,37 @@ class Bindings(References):
                 made_pattern = self._pattern(argument, field_type, inner, bound)
                 exhaustive.must_match(made_pattern, argument.span, declarations)
                 arguments.append(made_pattern)
-            body = self.expression(alternative.body, result, inner, "")
-            alternatives.append(
-                (
-                    typed.MatchConstructor(
-                        pattern.name, tuple(arguments), whole, span=pattern.span
-                    ),
-                    body,
-                )
-            )
-        return typed.Cata(tuple(alternatives), made, span=span)
+            try:
+                body = self.expression(alternative.body, result, inner, "")
+            except Mistake as mistake:
+                if said or mistake.diagnostic.code != "size-mismatch":
+                    raise
+                raise Mistake(_of_any_length(solver, mistake.diagnostic, made)) from None
+            node = typed.MatchConstructor(pattern.name, tuple(arguments), whole, span=pattern.span)
+            return node, body
+
+        bodies = [alternative.body for alternative in tree.alternatives]
+        return typed.Cata(tuple(self.in_turn(bodies, result, scope, algebra)), made, span=span)
+
+
+def _of_any_length(solver: Solver, told: Diagnostic, made: Function) -> Diagnostic:
+    """Results of an algebra of one length, as the first alternative has it: the type that says
+    that there are several."""
+    result = solver.resolve(made.codomain)
+    if not isinstance(result, Array):
+        return told
+    said = f"{shown(solver, made.domain)} -> [{shown(solver, result.element)}]"
+    said = re.sub(r"_([a-z])", r"\1", said)  # inside a program an unknown is written as a name
+    note = (
+        "Without a type the results at all nodes are of one length. Where a node makes more of "
+        "them than a leaf, say so:"
+    )
+    return replace(
+        told,
+        notes=(*told.notes, note),
+        suggestion=f"(cata {{ … }} : {said})",
+        replaces=None,
+    )
 
 
 def _count(number: int) -> str:

@@ -51,11 +51,12 @@ class Elaborator(Operators, Bindings):
         is_matrix = isinstance(self.solver.resolve(wanted), Linear)
         if not is_matrix:
             self.fit(made, wanted, tree.span, role)
-        items = tuple(
-            self.expression(item, element, scope, "an element of the sequence")
-            for item in tree.items
-        )
-        node = typed.MakeSequence(items, made, span=tree.span)
+        said = "an element of the sequence"
+        items = self.in_turn(
+            tree.items, element, scope,
+            lambda k: self.expression(tree.items[k], element, scope, said),
+        )  # fmt: skip
+        node = typed.MakeSequence(tuple(items), made, span=tree.span)
         return self.coerce(node, made, wanted, tree.span, role) if is_matrix else node
 
     def _ascription(

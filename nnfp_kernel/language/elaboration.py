@@ -9,13 +9,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from . import composition_mistakes, syntax, type_mistakes, typed, weight_mistakes
 from .constraints import AsMap as AsMapConstraint
 from .counting import broken_bound
 from .declarations import Declarations, Reader
 from .diagnostics import Diagnostic
+from .measured import same_sizes
 from .schemes import Polytype
 from .signatures import BuiltinRecord
 from .sizes import Size, SizeVariable
@@ -76,6 +77,17 @@ class MaybeLinear(typed.AsLinear):
     """`AsLinear` where `found` turns out to be a matrix, else nothing."""
 
     found: Type = UNIT
+
+
+@dataclass(frozen=True)
+class MaybeMeasured(typed.Node):
+    """`Measured` where the sizes of an expression turn out not to be proved those that are
+    wanted of it, else nothing."""
+
+    expression: typed.Expression
+    found: Type
+    type: Type
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,11 @@ class Elaboration(ABC):
         try:
             if id(tree) in self._promised and isinstance(self.solver.resolve(wanted), Linear):
                 return self._as_promised(tree, wanted, scope, role)
-            return self.forms()[type(tree)](self, tree, wanted, scope, role)
+            proven = self.solver.unproven
+            node = self.forms()[type(tree)](self, tree, wanted, scope, role)
+            if self.solver.unproven != proven:
+                node = self._measured(node, wanted, role)
+            return node
         except Mistake:
             told = self._standing_alone(tree, wanted, scope, role) if known else None
             if told is None:
@@ -224,6 +240,14 @@ class Elaboration(ABC):
             raise Mistake(told) from None
         finally:
             self.depth -= 1
+
+    def _measured(self, node: typed.Expression, wanted: Type, role: str) -> typed.Expression:
+        """The node, and where its sizes are not (yet) those that are wanted, what looks at its
+        lengths once they are known."""
+        if isinstance(node, MaybeLinear) or same_sizes(self.solver, node.type, wanted):
+            return node
+        made = MaybeMeasured(node, node.type, wanted, role, span=node.span)
+        return cast(typed.Expression, made)
 
     # A `-o` in a signature's result or in an ascription is a promise: a function may stand
     # there, and is checked to be linear once it is traced.

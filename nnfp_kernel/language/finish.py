@@ -11,7 +11,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from . import typed
-from .elaboration import MaybeLinear
+from .elaboration import MaybeLinear, MaybeMeasured
+from .measured import claims, in_doubt, told
 from .sizes import Size
 from .solve import Solver
 from .types import UNIT, Array, Function, Linear, Named, Type, free_variables, substitute
@@ -70,6 +71,8 @@ class Finisher:
             if isinstance(self.solver.resolve(node.found), Array):
                 return typed.AsLinear(inner, self._linear(node.type), span=node.span)
             return inner
+        if isinstance(node, MaybeMeasured):
+            return self._measured(node)
         type_ = self.type(node.type, node)
         again = self.expression
         match node:
@@ -78,14 +81,14 @@ class Finisher:
                     {v: self.type(t) for v, t in node.instance.types.items()},
                     {v: self.size(s) for v, s in node.instance.sizes.items()},
                 )
-                return replace(node, type=type_, instance=instance)
+                return self._in_doubt(replace(node, type=type_, instance=instance))
             case typed.Builtin():
                 options = {
                     name: self.size(value) if isinstance(value, Size) else value
                     for name, value in node.options.items()
                 }
                 brackets = tuple(map(self.size, node.brackets))
-                return replace(node, type=type_, brackets=brackets, options=options)
+                return self._in_doubt(replace(node, type=type_, brackets=brackets, options=options))
             case typed.SizeValue():
                 return replace(node, type=type_, size=self.size(node.size))
             case typed.Lambda():
@@ -160,6 +163,24 @@ class Finisher:
                 outer, function=function, argument=argument, type=self.type(outer.type, outer)
             )
         return made
+
+    def _measured(self, node: MaybeMeasured) -> typed.Expression:
+        inner = self.expression(node.expression)
+        return self._looked_at(inner, self.type(node.found), self.type(node.type), node.role)
+
+    def _in_doubt(self, node: typed.Global | typed.Builtin) -> typed.Expression:
+        """A name of whose result a constraint did not prove the sizes."""
+        if node.span not in self.solver.doubted:
+            return node
+        return self._looked_at(node, in_doubt(self.solver, node.type), node.type)
+
+    def _looked_at(
+        self, node: typed.Expression, found: Type, said: Type, role: str = ""
+    ) -> typed.Expression:
+        if claims(self.solver, found, said) is None:
+            return node
+        mistake = told(self.solver, found, said, node.span, role)
+        return typed.Measured(node, found, said, mistake, span=node.span)
 
     def _linear(self, type_: Type) -> Type:
         found = self.type(type_)

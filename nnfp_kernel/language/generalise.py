@@ -24,7 +24,18 @@ from .lifting import Lift
 from .schemes import Polytype, named_in_order
 from .sizes import Size, SizeVariable, as_size
 from .solve import Clash, Mistake, OpenArrow, Solver, escape, variable_is_open
-from .types import Function, Linear, R, Type, TypeVariable
+from .types import (
+    Array,
+    Function,
+    Linear,
+    Named,
+    Product,
+    R,
+    Type,
+    TypeVariable,
+    free_variables,
+    substitute,
+)
 
 Variable = TypeVariable | SizeVariable | OpenArrow
 
@@ -69,10 +80,11 @@ def generalise(
         for size in elaborator.weight_sizes
         for variable in solver.size(size).variables()
     )
+    made, forgotten = _forgetting(solver, solver.closed(type_))
     return Polytype(
-        solver.closed(type_),
+        made,
         (*types, *new_types),
-        (*sizes, *new_sizes),
+        (*sizes, *new_sizes, *forgotten),
         tuple(constraint.rebuilt(solver.closed, solver.size) for constraint in travelling),
         frozenset(weights),
     )
@@ -90,6 +102,46 @@ def constraints_since(solver: Solver, start: int) -> list[Constraint]:
 
 
 # --- variables -------------------------------------------------------------------------------
+
+
+def _forgetting(solver: Solver, type_: Type) -> tuple[Type, list[SizeVariable]]:
+    """The type as users see it, and its new variables: a length that is known only at run time
+    inside may be another each time, so a parameter of that length tells nothing of a result."""
+    taken: dict[SizeVariable, Size] = {}
+    made: list[SizeVariable] = []
+
+    def new(name: str) -> Size:
+        made.append(SizeVariable(name, next(solver.counter), False, True))
+        return as_size(made[-1])
+
+    def given(part: Type) -> Type:
+        several = [v for v in free_variables(part)[1] if v.identity in solver.several]
+        if not several:
+            return part
+        match part:
+            case Array(element, length):
+                own = any(v in several for v in length.variables())
+                return Array(given(element), new("n") if own else length, origin=part.origin)
+            case Product(items):
+                return Product(tuple(map(given, items)), origin=part.origin)
+            case Function(domain, codomain) | Linear(domain, codomain):
+                kind = type(part)
+                return kind(given(domain), given(codomain), origin=part.origin)
+            case Named(name, arguments):
+                return Named(name, tuple(map(given, arguments)), origin=part.origin)
+            case _:
+                return part
+
+    def whole(part: Type) -> Type:
+        if not isinstance(part, Function | Linear):
+            return given(part)
+        for variable in free_variables(part.domain)[1]:
+            if variable.identity in solver.several and variable not in taken:
+                taken[variable] = new(variable.name)
+        domain = substitute(part.domain, {}, taken)
+        return type(part)(domain, whole(part.codomain), origin=part.origin)
+
+    return (whole(type_), made) if solver.several else (type_, made)
 
 
 def _quantify(

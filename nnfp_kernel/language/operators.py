@@ -57,11 +57,13 @@ class Operators(References):
             return self._power(tree, wanted, scope, role)
         left_type: Type = solver.fresh("a", self.place(tree.left.span))
         right_type: Type = solver.fresh("b", self.place(tree.right.span))
+        result = wanted
         if operator == "++":
             element = solver.fresh("a", self.place(span))
             sizes = solver.fresh_size("n"), solver.fresh_size("m")
             left_type, right_type = Array(element, sizes[0]), Array(element, sizes[1])
-            self.fit(Array(element, sizes[0] + sizes[1]), wanted, span, role)
+            result = Array(element, sizes[0] + sizes[1], origin=self.place(span, "`++`"))
+            self.fit(result, wanted, span, role)
         elif operator == "!":
             length = solver.fresh_size("n")
             left_type = Array(wanted, length)
@@ -93,7 +95,7 @@ class Operators(References):
                 span,
                 role,
             )
-        return self._operated(operator, left, left_type, right, right_type, wanted, span)
+        return self._operated(operator, left, left_type, right, right_type, result, span)
 
     def _gives_matrix(self, tree: syntax.Binary, wanted: Type) -> bool:
         """Whether a matrix may be what stands here for a linear map: a product of

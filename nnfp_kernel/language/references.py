@@ -6,8 +6,9 @@ an external, a built-in name; in this order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
+from typing import TypeVar
 
 from . import name_mistakes as names
 from . import syntax, typed, weight_mistakes
@@ -43,6 +44,9 @@ LINEAR = frozenset(
     )
 )
 """Functions of one argument that are linear: each stands for its linear map, too."""
+
+
+Made = TypeVar("Made")
 
 
 class References(Elaboration):
@@ -424,6 +428,8 @@ class References(Elaboration):
     # --- application -----------------------------------------------
 
     def _apply(self, tree: syntax.Apply, wanted: Type, scope: Scope, role: str) -> typed.Expression:
+        solver = self.solver
+        found: Type
         arguments: list[syntax.Expression] = []
         head: syntax.Expression = tree
         while isinstance(head, syntax.Apply):
@@ -436,9 +442,79 @@ class References(Elaboration):
             node, found = self._stack(head, arguments[0], scope)
             [head.span.to(arguments[0].span)]
             arguments = arguments[1:]
+        elif isinstance(head, syntax.Cata) and len(arguments) == 1 and self._any_length(wanted):
+            # What is said of the result is said of the algebra: at each node another length.
+            found = Function(solver.fresh("a", self.place(head.span)), wanted)
+            node = self.expression(head, found, scope)
         else:
             node, found = self.reference(head, scope, applied=True)
         return self._applied(node, found, head, arguments, tree, wanted, scope, role)
+
+    def in_turn(
+        self,
+        trees: Sequence[syntax.Expression],
+        wanted: Type,
+        scope: Scope,
+        elaborate: Callable[[int], Made],
+    ) -> list[Made]:
+        """What `elaborate` makes of each of some expressions of one type. Where nothing is known
+        of it, those come first that are `[t]`: then it is `[t]`, in whatever order they stand."""
+        order = list(range(len(trees)))
+        if len(trees) > 1 and self.solver.is_open(wanted):
+            order.sort(key=lambda k: not self._says_any_length(trees[k], scope))
+        made = {k: elaborate(k) for k in order}
+        return [made[k] for k in range(len(trees))]
+
+    def _says_any_length(self, tree: syntax.Expression, scope: Scope) -> bool:
+        match tree:
+            case syntax.Ascription(type=said):
+                return any(isinstance(part, syntax.TypeSequence) for part in _parts(said))
+            case syntax.Let(body=body):
+                return self._says_any_length(body, scope)
+            case syntax.If(then=one, otherwise=other):
+                return any(self._says_any_length(each, scope) for each in (one, other))
+            case syntax.Case(alternatives=alternatives):
+                return any(self._says_any_length(each.body, scope) for each in alternatives)
+            case syntax.Binary(operator, left, right) if operator in "++-*/":
+                return any(self._says_any_length(each, scope) for each in (left, right))
+            case syntax.Name() | syntax.Apply():
+                return self._gives_any_length(tree, scope)
+            case _:
+                return False
+
+    def _gives_any_length(self, tree: syntax.Expression, scope: Scope) -> bool:
+        count = 0
+        while isinstance(tree, syntax.Apply):
+            tree, count = tree.function, count + 1
+        if not isinstance(tree, syntax.Name):
+            return False
+        taken: Set[SizeVariable] = frozenset()
+        if tree.name in scope:
+            type_ = scope[tree.name]
+        else:
+            try:
+                entry = self.world.entry(tree.name, tree.span)
+            except Mistake:  # it does not check, and that is told in its place
+                return False
+            if entry is None or entry.failed:
+                return False
+            type_, taken = entry.polytype.type, entry.polytype.taken
+        for _ in range(count):
+            type_ = self.solver.resolve(type_)
+            if not isinstance(type_, Function | Linear | OpenArrow):
+                return False
+            type_ = type_.codomain
+        return any(
+            isinstance(variable, SizeVariable) and variable.runtime and variable not in taken
+            for variable in self.solver.variables(type_)
+        )
+
+    def _any_length(self, type_: Type) -> bool:
+        """Whether a type has a length that is known only at run time."""
+        return any(
+            isinstance(variable, SizeVariable) and variable.runtime
+            for variable in self.solver.variables(type_)
+        )
 
     def _applied(
         self,
@@ -639,3 +715,16 @@ def called(tree: syntax.Expression) -> str:
 def _ordinal(number: int) -> str:
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
     return words[number] if number < len(words) else f"{number + 1}th"
+
+
+def _parts(tree: syntax.TypeTree) -> Iterator[syntax.TypeTree]:
+    """A type as written, and all types it is written with; not what its functions take."""
+    yield tree
+    match tree:
+        case syntax.TypeArray(element=element) | syntax.TypeSequence(element=element):
+            yield from _parts(element)
+        case syntax.TypeProduct(items=items):
+            for item in items:
+                yield from _parts(item)
+        case syntax.TypeArrow(codomain=codomain):
+            yield from _parts(codomain)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from .constraints import Constraint
 from .counting import SizeAtLeast
 from .sizes import Size, SizeVariable
 from .solve import OpenArrow, Solver
 from .typed import Instance
-from .types import Origin, Scheme, Type, TypeVariable, free_variables, show, substitute
+from .types import (
+    Function,
+    Linear,
+    Origin,
+    Product,
+    Scheme,
+    Type,
+    TypeVariable,
+    free_variables,
+    show,
+    substitute,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,12 @@ class Polytype:
     constraints: tuple[Constraint, ...] = ()
     weights: frozenset[int] = frozenset()
 
+    @cached_property
+    def taken(self) -> frozenset[SizeVariable]:
+        """The sizes of what is taken: who uses it knows them. Not those of what a function that
+        is taken takes itself: these are known to whom it is given."""
+        return frozenset(_sizes_taken(self.type))
+
     def instantiate(
         self,
         solver: Solver,
@@ -37,12 +55,14 @@ class Polytype:
         for_types: dict[TypeVariable, Type] = {
             variable: solver.fresh(variable.name, place) for variable in self.types
         }
-        for_sizes: dict[SizeVariable, Size] = {
-            variable: sizes[variable]
-            if sizes and variable in sizes
-            else solver.fresh_size(variable.name, runtime=variable.runtime)
-            for variable in self.sizes
-        }
+        for_sizes: dict[SizeVariable, Size] = {}
+        for variable in self.sizes:
+            if sizes and variable in sizes:
+                for_sizes[variable] = sizes[variable]
+            elif variable.runtime and variable not in self.taken:
+                for_sizes[variable] = solver.inside_size(variable.name, True)
+            else:
+                for_sizes[variable] = solver.fresh_size(variable.name, runtime=variable.runtime)
 
         def on_type(type_: Type) -> Type:
             return substitute(type_, for_types, for_sizes)
@@ -55,6 +75,24 @@ class Polytype:
             made.place, made.owner = place, solver.owner
             solver.add(made)
         return on_type(self.type), Instance(for_types, for_sizes)
+
+
+def _sizes_taken(type_: Type) -> Iterator[SizeVariable]:
+    while isinstance(type_, Function | Linear):
+        yield from _sizes_given(type_.domain)
+        type_ = type_.codomain
+
+
+def _sizes_given(type_: Type) -> Iterator[SizeVariable]:
+    match type_:
+        case Function(domain, codomain) | Linear(domain, codomain):
+            yield from _sizes_taken(domain)
+            yield from _sizes_given(codomain)
+        case Product(items):
+            for item in items:
+                yield from _sizes_given(item)
+        case _:
+            yield from free_variables(type_)[1]
 
 
 def named_in_order(

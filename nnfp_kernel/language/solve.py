@@ -27,6 +27,7 @@ from .sizes import (
     Size,
     SizeVariable,
     as_size,
+    normal,
 )
 from .source import Span
 from .types import (
@@ -175,6 +176,8 @@ class Solver:
         self.waiting: dict[int, dict[int, Constraint]] = {}
         self.queue: OrderedDict[int, Constraint] = OrderedDict()
         self.several: set[int] = set()  # lengths: at each node of a tree another may be meant
+        self.unproven = 0  # how often sizes were taken as equal that may not be (decision 58) …
+        self.doubted: set[Span] = set()  # … and where a constraint did so
         self.same_axes: dict[tuple[Type, Type], Type] = {}  # the one shape of `bools a`
         self.classes: set[tuple[str, int]] = set()  # known to be waited for already
         self.pending: dict[int, Constraint] = {}  # by sequence number: all that is undecided
@@ -540,6 +543,7 @@ class Solver:
             from .counting import SizeEqual
 
             self.add(SizeEqual(left=found, right=wanted))
+            self.unproven += 1
         return answer is not None
 
     def equate(self, written: Size, asked: Size) -> bool | None:
@@ -555,12 +559,14 @@ class Solver:
         variables = difference.variables()
         fallen = (variable for variable in found.variables() if variable not in variables)
         if any(variable.identity in self.several for variable in fallen):
+            self.unproven += 1
             return True  # `[x] ++ xs ++ ys`, of the results at three nodes: nothing follows
         if difference.value is not None:
             raise Clash("sizes", written, asked)
         opened = [variable for variable in variables if variable.open]
         if not opened:
             if any(variable.runtime for variable in variables):
+                self.unproven += 1
                 return True  # lengths: checked once they are known
             if has_quotient(difference):
                 return None
@@ -575,12 +581,23 @@ class Solver:
         if solution is None:
             return None
         variable, size = solution
+        if self._may_be_any(variable, size):
+            return None
         if size.value is not None and size.value < 0:
             raise Clash("negative", written, asked)
         if len(opened) > 1 and any(factor < 0 for _, factor in size.terms):
             return None  # n + m = 5 says nothing of n alone
+        if any(f < 0 and any(v.runtime for v in normal({m: f}).variables()) for m, f in size.terms):
+            return None  # nor n + m = 5 of m, where n is a length that may be any
         self.bind_size(variable, size)
         return True
+
+    def _may_be_any(self, variable: SizeVariable, size: Size) -> bool:
+        """A size of weights is not settled by a length that only running tells: it waits for
+        another use of them."""
+        if variable.identity not in self.anchored:
+            return False
+        return any(inner.identity in self.several for inner in size.variables())
 
     def _alias(self, side: Size, written: Size, other: Size) -> bool:
         """Bind a lone open variable to the other side as it was written, so that it can
@@ -588,6 +605,8 @@ class Solver:
         that a length is known only at run time is not forgotten."""
         variable = side.lone_variable
         if variable is None or not variable.open or variable in other.variables():
+            return False
+        if self._may_be_any(variable, other):
             return False
         opposite = other.lone_variable
         if (
@@ -628,8 +647,11 @@ class Solver:
             place = self.place
             if constraint.owner == self.owner:
                 self.place = constraint.place
+            proven = self.unproven
             try:
                 settled = constraint.attempt(self)
+                if settled and self.unproven != proven and constraint.place is not None:
+                    self.doubted.add(constraint.place.span)
             except Mistake as mistake:
                 if constraint.owner in ("", self.owner) or place is None:
                     raise

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
+from .diagnostics import Diagnostic
 from .sizes import Size, SizeVariable
 from .source import Span
 from .syntax import NOWHERE
@@ -251,10 +252,21 @@ class AsLinear(Node):
     type: Type
 
 
+@dataclass(frozen=True)
+class Measured(Node):
+    """An expression whose type by itself is `found`, with lengths known only at run time,
+    where its type says sizes: its lengths are looked at. `told` is the mistake if they differ."""
+
+    expression: Expression
+    found: Type
+    type: Type
+    told: Diagnostic = field(compare=False, repr=False)
+
+
 Expression = (
     Local | Global | Builtin | Literal | SizeValue | Hole | Apply | Lambda | Let | If | Case
     | Cata | MakeProduct | MakeSequence | Construct | Fresh | Stack | Open | WeightsOf
-    | WeightValue | External | AsLinear
+    | WeightValue | External | AsLinear | Measured
 )  # fmt: skip
 
 

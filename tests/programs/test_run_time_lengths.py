@@ -153,7 +153,7 @@ def test_what_is_missing_at_run_time_is_an_error_at_its_place(name: str) -> None
 
 def test_sequences_that_go_together_are_required_to_be_of_one_length() -> None:
     here = session(["zipWith (*) (xs, xs ++ grow 7)", "0"])
-    with pytest.raises(NnfpError, match="different lengths"):
+    with pytest.raises(NnfpError, match=r"has not 0 elements(.|\n)*of `grow`"):
         here["f"](SEEDS[4])
 
 

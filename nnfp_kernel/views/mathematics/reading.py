@@ -321,7 +321,7 @@ class Reader:
                 return self.constant(m.symbol(path[-1]), type)
             case p.External(name=name, type=type):
                 return self.constant(m.symbol(name), type)
-            case p.AsLinear(expression=inner):
+            case p.AsLinear(expression=inner) | p.Measured(expression=inner):
                 return self.evaluate(inner, env)
             case _:
                 raise AssertionError(f"no mathematics for {type_name(expression)}")

@@ -278,7 +278,9 @@ class _Asked:
         differs in what is a size at both. None where it is not so, or where no size is open."""
         domains, codomain = t.uncurried(self.function.definition.scheme.type)
         types, sizes = t.free_variables(t.Product(tuple(domains)))
-        if not sizes or not set(t.free_variables(codomain)[1]) <= set(sizes):
+        # A length of the answer that no type tells is what it is in both texts.
+        untold = set(t.free_variables(codomain)[1]) - set(sizes)
+        if not sizes or not all(size.runtime for size in untold):
             return None
         # A length known only at run time is any length here; the tangent has the same.
         fixed = {
@@ -294,7 +296,7 @@ class _Asked:
         primes = (5, 7, 11, 13, 17, 19, 23, 29)
         if len(set(words)) < len(words) or len(sizes) > len(primes):
             return None
-        made: list[s.Definition] = []
+        made: list[Derivative] = []
         numbers = [dict(zip(words, (p + more for p in primes), strict=False)) for more in (0, 1)]
         for known in numbers:
             try:
@@ -302,12 +304,15 @@ class _Asked:
             except (NnfpError, NotFirstOrder):
                 return None
             written = self.writer(call, words).made(self.combined)
-            made.append(self.defined([written]).definition)
+            made.append(self.defined([written]))
+        (one, other), (first, second) = made, numbers
         try:
-            definition = merged(made[0], made[1], numbers[0], numbers[1])
+            definition = merged(one.definition, other.definition, first, second)
+            if not untold:
+                return Derivative(self.signature(domains, codomain), definition)
+            return Derivative(merged(one.signature, other.signature, first, second), definition)
         except Differs:
             return None
-        return Derivative(self.signature(domains, codomain), definition)
 
     # --- trees of any shape ----------------------------------------------------------------------
 

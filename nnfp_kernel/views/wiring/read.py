@@ -207,6 +207,8 @@ class Reader:
                 if isinstance(value, Closure):
                     return value
                 return self.matrix(value, type_here())
+            case p.Measured(expression=inner):
+                return self.value(inner, place)
             case _:
                 raise AssertionError(f"no wiring for {expression.__class__.__name__}")
 
