@@ -23,7 +23,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
-from .forest import Along, Entangled, NoForest, Plant
+from .forest import Along, Entangled, Home, NoForest, Plant, in_rounds
 from .graph import (
     ArrayType,
     Builder,
@@ -88,9 +88,6 @@ class Doubt:
     problems: tuple[Diagnostic, ...] = ()
 
 
-ONE_BY_ONE = 4  # elements, at most, of which what each makes of a tree is written for itself
-
-
 class Context:
     """The graph being built, and the ways of building it."""
 
@@ -113,6 +110,7 @@ class Context:
         self.forests = False  # whether trees among the arguments are forests
         self.plants: dict[Builder, Plant] = {}  # of each graph a tree of which nothing is known
         self.bodies: dict[Builder, Along] = {}  # those that run along sequences
+        self.homes: dict[Builder, Home] = {}  # those in which trees from around are observed
         # For what such trees become: multiples that tell their lengths apart, or all the same.
         self.lengths: Iterator[int] = count(24)
         self.branching = 0  # how many branches the present place is inside of
@@ -475,7 +473,51 @@ class Context:
                 reverse, opened, again,
             )  # fmt: skip
 
-        return together() if opened else self._of_trees(length, together, one_by_one)
+        def rounds(plant: Plant, count: int) -> tuple[Value, Value]:
+            return self._in_rounds(
+                plant,
+                count,
+                initial,
+                state_type,
+                sequences,
+                element_type,
+                step,
+                output_type,
+                reverse,
+            )
+
+        return together() if opened else self._of_trees(length, together, rounds)
+
+    def _in_rounds(
+        self,
+        plant: Plant,
+        count: int,
+        initial: Value,
+        state_type: t.Type,
+        sequences: Value,
+        element_type: t.Type,
+        step: Callable[[Value, Value], tuple[Value, Value]],
+        output_type: t.Type,
+        reverse: bool = False,
+    ) -> tuple[Value, Value]:
+        """A loop that is observed, for it knows trees and its state."""
+        flatten, rebuild = self.flatten, self.rebuild
+        over_count = constant(count)
+        made: list[tuple[Value, Value]] = []
+
+        def body(states: list[Wire], items: list[Wire]) -> tuple[Sequence[Wire], Sequence[Wire]]:
+            state, output = step(
+                rebuild(state_type, states, initial), rebuild(element_type, items, sequences)
+            )
+            made.append((state, output))
+            return flatten(state, state_type), flatten(output, output_type)
+
+        start = flatten(initial, state_type)
+        along = flatten(sequences, t.Array(element_type, over_count))
+        final, outputs = in_rounds(self, plant, count, start, along, body, reverse)
+        ((_, output),) = made
+        whole = t.Array(output_type, over_count)
+        return rebuild(state_type, final, initial), rebuild(whole, outputs, output)
 
     def _loop(
         self,
@@ -559,11 +601,37 @@ class Context:
         step: Callable[[Value], Value],
         initial: Value,
         state_type: t.Type,
+    ) -> Value:
+        """A While node: `step` as long as `condition` holds of the state, at most `most`
+        times. Gives the final state."""
+        plant = self.plants.get(self.builder)
+        if plant is None or most is None:
+            return self._while_loop(most, condition, step, initial, state_type)
+        observed = len(plant.observed)
+        try:
+            return self._while_loop(most, condition, step, initial, state_type)
+        except Entangled:
+            del plant.observed[observed:]
+
+        def once(state: Value, _: Value) -> tuple[Value, Value]:
+            """A round that is not made leaves the state as it is."""
+            again = condition(state)
+            return self.choose(again, lambda: step(state), lambda: state, state_type), ()
+
+        return self._in_rounds(
+            plant, most, unfilled(initial), state_type, (), t.UNIT, once, t.UNIT
+        )[0]
+
+    def _while_loop(
+        self,
+        most: int | None,
+        condition: Callable[[Value], Wire],
+        step: Callable[[Value], Value],
+        initial: Value,
+        state_type: t.Type,
         *,
         again: bool = False,
-    ) -> tuple[Wire, Value]:
-        """A While node: `step` as long as `condition` holds of the state, at most `most`
-        times. Gives the number of rounds, and the final state."""
+    ) -> Value:
         outer, keys = self.builder, self.keys
         flatten, rebuild = self.declarations.flatten, self.declarations.rebuild
         initial = unfilled(initial)
@@ -591,7 +659,7 @@ class Context:
             if again:
                 raise ValueError("a state that is a sequence may not grow from round to round")
             initial = fitted(outer, initial, room)
-            return self.while_loop(most, condition, step, initial, state_type, again=True)
+            return self._while_loop(most, condition, step, initial, state_type, again=True)
         outputs = flatten(child, fitted(child, after, room), state_type)
         if doubt is not None:
             start.append(outer.constant(0, "Int"))
@@ -599,12 +667,12 @@ class Context:
             outputs.append(longest(child, [child.input(ArrayType("Int")), doubt]))
         (holding, body), captured = subgraphs_together([(observing, [holds]), (child, outputs)])
         operation = While(holding, body, len(captured), len(start), most)
-        rounds, *final = outer.add(operation, (*captured, *start))
+        _, *final = outer.add(operation, (*captured, *start))
         if doubt is not None:
             self._doubts.append(final.pop())
         value = rebuild(state_type, final, initial)
         condition(value)
-        return rounds, value
+        return value
 
     def fixpoint(
         self, most: int, step: Callable[[Value], Value], initial: Value, type: t.Type
@@ -631,12 +699,15 @@ class Context:
         return found
 
     def _of_trees(
-        self, length: int | Extent, together: Callable[[], T], one_by_one: Callable[[int], T]
+        self,
+        length: int | Extent,
+        together: Callable[[], T],
+        in_rounds: Callable[[Plant, int], T],
     ) -> T:
         """What a body makes of each element or step. Where it cannot be said of trees of which
-        nothing is known for all of them, a few are made one by one."""
+        nothing is known before the loop, the loop itself is observed."""
         plant = self.plants.get(self.builder)
-        if plant is None or not isinstance(length, int) or length > ONE_BY_ONE:
+        if plant is None or not isinstance(length, int):
             return together()
         observed, drawn = len(plant.observed), self.keys.drawn
         try:
@@ -644,7 +715,7 @@ class Context:
         except Entangled:
             del plant.observed[observed:]
             self.keys.drawn = drawn
-            return one_by_one(length)
+            return in_rounds(plant, length)
 
     def _steps_of_items(
         self,
@@ -655,8 +726,7 @@ class Context:
         output_type: t.Type,
         reverse: bool,
     ) -> tuple[Value, Value]:
-        """The steps one by one, along trees of which each has a shape of its own, or where a
-        catamorphism knows the state."""
+        """The steps one by one, along trees of which each has a shape of its own."""
         outputs: list[Value] = []
         order = range(count)
         for k in reversed(order) if reverse else order:
@@ -702,7 +772,16 @@ class Context:
         return self._of_trees(
             length,
             lambda: self._map(length, sequences, element_type, function, output_type),
-            one_by_one,
+            lambda plant, count: self._in_rounds(
+                plant,
+                count,
+                (),
+                t.UNIT,
+                sequences,
+                element_type,
+                lambda _, each: ((), function(each)),
+                output_type,
+            )[1],
         )
 
     def _map(

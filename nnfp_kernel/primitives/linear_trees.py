@@ -33,6 +33,7 @@ from ..graph.forest import (
     Plant,
     Pulled,
     Reduction,
+    Rounds,
     Unknown,
     plants,
 )
@@ -66,6 +67,10 @@ def at_trees(context: Context, function: Value, point: Value, domain: t.Type) ->
 
     def apart(tree: Unknown) -> Unknown:
         plant = tree.as_it_is(context)
+        while plant.home is not here.home and (
+            inside := Unknown(plant.type, plant).inside(context)
+        ):
+            plant = inside.plant
         if plant.home is not here.home or plant.many:
             raise NoForest(domain)
         return Unknown(plant.type, plant.point())
@@ -83,7 +88,8 @@ def at_trees(context: Context, function: Value, point: Value, domain: t.Type) ->
 
 def _kept(context: Context, here: Plant, wires: Sequence[Wire]) -> tuple[Wire, ...]:
     """Inputs that stand for arrays."""
-    return here.kept(Unknown(here.type, here).of(context, here, wires))
+    plant, branch = Unknown(here.type, here).of(context, here, wires)
+    return plant.kept(branch)
 
 
 # --- values ------------------------------------------------------------------------------------
@@ -163,6 +169,11 @@ class Tape:
         _changed(self.argument, lambda wire: wire, self._noted)
         for one in self.observed:
             if self.follows(one):
+                if isinstance(one, Rounds):
+                    raise Unspeakable(
+                        "the derivative of a derivative of a loop in which what is made of a tree "
+                        "knows the state"
+                    )
                 self.arrays |= {wire for wire in one.wires if wire.type.differentiable}
                 self.trees |= set(_made(one))
 
@@ -237,7 +248,7 @@ class Tape:
         return self.context.builder.inline(branch.body, branch.outside)
 
     def branch(self, plant: Plant, wires: Sequence[Wire]) -> Branch:
-        return Unknown(plant.type, plant).of(self.context, plant, wires)
+        return Unknown(plant.type, plant).of(self.context, plant, wires)[1]
 
     def paired(self, one: Reduction, tangent: Unknown | None, around: Arrays) -> Reduction:
         """The reduction of the tree and its tangent as one, observed."""
@@ -306,6 +317,8 @@ def _given(one: Observation) -> tuple[Plant, ...]:
             return reduction.tree, *given
         case Kept():
             return ()
+        case Rounds(known=known):
+            return known
         case _:
             return (one.tree,)
 

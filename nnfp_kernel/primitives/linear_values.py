@@ -538,8 +538,7 @@ def derivative(context: Context, use: Occurrence, function: Value, point: Value)
         return _at_arrays(context, domain, result.codomain, function, point)
     except (NoForest, NotFirstOrder):
         if context.plants:  # in a loop or a map, of trees that stand around it
-            what = "a derivative, taken in a loop, of what is made of a tree around that"
-            raise Entangled(result.codomain, what) from None
+            raise Entangled(result.codomain, "a derivative") from None
         raise
 
 

@@ -18,7 +18,7 @@ def _while(context: Context, use: Occurrence, condition: Value, step: Value, sta
     most = use.brackets[0] if use.brackets else None
     if isinstance(most, Extent):
         context.needs_length("the bound of a `while`")
-    return context.while_loop(most, condition, step, start, use.domains()[2])[1]
+    return context.while_loop(most, condition, step, start, use.domains()[2])
 
 
 builtin(

@@ -322,9 +322,32 @@ TREES |= {
         "f : ((Tree R)[2], R) -> (R, R[2])\nf (ts, c) = mapAccum (\\(s, t) ->\n"
         "  let y = cata { Leaf x -> sin (x * s); Node l r -> l + r * s } t in (s + y, y * s)) c ts"
     ),
-    "reduced with the state, over and over": (
-        "f : (Tree R, R) -> R\n"
-        "f (t, c) = iterate[3] (\\s -> cata { Leaf x -> x * s; Node l r -> sin l + r } t) c"
+    "reduced with the state": (
+        "f : (Tree R, R[5]) -> R\nf (t, xs) = fold (\\(s, x) -> s * x + sum (map (\\z ->\n"
+        "  cata { Leaf v -> v * s * z; Node l r -> tanh (l * x + r) } t) xs)) 0.1 xs"
+    ),
+    "reduced with the state, while it is small": (
+        "f : (Tree R, R) -> R\nf (t, c) = while[3] (\\s -> s < 2)\n"
+        "  (\\s -> s + cata { Leaf x -> x * s; Node l r -> l + r } t) c"
+    ),
+    "several states and outputs, of two trees": (
+        "f : (Tree R, Tree R, R[5], R[2]) -> (R[2], (R, R)[5])\n"
+        "f (t, u, xs, c) = mapAccumRight (\\(s, x) ->\n"
+        "  let y = cata { Leaf v -> v * s; Node l r -> tanh (l * x + r) } t\n"
+        "  in (y * s, (x * sum y, cata { Leaf v -> v * s ! 0; Node l r -> tanh (l * r) } u))) c xs"
+    ),
+    "a derivative with the state, and in a map": (
+        "f : (R[5], Tree R) -> R\nf (xs, t) = fold (\\(s, x) -> x * grad (\\z ->\n"
+        "  cata { Leaf v -> v * s * z; Node l r -> tanh (l + r) } t) s) 1\n"
+        "  (map (\\x -> dot (grad reduce (x * t)) t) xs)"
+    ),
+    "a tree made with the state": (
+        "f : (R[5], Tree R) -> R\nf (xs, t) = let u = t + t in fold (\\(s, x) ->\n"
+        "  if s > 1 then dot (s * t) u * 0.1 else sum (payload (s * t)) * x) 0.1 xs"
+    ),
+    "loops in loops, with both states": (
+        "f : (R[5], R[3], Tree R) -> R\nf (xs, ys, t) = fold (\\(s, x) -> fold (\\(a, y) ->\n"
+        "  sin (a * y) + cata { Leaf v -> v * s; Node l r -> tanh (l * a + r * x) } t) x ys) 1 xs"
     ),
     "a list of trees as data, with the state": (
         "data Trees = Done | More (Tree R) Trees\nf : (Trees, R) -> R\nf (ts, c) = cata { Done -> c\n"
@@ -373,11 +396,13 @@ OFTEN = {
     "with what moves around",
     "looked at",
     "looked at, with trees around",
-    "reduced with the state of a few steps",
+    "reduced with the state",
+    "a derivative with the state, and in a map",
     "reduced for each element",
 }
 SOAKED = {  # tried by `make soak` alone
-    "reduced for each element of a loop", "reduced for each element, of several kinds", "reduced with the state, over and over",
+    "reduced for each element of a loop", "reduced for each element, of several kinds", "reduced with the state, while it is small",
+    "several states and outputs, of two trees", "a tree made with the state", "loops in loops, with both states",
     "one result in another algebra", "zipped with another", "constructors around trees",
     "constructors known", "not looked at", "pairs of payload and indices", "not parametric", "many constructors", "children beside numbers", "hylo",
 }  # fmt: skip
@@ -731,11 +756,6 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "sequences of children, for an answer",
         ),
         (
-            "f : (R[9], Tree R) -> R\n"
-            "f (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)",
-            "a tree that is made with an element of a sequence",
-        ),
-        (
             "g : Tree R -> R\n"
             "g t = reduce (cata { Leaf x -> Leaf (x * x); Node l r -> Node r (reduce l * l) } t)\n"
             "f : Tree R -> Tree R\nf t = hessian g t t",
@@ -754,12 +774,17 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         (
             "f : ([Tree R], R) -> R\n"
             "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
-            "a `cata` over trees of a sequence that knows another element, or a state",
+            "a `cata` over trees of a sequence that knows something of a loop",
         ),
         (
-            "f : (Tree R, R) -> R\nf (t, c) = while[3] (\\s -> s < 2)\n"
+            "f : (Tree R, R) -> R\nf (t, c) = while (\\s -> s < 2)\n"
             "  (\\s -> s + cata { Leaf x -> x * s; Node l r -> l + r } t) c",
-            "a `cata` that knows the state of a loop",
+            "of a `while` without a bound",
+        ),
+        (
+            "f : (R[3], Tree R) -> Tree R\nf (xs, t) = grad (\\u -> fold (\\(s, x) ->\n"
+            "  s + cata { Leaf v -> v * s * x; Node l r -> l + r } u) 1 xs) t",
+            "of a loop in which what is made of a tree knows the state",
         ),
         (
             "f : Tree R -> R\nf t = sum (flat t) where\n  flat : Tree R -> [R]\n"

@@ -31,6 +31,7 @@ NoForest is raised, and the caller traces for its structure.
     unknown.py    a tree of which nothing is known, for reading
     observed.py   what is made of such trees
     along.py      what is made of one for all elements of a loop at once
+    rounds.py     a loop whose body makes something of trees
     parted.py     such a tree as its parts, beside what is not known of it
 """
 
@@ -51,6 +52,7 @@ from .observed import (
     Plant,
     Pulled,
     Reduction,
+    Rounds,
     Structure,
     Unasked,
     Undecided,
@@ -58,6 +60,7 @@ from .observed import (
 from .order import Piece, fold_payload, pieces
 from .parted import Child, Parted
 from .reduction import reduce_forest
+from .rounds import Home, in_rounds
 from .shape import (
     Constructors,
     ForestShape,
@@ -87,10 +90,10 @@ from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
     "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
-    "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Inner", "Inside", "Kept", "Kind",
-    "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant",
-    "Pulled", "Question", "Reduction", "Structure", "Subtree", "Unasked",
-    "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
-    "field_type", "fold_payload", "forest_layout", "forestable", "growing", "mapped", "own_layout",
+    "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home", "Inner", "Inside", "Kept",
+    "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant",
+    "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree", "Unasked", "Undecided",
+    "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type",
+    "fold_payload", "forest_layout", "forestable", "growing", "in_rounds", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

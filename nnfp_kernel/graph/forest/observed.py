@@ -166,7 +166,32 @@ class Derived:
         return tuple(dict.fromkeys((*self.branch.outside, *self.reduction.outside)))
 
 
-Observation: TypeAlias = Reduction | Contents | Made | Inner | Kept | Pulled | Derived
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """A loop whose body observes trees from around it, `known`, and the inputs that stand for its
+    final states and for its outputs. `given` makes the first states, of which there are so many as
+    are `carried`, and the sequences. The inputs of the `body` are the states and the elements."""
+
+    tree: Plant  # any of the same graph
+    given: Branch
+    body: Branch
+    carried: int
+    length: int
+    reverse: bool
+    known: tuple[Plant, ...]
+    wires: tuple[Wire, ...]
+
+    @property
+    def outside(self) -> tuple[Wire, ...]:
+        return tuple(dict.fromkeys((*self.given.outside, *self.body.outside)))
+
+    @property
+    def inside(self) -> Inside:
+        assert self.body.inside is not None
+        return self.body.inside
+
+
+Observation: TypeAlias = Reduction | Contents | Made | Inner | Kept | Pulled | Derived | Rounds
 
 
 @dataclass(frozen=True)
@@ -229,8 +254,8 @@ class Looked(NoForest):
 
 
 class Entangled(NoForest):
-    """What is made of a tree in a loop knows the state, or an element in a way that cannot be
-    observed for all at once: `what` says how."""
+    """What is made of a tree in a loop, `what` that is, knows the state, or more of an element than
+    can be observed for all at once: the loop is observed, if that may be (rounds.py)."""
 
     def __init__(self, type: t.Type, what: str) -> None:
         super().__init__(type)
@@ -408,6 +433,7 @@ class Plant:
 
 __all__ = [
     "AnyTree", "Branch", "Columns", "Contents", "Derived", "Entangled", "Inner", "Inside", "Kept",
-    "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Structure", "Unasked",
+    "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Rounds", "Structure",
+    "Unasked",
     "Undecided",
 ]  # fmt: skip

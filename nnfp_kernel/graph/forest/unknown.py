@@ -115,8 +115,7 @@ class Fellow(Standin):
         except Elsewhere:
             if not deep:
                 raise
-            what = "a `cata` over trees of a sequence that knows another element, or a state"
-            raise Entangled(result, what) from None
+            raise Entangled(result, "a `cata` over trees of a sequence") from None
         if count == len(plant.answers):
             raise Unasked(plant, result)
         type, wires = plant.answers[count]
@@ -167,22 +166,30 @@ class Unknown:
         assert count is not None
         return self.items(self.plant.declarations.rebuild(made.result, made.wires)), count
 
+    def inside(self, context: Context) -> Unknown | None:
+        """The tree as it stands in the outermost body around this place, inside of where it is an
+        input, in which trees are observed."""
+        found = None
+        builder: Builder | None = context.builder
+        while builder is not None and builder is not self.plant.home:
+            found, builder = context.homes.get(builder, found), builder.parent
+        return None if found is None else replace(self, plant=found.tree(self.plant))
+
     # --- as a vector -----------------------------------------------------------------------
 
     def plus(self, context: Context, other: Unknown, how: str = "add") -> Unknown:
         """The sum, or with `subtract` the difference, of two trees of one shape."""
-        one, two = self.as_it_is(context), other.as_it_is(context)
+        one, two = _in_one_place(context, self.as_it_is(context), other.as_it_is(context))
         return Unknown(self.type, one.made(how, (two,)))
 
     def times(self, context: Context, factor: Wire) -> Unknown:
         plant = self.as_it_is(context)
-        return Unknown(self.type, plant.made("scale", (), self.of(context, plant, [factor])))
+        plant, branch = self.of(context, plant, [factor])
+        return Unknown(self.type, plant.made("scale", (), branch))
 
     def dot(self, context: Context, other: Unknown) -> Wire:
         """The inner product with another tree of one shape."""
-        one, two = self.as_it_is(context), other.as_it_is(context)
-        if one.home is not two.home:
-            raise NoForest(self.type)
+        one, two = _in_one_place(context, self.as_it_is(context), other.as_it_is(context))
         wire = one.make(ArrayType("R"))
         one.observed.append(Inner(one, two, (wire,)))
         return wire
@@ -192,17 +199,19 @@ class Unknown:
         if self.shown is None:
             return self.plant
         arrays = leaves(self.payload()[0])
-        branch = self.of(context, self.plant, arrays)
-        return replace(self.plant, type=self.type).made("refill", (self.plant,), branch)
+        plant, branch = self.of(context, self.plant, arrays)
+        return replace(plant, type=self.type).made("refill", (plant,), branch)
 
-    def of(self, context: Context, plant: Plant, wires: Sequence[Wire]) -> Branch:
-        """Arrays as they are made of what is around the tree."""
+    def of(self, context: Context, plant: Plant, wires: Sequence[Wire]) -> tuple[Plant, Branch]:
+        """Arrays as they are made of what is around the tree, and the tree where that is known."""
         root = plant.home or _outermost(context.builder)
         try:
-            return Draft(root.child(), wires, ()).branch()
+            return plant, Draft(root.child(), wires, ()).branch()
         except Elsewhere:  # an element, or a step
-            what = "a tree that is made with an element of a sequence, or with the state of a loop"
-            raise Entangled(self.type, what) from None
+            inside = Unknown(plant.type, plant).inside(context)
+            if inside is None:
+                raise Entangled(self.type, "arithmetic of trees") from None
+            return self.of(context, inside.plant, wires)
 
     # --- what is observed --------------------------------------------------------------------
 
@@ -264,10 +273,15 @@ class Unknown:
             if not deep:
                 raise
             del plant.observed[count:]
-            if structure is not None or written is not None:
-                what = f"a `cata` that knows an element, or a state, and makes {t.show(result)}"
-                raise Entangled(result, what) from None
-            return self._along(context, root, algebra, result)
+            if structure is None and written is None:
+                try:
+                    return self._along(context, root, algebra, result)
+                except Elsewhere:
+                    pass
+            inside = self.inside(context)
+            if inside is None:
+                raise Entangled(result, "a `cata`") from None
+            return inside.reduce(context, algebra, result, asked)
         asked = (asked, self.seen)
         made = Reduction(
             plant, closed, branches, tuple(wires), asked, value, structure, deep, written
@@ -277,17 +291,14 @@ class Unknown:
 
     def _along(self, context: Context, home: Builder, algebra: Algebra, result: t.Type) -> Value:
         """What the catamorphism makes of the tree where it knows an element of a loop: observed
-        for all elements at once."""
+        for all elements at once. Raises Elsewhere where it knows the state."""
         plant = self.plant
         declarations = plant.declarations
-        try:
-            drafts = self.drafts(context, context.builder, algebra, result)
-            levels = {name: each.levels(context.bodies, home) for name, each in drafts.items()}
-        except Elsewhere:
-            raise Entangled(result, "a `cata` that knows the state of a loop") from None
-        if any(draft.inside is not None for draft in drafts.values()):
-            what = "a `cata` that knows an element of a sequence, and has trees at a node"
-            raise Entangled(result, what)
+        drafts = self.drafts(context, context.builder, algebra, result)
+        levels = {name: each.levels(context.bodies, home) for name, each in drafts.items()}
+        for draft in drafts.values():
+            if draft.inside is not None:
+                raise Elsewhere(draft.outputs[0])
         axes = axes_of(list(levels.values()), context.bodies)
         whole = result
         for axis in reversed(axes.values()):
@@ -419,6 +430,19 @@ class Unknown:
         for tree in (*plants(answer), *inner):
             if tree.home is not child:
                 yield tree
+
+
+def _in_one_place(context: Context, one: Plant, two: Plant) -> tuple[Plant, Plant]:
+    """Two trees where both are known."""
+    for first, other in ((one, two), (two, one)):
+        while other.home is not first.home:
+            inside = Unknown(other.type, other).inside(context)
+            if inside is None:
+                break
+            other = inside.plant
+        if other.home is first.home:
+            return (first, other) if first is one else (other, first)
+    raise NoForest(one.type)
 
 
 def _encloses(home: Builder | None, child: Builder) -> bool:

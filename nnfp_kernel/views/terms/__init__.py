@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...graph.context import ONE_BY_ONE
 from ...graph.forest import AnyTree, Entangled, NoForest, Unasked, Undecided, asking
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
@@ -403,9 +402,10 @@ class _Asked:
             return list(self._decided(whole, structures))
         except Entangled as problem:
             raise Unspeakable(
-                f"{problem.what}. Of a known number, {ONE_BY_ONE} at most, elements and steps are "
-                "written one by one, those of a `while` never. Over a list declared as data, whose "
-                "node has both, it can be written for any number"
+                f"{problem.what} that knows something of a loop in a way that cannot be said: of a "
+                "`while` without a bound, a `fixpoint`, a loop that only running tells the length "
+                "of, or, over trees of a sequence, of the state or another element. Over a list "
+                "declared as data, whose node has both, that can be written"
             ) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ...graph.forest import Observation, Reduction
+from ...graph.forest import Observation, Reduction, Rounds
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import drawn_once, tidy
 from ...graph.values import known
@@ -26,6 +26,7 @@ from ..combinators import pair_pattern, require_drawn
 from .entries import Entry, Exprs, total
 from .growth import Growing, grown
 from .naming import Naming
+from .rounds import Moving
 from .shapes import (
     Arrays,
     Key,
@@ -122,10 +123,15 @@ class Body(ABC):
     ) -> s.Expression:
         """What a `case` makes of a tree: its value, and the linear map."""
 
+    @abstractmethod
+    def round(self, observed: Rounds, terms: Mapping[Wire, Term], moving: Moving) -> s.Expression:
+        """The body of a loop: from states and elements to the next, and their linear map."""
+
     def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
         """Binds what is made of trees, and the linear maps of it."""
         values, self.known = self.values, terms
-        grove = Grove(values, self.primitives, observed, set(self.movers), self.trees, self.step)
+        grove = Grove(values, self.primitives, observed, set(self.movers), self.trees, self.step,
+                      self.round)  # fmt: skip
         self.grove = grove
         self._note_types(Several((self.arguments, self.answer)))
         for group in grove.groups:

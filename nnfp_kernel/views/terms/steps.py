@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from ...graph.forest import Branch, Inside, Observation, Reduction, arrays_of
+from ...graph.forest import Branch, Inside, Observation, Reduction, Rounds, arrays_of
 from ...graph.graph import Builder, Graph, Wire
 from ...graph.rewrite import tidy
 from ...language import syntax as s
@@ -20,6 +20,7 @@ from ..combinators import combinators, composed, held, pair_pattern, pairs, reco
 from .body import Body
 from .entries import known_around, total
 from .naming import Found
+from .rounds import Moving, nested_pattern
 from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
 from .trees import Group
 from .values import Values, named_lengths
@@ -49,6 +50,30 @@ class Stepping(Body):
     def leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
         """The maps from arrays, as pairs, to a value of the shape."""
 
+    def at_once(
+        self,
+        branch: Branch,
+        inside: Inside,
+        active: Sequence[bool],
+        terms: dict[Wire, Term],
+        around: Mapping[Wire, Term],
+        opened: Callable[[Opening, Callable[[], s.Expression]], T],
+    ) -> tuple[Block, T, dict[Wire, s.Expression]]:
+        """Of a branch with trees in it: bindings, what is made of the tangents, and what its
+        answers are."""
+        builder = Builder(self.primitives)
+        network = self.linearized(
+            builder, branch.body, inside.observed, active,
+            (*branch.outside, *inside.given), tuple(arrays_of(inside.answer)), branch.outside,
+        )  # fmt: skip
+        self.observe(inside.observed, terms)
+        if self.adjoint:
+            network = network.adjoint()
+        known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
+        answers = list(self.outputs)
+        early, made, found = self.mapped(builder, network, known, answers, around, opened)
+        return early, made, dict(zip(answers, found, strict=True))
+
     def step(
         self,
         reduction: Reduction,
@@ -75,6 +100,9 @@ class Stepping(Body):
             self.leaving, self.sequences,
         )  # fmt: skip
         return steps.case(tree, _Around(self.adjoint, self.trees, group.beside, self.grove.types))
+
+    def round(self, observed: Rounds, terms: Mapping[Wire, Term], moving: Moving) -> s.Expression:
+        return _AtRound(self, observed, terms, moving).written()
 
 
 @dataclass
@@ -265,22 +293,12 @@ class _AtNode(Stepping):
         self, opened: Callable[[Opening, Callable[[], s.Expression]], T]
     ) -> tuple[Block, T, s.Expression]:
         """The same, where what moves is `opened`."""
-        branch, inside = self.branch, self.inside
-        builder = Builder(self.primitives)
-        self.around = self.steps.tangents_around()
-        network = self.linearized(
-            builder, branch.body, inside.observed, self.steps.active(branch),
-            (*branch.outside, *inside.given), tuple(arrays_of(inside.answer)), branch.outside,
+        inside, steps = self.inside, self.steps
+        self.around = steps.tangents_around()
+        early, made, place = self.at_once(
+            self.branch, inside, steps.active(self.branch), dict(steps.terms) | self.found,
+            self.around, opened,
         )  # fmt: skip
-        terms = dict(self.steps.terms) | self.found
-        self.observe(inside.observed, terms)
-        if self.adjoint:
-            network = network.adjoint()
-        known = {self.place[wire]: each for wire, each in terms.items() if wire in self.place}
-
-        answers = list(self.outputs)
-        early, made, found = self.mapped(builder, network, known, answers, self.around, opened)
-        place = dict(zip(answers, found, strict=True))
         aside = {one.place for one in parts(self.answer) if isinstance(one, Moved)}
         reals = (place[wire] for wire in arrays_of(inside.answer) if wire not in aside)
         named = self.grove.tree
@@ -289,6 +307,108 @@ class _AtNode(Stepping):
         )
         self.outer.bindings += early.bindings
         return self.outer, made, value
+
+
+class _AtRound(Stepping):
+    """The body of a loop, as a function of arrays: the states, and the elements."""
+
+    def __init__(
+        self,
+        outer: Stepping,
+        observed: Rounds,
+        terms: Mapping[Wire, Term],
+        moving: Moving,
+    ) -> None:
+        super().__init__(outer.values, outer.primitives, False)
+        self.observed, self.around_terms, self.moving = observed, terms, moving
+        self.sequences = self.naming.sequences = outer.sequences
+        self.trees.update(outer.trees)
+        self.outer_types = dict(outer.grove.types)
+        inside = observed.inside
+        seen = {wire for one in inside.observed for wire in one.wires}
+        self.given = [wire for wire in inside.given if wire not in seen]
+        stems = ["s" if k < observed.carried else "x" for k in range(len(self.given))]
+        found = Found.of(
+            self.naming.argument(_type(wire), None, None, iter([wire]), stem)
+            for wire, stem in zip(self.given, stems, strict=True)
+        )
+        self.patterns, self.found = found.patterns, found.terms
+        shapes = dict(zip(self.given, found.shapes, strict=True))
+        self.arguments = Several(tuple(shapes[self.given[k]] for k in moving.given))
+        ends = [Arrays(_type(inside.answer[k])) for k in moving.answers]
+        carried = sum(1 for k in moving.answers if k < observed.carried)
+        self.answer = _beside(ends[:carried], ends[carried:])
+
+    def leaving(self, shape: Shape, network: Network) -> list[s.Expression]:
+        raise AssertionError("a function")
+
+    def written(self) -> s.Expression:
+        """`\\(s, x) -> ((s2, y), \\(ds, (dx, dt)) -> …)`."""
+        observed, moving, fresh = self.observed, self.moving, self.values.names.fresh
+        branch, inside = observed.body, observed.inside
+        around = {
+            wire: Term(s.Name(fresh(f"d{_stem(self.around_terms[wire])}")), wire.type,
+                       wire.type.shape)
+            for wire in moving.around
+        }  # fmt: skip
+        self.beside = {key: s.Name(fresh(f"d{self.trees.get(key, 't')}")) for key in moving.trees}
+        moved = {self.given[k] for k in moving.given}
+        active = [wire in around for wire in branch.outside]
+        seen = {wire for one in inside.observed for wire in one.wires}
+        active += [
+            wire in moved or (wire in seen and wire.type.differentiable) for wire in inside.given
+        ]
+
+        def opened(
+            opening: Opening, image: Callable[[], s.Expression]
+        ) -> tuple[list[s.PatternTree], s.Expression]:
+            assert isinstance(self.arguments, Several)
+            patterns = [opening.pattern(each, True) for each in self.arguments.items]
+            return patterns, opening.inner(image, self.otherwise)
+
+        early, (patterns, image), place = self.at_once(
+            branch, inside, active, dict(self.around_terms) | self.found, around, opened
+        )
+        patterns += [s.PatternName(each.tree.name) for each in around.values()
+                     if isinstance(each.tree, s.Name)]  # fmt: skip
+        patterns += [s.PatternName(each.name) for each in self.beside.values()
+                     if isinstance(each, s.Name)]  # fmt: skip
+        made = [place[wire] for wire in inside.answer]
+        value = _both(made[: observed.carried], made[observed.carried :])
+        linear: s.Expression = s.Lambda((nested_pattern(patterns),), image)
+        if not patterns or not moving.answers:
+            linear = s.Tuple(())
+        self.outer.bindings += early.bindings
+        body = self.outer.around(s.Tuple((value, linear)))
+        return s.Lambda((nested_pattern(self.patterns),), body)
+
+    def observe(self, observed: Sequence[Observation], terms: dict[Wire, Term]) -> None:
+        super().observe(observed, terms)
+        self.grove.types.update(self.outer_types)
+
+
+def _type(wire: Wire) -> t.Type:
+    return t.of_shape(t.Scalar(wire.type.kind), wire.type.shape)
+
+
+def _stem(known: Term) -> str:
+    return known.tree.name if isinstance(known.tree, s.Name) else "x"
+
+
+def _beside(states: Sequence[Shape], outputs: Sequence[Shape]) -> Shape:
+    def nest(shapes: Sequence[Shape]) -> Shape:
+        *front, made = shapes
+        for each in reversed(front):
+            made = Several((each, made))
+        return made
+
+    found = tuple(nest(each) for each in (states, outputs) if each)
+    return found[0] if len(found) == 1 else Several(found)
+
+
+def _both(states: Sequence[s.Expression], outputs: Sequence[s.Expression]) -> s.Expression:
+    found = tuple(pairs(each) for each in (states, outputs) if each)
+    return found[0] if len(found) == 1 else s.Tuple(found)
 
 
 @dataclass(frozen=True)

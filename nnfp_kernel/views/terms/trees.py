@@ -35,6 +35,7 @@ from ...graph.forest import (
     Plant,
     Pulled,
     Reduction,
+    Rounds,
     field_type,
     plants,
 )
@@ -49,6 +50,7 @@ from ..combinators import pair_pattern, pairs
 from .adjoints import Adjoint, Point, Step
 from .differentials import Differential
 from .entries import Entry, Exprs, Trees, is_nought, total
+from .rounds import Round, Running
 from .shapes import Key, Making, Opening, Shape, Whole, key_of, no_tag, parts
 from .values import Values
 from .vectors import Combination, operands
@@ -134,6 +136,7 @@ class Grove:
     active: set[Wire]  # inputs of the graph that move
     names: dict[Key, str]
     step: Step
+    round: Round
     groups: list[Group | Entry] = field(default_factory=list)
     types: dict[Key, t.Type] = field(default_factory=dict)
 
@@ -165,6 +168,10 @@ class Grove:
                 known += [key_of(each) for each in one.around]
                 for each in one.around:
                     self._note_types(each)
+            elif isinstance(one, Rounds):
+                known = [key_of(each) for each in one.known]
+                for each in one.known:
+                    self._note_types(each)
             elif isinstance(one, Kept | Pulled):
                 known = [key_of(one.reduction.tree)] if isinstance(one, Pulled) else []
             elif isinstance(one, Derived):
@@ -192,7 +199,7 @@ class Grove:
             if one in pulled:
                 reduced_at[one] = level
             if (
-                isinstance(one, Made | Inner | Kept | Pulled | Derived)
+                isinstance(one, Made | Inner | Kept | Pulled | Derived | Rounds)
                 or one in pulled
                 or one.structure is not None
                 or not _any(one)
@@ -210,6 +217,8 @@ class Grove:
             match made:
                 case Made() | Inner():
                     yield Combination(self.values, self.primitives, made, around)
+                case Rounds():
+                    yield Running(self.values, self.primitives, made, around, self.round)
                 case Kept():
                     yield Point(self.values, self.primitives, made, around)
                 case Pulled():
