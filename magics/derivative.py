@@ -37,6 +37,7 @@ def run(workspace: Workspace, text: str) -> View:
         return present.grid(structure.table(structure.structure(function, inputs), given.name))
     from nnfp_kernel.views import derivative as view
 
+    session.defined(given.name)
     found = view.read(function, tuple(session.program.reps), inputs, in_pieces=given.steps)
     if given.steps:
         from nnfp_kernel.views import derivation

@@ -28,6 +28,7 @@ ARGUMENTS.add_argument("--adjoint", action="store_true")
 def run(workspace: Workspace, text: str) -> View:
     given = ARGUMENTS.read(text)
     name = definition(workspace, given.name, VERB)
+    workspace.session.defined(name)
     if given.unroll is not None and not 1 <= given.unroll <= MOST:
         raise UsageError(f"--unroll {given.unroll}: from 1 to {MOST} positions can be drawn")
     of = "adjoint" if given.adjoint else "derivative" if given.derivative else "value"

@@ -21,7 +21,6 @@ def run(workspace: Workspace, text: str) -> View:
         return plain(f"A new session, in {workspace.session.precision} bits.")
     if given.precision is not None:
         raise UsageError("The precision is one for the whole session: leave the name out.")
-    workspace.session.describe(given.name)
     workspace.session.reset_weights(given.name)
     return plain(f"The weights of {given.name} are new.")
 

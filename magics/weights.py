@@ -11,11 +11,12 @@ from .workspace import Workspace
 
 def run(workspace: Workspace, text: str) -> View:
     name = definition(workspace, text, VERB)
+    workspace.session.defined(name)
     return present.weights(workspace.session, name)
 
 
 def definition(workspace: Workspace, text: str, verb: Verb) -> str:
-    """The one name in `text`, checked to be a definition of the session."""
+    """The one name in `text`, checked to be there: a definition, or a built-in name."""
     names = text.split()
     if len(names) != 1:
         raise UsageError(f"Of which definition?\nUsage: {verb.usage}")

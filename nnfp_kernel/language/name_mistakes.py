@@ -43,15 +43,22 @@ def unknown_name(
 
 
 def unknown_constructor(
-    name: str, span: Span, known: Iterable[str], declared: tuple[str, Sequence[str]] | None = None
+    name: str,
+    span: Span,
+    known: Iterable[str],
+    declared: tuple[str, Sequence[str]] | None = None,
+    *,
+    may_be_hole: bool = False,
 ) -> Diagnostic:
-    """A capital name that is neither a constructor nor a representation."""
+    """A capital name that is neither a constructor nor a representation; perhaps a weight."""
     near = nearest(name, known)
     notes = did_you_mean(
         near, ["Constructors are declared with `data`, representations with `rep`."]
     )
     if near is None and declared is not None:
         notes = [f"{declared[0]} has {listed(declared[1])}."]
+    elif near is None and may_be_hole:
+        notes += ["A weight, which is to be learned, is a hole:"]
     start = span
     if span.text.startswith(name) and span.line == span.end_line:
         start = Span(span.source, span.line, span.column, span.line, span.column + len(name))
@@ -61,7 +68,7 @@ def unknown_constructor(
         start,
         "not declared",
         notes=notes,
-        better=(start, near) if near else None,
+        better=(start, near) if near else (start, f"?{name}") if may_be_hole else None,
     )
 
 
@@ -168,6 +175,39 @@ def tuple_for_arguments(
 
 
 # --- brackets -------------------------------------------------------------------------------------
+
+
+def size_for_argument(
+    solver: Solver,
+    called: str,
+    head: syntax.Expression,
+    found: Type,
+    arguments: Sequence[syntax.Expression],
+    brackets: Sequence[str],
+) -> Diagnostic | None:
+    """`dense(32)`, `take 2 xs`: whole numbers before what a function of arrays is applied to,
+    whose sizes stand in brackets."""
+    numbers = [each for each in arguments if isinstance(each, syntax.Number)]
+    rest = arguments[len(numbers) :]
+    if any(isinstance(each, syntax.Number) for each in rest) or len(numbers) > len(brackets):
+        return None
+    if not numbers or any(not isinstance(each.value, int) or each.value < 0 for each in numbers):
+        return None
+    arrow = solver.closed(found)
+    if not isinstance(arrow, Function | Linear) or not solver.spine(arrow.domain)[0]:
+        return None
+    all_given = len(numbers) == len(brackets)
+    sizes = [each.text or str(each.value) for each in numbers] if all_given else brackets
+    written = " ".join([f"{head.span.text}[{', '.join(sizes)}]", *(e.span.text for e in rest)])
+    return plain(
+        "size-as-argument",
+        f"{called} has its {'sizes' if len(brackets) > 1 else 'size'} in brackets",
+        numbers[0].span.to(numbers[-1].span),
+        "this is an argument" if len(numbers) == 1 else "these are arguments",
+        notes=[f"An argument is what it is applied to; {called} is {shown(solver, found)}. Write:"],
+        better=(head.span.to(arguments[-1].span), written) if all_given else None,
+        suggestion=None if all_given else written,
+    )
 
 
 def brackets_on_a_value(

@@ -208,7 +208,9 @@ class References(Elaboration):
             return self._builtin(name, (), (), span, given=False)  # True, False
         if name not in declarations.constructors:
             known = [*declarations.constructors, *declarations.reps]
-            raise Mistake(names.unknown_constructor(name, span, known))
+            known += [each for each in self.world.names() if each.lower() == name.lower()]
+            hole = not self.is_expression and len(name) < 3  # as weights are called, W and Wh
+            raise Mistake(names.unknown_constructor(name, span, known, may_be_hole=hole))
         fields, whole = self.constructor_type(name, place)
         made = whole
         for item in reversed(fields):
@@ -529,6 +531,12 @@ class References(Elaboration):
     ) -> typed.Expression:
         solver = self.solver
         said_of = called(head)
+        if arguments and isinstance(arguments[0], syntax.Number):
+            inside = names.size_for_argument(
+                solver, said_of, head, found, arguments, self._brackets(head, scope)
+            )
+            if inside is not None:
+                raise Mistake(inside)
         domains: list[Type] = []
         results: list[Type] = []
         type_ = found
@@ -572,6 +580,16 @@ class References(Elaboration):
         if late:
             return self.coerce(node, type_, wanted, tree.span, role)
         return node
+
+    def _brackets(self, head: syntax.Expression, scope: Scope) -> Sequence[str]:
+        """The sizes that a name would take in brackets, where it has none."""
+        if not isinstance(head, syntax.Name) or head.name in scope:
+            return ()
+        entry = self.world.entry(head.name, head.span)
+        if entry is not None:
+            return [variable.name for variable in entry.brackets or ()]
+        record = self.world.builtins.get(head.name)
+        return record.brackets if record else ()
 
     def _weights_of(self, tree: syntax.Apply, wanted: Type, role: str) -> typed.Expression:
         argument = tree.argument

@@ -18,6 +18,7 @@ from .place import ATOMS, OPENING, OPERATORS, Place
 from .source import Span
 from .unexpected_items import (
     capital_definition,
+    definition_under_signature,
     foreign_item,
     guard,
     hole_outside_where,
@@ -548,6 +549,7 @@ _RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
     _pattern,
     _awaited_word,
     pattern_definition,
+    definition_under_signature,
     second_sign,
     where_elsewhere,
     _reaching_argument,

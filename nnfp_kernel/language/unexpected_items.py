@@ -16,6 +16,7 @@ from .place import ATOMS, OPENING, OPERATORS, Place
 
 if TYPE_CHECKING:
     from .layout import Token
+    from .source import Span
 
 
 def foreign_item(place: Place) -> Diagnostic | None:
@@ -199,6 +200,30 @@ def _bare_equals(place: Place) -> int | None:
     return None
 
 
+def _indented_item(place: Place, span: Span) -> Diagnostic:
+    return error(
+        "item-not-in-column-zero",
+        "this looks like an item of its own, but it is indented",
+        span,
+        "goes on with the item above",
+        "An item starts in column 0:",
+        also=Label(place.words[0].span, "the item starts here"),
+        suggestion=place.source.line(span.line).strip(),
+    )
+
+
+def definition_under_signature(place: Place) -> Diagnostic | None:
+    """The definition in the next line, indented as Python's bodies are: in a type it stops at
+    its name."""
+    token, before = place.token, place.before
+    if token is None or before is None or token.kind != "NAME" or place.brackets:
+        return None
+    if place.tokens[0].kind != "SIGNATURE" or before.line == token.line:
+        return None
+    found = re.match(r"[\w\s,()\[\]]*=(?!=)", place.rest)
+    return _indented_item(place, token.span) if found else None
+
+
 def second_sign(place: Place) -> Diagnostic | None:
     """A second `=` or `:`: a line that should be an item of its own, a comparison, an
     ascription without brackets, a signature that goes on as a definition."""
@@ -211,16 +236,7 @@ def second_sign(place: Place) -> Diagnostic | None:
     head = place.words[0]
     in_brackets = bool(place.brackets)
     if line and line[0].line > head.line and not in_brackets and line[0].kind == "NAME":
-        start = line[0]
-        return error(
-            "item-not-in-column-zero",
-            "this looks like an item of its own, but it is indented",
-            start.span.to(token.span),
-            "goes on with the item above",
-            "An item starts in column 0:",
-            also=Label(head.span, "the item starts here"),
-            suggestion=place.source.line(token.line).strip(),
-        )
+        return _indented_item(place, line[0].span.to(token.span))
     if token.kind == "=":
         if place.tokens[0].kind == "SIGNATURE" and not in_brackets:
             colon = next(word for word in place.words if word.kind == ":")

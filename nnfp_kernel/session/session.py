@@ -21,7 +21,7 @@ from ..language import infer as inference
 from ..language import syntax
 from ..language import typed as p
 from ..language import types as t
-from ..language.diagnostics import Diagnostic, NnfpError
+from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.parser import parse
 from ..language.source import Source
 from ..library import library
@@ -353,6 +353,29 @@ class Session:
             return self._defined(name)
         return Defined(name, self.type(name), (), 0, 0, ())
 
+    def defined(self, name: str) -> Defined:
+        """The same of what has a definition, in the session or in the library.
+
+        >>> Session().defined("mlp").type
+        'R[n] ~> R[m]'
+
+        Raises NnfpError for any other name, a built-in one among them, and for an expression.
+        """
+        found = self.describe(name)
+        if name not in self.program.definitions:
+            expression = typed(self._standing, name, {})
+            raise NnfpError(
+                Diagnostic(
+                    "no-definition",
+                    f"`{name}` has no definition",
+                    Label(expression.span, f"has type {found.type}"),
+                    (),
+                    ("Weights and pictures are of a definition. Give it a name:",),
+                    f"named = {name}",
+                )
+            )
+        return found
+
     def complete(self, text: str, position: int) -> Completions:
         """The names that fit at an offset of a program's text, with their types.
 
@@ -555,6 +578,8 @@ class Session:
 
     def reset_weights(self, name: str | None = None) -> None:
         """First values again for what a definition reaches, or for all."""
+        if name is not None:
+            self.defined(name)
         self._kept.reset(name)
 
     def save(self, name: str, file: str | Path) -> None:
@@ -592,9 +617,8 @@ class Session:
 
     def _function_that_learns(self, name: str) -> Function:
         """A definition as a function, a learned constant too."""
-        self.describe(name)  # refuses what is not there, and says why
-        definition = self.program.definitions.get(name)
-        return self.function(name) if definition is None else self._function(name, definition)
+        self.defined(name)  # refuses what is not there, and says why
+        return self._function(name, self.program.definitions[name])
 
     def _place(self, file: str | Path) -> Path:
         """A file's name as a program means it: seen from the session's folder."""

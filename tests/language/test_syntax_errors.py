@@ -102,6 +102,7 @@ EXPLAINED = {
     "too_many_arguments": "x = f" + " 1" * 101,
     # layout
     "indented_item": "f x = x\n  g y = y",
+    "indented_under_a_signature": "net : R[3] ~> R[2]\n    net = dense[2]",
     "operator_in_column_zero": "encode = fold cell zero\n>> Thought",
     "where_in_column_zero": "f x = y\nwhere\n  y = x",
     "then_in_column_zero": "f x = if x > 0\nthen 1\nelse 2",

@@ -310,6 +310,21 @@ def test_weights_are_listed_with_who_shares_them(
     assert lines[-1] == "12 weights in all"
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["weights relu", "weights 3", "weights line.a", "weights number", "graph relu", "graph number",
+     "derivative relu", "save relu {file}", "load relu {file}", "reset relu"],
+)  # fmt: skip
+def test_what_has_no_definition_is_refused_where_one_is_asked_for(
+    shell: InteractiveShell, tmp_path: Path, line: str
+) -> None:
+    run(shell, "number = 3.0")
+    run(shell, "%%nnfp -q -i number\nline : R ~> R\nline x = ?a * x")
+    name = line.split()[1]
+    with pytest.raises(NnfpError, match=f"`{name}` has no definition"):
+        run(shell, "%nnfp " + line.format(file=tmp_path / "weights.safetensors"))
+
+
 def test_list_shows_all_definitions(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -595,6 +610,32 @@ def test_training_that_diverges_keeps_weights_that_are_good(
     )
     assert "turned NaN or infinite" in capsys.readouterr().out
     assert numpy.isfinite(run(shell, "model(X[0])"))
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("label.astype(float)", "`.astype(int)` makes them"),
+        ("numpy.eye(2)[label]", "`.argmax(-1)` makes it"),
+        ("numpy.array(['no', 'yes'])[label]", "return_inverse=True"),
+    ],
+)
+def test_classes_in_another_form_are_told_how_to_make_them_indices(
+    shell: InteractiveShell, label: str, said: str
+) -> None:
+    run(shell, f"{DATA}\nlabel = numpy.arange(len(X)) % 2\ngiven = {label}")
+    run(shell, "%%nnfp -q\nmodel : R[3] ~> R[2]\nmodel = dense[2]")
+    with pytest.raises(NnfpError) as found:
+        run(shell, "%nnfp train model --data X,given --loss crossEntropy")
+    assert str(found.value).startswith("error: item 2 of the data is ")
+    assert said in str(found.value)
+
+
+def test_data_that_are_no_numbers_are_refused(shell: InteractiveShell) -> None:
+    run(shell, f"{DATA}\nthing = object()")
+    run(shell, "%%nnfp -q\nmodel : R[3] ~> R[2]\nmodel = dense[2]")
+    with pytest.raises(UsageError, match="arrays of numbers, not a Python object"):
+        run(shell, "%nnfp train model --data X,thing --loss crossEntropy")
 
 
 def test_a_loss_that_does_not_fit_is_told_as_a_mistake_of_types(shell: InteractiveShell) -> None:

@@ -172,10 +172,12 @@ class _Matching:
         if isinstance(carrier, t.TypeVariable):
             if array.ndim < rank:
                 raise Misfit(describe(array), t.show(whole), where)
-            own = t.of_shape(t.Scalar(kind_of(array)), array.shape[rank:])
+            own = t.of_shape(t.Scalar(kind_of(array, where)), array.shape[rank:])
             base = self._learn(carrier, own, value, where)
         elif array.ndim != rank:
-            raise Misfit(describe(array), t.show(whole), where)
+            hot = isinstance(carrier, t.Fin) and array.ndim == rank + 1
+            way = ": `.argmax(-1)` makes it of rows with a single 1" if hot else ""
+            raise Misfit(describe(array), t.show(whole) + way, where)
         else:
             _check_entries(carrier, array, array.shape, where)
         if isinstance(carrier, t.Fin) and carrier is base:
@@ -367,10 +369,14 @@ def _check_entries(expected: t.Type, value: Any, shape: tuple[int, ...], where: 
     array = as_array(value, where)
     if tuple(array.shape) != tuple(shape):
         raise Misfit(describe(array), t.show(expected), where)
-    kind = kind_of(array)
+    if isinstance(expected, t.Fin) and numpy.dtype(array.dtype).kind in "US":
+        way = "`numpy.unique(names, return_inverse=True)[1]` makes them of names"
+        raise Misfit(describe(array), f"integers, for {t.show(expected)}: {way}", where)
+    kind = kind_of(array, where)
     if isinstance(expected, t.Fin):
         if kind != "Int":
-            raise Misfit(describe(array), f"integers, for {t.show(expected)}", where)
+            way = ": `.astype(int)` makes them" if array.ndim else ""
+            raise Misfit(describe(array), f"integers, for {t.show(expected)}{way}", where)
         limit = expected.size.value
         if limit is not None and array.size and is_concrete(array):
             numbers = numpy.asarray(array)

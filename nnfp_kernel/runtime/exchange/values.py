@@ -85,10 +85,10 @@ def stacked_rows(items: Sequence[Any]) -> Any:
     return numpy.stack([as_array(item) for item in items])
 
 
-def kind_of(array: Array) -> str:
+def kind_of(array: Array, where: str = "") -> str:
     kind = numpy.dtype(array.dtype).kind if array.dtype != "bfloat16" else "f"
     if kind not in "biufc":
-        raise Misfit(describe(array), "numbers")
+        raise Misfit(describe(array), "numbers", where)
     return {"b": "Bool", "i": "Int", "u": "Int", "f": "R", "c": "C"}[kind]
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy
 
+from ..exchange import describe
 from ..machine.devices import Layout
 from .events import Batch
 from .examples import Buckets, Rows, Shares
@@ -47,12 +48,16 @@ def _column(given: Any) -> Any:
 
 
 def array(given: Any) -> jax.Array:
-    """An array of JAX's, its own; one that is one already is not looked at again."""
+    """An array of JAX's, its own; one that is one already is not looked at again. Raises
+    ValueError for what is none."""
     if isinstance(given, jax.Array):
         return given
     if isinstance(given, numpy.ndarray):  # `asarray` would have it there twice while it copies
         return jax.device_put(given, may_alias=False)
-    return jnp.asarray(given)
+    try:
+        return jnp.asarray(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"the data are arrays of numbers, not {describe(given)}") from None
 
 
 def listed(column: Any) -> bool:
