@@ -23,6 +23,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.source import Span
 from ..language.syntax import NOWHERE
+from .chosen import chosen_of, same_wire, telling, told
 from .forest import Along, Entangled, Home, NoForest, Plant, in_rounds
 from .graph import (
     ArrayType,
@@ -38,7 +39,6 @@ from .graph import (
     Wire,
     subgraphs_together,
 )
-from .grown import grown_in, told_in
 from .scope import BuiltinRecord, Keys, Occurrence
 from .sequences import (
     elements,
@@ -55,6 +55,7 @@ from .sequences import (
     where,
 )
 from .values import (
+    Chosen,
     Declarations,
     Extent,
     Items,
@@ -88,6 +89,13 @@ class Doubt:
     problems: tuple[Diagnostic, ...] = ()
 
 
+APART = (
+    "Several conditions choose these trees, each by itself. Trees that go together are chosen by "
+    "one: `if c then (t, dt) else (u, du)`."
+)
+MOST_LOOKS = 1000  # at trees that conditions choose, each of which is traced
+
+
 class Context:
     """The graph being built, and the ways of building it."""
 
@@ -116,6 +124,9 @@ class Context:
         self.branching = 0  # how many branches the present place is inside of
         self._problems: list[Diagnostic] = []
         self._doubts: list[Wire] = []  # in the graph that is being built
+        self._conditions: list[Wire] = []  # that trees are chosen by
+        self._assumed: list[tuple[Wire, bool]] = []  # of these, in the present branch
+        self._looks = 0  # at trees that are chosen
 
     def apply(self, function: Value, argument: Value, span: Span | None = None) -> Value:
         """A function's value at an argument; nodes made by it come from `span`. Of a linear map
@@ -129,6 +140,12 @@ class Context:
     def call(self, record: BuiltinRecord, occurrence: Occurrence, *arguments: Value) -> Value:
         """A built-in at its arguments. What types could not tell (run-time lengths that
         disagree) is a user's mistake, told at the place that asked for it."""
+        if any(isinstance(value, Chosen) for value in arguments):
+            result = occurrence.result(record.arity)
+            if not isinstance(result, t.Linear):  # which is of the space that the tree is in
+                again = lambda *given: self.call(record, occurrence, *given)  # noqa: E731
+                with self._of_numbers():
+                    return self.observed_among(arguments, again, result)
         trace, ragged = record.trace, record.ragged
         if ragged is not True and any(map(holds_sequence, (*occurrence.brackets, *arguments))):
             if ragged is False:
@@ -138,7 +155,8 @@ class Context:
             with self._of_numbers():
                 return trace(self, occurrence, *arguments)
         except ValueError as problem:
-            self.fail("shapes-disagree", str(problem))
+            several = len({wire for wire, _ in self._assumed}) > 1
+            self.fail("shapes-disagree", str(problem), *([APART] if several else []))
         except OpenSize as problem:
             if problem.size.variables() <= self.extents.keys():
                 self.needs_length(f"`{record.name}`")
@@ -154,6 +172,15 @@ class Context:
                 raise NoForest(problem.type) from None
             if isinstance(problem.type, t.TypeVariable):
                 self._type_open()
+            if self.declarations.has_trees(problem.type):
+                self.fail(
+                    "not-first-order",
+                    "a tree cannot be an element or a state here",
+                    f"Its type is {t.show(problem.type)}; each has a shape of its own, and what "
+                    "passes through sequences, loops and maps is of one shape. What is made of "
+                    "a tree can be an element or a state, and a few trees can be listed, "
+                    "`[f x, f y]`.",
+                )
             self.fail(
                 "not-first-order",
                 f"{problem.kind} cannot be an element, a state or a branch here",
@@ -235,7 +262,7 @@ class Context:
         type: t.Type,
     ) -> Value:
         """A branch of `type`; at once when the condition is known while tracing."""
-        decided = self.constant_value(condition)
+        decided = self._decided(condition)
         if decided is not None:
             return then() if decided else otherwise()
         if isinstance(type, t.Function):
@@ -251,8 +278,11 @@ class Context:
             with self.inside(self.builder.child()) as child:
                 branches.append((child, branch(), self.doubt().wire))
         self.branching -= 1
-        if self.declarations.has_trees(type):
-            self._require_layouts(type, [(child, value) for child, value, _ in branches])
+        if self.declarations.has_trees(type) and not self._laid_out(type, branches):
+            value, doubt = chosen_of(self, self._as_before(condition), branches, type)
+            if doubt is not None:
+                self._doubts.append(doubt)
+            return value
         room = joined(branches[0][1], branches[1][1])
         doubted = any(doubt is not None for _, _, doubt in branches)
         bodies = []
@@ -268,21 +298,66 @@ class Context:
             made = made[:-1]
         return self.declarations.rebuild(type, made, like)
 
-    def _require_layouts(self, type: t.Type, branches: Sequence[tuple[Builder, Value]]) -> None:
-        """Trees as branches have none, and may be deep."""
+    def _decided(self, condition: Wire) -> bool | None:
+        """Whether a condition holds, where that is known: in a branch of its own, too, while a
+        tree that it chooses is looked at."""
+        for one, holds in self._assumed:
+            if same_wire(self.builder, one, condition):
+                return holds
+        value: bool | None = self.constant_value(condition)
+        return value
+
+    def _laid_out(
+        self, type: t.Type, branches: Sequence[tuple[Builder, Value, Wire | None]]
+    ) -> bool:
+        """Whether both branches have a layout all the same: children that a `para` looks at."""
         try:
-            for child, value in branches:
+            for child, value, _ in branches:
                 self.declarations.flatten(child, value, type)
         except NotFirstOrder:
-            if self.forests or self.plants:  # which goes on in another way
-                raise
+            return False
+        return True
+
+    def _as_before(self, condition: Wire) -> Wire:
+        """The condition that a tree was chosen by before, where this one is computed alike."""
+        for before in self._conditions:
+            if same_wire(self.builder, before, condition):
+                return before
+        self._conditions.append(condition)
+        return condition
+
+    def observed(self, tree: Chosen, observe: Callable[[Value], Value], type: t.Type) -> Value:
+        """What is made of a tree that a condition chooses: of the one, or of the other."""
+
+        def branch(holds: bool, part: Value) -> Callable[[], Value]:
+            def made() -> Value:
+                self._assumed.append((tree.condition, holds))
+                try:
+                    return observe(part)
+                finally:
+                    self._assumed.pop()
+
+            return made
+
+        self._looks += 1
+        if self._looks > MOST_LOOKS:
             self.fail(
                 "tree-chosen",
-                "which tree this is would be known only at run time",
-                f"Its type is {t.show(type)}, and a tree has its shape before running. What is "
-                "made of it can be a branch, `if c then f t else f u`; and what it is grown from "
-                "can be chosen, `grow (if c then x else y)`.",
+                "which tree this is depends on too many conditions",
+                f"What is made of a tree that conditions choose is made of each that it may be, "
+                f"here of more than {MOST_LOOKS:,}. Choose what is made of trees instead, "
+                "`if c then f t else f u`.",
             )
+        then, otherwise = branch(True, tree.then), branch(False, tree.otherwise)
+        return self.choose(tree.condition, then, otherwise, type)
+
+    def observed_among(
+        self, values: Sequence[Value], observe: Callable[..., Value], type: t.Type
+    ) -> Value:
+        """What is made of values, with the first tree among them that a condition chooses."""
+        k = next(k for k, value in enumerate(values) if isinstance(value, Chosen))
+        before, after = values[:k], values[k + 1 :]
+        return self.observed(values[k], lambda own: observe(*before, own, *after), type)
 
     def one_of(self, value: Variant, branch: Callable[[str], Value], type: t.Type) -> Value:
         """The branch of the constructor that a value turns out to have at run time."""
@@ -861,8 +936,8 @@ class Context:
             value = function(argument)
             shaped = self.declarations.has_trees(codomain)
             outputs = spread(value) if shaped else self.flatten(value, codomain)
-            count, grown = len(outputs), list(grown_in(value)) if shaped else []
-            outputs = [*outputs, *(wire for each in grown for wire in each.telling)]
+            count = len(outputs)
+            outputs += telling(value) if shaped else []
             doubt = self.doubt().wire
 
         def outcome(made: Sequence[Wire]) -> Value:
@@ -870,9 +945,8 @@ class Context:
                 self._doubts.append(made[-1])
                 made = made[:-1]
             if shaped:
-                answer, told = iter(made[:count]), iter(made[count:])
-                moved = refilled(value, lambda _: next(answer))
-                return told_in(moved, lambda _: next(told)) if grown else moved
+                answer, rest = iter(made[:count]), iter(made[count:])
+                return told(refilled(value, lambda _: next(answer)), lambda _: next(rest))
             return self.declarations.rebuild(codomain, made, unfilled(value))
 
         graph = child.finish([*outputs, *([] if doubt is None else [doubt])])

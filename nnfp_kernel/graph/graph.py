@@ -480,6 +480,16 @@ class Builder:
         self._producer[inner] = None
         return inner
 
+    def outside(self, wire: Wire) -> Wire:
+        """The enclosing builders' wire that was captured as this one; else the wire itself."""
+        return next((outer for outer, inner in self._captured.items() if inner is wire), wire)
+
+    def encloses(self, other: Builder | None) -> bool:
+        """Whether another builder makes a sub-graph of this one, or is it."""
+        while other is not None and other is not self:
+            other = other.parent
+        return other is self
+
     def child(self) -> Builder:
         return Builder(self.primitives, self)
 

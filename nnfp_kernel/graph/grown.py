@@ -28,6 +28,7 @@ from ..language.sizes import constant
 from .graph import ArrayType, Wire
 from .sequences import leading, map_all, over, present
 from .values import (
+    Chosen,
     Declarations,
     Extent,
     Held,
@@ -618,22 +619,11 @@ def subtree(context: Context, tree: Grown, slot: int) -> Grown:
 
 def grown_in(value: Value) -> Iterator[Grown]:
     """The grown trees in a value that is known otherwise."""
-    return (part for part in within(value) if isinstance(part, Grown))
-
-
-def told_in(value: Value, change: Callable[[Wire], Wire]) -> Value:
-    """A value with other wires that say where the grown trees in it go."""
-    match value:
-        case Grown():
-            return value.told(change)
-        case tuple():
-            return tuple(told_in(part, change) for part in value)
-        case Items(items=items):
-            return replace(value, items=told_in(items, change))
-        case Variant(constructor=str(name), fields=fields):
-            return replace(value, fields={name: told_in(fields[name], change)})
-        case _:
-            return value
+    for part in within(value):
+        if isinstance(part, Chosen):
+            yield from grown_in((part.then, part.otherwise))
+        elif isinstance(part, Grown):
+            yield part
 
 
 # --- arrays ------------------------------------------------------------------------------------
@@ -741,5 +731,5 @@ def changed(
 
 __all__ = [
     "MOST", "Functor", "Grown", "Growth", "as_tree", "base_name", "changed", "functor_of",
-    "grow", "grown_in", "opened", "places", "reduce", "subtree", "told_in", "tree_name",
+    "grow", "grown_in", "opened", "places", "reduce", "subtree", "tree_name",
 ]  # fmt: skip

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from ..language import typed as p
 from ..language import types as t
 from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
+from .chosen import shared
 from .context import Context, Further
 from .forest import (
     Child,
@@ -44,7 +45,10 @@ from .scope import (
     Surroundings,
     WeightSource,
 )
-from .values import Extent, Value, Variant
+from .values import Chosen, Extent, Value, Variant
+
+# Of trees, by identity, what a catamorphism makes of them, and where that is known.
+Results: TypeAlias = "dict[int, tuple[Value, Builder, Value]]"
 
 
 class Tracer(Context):
@@ -372,7 +376,7 @@ class Tracer(Context):
 
     def _looked(
         self,
-        tree: Unknown | Fellow | Child,
+        tree: Unknown | Fellow | Child | Chosen,
         value: Value,
         alternatives: Sequence[tuple[p.Pattern, p.Expression]],
         env: Environment,
@@ -381,6 +385,8 @@ class Tracer(Context):
     ) -> Value:
         """What becomes of a value when the constructor of a tree in it is known: `again`, for
         each."""
+        if isinstance(tree, Chosen):
+            return self.observed(tree, lambda own: again(_with(value, tree, own)), type)
         question = _question(alternatives, env)
         here = {**question.here, "": _with(value, tree, None)}
 
@@ -432,6 +438,8 @@ class Tracer(Context):
                 return self._test(pattern, root)
             case p.MatchConstructor() if isinstance(value, Unknown | Fellow | Child):
                 raise value.undecided()
+            case p.MatchConstructor() if isinstance(value, Chosen):
+                raise Looked(value)
             case p.MatchConstructor(name=name, arguments=arguments) if isinstance(value, Parted):
                 wanted = [not isinstance(one, p.BindNothing) for one in arguments]
                 return self._test(pattern, value.shown(name, wanted))
@@ -520,11 +528,40 @@ class Tracer(Context):
 
     def _cata(
         self,
-        tree: Variant | Forest | Unknown,
+        tree: Variant | Forest | Unknown | Chosen,
         alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
         env: Environment,
         result: t.Type,
+        known: Results | None = None,
     ) -> Value:
+        """The catamorphism. Where a condition chooses a tree, what is `known` of trees that stand
+        in others is made once."""
+        if known is None and not isinstance(tree, Chosen):
+            return self._reduced(tree, alternatives, env, result)
+        found = known.get(id(tree)) if known is not None else None
+        if found is not None and found[1].encloses(self.builder):
+            return found[2]
+        known, drawn = {} if known is None else known, self.keys.drawn
+        value = self._reduced(tree, alternatives, env, result, known)
+        if self.keys.drawn == drawn:  # what is drawn is drawn each time
+            known[id(tree)] = tree, self.builder, value
+        return value
+
+    def _reduced(
+        self,
+        tree: Value,
+        alternatives: Sequence[tuple[p.MatchConstructor, p.Expression]],
+        env: Environment,
+        result: t.Type,
+        known: Results | None = None,
+    ) -> Value:
+        if isinstance(tree, Chosen):
+            for part in shared(tree):
+                self._cata(part, alternatives, env, result, known)
+            with self._of_numbers():
+                return self.observed(
+                    tree, lambda own: self._cata(own, alternatives, env, result, known), result
+                )
         if isinstance(tree, Grown):
             functor = tree.functor
             with self._of_numbers():
@@ -550,7 +587,7 @@ class Tracer(Context):
         declared = self.declarations.constructors(tree.type)[tree.constructor]
 
         def below(child: Value) -> Value:
-            return self._cata(child, alternatives, env, result)
+            return self._cata(child, alternatives, env, result, known)
 
         fields = tuple(
             self.reduced(value, field, tree.type, result, below)

@@ -8,6 +8,7 @@
     a representation                               its carrier's value
     a `data` value                                 a Variant
     a sequence of trees                            Items, each of a shape of its own
+    one of two trees, by a condition               Chosen, of a shape of its own each
     a function                                     a Python callable of one value
     a linear map                                   a LinearValue, which is callable too
 
@@ -113,6 +114,32 @@ class Held(ABC):
     @abstractmethod
     def like(self, other: Held) -> bool:
         """Whether two are of one shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen(Held):
+    """One of two values with trees, each of a shape of its own: the condition says which, at run
+    time (graph/chosen.py)."""
+
+    type: t.Type
+    condition: Wire
+    then: Value
+    otherwise: Value
+
+    @property
+    def wires(self) -> list[Wire]:
+        return spread((self.then, self.otherwise))
+
+    def refilled(self, change: Callable[[Wire], Wire]) -> Chosen:
+        then, otherwise = refilled((self.then, self.otherwise), change)
+        return replace(self, then=then, otherwise=otherwise)
+
+    def like(self, other: Held) -> bool:
+        return (
+            isinstance(other, Chosen)
+            and self.condition is other.condition
+            and same_shape((self.then, self.otherwise), (other.then, other.otherwise))
+        )
 
 
 @dataclass(frozen=True, eq=False)

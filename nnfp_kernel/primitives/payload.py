@@ -18,6 +18,7 @@ from ..graph.grown import Grown, changed, functor_of
 from ..graph.scope import Occurrence
 from ..graph.sequences import elements, leading
 from ..graph.values import (
+    Chosen,
     Extent,
     Items,
     NotFirstOrder,
@@ -363,6 +364,9 @@ def _part(of: _Payload, declared: t.Type, value: Value, k: int) -> Value:
 
 
 def _zip_tree(context: Context, use: Occurrence, pair: Value) -> Value:
+    if any(isinstance(tree, Chosen) for tree in pair):
+        again = lambda *trees: _zip_tree(context, use, trees)  # noqa: E731
+        return context.observed_among(pair, again, use.result(1))
     for tree in pair:
         require_known(context, tree)
     both = use.domains()[0]
@@ -463,14 +467,14 @@ def _refill(context: Context, use: Occurrence, tree: Value, items: Value) -> Val
     total = sum(
         _count(context, value) if many else 1 for value, many in _rows(of_old, of.declared, tree)
     )
-    if leading(items):
-        (ragged, *_) = leading(items)
-        context.same_length(ragged.length, context.builder.constant(total, "Int"))
+    ragged = leading(items)
+    if ragged:
+        context.same_length(ragged[0].length, context.builder.constant(total, "Int"))
         items = elements(items)
         room = int(leaves(items)[0].type.shape[0])
         total = min(total, room)
     count = int(leaves(items)[0].type.shape[0]) if leaves(items) else total
-    if count < total or (count > total and not leading(items)):
+    if count < total or (count > total and not ragged):
         raise ValueError(f"a payload of {total} stands opposite a sequence of {count}")
     place = iter(range(total))
     return _refilled(of, of.declared, tree, items, place)

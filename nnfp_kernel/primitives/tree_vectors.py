@@ -16,7 +16,7 @@ from ..graph.forest import Constructors, Forest, NoForest, Unknown, entrywise, r
 from ..graph.graph import Wire
 from ..graph.grown import Grown
 from ..graph.sequences import masked
-from ..graph.values import Items, Sequence, Value, Variant, leaves
+from ..graph.values import Chosen, Items, Sequence, Value, Variant, leaves
 from ..language import types as t
 from . import sequences
 from .tracing import lifted
@@ -26,7 +26,7 @@ def of_trees(value: Value) -> bool:
     """Whether there is a value of a data type in it."""
     if isinstance(value, tuple):
         return any(map(of_trees, value))
-    return isinstance(value, Variant | Items | Forest | Grown | Unknown)
+    return isinstance(value, Variant | Items | Forest | Grown | Unknown | Chosen)
 
 
 def arithmetic(context: Context, symbol: str, a: Value, b: Value) -> Value:
@@ -84,6 +84,8 @@ def _each(context: Context, change: Callable[[Wire], Wire], value: Value, factor
             return entrywise(context, (value,), change)
         case Unknown():
             return value.times(context, factor)
+        case Chosen():
+            return context.observed(value, again, value.type)
         case Wire():
             return change(value) if value.type.differentiable else value
         case _:
@@ -107,6 +109,10 @@ def _together(context: Context, name: str, one: Value, two: Value) -> Value:
 
     if isinstance(one, tuple):
         return tuple(map(again, one, two))
+    if isinstance(one, Chosen):
+        return context.observed(one, lambda own: again(own, two), one.type)
+    if isinstance(two, Chosen):
+        return context.observed(two, lambda own: again(one, own), two.type)
     if not (of_trees(one) or of_trees(two)):
         wire = leaves(one)[0]
         if not wire.type.differentiable:
@@ -182,6 +188,8 @@ def _terms(context: Context, value: Value) -> list[Wire]:
             return _terms(context, items)
         case Variant(fields=fields):
             return _terms(context, tuple(fields.values()))
+        case Chosen():
+            return [context.observed(value, lambda own: _sum(context, own), t.R)]
         case Forest():
             return [reduce_forest(context, value, lambda _, own: _sum(context, own), t.R)]
         case Wire() if value.type.differentiable:

@@ -339,12 +339,13 @@ DEFINITIONS = {
 RUN = {
     "mean_of_nothing": "nothing : R[0]\nnothing = zero\n\nmean nothing",
     "last_of_nothing": "nothing : R[0]\nnothing = zero\n\nlast nothing",
-    "tree_by_a_branch": (
+    "trees_by_two_branches": (
         "data Tree = Leaf R | Node Tree Tree\n"
-        "grow : R -> Tree\ngrow = ana[3] (\\s -> if s > 1 then NodeF (s / 2) (s / 3) else LeafF s)\n"
-        "turned : R -> Tree\n"
-        "turned s = case grow s of { Leaf x -> Leaf (sin x) ; Node l r -> Node r l }",
-        "turned 2",
+        "pick : R -> Tree -> Tree -> Tree\npick c t u = if c > 0 then t else u\n"
+        "apart : R -> R -> R\n"
+        "apart x y = dot (pick x one two) (pick y one two)\n"
+        "  where\n    one = Leaf 1\n    two = Node one one",
+        "apart 1 2",
     ),
     "tree_through_a_loop": (
         "data Tree = Leaf R | Node Tree Tree\n"

@@ -39,6 +39,7 @@ from .along import Along
 from .observed import (
     AnyTree,
     Branch,
+    Choosing,
     Columns,
     Contents,
     Derived,
@@ -89,11 +90,12 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Columns", "Constructors", "Contents",
-    "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home", "Inner", "Inside", "Kept",
-    "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted", "Piece", "Plant",
-    "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree", "Unasked", "Undecided",
-    "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise", "field_type",
-    "fold_payload", "forest_layout", "forestable", "growing", "in_rounds", "mapped", "own_layout",
+    "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Choosing", "Columns", "Constructors",
+    "Contents", "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home", "Inner",
+    "Inside", "Kept", "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted",
+    "Piece", "Plant", "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree",
+    "Unasked", "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
+    "field_type", "fold_payload", "forest_layout", "forestable", "growing", "in_rounds", "mapped",
+    "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
 ]  # fmt: skip

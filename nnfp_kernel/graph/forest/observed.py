@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ...language import types as t
 from ...language.sizes import constant
 from ..graph import ArrayType, Builder, Graph, Wire
-from ..values import Declarations, NotFirstOrder, Value
+from ..values import Chosen, Declarations, NotFirstOrder, Value
 from .shape import NoForest
 
 if TYPE_CHECKING:
@@ -246,9 +246,9 @@ class Undecided(Exception):
 
 class Looked(NoForest):
     """A program asks for the constructor of a tree that no argument is, or of one in a
-    sequence: the `case` itself is observed (`looked`)."""
+    sequence: the `case` itself is observed (`looked`); or of one that is chosen at run time."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree | Chosen) -> None:
         super().__init__(tree.type)
         self.tree = tree
 
@@ -260,6 +260,10 @@ class Entangled(NoForest):
     def __init__(self, type: t.Type, what: str) -> None:
         super().__init__(type)
         self.what = what
+
+
+class Choosing(NoForest):
+    """A tree that a condition chooses stands where one is to be read: in what a node makes."""
 
 
 class Unasked(Exception):
@@ -432,8 +436,7 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Columns", "Contents", "Derived", "Entangled", "Inner", "Inside", "Kept",
-    "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction", "Rounds", "Structure",
-    "Unasked",
-    "Undecided",
+    "AnyTree", "Branch", "Choosing", "Columns", "Contents", "Derived", "Entangled", "Inner",
+    "Inside", "Kept", "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction",
+    "Rounds", "Structure", "Unasked", "Undecided",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from ..graph import ArrayType, Builder, Elsewhere, Graph, Wire
 from ..grown import Grown
 from ..scope import Keys
 from ..values import (
+    Chosen,
     Declarations,
     Items,
     NotFirstOrder,
@@ -39,6 +40,7 @@ from .node import Algebra
 from .observed import (
     AnyTree,
     Branch,
+    Choosing,
     Columns,
     Entangled,
     Inner,
@@ -415,7 +417,9 @@ class Unknown:
                 outputs = list(arrays_of(answer))
                 called = {one.path: one.names[0] for one in plants(values) if one.names}
                 around = tuple(self._around(child, answer, observed))
-                seen = all(_encloses(one.home, child) and not one.many for one in around)
+                homes = [one.home for one in around if one.home is not None]
+                seen = all(home.encloses(child) for home in homes)
+                seen = seen and not any(one.many for one in around)
                 if around and (deep or not seen):
                     raise NoForest(plant.type)
                 inside = Inside(structures, answer, tuple(observed), (), called, around)
@@ -443,14 +447,6 @@ def _in_one_place(context: Context, one: Plant, two: Plant) -> tuple[Plant, Plan
         if other.home is first.home:
             return (first, other) if first is one else (other, first)
     raise NoForest(one.type)
-
-
-def _encloses(home: Builder | None, child: Builder) -> bool:
-    """Whether what stands there is known here."""
-    outer: Builder | None = child
-    while outer is not None and outer is not home:
-        outer = outer.parent
-    return outer is home
 
 
 def _outermost(builder: Builder) -> Builder:
@@ -603,6 +599,8 @@ def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
             )
         case _ if isinstance(value, Unknown | Fellow):
             return value
+        case _ if isinstance(value, Chosen):
+            raise Choosing(type)
         case _:
             raise NoForest(type)
 
@@ -620,6 +618,8 @@ def arrays_of(value: Value) -> Iterator[Wire]:
                 if growth is None:
                     raise NotFirstOrder(part.type)
                 yield from leaves(growth.seed)
+            case Chosen(type=type):
+                raise Choosing(type)
             case _:
                 yield from leaves(part)
 
@@ -630,6 +630,8 @@ def plants(value: Value) -> Iterator[Plant]:
         match part:
             case Variant(fields=fields):  # of no known constructor: all there may be
                 yield from plants(tuple(fields.values()))
+            case Chosen(then=then, otherwise=otherwise):
+                yield from plants((then, otherwise))
             case Unknown() | Fellow():
                 yield part.plant
 

@@ -19,13 +19,13 @@ from ...graph.forest import Constructors, Fellow, Forest, Kind, NoForest, Unknow
 from ...graph.graph import Wire
 from ...graph.grown import Grown, opened, tree_name
 from ...graph.trace import Tracer
-from ...graph.values import Items, NotFirstOrder, Value, Variant, emptied, leaves, lengths
+from ...graph.values import Chosen, Items, NotFirstOrder, Value, Variant, emptied, leaves, lengths
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.sizes import constant
 from ...language.syntax import NOWHERE
 from ..data import DataValue
-from ..exchange import rebuild, tags_of
+from ..exchange import NotConcrete, is_concrete, rebuild, tags_of
 from ..forest import Planted
 
 Array = Any
@@ -45,7 +45,7 @@ class Answer:
     @classmethod
     def of(cls, value: Value, type: t.Type, tracer: Tracer) -> Answer:
         """Raises NnfpError for a function, which is not an answer."""
-        made: list[tuple[Wire, bool]] = []
+        made = _Made()
         rebuild = _rebuilder(value, type, tracer, made)
         said = set(lengths(value))
         long = frozenset(k for k, (wire, _) in enumerate(made) if wire in said)
@@ -53,8 +53,32 @@ class Answer:
         return cls(tuple(wire for wire, _ in made), rebuild, tags, long)
 
 
+class _Made(list["tuple[Wire, bool]"]):
+    """The wires of an answer, and which of them are tags. Inside of what a condition chooses, a
+    tree that stands in both has its arrays once: `known`, by identity."""
+
+    known: dict[int, tuple[Value, Callable[[Iterator[Array]], Any]]] | None = None
+
+
 def _rebuilder(
-    value: Value, type: t.Type, tracer: Tracer, made: list[tuple[Wire, bool]]
+    value: Value, type: t.Type, tracer: Tracer, made: _Made
+) -> Callable[[Iterator[Array]], Any]:
+    if made.known is None or isinstance(value, tuple | Wire):
+        return _own_rebuilder(value, type, tracer, made)
+    if id(value) in made.known:
+        return made.known[id(value)][1]
+    own, last = _own_rebuilder(value, type, tracer, made), [None]
+
+    def build(arrays: Iterator[Array]) -> Any:
+        last[0] = own(arrays)
+        return last[0]
+
+    made.known[id(value)] = value, lambda arrays: last[0]
+    return build
+
+
+def _own_rebuilder(
+    value: Value, type: t.Type, tracer: Tracer, made: _Made
 ) -> Callable[[Iterator[Array]], Any]:
     declarations = tracer.declarations
     if isinstance(value, Forest):
@@ -79,6 +103,8 @@ def _rebuilder(
         return _rebuilder(opened(tracer, value), type, tracer, made)
     if isinstance(value, Grown):
         return _grown_rebuilder(value, tracer, made)
+    if isinstance(value, Chosen):
+        return _chosen_rebuilder(value, type, tracer, made)
     if isinstance(value, Items):
         each = [_rebuilder(item, value.type, tracer, made) for item in value.items]
         return lambda arrays: [one(arrays) for one in each]
@@ -115,8 +141,27 @@ def _rebuilder(
     return lambda arrays: rebuild(type, arrays, declarations, like=value)
 
 
+def _chosen_rebuilder(
+    value: Chosen, type: t.Type, tracer: Tracer, made: _Made
+) -> Callable[[Iterator[Array]], Any]:
+    """The arrays of both, and which of them it is."""
+    outermost, made.known = made.known is None, {} if made.known is None else made.known
+    made.append((value.condition, True))
+    parts = [_rebuilder(part, type, tracer, made) for part in (value.then, value.otherwise)]
+    made.known = None if outermost else made.known
+
+    def build(arrays: Iterator[Array]) -> Any:
+        holds = next(arrays)
+        if not is_concrete(holds):
+            raise NotConcrete
+        then, otherwise = [part(arrays) for part in parts]
+        return then if holds else otherwise
+
+    return build
+
+
 def _forest_rebuilder(
-    forest: Forest, tracer: Tracer, made: list[tuple[Wire, bool]]
+    forest: Forest, tracer: Tracer, made: _Made
 ) -> Callable[[Iterator[Array]], Any]:
     """Trees by their payload: the shape is that of an argument, which a call knows."""
     if forest.shape.shared:  # each example needs a forest of its own
@@ -138,9 +183,7 @@ def _forest_rebuilder(
     )
 
 
-def _grown_rebuilder(
-    tree: Grown, tracer: Tracer, made: list[tuple[Wire, bool]]
-) -> Callable[[Iterator[Array]], Any]:
+def _grown_rebuilder(tree: Grown, tracer: Tracer, made: _Made) -> Callable[[Iterator[Array]], Any]:
     """The tree, node by node, of its levels' arrays: only the nodes that are there."""
     functor, declarations = tree.functor, tracer.declarations
     levels = [

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from ...graph.chosen import moved
 from ...graph.forest import (
     AnyTree,
     Columns,
@@ -27,7 +28,6 @@ from ...graph.graph import ArrayType, Builder, Wire
 from ...graph.scope import Keys
 from ...graph.sequences import over
 from ...graph.values import Declarations, Extent, Items, Value, Variant
-from ...graph.values import Sequence as Ragged
 from ...language import types as t
 from ...language.sizes import SizeVariable
 from .structures import Structure
@@ -116,19 +116,8 @@ def with_room(
 
 
 def replaced(value: Value, place: Mapping[Wire, Wire]) -> Value:
-    """A value with its wires replaced."""
-    if isinstance(value, tuple):
-        return tuple(replaced(item, place) for item in value)
-    if isinstance(value, Ragged):
-        return Ragged(replaced(value.elements, place), place[value.length], value.filled)
-    if isinstance(value, Forest):
-        return value if value.shape.shared else value.replaced(lambda part: replaced(part, place))
-    if isinstance(value, Variant):
-        fields = {name: replaced(parts, place) for name, parts in value.fields.items()}
-        return Variant(value.type, value.constructor, fields, value.tag and place[value.tag])
-    if isinstance(value, Items):
-        return Items(value.type, tuple(replaced(item, place) for item in value.items))
-    return place[value]
+    """A value with its wires replaced, but of what is shared by all examples."""
+    return moved(value, lambda wire: place.get(wire, wire))
 
 
 def with_origins(values: dict[str, Value]) -> dict[str, Value]:

@@ -11,11 +11,12 @@ constructor, it is (), or left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy
 
+from ...graph.chosen import chosen_in
 from ...language.reach import WeightPath
 from ..exchange import (
     DataValue,
@@ -218,8 +219,9 @@ def _tagged(
     each number of the cotangent belongs.
     """
     answer = call.traced.answer
-    if not answer.tags - answer.lengths or not any(
-        isinstance(leaf, DataValue) for leaf in leaves(cotangent, of_data=False)
+    chosen = any(chosen_in(call.traced.value))
+    if not answer.tags - answer.lengths or not (
+        chosen or any(isinstance(leaf, DataValue) for leaf in leaves(cotangent, of_data=False))
     ):
         return []
     places, count = [], 1  # 0 is what the answer makes up, beyond the end of a grown tree
@@ -237,8 +239,9 @@ def _tagged(
 
     kind = "C" if any(wire.type.kind == "C" for wire in wires) else "R"
     flat = jax.numpy.zeros(count, DTYPES[precision][kind])
-    for place, part in _beside(answer.rebuild(iter(places)), cotangent, cotangent):
-        flat = flat.at[place].set(part)
+    tags = {id(outputs[k]) for k in answer.tags}
+    for place, part in _beside(answer.rebuild(iter(places)), cotangent, cotangent, tags):
+        flat = flat.at[place].add(part)  # a tree that stands in it twice moves once
     real = flat.real
     return [
         (flat if wires[k].type.kind == "C" else real)[place]
@@ -249,17 +252,19 @@ def _tagged(
     ]
 
 
-def _beside(place: Any, part: Any, whole: Any) -> Iterator[tuple[Any, Any]]:
+def _beside(place: Any, part: Any, whole: Any, tags: Set[int]) -> Iterator[tuple[Any, Any]]:
     """The places of an answer, each with the part of a cotangent that belongs there."""
     if isinstance(place, DataValue):
         if not isinstance(part, DataValue) or part.constructor != place.constructor:
             raise _Unlike(whole, "the constructor of the value")
         place, part = place.fields, part.fields
+    if isinstance(place, Planted):
+        place = tuple(() if id(own) in tags else own for own in place.payload)
     if isinstance(place, tuple | list) and place:
         if not isinstance(part, tuple | list) or len(part) != len(place):
             raise _Unlike(whole)
         for inner, other in zip(place, part, strict=True):
-            yield from _beside(inner, other, whole)
+            yield from _beside(inner, other, whole, tags)
     elif not isinstance(place, tuple | list):
         if numpy.shape(part) != numpy.shape(place):
             raise _Unlike(whole)

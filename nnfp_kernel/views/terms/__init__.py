@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...graph.forest import AnyTree, Entangled, NoForest, Unasked, Undecided, asking
+from ...graph.forest import AnyTree, Choosing, Entangled, NoForest, Unasked, Undecided, asking
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
@@ -35,7 +35,7 @@ from ...runtime.calls.structures import Structure, any_structure, decided
 from ...runtime.function import Function
 from .general import Differs, counted, left_open, merged, opened, pruned, sliced, unsaid
 from .values import Values, type_tree
-from .writer import Writer, Written
+from .writer import CHOSEN, Writer, Written
 
 ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
 LONG = 400  # parts of a text, from which on definitions stay names in it
@@ -407,6 +407,8 @@ class _Asked:
                 "of, or, over trees of a sequence, of the state or another element. Over a list "
                 "declared as data, whose node has both, that can be written"
             ) from None
+        except Choosing:
+            raise Unspeakable(CHOSEN) from None
         except NoForest as problem:
             text = "a tree that is not only reduced"
             made = problem.args[0] if problem.args else None

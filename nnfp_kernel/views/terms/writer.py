@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...graph.chosen import chosen_in
 from ...graph.forest import Plant, Reduction, answered, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.grown import grown_in
@@ -58,6 +59,11 @@ from .shapes import (
 )
 from .steps import Stepping
 from .values import Values, is_pair, nests
+
+CHOSEN = (
+    "a tree that a condition chooses, for an answer or for what a `cata` makes. What is made of it "
+    "can be written"
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ class Writer(Stepping):
         order = self._in_order()
         active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
         answers, nodes = traced.answers, traced.graph.nodes
+        if any(chosen_in(traced.value)):
+            raise Unspeakable(CHOSEN)
         for one in grown_in(traced.value):
             if not one.functor.counted:
                 raise Unspeakable(
