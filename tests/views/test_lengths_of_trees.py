@@ -89,6 +89,31 @@ PROGRAMS = {
         "     * last (flat t) * head (flat t)"
     ),
     "of the payload, joined": "f : (Tree R, Tree R) -> [R]\nf (t, u) = payload t ++ flat u",
+    "of each of a sequence": (
+        "f : ([Tree R], R) -> [R]\n"
+        "f (ts, c) = concat (map (\\t -> map (\\x -> sin (c * x)) (flat t)) ts)"
+    ),
+    "of each, with what moves around": (
+        "f : ([Tree R], R) -> [R]\nf (ts, c) = concat (map g ts) where\n  g : Tree R -> [R]\n"
+        "  g = cata { Leaf x -> [c * x, x]; Node l r -> map (\\y -> y * c) l ++ reverse r }"
+    ),
+    "of each, two": (
+        "f : [Tree R] -> R\nf ts = sum (map (\\t -> dot (flat t) (sin (flat t))) ts)\n"
+        "  * sum (concat (map flat ts))"
+    ),
+    "of each, for a state": (
+        "f : [Tree R] -> R\nf ts = fold (\\(s, t) -> s * sum (flat t) + s) 1 ts"
+    ),
+    "of each, twice": (
+        "f : ([Tree R], [Tree R]) -> [R]\nf (ts, us) = concat (map flat ts) ++ concat (map flat us)"
+    ),
+    "of each in a field": (
+        "data Wood = Wood [Tree R]\nf : Wood -> [R]\n"
+        "f w = case w of { Wood ts -> concat (map flat ts) }"
+    ),
+    "of a tree for payload": (
+        "f : Rose (Tree R) -> [R]\nf = cata { Rose t rs -> flat t ++ concat rs }"
+    ),
     "a case on what was made": (
         "f : (Tree R, R) -> [R]\nf (t, c) = case t + c * t of\n"
         "  { Leaf x -> [x, c]; Node l r -> [reduce l] ++ [reduce r, c * c, reduce l] }"
@@ -102,6 +127,7 @@ QUICK = (  # the others are tried by `make soak`
     "children joined",
     "two joined",
     "together",
+    "of each of a sequence",
 )
 
 

@@ -793,8 +793,8 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
         ),
         (
             "flat : Tree R -> [R]\nflat = cata { Leaf x -> [x]; Node l r -> l ++ r }\n"
-            "f : [Tree R] -> R\nf = map (\\t -> product (flat t)) >> sum",
-            "made of it, whose length only running tells",
+            "f : [Tree R] -> R\nf = map (\\t -> mean (flat t)) >> sum",
+            "known of no one sequence",
         ),
     ],
 )  # fmt: skip

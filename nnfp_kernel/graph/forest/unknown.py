@@ -108,8 +108,9 @@ class Fellow(Standin):
                 return self.values[k]
         count = len(known)
         root = plant.home or _outermost(context.builder)
+        closed = plant.of_own_lengths(context, result)
         try:
-            plant.declarations.layout(result)
+            plant.declarations.layout(closed)
             drafts = Unknown(plant.type, plant).drafts(context, root, algebra, result, deep)
             branches = {name: draft.branch() for name, draft in drafts.items()}
         except (NotFirstOrder, OpenSize):
@@ -119,11 +120,13 @@ class Fellow(Standin):
                 raise
             raise Entangled(result, "a `cata` over trees of a sequence") from None
         if count == len(plant.answers):
-            raise Unasked(plant, result)
+            raise Unasked(plant, closed)
         type, wires = plant.answers[count]
-        if type != result:
+        if type != closed:
             raise NoForest(result)
-        made = Reduction(plant, result, branches, wires, (question, None), deep=deep)
+        written = None if closed == result else result
+        asked = (question, None)
+        made = Reduction(plant, closed, branches, wires, asked, deep=deep, written=written)
         if made.around:
             raise NoForest(result)
         plant.observed.append(made)

@@ -17,7 +17,7 @@ from ...graph.rewrite import drawn_once, tidy
 from ...graph.values import known
 from ...language import syntax as s
 from ...language import types as t
-from ...language.sizes import constant
+from ...language.sizes import SizeVariable, as_size, constant
 from ...linear.differentiate import linearize
 from ...linear.maps import Network, Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, term, whole
@@ -202,13 +202,21 @@ class Body(ABC):
         """Binds the step, and what it makes of each tree of a sequence."""
         type = t.Array(one.result, constant(room_of(one)))
         pattern, found = self.values.taken(type, None, iter(one.wires), "ys", after)
+        if one.written is not None:
+            rows = t.Array(one.written, constant(room_of(one)))
+            self.sequences |= named_lengths(pattern, type, rows)
         group.linear = self.names.fresh("step")
-        if one.deep:
+        node = s.Name(self.names.fresh("t"))
+        if one.deep and one.written is None:
             step = self.step(one, terms, group.around)
         else:
-            node = self.names.fresh("t")
-            made = self.case(one, terms, group, s.Name(node))
-            step = s.Lambda((s.PatternName(node),), made)
+            group.whole = True
+            if one.deep:
+                word = "treeRecurrenceWith" if group.around else "treeRecurrence"
+                made = apply(word, self.step(one, terms, group.around), node)
+            else:
+                made = self.case(one, terms, group, node)
+            step = s.Lambda((s.PatternName(node.name),), self._ascribed(group, one, made))
         self.outer.bind(s.PatternName(group.linear), step)
         each = self.names.fresh("t")
         made = apply("fst", group.of(s.Name(each)))
@@ -236,7 +244,8 @@ class Body(ABC):
         around = [t.of_shape(t.Scalar(wire.type.kind), wire.type.shape) for wire in group.around]
         around += [self.grove.types[key] for key in group.beside]
         source: t.Type = one.tree.type
-        result = self.values.tangent(one.written)
+        written = _run_time(one.written)
+        result = self.values.tangent(written)
         if around:
             *front, beside = around
             for each in reversed(front):
@@ -246,7 +255,7 @@ class Body(ABC):
         if not one.deep:
             ends = (result, source) if self.adjoint else (source, result)
             linear = t.Function(*ends)
-        return s.Ascription(made, type_tree(t.show(t.Product((one.written, linear)))))
+        return s.Ascription(made, type_tree(t.show(t.Product((written, linear)))))
 
     def _note_types(self, shape: Shape) -> None:
         for each in parts(shape):
@@ -404,6 +413,18 @@ class Body(ABC):
 
     def tag(self, wire: Wire) -> s.Expression:
         return self.tags[wire]
+
+
+def _run_time(type: t.Type) -> t.Type:
+    """The type with a length that only running tells wherever one is open."""
+    match type:
+        case t.Array(element=element, length=length):
+            known = length if length.value is not None else as_size(SizeVariable("n", runtime=True))
+            return t.Array(_run_time(element), known)
+        case t.Product(items=items):
+            return t.Product(tuple(map(_run_time, items)))
+        case _:
+            return type
 
 
 def tags_of(shape: Shape) -> list[Wire]:

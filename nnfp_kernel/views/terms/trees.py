@@ -70,6 +70,7 @@ class Group:
     beside: tuple[Key, ...] = ()  # trees that it takes as they are, around which it moves
     linear: str = ""
     shape: Shape | None = None  # of the result, where trees are in it
+    whole: bool = False  # whether the step of each of a sequence is a function of the tree
     again: bool = False  # whether it is said more than once: by the name of the `function`
     function: str = ""
     ascribed: Callable[[s.Expression], s.Expression] = lambda made: made  # with its type
@@ -86,7 +87,7 @@ class Group:
 
     def of(self, tree: s.Expression) -> s.Expression:
         """What the step makes of a tree: the result, and the linear map."""
-        if not self.deep:
+        if self.whole:
             return apply(self.linear, tree)
         word = "treeRecurrenceWith" if self.around else "treeRecurrence"
         return apply(word, s.Name(self.linear), tree)

@@ -95,7 +95,13 @@ class Writer(Stepping):
         )
         names.open = of_trees
         values = Values(program.declarations, names)
-        super().__init__(values, call.traced.program.primitives, adjoint)
+        # Of rows that differ in length the text is forwards: to say which part of a cotangent
+        # belongs to which, the lengths of all would be said one by one.
+        self.turned = adjoint and any(
+            isinstance(one, Reduction) and one.written is not None and one.tree.many
+            for one in call.traced.observed
+        )
+        super().__init__(values, call.traced.program.primitives, adjoint and not self.turned)
 
     def made(self, combined: bool) -> Written:
         self.combined = combined
@@ -154,7 +160,7 @@ class Writer(Stepping):
             body = s.Name("zero")
         else:
             body = self._function(builder, network, known)
-            body = _as_section(body) if combined else body
+            body = _as_section(body) if combined and not self.turned else body
         body = self._with_payloads(patterns, body)
         return Written(patterns, body, self.call.types, type_of(answer))
 
@@ -190,7 +196,10 @@ class Writer(Stepping):
         return any(
             isinstance(one, Reduction)
             and one.written is not None
-            and any(t.free_variables(t.Product(fields))[1] for fields in _fields(one.tree))
+            and (
+                one.tree.many
+                or any(t.free_variables(t.Product(fields))[1] for fields in _fields(one.tree))
+            )
             for one in self.call.traced.observed
         )
 
@@ -203,7 +212,17 @@ class Writer(Stepping):
             lambda opening, body: opening.around(self.source, body, self.otherwise),
         )  # fmt: skip
         early.bindings[:0] = self.outer.bindings
-        return early.around(s.Lambda((pattern,), inner))
+        if not self.turned:
+            return early.around(s.Lambda((pattern,), inner))
+        return early.around(self._backwards(s.Lambda((pattern,), inner), terms))
+
+    def _backwards(self, linear: s.Expression, terms: Mapping[Wire, Term]) -> s.Expression:
+        """The adjoint of a function that is linear: of its derivative, which is the same at all
+        points, of which the arguments are one."""
+        reals = (whole(terms[self.place[wire]]) for wire in self.own)
+        named = self.grove.tree
+        point = Making(self.values, reals, self.tag, named, named).made(self.arguments)
+        return apply("adjoint", apply("derivative", linear, point))
 
     # --- names of what is given ----------------------------------------------------------------
 
