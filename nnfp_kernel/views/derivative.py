@@ -64,6 +64,7 @@ LEGEND: dict[Formula, str] = {
     m.Letter("lead"): "lead(V) is 1 at the leading entry of every column of V and 0 elsewhere.",
     m.Fenced("[", m.Sign("·"), "]"): "[…] is 1 where the condition holds and 0 elsewhere.",
 }
+REAL = "Numbers are real here; with `C` in its type the formulas are those of complex ones."
 STILL = "Nothing in the result moves with what is given: there is no differential."
 OF_TREES = "The structure is that of the tree: `--at X` settles it."
 CELL = 5  # pixels of an entry in a pattern
@@ -424,7 +425,8 @@ def _told(found: Mathematics) -> str:
         signs.add(m.Fenced("[", m.Sign("·"), "]"))
     named = {each for line in lines for each in (line.left, *m.inside(line.left))}
     signs -= {*found.inputs, *(named - {m.Letter("D"), m.Letter("∇")})}  # the program's own e
-    return " ".join(sentence for sign, sentence in LEGEND.items() if sign in signs)
+    told = [sentence for sign, sentence in LEGEND.items() if sign in signs]
+    return " ".join([*told, *([REAL] if found.real else [])])
 
 
 def _is_condition(f: Formula) -> bool:

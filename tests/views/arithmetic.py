@@ -45,6 +45,13 @@ def _eigh(a: Any) -> tuple[Any, ...]:
     return values, vectors * _signs(vectors)
 
 
+def _eig(a: Any) -> tuple[Any, ...]:
+    values, vectors = numpy.linalg.eig(a + 0j)
+    order = numpy.lexsort((values.imag, values.real))
+    vectors = vectors[:, order]
+    return values[order], vectors * _signs(vectors)
+
+
 def _svd(a: Any) -> tuple[Any, ...]:
     u, s, vh = numpy.linalg.svd(a, full_matrices=False)
     signs = _signs(u)
@@ -70,7 +77,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "σ": lambda x: 1 / (1 + numpy.exp(-x)), "max": lambda a: numpy.max(a, 0),
     "min": lambda a: numpy.min(a, 0),
     "expm": scipy.linalg.expm, "logm": scipy.linalg.logm, "sqrtm": scipy.linalg.sqrtm,
-    "chol": lambda a: numpy.linalg.cholesky((a + a.conj().T) / 2), "lead": _lead, "qr": _qr, "eigh": _eigh, "svd": _svd,
+    "chol": lambda a: numpy.linalg.cholesky((a + a.conj().T) / 2), "lead": _lead, "qr": _qr, "eigh": _eigh, "eig": _eig, "svd": _svd,
     "tr": numpy.trace, "det": numpy.linalg.det,
     "diag": lambda a: numpy.diag(a), "sym": lambda a: (a + a.conj().T) / 2,
     "Re": numpy.real, "Im": numpy.imag, "exp": numpy.exp, "argmax": numpy.argmax,
@@ -278,6 +285,10 @@ class Page:
                 return numpy.sqrt(self.of(inside))
             case m.Fenced(left="(", inside=inside):
                 return self.of(inside)
+            case m.Fenced(left="⌊", inside=inside):
+                return numpy.floor(self.of(inside))
+            case m.Fenced(left="⌈", inside=inside):
+                return numpy.ceil(self.of(inside))
             case m.Fenced(left="⟨", inside=m.Row(items=(a, _, b))):
                 return numpy.vdot(self.of(a), self.of(b)).real
             case m.Cases(rows=rows):

@@ -126,6 +126,18 @@ biunitary : C[4,3] -> (C[4,3], R[3], C[3,3])
 biunitary a = svd a
 wide : C[2,3] -> (C[2,2], R[2], C[2,3])
 wide a = svd a
+spectral : R[4,4] -> (C[4], C[4,4])
+spectral a = eig a
+complexSpectral : C[4,4] -> (C[4], C[4,4])
+complexSpectral a = eig a
+broad : R[2,4] -> (R[2,2], R[2,4])
+broad a = qr a
+complexBroad : C[2,4] -> C[2,4]
+complexBroad a = snd (qr a)
+broads : R[2,2,3] -> (R[2,2], R[2,3])[2]
+broads = map qr
+openly a = (qr a, svd a)
+centred (k, xs) = window[4, stride=3, pad=same] (\w -> dot k (w * w)) xs
 spins : C[2,3,3] -> C[2,3,3]
 spins = map (eigh >> snd)
 several : R[5] -> R[3]
@@ -500,7 +512,7 @@ TRUE = [
     "factored", "columns", "outermost",
     "root", "turned", "solved", "volume", "grows", "back", "half", "parts", "principal",
     "singular", "spectra", "complexRoot", "complexParts", "unitary", "levels", "biunitary", "wide",
-    "spins", "wave", "tone",
+    "spins", "wave", "tone", "spectral", "complexSpectral", "broad", "complexBroad", "broads",
     "several", "rows", "best", "chosen", "moves", "mended", "exchanged", "shaped", "copies",
     "ends", "far", "paired", "each", "eachOf", "crossed", "rescaled", "squared", "forked",
     "spread", "unfolded",
@@ -539,8 +551,11 @@ def test_the_formulas_compute_the_derivative_and_the_adjoint(session: Session, n
     found = mathematics(session.program, name)
     names = inputs_of(found)
     page = Page({m.symbol(key): numpy.asarray(value) for key, value in own.items()})
-    page.values |= {m.Letter("I"): numpy.eye(3), m.Letter("ℱ"): numpy.fft.fft(numpy.eye(4))}
-    if any(type.kind == "C" for type in types) or name == "tone":
+    page.values |= {
+        m.Letter("I"): numpy.eye((3, *types[0].shape)[-1]),
+        m.Letter("ℱ"): numpy.fft.fft(numpy.eye(4)),
+    }
+    if any(type.kind == "C" for type in types) or name in ("tone", "spectral"):
         page.values[m.Letter("i")] = 1j
     if types[0].shape:  # e_z, of the length of x
         page.values[m.Letter("e")] = numpy.eye(types[0].shape[0])
@@ -604,6 +619,55 @@ def test_a_draw_moves_with_its_distribution_as_its_formulas_say(
     given = pullback(bar)[1]
     for name, gradient in zip(names, given if len(inputs) > 1 else [given], strict=True):
         close(page.whole(m.barred(name)), gradient)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4)])
+def test_factors_of_a_matrix_of_open_size_move_as_their_formulas_say(
+    session: Session, shape: tuple[int, int]
+) -> None:
+    """One formula for what is taller and for what is wider than it."""
+    found, function = mathematics(session.program, "openly"), session["openly"]
+    random = numpy.random.default_rng(7)
+    a, da = random.uniform(0.3, 1.4, (2, *shape))
+    sizes = dict(zip(map(m.Letter, "mnkl"), (*shape, *[min(shape)] * 2), strict=True))
+    page = Page({m.Letter("a"): a, m.differential(m.Letter("a")): da, **sizes})
+    page.values[m.Letter("I")] = numpy.eye(shape[1])
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    parts, tangents = function.jvp(({}, a), ({}, da))
+    flat = [[each for pair in tree for each in pair] for tree in (parts, tangents)]
+    bars = []
+    for y, v, dv in zip(found.results, *flat, strict=True):
+        close(page.whole(y), v)
+        close(page.whole(m.differential(y)), dv)
+        bars.append(random.uniform(-1, 1, numpy.shape(v)))
+        page.values[m.barred(y)] = bars[-1]
+    page.read(found.section("adjoint"))
+    _, pullback = function.vjp({}, a)
+    _, gradient = pullback((tuple(bars[:2]), tuple(bars[2:])))
+    close(page.whole(m.barred(m.Letter("a"))), gradient)
+    assert found.real
+
+
+@pytest.mark.parametrize("length", [7, 8])
+def test_windows_are_centred_over_a_length_that_is_open(session: Session, length: int) -> None:
+    """How many zeros stand before them depends on it: one of 7, none of 8."""
+    found, function = mathematics(session.program, "centred"), session["centred"]
+    random = numpy.random.default_rng(7)
+    given, moved = ((random.uniform(-1, 1, 4), random.uniform(-1, 1, length)) for _ in range(2))
+    page = Page({m.Letter("n"): length, **dict(zip(found.inputs, given, strict=True))})
+    page.values |= {m.differential(n): d for n, d in zip(found.inputs, moved, strict=True)}
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    value, tangent = function.jvp(({}, given), ({}, moved))
+    (y,) = found.results
+    close(page.whole(y), value)
+    close(page.whole(m.differential(y)), tangent)
+    page.values[m.barred(y)] = bar = random.uniform(-1, 1, value.shape)
+    page.read(found.section("adjoint"), backwards=True)
+    gradients = function.vjp({}, given)[1](bar)[1]
+    for name, gradient in zip(found.inputs, gradients, strict=True):
+        close(page.whole(m.barred(name), gradient.shape), gradient)
 
 
 def test_a_rule_of_its_own_leaves_no_name_behind(session: Session) -> None:

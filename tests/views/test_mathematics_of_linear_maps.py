@@ -17,7 +17,7 @@ from nnfp_kernel.views.mathematics import Line, Mathematics, mathematics
 from nnfp_kernel.views.mathematics import formula as m
 from nnfp_kernel.views.mathematics.plain import to_plain
 
-from .arithmetic import Page
+from .arithmetic import FUNCTIONS, Page
 
 PROGRAM = r"""
 asked : R[3,3] -> (R, R, R, R, R[3,3], R[3], R[3])
@@ -33,6 +33,8 @@ banded : R[4] -> R[4,3]
 banded w = let l = derivative (\x -> w * x + shift[1] (w * x)) zero in bands[1,1] (2 * l)
 real : R[3,3] -> R[3,3]
 real a = let l = derivative (\x -> a @ x) zero in realMatrix (l >> adjoint l)
+halves : C[2,3] -> R[4,6]
+halves a = let l = derivative (\x -> a @ x) zero in realMatrix l
 nearly : R[3,3] -> R[3]
 nearly a = let l = derivative (\x -> a @ x) zero in solveWithin 1e-14 l [1, 2, 3]
 summed : (R[3,3], R[2,2]) -> R[5,5]
@@ -121,6 +123,41 @@ def test_what_is_asked_of_a_linear_map_moves_as_its_formulas_say(
     _, pullback = function.vjp({}, a)
     _, gradient = pullback(bars[0] if alone else tuple(bars))
     numpy.testing.assert_allclose(page.whole(m.barred(map)), gradient, atol=1e-9)
+
+
+def test_the_real_matrix_of_a_complex_map_moves_as_its_formulas_say(session: Session) -> None:
+    """⟨L, M⟩ is Re tr(L† ∘ M), half of what the real matrices have."""
+    found, function = mathematics(session.program, "halves"), session["halves"]
+    random = numpy.random.default_rng(5)
+    a, da = random.uniform(-1, 1, (2, 2, 3)) + 1j * random.uniform(-1, 1, (2, 2, 3))
+
+    def real(a: Any) -> Any:
+        return numpy.block([[a.real, -a.imag], [a.imag, a.real]])
+
+    def complex_part(r: Any) -> Any:
+        """The complex map nearest to what has a real matrix: its own, if it is one."""
+        one, two = (r[:2, :3] + r[2:, 3:]) / 2, (r[2:, :3] - r[:2, 3:]) / 2
+        return one + 1j * two
+
+    map = m.Letter("l")
+    page = Page({map: a, m.differential(map): da})
+    before = FUNCTIONS["realMatrix"]
+    FUNCTIONS["realMatrix"] = real
+    try:
+        read(page, found, "value")
+        read(page, found, "derivative")
+    finally:
+        FUNCTIONS["realMatrix"] = before
+    (y,) = found.results
+    value, tangent = function.jvp(({}, a), ({}, da))
+    numpy.testing.assert_allclose(page.of(y), value, atol=1e-12)
+    numpy.testing.assert_allclose(page.of(m.differential(y)), tangent, atol=1e-12)
+    numpy.testing.assert_allclose(complex_part(numpy.asarray(value)), a, atol=1e-12)
+    bar = random.uniform(-1, 1, value.shape)
+    page.values[m.applied(m.inverted(m.Letter("realMatrix")), [m.barred(y)])] = complex_part(bar)
+    read(page, found, "adjoint")
+    _, gradient = function.vjp({}, a)[1](bar)
+    numpy.testing.assert_allclose(page.of(m.barred(map)), gradient, atol=1e-12)
 
 
 @pytest.mark.parametrize(

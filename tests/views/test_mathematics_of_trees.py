@@ -408,6 +408,43 @@ weighted (a, b) = zipTreeWith (\(x, y) -> x * sin y) (a, b)
     numpy.testing.assert_allclose(page.whole(m.barred(second)), a * numpy.cos(b) * bar, rtol=1e-12)
 
 
+def test_a_payload_of_pairs_moves_as_its_formulas_say() -> None:
+    """Part by part, each at every place: made of numbers, and taken apart again."""
+    session = Session(precision=64)
+    session.run(
+        r"""
+data Tree a = Leaf a | Node (Tree a) (Tree a)
+both : Tree R -> Tree (R, R)
+both = mapData (\x -> (sin x, x * x))
+nested : Tree R -> Tree R
+nested t = mapData (\((a, b), c) -> a * b + c) (mapData (\x -> ((x, sin x), x * x)) t)
+"""
+    )
+    found, function = mathematics(session.program, "both"), session["both"]
+    (t,), (y,) = found.inputs, found.results
+    random = numpy.random.default_rng(2)
+    x, dx = random.uniform(-1, 1, (2, 3))
+    page = Page({t: x, m.differential(t): dx})
+    page.read(found.section("value"))
+    page.read(found.section("derivative"))
+    given, moved = (tree(paired(TREE, iter(each))) for each in (x, dx))
+    value, change = function.jvp(({}, given), ({}, moved))
+
+    def parts(of: m.Formula) -> list[float]:
+        return [page.elements[of][v, k] for v in range(3) for k in (1, 2)]
+
+    assert parts(y) == pytest.approx(leaves(value), rel=1e-12)
+    assert parts(m.differential(y)) == pytest.approx(leaves(change), rel=1e-12)
+    bar = random.uniform(-1, 1, (3, 2))
+    page.elements[m.barred(y)] = {(v, k): bar[v, k - 1] for v in range(3) for k in (1, 2)}
+    page.read(found.section("adjoint"), backwards=True)
+    pairs = tree(paired(TREE, iter([tuple(each) for each in bar])))
+    gradient = leaves(function.vjp({}, given)[1](pairs)[1])
+    assert [*page.whole(m.barred(t))] == pytest.approx(gradient, rel=1e-12)
+    lines = mathematics(session.program, "nested").section("derivative")
+    assert not any(m.Letter("D") in m.inside(line.right) for line in lines)
+
+
 def test_trees_of_different_things_are_zipped_and_what_holds_pairs_is_taken_apart() -> None:
     session = Session(precision=64)
     session.run(

@@ -38,6 +38,13 @@ class Recurrence(Operation):
     after: tuple[Quantity, ...]
     each: tuple[Quantity, ...]
     outputs: tuple[Quantity, ...] = ()  # the final states, then the stacked outputs
+    together: bool = False  # whether the outputs of a step are the parts of one that is stacked
+
+    @property
+    def stacked(self) -> list[tuple[Quantity, int]]:
+        """A step's outputs, each with the place among the outputs of what it is stacked in."""
+        count = len(self.before)
+        return [(q, count if self.together else count + k) for k, q in enumerate(self.each)]
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -58,8 +65,7 @@ class Recurrence(Operation):
             made |= {*self.before, *finals}
         if not found.isdisjoint(self.before):
             made |= set(finals)
-        stacked = zip(self.each, self.outputs[len(self.before) :], strict=True)
-        return made | {whole for one, whole in stacked if one in found}
+        return made | {self.outputs[place] for one, place in self.stacked if one in found}
 
     def value(self, place: int) -> Formula:
         raise AssertionError("what a recurrence makes has a name")
@@ -82,7 +88,8 @@ class Recurrence(Operation):
         made: list[Change] = []
         for place, quantity in enumerate(self.outputs):
             assert quantity.name is not None
-            still = place >= count and walk.change.get(self.each[place - count]) is None
+            own = [walk.change.get(one) for one, at in self.stacked if at == place]
+            still = place >= count and not any(own)
             made.append(None if still else Linear.of(m.differential(quantity.name)))
         return made
 
@@ -93,8 +100,8 @@ class Recurrence(Operation):
                 walk.line(final.bar, m.ZERO)
             walk.change[after] = Linear.of(after.bar)
             walk.varied.add(after)
-        for quantity, bar in zip(self.each, bars[count:], strict=True):
-            if bar is not None:
+        for quantity, place in self.stacked:
+            if bars[place] is not None:
                 walk.change[quantity] = plus(walk.change.get(quantity), Linear.of(quantity.bar))
         index = self.block.index
         assert index is not None

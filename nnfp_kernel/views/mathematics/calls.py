@@ -68,7 +68,7 @@ def called(
             sign = m.Sign(COMPARISONS[parameters["how"]])
             return m.Fenced("[", m.Row((operands[0], sign, operands[1]), m.RELATION), "]")
         case "hermitian":
-            return _linear("sym", operands[0])
+            return symmetric(operands[0])
         case name if name in ("slice", "gather", "clamp", "pad", "concat", "select", "transpose"):
             return m.applied(m.Letter(name), list(operands))
         case _ if primitive.latex and (primitive.kind != "linear" or primitive.name == "sum"):
@@ -193,6 +193,11 @@ def _marked(
 def _unfenced(a: Formula) -> Formula:
     a = a.inside if isinstance(a, m.Fenced) and a.left == "(" else a
     return a.items[0] if isinstance(a, m.Row) and len(a.items) == 1 else a
+
+
+def symmetric(a: Formula) -> Formula:
+    """sym(a), half of a matrix and its adjoint."""
+    return _linear("sym", a)
 
 
 def diagonal(a: Formula) -> Formula:

@@ -827,6 +827,11 @@ def counts_up(a: Fenced) -> bool:
     return len(items) > 1 and items == [Digits(str(k)) for k in range(len(items))]
 
 
+def floor(a: Formula, ceiling: bool = False) -> Formula:
+    """⌊a⌋, or ⌈a⌉"""
+    return Fenced("⌈", a, "⌉") if ceiling else Fenced("⌊", a, "⌋")
+
+
 def listed(items: Sequence[Formula]) -> Formula:
     """a, b, c"""
     inside: list[Formula] = []

@@ -225,7 +225,10 @@ _LATEX_LETTERS = {glyph: rf"\{name}" for name, glyph in GREEK.items()} | {
     "Γ": r"\Gamma", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℬ": r"\mathcal{B}",
     "ℱ": r"\mathcal{F}", "∞": r"\infty", "∇": r"\nabla",
 }  # fmt: skip
-_LATEX_FENCES = {"‖": r"\Vert", "|": r"\vert", "⟨": r"\langle", "⟩": r"\rangle"}
+_LATEX_FENCES = {
+    "‖": r"\Vert", "|": r"\vert", "⟨": r"\langle", "⟩": r"\rangle",
+    "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
+}  # fmt: skip
 TALL = (Fraction, Cases, Root)  # what brackets grow around
 
 

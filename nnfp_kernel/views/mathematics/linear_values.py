@@ -7,7 +7,8 @@
     eigenvalues l   dλ = diag(V† ∘ dl ∘ V)            l̄ = V ∘ diag(λ̄) ∘ V†
 
 The cotangent of a linear map is one of the same type, under ⟨L, M⟩ = tr(L† ∘ M): what has
-the matrix `ȳ` is written `matrix⁻¹(ȳ)`, between vectors `ȳ` itself. A matrix stands for its
+the matrix `ȳ` is written `matrix⁻¹(ȳ)`, between vectors `ȳ` itself. Over C it is Re tr(L† ∘ M),
+of which the real matrices have twice as much: there l̄ is 2 realMatrix⁻¹(ȳ). A matrix stands for its
 linear map: then A B is written side by side, and Aᵀ. What its record says is read there.
 """
 
@@ -120,10 +121,15 @@ def matrix(reader: Reader, use: p.Builtin, map: Quantity) -> Value:
     between = (map.type.domain, map.type.codomain)
     plain = all(rank(each) == 1 and isinstance(each, t.Array) for each in between)
     own = plain and not any(is_complex(each) for each in between)
-    return linear_map(reader,
-        result_of(use, 1), map, lambda f: m.applied(name, [f]),
-        lambda f: f if own else m.applied(m.inverted(name), [f]),
-    )  # fmt: skip
+    twice = use.name == "realMatrix" and all(is_complex(each) for each in between)
+
+    def back(f: Formula) -> Formula:
+        if own:
+            return f
+        made = m.applied(m.inverted(name), [f])
+        return m.product(m.Digits("2"), made) if twice else made
+
+    return linear_map(reader, result_of(use, 1), map, lambda f: m.applied(name, [f]), back)
 
 
 @rule_of_quantities("bands")

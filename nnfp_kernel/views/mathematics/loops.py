@@ -11,7 +11,7 @@ s_n where it ends; from the right, s_n is where it begins and s_0 where it ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...language import typed as p
@@ -24,7 +24,7 @@ from .formula import Formula
 from .named import opaque_builtin
 from .pieces import length_of
 from .quantities import Meaning, Value, flat, rebuilt, size_formula, size_of_loop
-from .table import domains_of, function_of, result_of, rule
+from .table import domains_of, function_of, result_of, rule, rule_of
 from .tape import Block, Quantity, element
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def loop(
     along: tuple[Formula, Formula] | None = None,
     items: Sequence[t.Type] = (),
     whole: t.Type | None = None,
+    known: Sequence[Quantity] = (),
     types: tuple[t.Type, t.Type] | None = None,
     size: Size | None = None,
 ) -> tuple[Value, Value]:
@@ -56,8 +57,9 @@ def loop(
 
     With `going`, as long as that holds of the state, `most` times; with `along`, for an
     index with a range of its own. `items` and `whole` are the types of the elements and of
-    the outputs where these are no arrays; `types` those of the state and of an output. `size`
-    is the number of outputs where there are no sequences.
+    the outputs where these are no arrays; `known` what a window refers to; `types`
+    those of the state and of an output. `size` is the number of outputs where there are no
+    sequences.
     """
     if types is not None:
         initial = joined(reader, initial, types[0])
@@ -131,7 +133,13 @@ def loop(
         Quantity(q.type, m.indexed(name, ends[1])) for q, name in zip(starts, names, strict=True)
     ]
     stacked = []
-    for quantity in each:
+    paired = whole is not None and isinstance(output, tuple)
+    if paired:  # y_{v,1} and y_{v,2} of a tree of pairs
+        base = reader.within_loops(reader.fresh("y", "u", "v", "w", "p"))
+        stacked.append(Quantity(whole or t.UNIT, base))
+        for quantity, place in zip(each, _places(output, here), strict=True):
+            quantity.name = m.indexed(base, place)
+    for quantity in [] if paired else each:
         base = reader.within_loops(reader.fresh("y", "u", "v", "w", "p"))
         together = Quantity(whole or t.Array(quantity.type, size or size_of_loop(sequences)), base)
         together.role = quantity.role if quantity.role == "constant" else ""
@@ -140,14 +148,25 @@ def loop(
     operation = Recurrence(
         (), block, tuple(starts),
         tuple(m.indexed(name, ends[0]) for name in names), before, after, tuple(each),
+        together=paired,
     )  # fmt: skip
     outside = [q for q in block.outside() if q not in before]
     outside += [q for q in (*after, *each) if q.maker is None and q not in before]
-    operation.inputs = (*starts, *dict.fromkeys(outside))
+    operation.inputs = (*starts, *dict.fromkeys([*outside, *known]))
     operation.outputs = (*finals, *stacked)
     reader.add(operation)
     ends_supply, outs = iter(finals), iter(stacked)
+    if paired:
+        return rebuilt(initial, lambda _: next(ends_supply)), stacked[0]
     return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
+
+
+def _places(value: Value, at: Formula) -> list[Formula]:
+    """Where the parts of a product are: v,1 and v,2."""
+    if not isinstance(value, tuple):
+        return [at]
+    numbered = enumerate(value, 1)
+    return [p for k, part in numbered for p in _places(part, m.listed([at, m.Digits(str(k))]))]
 
 
 def equation(reader: Reader, function: Value, like: Value) -> Value:
@@ -175,17 +194,16 @@ def equation(reader: Reader, function: Value, like: Value) -> Value:
 
 @rule("map", "zipWith")
 def map_over(
-    reader: Reader, use: p.Builtin, f: Value, xs: Value, *, axes: int = 1, **options: Any
-) -> Value:
+    reader: Reader, use: p.Builtin, f: Value, xs: Value, *, axes: int = 1,
+    counts: list[Formula] | None = None, **options: Any,
+) -> Value:  # fmt: skip
     result = result_of(use, 2)
-    counts = []
     for _ in range(axes):
         assert isinstance(result, t.Array)
-        counts.append(size_formula(result.length))
         result = result.element
     if not list(flat(xs)):
         return opaque_builtin(reader, use, [f, xs])
-    if axes == 1 and not options:
+    if counts is None:
         counts = [length_of(reader, size_of_loop(xs), xs)]
     _, out = loop(reader,
         (), xs, counts, lambda _, item: ((), reader.apply(f, item)),
@@ -290,13 +308,23 @@ def window(reader: Reader, use: p.Builtin, f: Value, xs: Value) -> Value:
             return opaque_builtin(reader, use, [f, xs])
         lengths.append(whole.length)
         whole = whole.element
-    spans = [_span(use, *pair) for pair in zip(use.brackets, lengths, strict=True)]
-    if any(span is None for span in spans) or not isinstance(result_of(use, 2), t.Array):
-        return opaque_builtin(reader, use, [f, xs])
+    result_lengths, made = [], result_of(use, 2)
+    for _ in use.brackets:
+        if not isinstance(made, t.Array):
+            return opaque_builtin(reader, use, [f, xs])
+        result_lengths.append(made.length)
+        made = made.element
+    spans, known = [], []
+    for size, length in zip(use.brackets, lengths, strict=True):
+        span = _span(use, size, length)
+        if span.centred is not None:
+            known.append(_shift(reader, span.centred, size, length, xs))
+            span = replace(span, shift=known[-1].name)
+        spans.append(span)
 
     def place(index: Formula) -> Formula:
         indices = index.items[::2] if isinstance(index, m.Row) else (index,)
-        places = [span.at(i) for span, i in zip(spans, indices, strict=True) if span]
+        places = [span.at(i) for span, i in zip(spans, indices, strict=True)]
         return places[0] if len(places) == 1 else m.listed(places)
 
     def over(type: t.Type) -> t.Type:
@@ -307,23 +335,31 @@ def window(reader: Reader, use: p.Builtin, f: Value, xs: Value) -> Value:
         return type
 
     note: Formula | None = None
-    if any(span.padded for span in spans if span):
+    if any(span.padded for span in spans):
         for q in flat(xs):
             reader.ensure_named(q, "u", "v", "w")
         outside = [m.equation(q.shown(), m.ZERO) for q in flat(xs)]
         note = m.Row((m.listed(outside), m.Words(" outside")), m.RELATION)
-    return map_over(reader, use, f, xs, window=place, over=over, axes=len(spans), note=note)
+    sizes = zip(result_lengths, spans, lengths, strict=True)
+    counts = [_windows(reader, use, *each, xs) for each in sizes]
+    return map_over(
+        reader, use, f, xs, window=place, over=over, axes=len(spans), note=note, known=known,
+        counts=counts,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Span:
-    """The places of window i: scale i + first, by steps, up to scale i + last."""
+    """The places of window i: scale i + first, by steps, up to scale i + last; all of them
+    less a `shift`, where what `centred` windows of a stride reach over is not known."""
 
     scale: Size
     first: Size
     step: Size
     last: Size
     padded: bool
+    centred: tuple[Size, Size] | None = None  # the stride, and the reach of a window
+    shift: Formula | None = None
 
     def at(self, i: Formula) -> Formula:
         start, end = self._place(i, self.first), self._place(i, self.last)
@@ -335,14 +371,53 @@ class _Span:
 
     def _place(self, i: Formula, offset: Size) -> Formula:
         base = m.product(size_formula(self.scale), i)
+        if self.shift is not None:
+            base = m.minus(base, self.shift)
         if offset.value is None:
             return m.plus(base, size_formula(offset))
         number = m.Digits(str(abs(offset.value)))
         return m.plus(base, number) if offset.value >= 0 else m.minus(base, number)
 
 
-def _span(use: p.Builtin, size: Size, length: Size) -> _Span | None:
-    """Where the windows over one axis stand; None where a number decides that is not known."""
+def _windows(
+    reader: Reader, use: p.Builtin, count: Size, span: _Span, length: Size, xs: Value
+) -> Formula:
+    """How many windows there are, of a sequence whose length has no name as well."""
+    if not any(v.runtime for v in count.variables()) and not str(count).startswith("_"):
+        return size_formula(count)
+    n, step = length_of(reader, length, xs), size_formula(span.scale)
+    if use.options.get("pad") == "same":
+        return n if span.scale.value == 1 else m.floor(m.Fraction(n, step), ceiling=True)
+    if use.name == "pool":
+        return m.floor(m.Fraction(n, step))
+    more = -span.last - span.first  # n + 2 pad - reach + 1, and the places are counted from 0
+    rest = m.shifted(n, more.value) if more.value is not None else m.plus(n, size_formula(more))
+    if span.scale.value == 1:
+        return rest
+    return m.plus(m.floor(m.Fraction(m.shifted(rest, -1), step)), m.ONE)
+
+
+def _shift(
+    reader: Reader, centred: tuple[Size, Size], size: Size, length: Size, xs: Value
+) -> Quantity:
+    """p = ⌊max(0, s (⌈n/s⌉ - 1) + k - n)/2⌋: how many zeros stand before what is centred."""
+    stride, reach = centred
+    if stride.value == 1:
+        total = size_formula(reach - 1)
+    else:
+        n, step = length_of(reader, length, xs), size_formula(stride)
+        whole = m.floor(m.Fraction(n, step), ceiling=True)
+        total = m.product(step, m.minus(whole, m.ONE))
+        total = m.minus(m.plus(total, size_formula(reach)), n)
+        total = m.applied(m.Letter("max"), [m.ZERO, total])
+    zeros = m.floor(m.Fraction(total, m.Digits("2")))
+    made = rule_of(reader, t.INT, (), lambda: zeros, lambda _, d: None, lambda _, bar: [])
+    made.name, made.role = reader.fresh("p", "q", "r"), "constant"
+    return made
+
+
+def _span(use: p.Builtin, size: Size, length: Size) -> _Span:
+    """Where the windows over one axis stand."""
     if use.name == "pool":
         return _Span(size, constant(0), constant(1), size - 1, False)
     stride, dilation, padding = (
@@ -360,7 +435,8 @@ def _span(use: p.Builtin, size: Size, length: Size) -> _Span | None:
             strided = (length + stride - 1) // stride
             total = (strided - 1) * stride + reach - length
         if total.value is None:
-            return None
+            centred = stride, reach
+            return _Span(stride, constant(0), dilation, reach - 1, True, centred)
         low, padded = constant(max(total.value, 0) // 2), total.value > 0
     assert isinstance(low, Size)
     first = -low

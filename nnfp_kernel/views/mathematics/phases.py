@@ -8,6 +8,12 @@ up to phases, those that the columns then need are
     φ̄  = -Im diag(Vᴴ V̄)                    T̄  = V̄ + i E diag(φ̄ / diag(Eᵀ V))
 
 Of U and V in A = U s Vᴴ both columns have one phase, that of U: φ̄ is a sum of both.
+
+Eigenvectors of a matrix that is not Hermitian are not orthogonal: what keeps their length 1
+is said, too.
+
+    dρ = Re diag(Vᴴ T)                    dV = T - V diag(dρ + i dφ)
+    ρ̄  = -Re diag(Vᴴ V̄)                    T̄  = V̄ + V diag(ρ̄) + i E diag(φ̄ / diag(Eᵀ V))
 """
 
 from __future__ import annotations
@@ -27,7 +33,9 @@ if TYPE_CHECKING:
 
 I = m.Letter("i")  # noqa: E741
 # Of names whose vectors have phases: the places of these, the first fixes them.
-PHASES: dict[str, tuple[int, ...]] = {"eigh": (1,), "svd": (0, 2)}
+PHASES: dict[str, tuple[int, ...]] = {"eigh": (1,), "svd": (0, 2), "eig": (1,)}
+# And those whose length has to be kept, too.
+LENGTHS = frozenset(("eig",))
 
 
 @dataclass
@@ -38,18 +46,24 @@ class Phases:
     leading: Formula  # E
     phase: Formula  # φ
     raw: tuple[Formula, ...]  # T of every place
+    length: Formula | None = None  # ρ, where it is kept
 
     @classmethod
-    def of(cls, reader: Reader, places: Sequence[int]) -> Phases:
+    def of(cls, reader: Reader, name: str) -> Phases:
+        places = PHASES[name]
         names = [reader.fresh("E", "L", "P"), reader.fresh("phi", "psi", "omega")]
         names += [reader.fresh("T", "S", "X", "Y") for _ in places]
+        length = reader.fresh("rho", "kappa", "mu") if name in LENGTHS else None
         leading, phase, *raw = map(reader.within_loops, names)
-        return cls(tuple(places), leading, phase, tuple(raw))
+        return cls(places, leading, phase, tuple(raw), length and reader.within_loops(length))
 
     @property
     def real(self) -> set[Formula]:
         """Names of what has no imaginary part."""
-        return {m.differential(self.phase), m.barred(self.phase), self.leading}
+        found = {m.differential(self.phase), m.barred(self.phase), self.leading}
+        if self.length is not None:
+            found |= {m.differential(self.length), m.barred(self.length)}
+        return found
 
     def moved(
         self, walk: Pass, d: Sequence[Change], vectors: Sequence[Formula], wanted: Sequence[int]
@@ -65,11 +79,19 @@ class Phases:
             change = d[place]
             assert change is not None, "all vectors move where one does"
             walk.line(name, change.formula())
+        if self.length is not None:
+            growing = diagonal(m.product(turned(vectors[self.places[0]], "H"), self.raw[0]))
+            walk.line(m.differential(self.length), _real(growing))
         turning = _imaginary(diagonal(m.product(turned(self.leading), self.raw[0])))
         walk.line(m.differential(self.phase), m.fraction(turning, self._size(vectors)))
-        by = diagonal(m.differential(self.phase))
         for place, name in pairs:
-            part = m.product(m.product(I, vectors[place]), by)
+            if self.length is None:
+                by = diagonal(m.differential(self.phase))
+                part = m.product(m.product(I, vectors[place]), by)
+            else:
+                angle = m.product(I, m.differential(self.phase))
+                by = diagonal(m.plus(m.differential(self.length), angle))
+                part = m.product(vectors[place], by)
             made[place] = Linear.of(m.minus(name, part))
         return made
 
@@ -82,13 +104,19 @@ class Phases:
         if not given:
             return found
         total: Formula = m.ZERO
+        growing: Formula = m.ZERO
         for place, bar_formula in given:
             inside = diagonal(m.product(turned(vectors[place], "H"), bar_formula))
             total = m.minus(total, _imaginary(inside))
+            growing = m.minus(growing, _real(inside))
+        if self.length is not None:
+            walk.line(m.barred(self.length), growing)
         walk.line(m.barred(self.phase), total)
         share = m.fraction(m.barred(self.phase), self._size(vectors))
         part = m.product(m.product(I, self.leading), diagonal(share))
         first = self.places[0]
+        if self.length is not None:
+            part = m.plus(m.product(vectors[first], diagonal(m.barred(self.length))), part)
         seed, name = bars[first], m.barred(self.raw[0])
         walk.line(name, part if seed is None else m.plus(seed.formula(), part))
         found[first] = Linear.of(name)
@@ -102,6 +130,10 @@ class Phases:
         """E = lead V"""
         said = m.applied(m.Letter("lead"), [vectors[self.places[0]]])
         return Line(self.leading, said, range=range)
+
+
+def _real(f: Formula) -> Formula:
+    return m.applied(m.Letter("Re"), [f])
 
 
 def _imaginary(f: Formula) -> Formula:

@@ -165,9 +165,10 @@ def down(bar: Linear, type: t.Type, own: t.Type) -> Change:
 
 
 def length_of(reader: Reader, size: Size, sequences: Value) -> Formula:
-    """The number of elements; |r|, where the program has no name for it."""
+    """The number of elements; |r|, where the program has no name for it: `[R]`."""
     first = next(flat(sequences), None)
-    if first is None or not str(size).startswith("_"):
+    named = not str(size).startswith("_") and not any(v.runtime for v in size.variables())
+    if first is None or named:
         return size_formula(size)
     reader.ensure_named(first, "u", "v", "w")
     return m.Fenced("|", first.shown(), "|")

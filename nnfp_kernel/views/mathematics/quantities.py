@@ -9,7 +9,7 @@ a data value             Built, where the constructor is known; Alternatives, wh
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,7 +20,6 @@ from ...language.sizes import Size, constant
 from ...runtime.program import Program
 from . import formula as m
 from .formula import Formula
-from .latex import template
 from .tape import Block, Quantity
 
 Value: TypeAlias = Any  # Quantity | tuple of values | Meaning | Built
@@ -100,16 +99,36 @@ def respread(type: t.Type, names: Iterator[Formula], program: Program) -> Value:
     )
 
 
-_SPOKEN = {"-": "−", "+": "+", "*": "·"}
-
-
 def size_formula(size: Size) -> Formula:
-    text = str(size)
-    if text.isidentifier():
-        return m.symbol(text)
-    if re.search(r"[A-Za-z_]{2}", text):
-        return m.Words(re.sub(r"([-+*])", lambda sign: f" {_SPOKEN[sign[0]]} ", text))
-    return template(text.replace("*", r"\cdot "))
+    """A size as it is written, a quotient, which is rounded down, as ⌊n/2⌋.
+
+    >>> from ...language.sizes import variable
+    >>> from .plain import to_plain
+    >>> n, k = variable("rows"), variable("k")
+    >>> to_plain(size_formula((n - k) // 2 + 1))
+    '⌊(rows - k)/2⌋ + 1'
+    """
+    return _of_size(ast.parse(str(size).replace("/", "//"), mode="eval").body)
+
+
+def _of_size(node: ast.expr) -> Formula:
+    match node:
+        case ast.Name(id=name):
+            return m.symbol(name)
+        case ast.Constant(value=int(number)):
+            return m.number(number)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return m.negative(_of_size(inner))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return m.plus(_of_size(left), _of_size(right))
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return m.minus(_of_size(left), _of_size(right))
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return m.product(_of_size(left), _of_size(right))
+        case ast.BinOp(left=left, op=ast.FloorDiv(), right=right):
+            return m.floor(m.Fraction(_of_size(left), _of_size(right)))
+        case _:
+            raise AssertionError(f"no size: {ast.unparse(node)}")
 
 
 def size_of_loop(sequences: Value) -> Size:
@@ -128,7 +147,15 @@ def array_type(type: t.Type) -> ArrayType:
         known = size.value
         shape.append(letters.setdefault(str(size), len(letters) + 3) if known is None else known)
         type = type.element
-    return ArrayType(type.name if isinstance(type, t.Scalar) else "Int", tuple(shape))
+    kind = "R" if isinstance(type, t.TypeVariable) else "Int"  # a field that is open is R
+    return ArrayType(type.name if isinstance(type, t.Scalar) else kind, tuple(shape))
+
+
+def of_open_field(type: t.Type) -> bool:
+    """Whether it is an array over R or C, as its use will say."""
+    while isinstance(type, t.Array):
+        type = type.element
+    return isinstance(type, t.TypeVariable)
 
 
 def differentiable(type: t.Type) -> bool:

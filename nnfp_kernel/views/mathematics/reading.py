@@ -202,6 +202,7 @@ class Reader:
         return next(m.symbol(n) for n in (*names, *"ijklmnpqrstuvw") if m.symbol(n) not in used)
 
     indices: tuple[Formula, ...] = ()
+    real = False  # whether a field that is open, R or C, was taken to be R
 
     def within_loops(self, name: Formula) -> Formula:
         """The name with the indices of the loops around: k_t."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...graph.graph import ArrayType, Builder, Call, Wire
 from ...graph.primitive import Step, chains_of
 from ...language import typed as p
+from ...language import types as t
 from ...linear.laws import alike
 from ...linear.maps import Compose, Identity, LinearMap, Section, chain
 from . import formula as m
@@ -22,7 +23,7 @@ from .calls import Calls, called, turned
 from .changes import Change, Linear
 from .formula import Formula
 from .named import opaque_builtin
-from .phases import PHASES, Phases
+from .phases import LENGTHS, PHASES, Phases
 from .pieces import (
     down,
     inner,
@@ -30,7 +31,7 @@ from .pieces import (
     larger,
     rank,
 )
-from .quantities import Value, array_type, flat, rebuilt, spread
+from .quantities import Value, array_type, flat, of_open_field, rebuilt, size_formula, spread
 from .table import result_of, rule_of, template_of
 from .tape import Line, Pass, Quantity, Rule
 
@@ -129,8 +130,12 @@ GENERAL: Mapping[str, tuple[str, ...]] = {
     },
     "abs": ("modulus",),
     "qr": ("qrQ", "qrR"), "eigh": ("eighValues", "eighVectors"),
+    "eig": ("eigValues", "eigVectors"),
     "svd": ("svdU", "svdValues", "svdV turned"),
 }  # fmt: skip
+# Parts whose rule has a term more where the matrix is longer along an axis: at an open size,
+# it is said, for it is 0 where it is not needed.
+_LONGER = {"svdU": 0, "svdV": 1}
 _ALONG = frozenset(("maximum", "minimum", "logsumexp"))
 
 
@@ -141,9 +146,8 @@ def general(reader: Reader, use: p.Builtin, *arguments: Quantity) -> Value | Non
     kinds = {type.kind for type in types}
     if not kinds <= {"R", "C"} or (use.name in _ALONG and types[0].rank != 1):
         return None
-    if use.name == "qr" and types[0].shape[0] < types[0].shape[1]:
-        return None  # made of two parts: that of the columns on the left, and of the others
-    record = _Record(reader, use.name, types)
+    reader.real = reader.real or any(of_open_field(argument.type) for argument in arguments)
+    record = _Record(reader, use.name, types, arguments)
     like = spread(result_of(use, len(arguments)), m.ONE, reader.program)
 
     def value() -> Formula:
@@ -179,32 +183,43 @@ class _Record:
 
     rule: Rule
 
-    def __init__(self, reader: Reader, name: str, types: Sequence[ArrayType]) -> None:
+    def __init__(
+        self, reader: Reader, name: str, types: Sequence[ArrayType], arguments: Sequence[Quantity]
+    ) -> None:
         parts = [part.split() for part in GENERAL[name]]
+        self._parts_of = [part for part, *_ in parts]
         self.turned = [len(part) > 1 for part in parts]
         self.mark = "H" if types[0].kind == "C" else "⊤"
-        settled = name in PHASES and types[0].kind == "C"
-        self.phases = Phases.of(reader, PHASES[name]) if settled else None
+        settled = name in LENGTHS or (name in PHASES and types[0].kind == "C")
+        self.phases = Phases.of(reader, name) if settled else None
         self.builder = Builder(reader.program.primitives)
         self.inputs = [self.builder.input(type, f"x{k}") for k, type in enumerate(types)]
+        self.given = dict(zip(self.inputs, range(len(types)), strict=True))
         self.outputs: list[Wire] = []
         parameters: Mapping[str, Any] = {"axes": (0,)} if name in _ALONG else {}
         self.maps: list[list[list[LinearMap]]] = []  # of each output, for each input
         for part, *_ in parts:
-            made = self.builder.emit(part, *self.inputs, **parameters)
+            inputs = self.inputs
+            if part in _LONGER and not _sizes_known(arguments[0].type):
+                inputs = [self.builder.input(_longer(types[0], _LONGER[part]), part)]
+                self.given[inputs[0]] = 0
+            made = self.builder.emit(part, *inputs, **parameters)
             rule = self.builder.primitives[part].differential
-            found = rule(self.builder, parameters, self.inputs, made) if rule else [(Step(part),)]
+            found = rule(self.builder, parameters, inputs, made) if rule else [(Step(part),)]
+            if self.phases and self.phases.length:  # the chains behind the first keep a length
+                found = [terms and list(chains_of(terms))[:1] for terms in found]
             self.outputs.append(made)
             self.maps.append([
                 [
                     chain(self.builder.primitives, steps, wire.type, made.type)
                     for steps in chains_of(terms)
                 ]
-                for terms, wire in zip(found, self.inputs, strict=True)
+                for terms, wire in zip(found, inputs, strict=True)
             ])  # fmt: skip
         self.indices = tuple(_two_indices(reader))
-        read = Calls(self.builder, dict.fromkeys(self.inputs, m.ZERO))
+        read = Calls(self.builder, dict.fromkeys(self.given, m.ZERO))
         self.masks: dict[Wire, Formula] = {}
+        self.real: set[Formula] = set()  # those that are made of numbers over R
         self.needed: dict[Wire, set[int]] = {}  # for which outputs
         names: dict[Formula, Formula] = {}  # equal entries have one name
         for place, terms in enumerate(self.maps):
@@ -213,33 +228,50 @@ class _Record:
                     entry = self._entry(read, wire)
                     if entry not in names:
                         letter = reader.fresh("F", "G", "H")
-                        own = self._of_values(wire)
+                        own = bool(self._made_of(wire))
                         names[entry] = reader.within_loops(letter) if own else letter
                     self.masks[wire] = names[entry]
+                    if all(made.type.kind == "R" for made in self._made_of(wire)):
+                        self.real.add(names[entry])
                     self.needed.setdefault(wire, set()).add(place)
 
     def _entry(self, calls: Calls, wire: Wire) -> Formula:
         return calls.entry(wire, self.indices)
 
-    def _of_values(self, wire: Wire) -> bool:
-        """Whether a mask is made of more than indices."""
-        todo, seen = [wire], set(self.outputs) | set(self.inputs)
+    def _made_of(self, wire: Wire) -> list[Wire]:
+        """The values that a mask is made of, if it is of more than indices."""
+        todo, found, known = [wire], [], {*self.outputs, *self.given}
         while todo:
             each = todo.pop()
-            if each in seen:
-                return True
             node = self.builder.producer(each)
-            todo += node.inputs if node else ()
-        return False
+            own = node.operation if node else None
+            if each in known or (isinstance(own, Call) and own.primitive.name in self._parts_of):
+                found.append(each)
+            else:
+                todo += node.inputs if node else ()
+        return found
+
+    def _size(self, mask: Wire) -> Formula:
+        """How many rows and columns a mask has: as many as the values that it is made of."""
+        place = 0
+        for wire in self._made_of(mask):
+            node = self.builder.producer(wire)
+            if node is not None and isinstance(node.operation, Call):
+                place = self._parts_of.index(node.operation.primitive.name)
+        type = self.rule.outputs[place].type
+        while isinstance(type, t.Array) and isinstance(type.element, t.Array):
+            type = type.element
+        assert isinstance(type, t.Array)
+        return size_formula(type.length)
 
     def calls(self) -> Calls:
         """What the wires are called now. What the rule computes again of the parts of the
         answer is called as they are."""
-        known = dict(zip(self.inputs, (q.shown() for q in self.rule.inputs), strict=True))
+        known = {wire: self.rule.inputs[k].shown() for wire, k in self.given.items()}
         outputs = self._parts()
         calls = Calls(self.builder, known | dict(zip(self.outputs, outputs, strict=True)))
         calls.known |= self.masks
-        calls.real |= {*self.masks.values()}
+        calls.real |= self.real
         for wire, shown in zip(self.outputs, outputs, strict=True):
             node = self.builder.producer(wire)
             assert node is not None
@@ -270,8 +302,8 @@ class _Record:
             calls = self.calls()
             del calls.known[wire]
             entry = self._entry(calls, wire)
-            range: Formula = m.counted(index, m.Digits(str(wire.type.shape[-1])))
-            if walk.ranges and self._of_values(wire):
+            range: Formula = m.counted(index, self._size(wire))
+            if walk.ranges and self._made_of(wire):
                 range = m.nested([*walk.ranges, range])
             lines[name] = Line(m.indexed(name, index), entry, range=range)
         made = list(lines.values())
@@ -327,6 +359,17 @@ class _Record:
             if quantity.name is None and len(self.rule.outputs) > 1:
                 walk.asked.append(quantity)
         return self.calls()
+
+
+def _sizes_known(type: t.Type) -> bool:
+    assert isinstance(type, t.Array)
+    assert isinstance(type.element, t.Array)
+    return (type.length - type.element.length).value is not None
+
+
+def _longer(type: ArrayType, axis: int) -> ArrayType:
+    few, many = 3, 5
+    return ArrayType(type.kind, (many, few) if axis == 0 else (few, many))
 
 
 def _two_indices(reader: Reader) -> Iterator[Formula]:

@@ -7,6 +7,7 @@ loops.py        map, fold, window, while, fixpoint
 trees.py        cata
 reductions.py   product, and maximum and logsumexp of arrays of arrays
 draws.py        draw
+orthogonal.py   qr of what is wider than tall
 records.py      the rest, as the records of the primitives have it
 linear_values.py    the trace, the inverse, the eigenvalues of a linear map
 derivatives.py  D f(x), ∇ f(x), and linear maps at vectors
@@ -26,6 +27,7 @@ from . import (  # noqa: F401  they enter their rules
     loops,
     movements,
     named,
+    orthogonal,
     records,
     reductions,
     trees,

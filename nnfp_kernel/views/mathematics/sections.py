@@ -41,6 +41,7 @@ class Mathematics:
     folded: tuple[str, ...] = ()
     inputs: tuple[Formula, ...] = ()  # the names of its inputs, and of what it gives
     results: tuple[Formula, ...] = ()
+    real: bool = False  # whether a field that is open, R or C, was taken to be R
 
     def section(self, title: str) -> tuple[Line, ...]:
         """The lines of one section; none where there is nothing to say."""
@@ -97,6 +98,7 @@ def mathematics(program: Program, name: str) -> Mathematics:
         name, at, kept, tuple(reader.folded),
         tuple(quantity.shown() for quantity in reader.inputs),
         tuple(quantity.shown() for quantity in reader.results),
+        reader.real,
     )  # fmt: skip
 
 

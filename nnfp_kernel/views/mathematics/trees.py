@@ -362,7 +362,7 @@ def map_data(reader: Reader, use: p.Builtin, function: Value, tree: Value) -> Va
     arrow, tree_type, *_ = domains_of(use)
     given, made = function_of(arrow), result_of(use, 2)
     tree = joined(reader, tree, tree_type)
-    if not isinstance(tree, Quantity) or isinstance(given.codomain, t.Product):
+    if not isinstance(tree, Quantity) or given.codomain == t.UNIT:
         return opaque_builtin(reader, use, [function, tree])
     trees, items = _payload_of(reader, tree, given.domain)
     v = reader.index("v", "w", "u")
