@@ -74,8 +74,10 @@ class Grove(Page):
             if self._is_pattern(second) or isinstance(self.values.get(second), Node):
                 return "growth"
         inside = [line.left, *m.inside(line.left), *m.inside(line.right)]
-        sums = any(isinstance(f, m.Script) and f.base == m.SUMMED for f in inside)
-        return "nodes" if not sums and any(map(self._is_pattern, inside)) else ""
+        sums = [f for f in inside if isinstance(f, m.Script) and f.base == m.SUMMED]
+        if any(f.sub is not None and self._is_pattern(f.sub) for f in sums):
+            return ""
+        return "nodes" if any(map(self._is_pattern, inside)) else ""
 
     def _is_pattern(self, formula: m.Formula) -> bool:
         first = formula.items[0] if isinstance(formula, m.Row) else formula
@@ -94,14 +96,25 @@ class Grove(Page):
         elif kind == "nodes":
             for root in self._roots():
                 for node in root.downwards() if backwards else root.upwards():
-                    for line in lines:
-                        pattern = self._pattern(line)
-                        if self._name(pattern) == node.constructor:
-                            self._bind(node, pattern)
-                            self.assign(line)
+                    for range, group in grouped(lines):
+                        pattern = self._pattern(group[0])
+                        if self._name(pattern) != node.constructor:
+                            continue
+                        self._bind(node, pattern)
+                        if range is None:
+                            for line in group:
+                                self._at_node(node, line)
+                        else:
+                            self.repeated(range, group, backwards)
             self.at = None
         else:
             super().read(lines, backwards)
+
+    def _at_node(self, node: Node, line: Line) -> None:
+        pattern = self._pattern(line)
+        if self._name(pattern) == node.constructor:
+            self._bind(node, pattern)
+            self.assign(line)
 
     def _roots(self) -> list[Node]:
         trees = {id(v): v for v in self.values.values() if isinstance(v, Node)}

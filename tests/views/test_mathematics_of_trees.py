@@ -30,6 +30,10 @@ folded : Tree R -> R
 folded = foldData (\(s, x) -> s * x + x) 2
 weighed : Tree R -> R
 weighed = para (\n -> case n of { LeafF x -> x * x ; NodeF (l, a) (r, b) -> a * b + counted l })
+mapped : Tree R -> R
+mapped = cata {
+  Leaf x -> sum (map (\a -> sin (a * x)) [1, x, 3]) ;
+  Node l r -> let h = l * r in fold (\(s, a) -> s * cos a + h) l [r, 2, h] }
 split s = if s > 1 then NodeF (s / 2) (s / 3) else LeafF (sin s)
 grown : R -> R
 grown = hylo[3] (\n -> case n of { LeafF x -> x * x ; NodeF l r -> l * r + l }) split
@@ -69,7 +73,7 @@ def paired(tree: Any, values: Any) -> Any:
     ]
 
 
-@pytest.mark.parametrize("name", ["product", "counted", "weighed"])
+@pytest.mark.parametrize("name", ["product", "counted", "weighed", "mapped"])
 def test_a_tree_is_reduced_as_its_formulas_say(session: Session, name: str) -> None:
     found = mathematics(session.program, name)
     random = numpy.random.default_rng(3)
@@ -615,8 +619,8 @@ joined = fold (\(m, x) -> case m of { Empty -> Runs [x] 1 ; Runs xs y -> Runs xs
             to_plain(line.formula) for line in mathematics(session.program, name).section("value")
         ]
 
-    assert "u_i = p_{1, i} v_{p2, i}" in value("total")
-    assert "v_{Edge p r y} = y v_r + ∑_i u_i" in value("total")
+    assert "u_{Edge p r y, i} = p_{1, i} v_{p2, i}" in value("total")
+    assert "v_{Edge p r y} = y v_r + ∑_i u_{Edge p r y, i}" in value("total")
     assert value("row") == ["y_{Row x} = x^2", "y_{Scaled (s, r)} = s y_r", "y = y_t"]
     assert value("joined")[0] == "s0 = Empty"
 

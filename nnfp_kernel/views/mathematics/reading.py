@@ -676,8 +676,11 @@ class Reader:
         return quantity
 
     def ensure_named(self, quantity: Quantity, *names: str) -> None:
+        """A name for what has none, with the indices of the loops that it is made in."""
         if quantity.name is None:
             quantity.name = self.fresh(*names)
+            for index in quantity.indices:
+                quantity.name = m.indexed(quantity.name, index)
 
     def _stack(self, count: Size, inner: p.Expression, env: Environment) -> Value:
         shown = lambda: m.applied(  # noqa: E731

@@ -74,9 +74,7 @@ def mathematics(program: Program, name: str) -> Mathematics:
         if not asked:
             break
         for quantity in asked[:1]:
-            quantity.name = reader.fresh("h", "u", "v", "p", "q", "r")
-            for index in quantity.indices:
-                quantity.name = m.indexed(quantity.name, index)
+            reader.ensure_named(quantity, "h", "u", "v", "p", "q", "r")
     value, forward, backward, by_weights = (walk.lines for walk in passes)
     weights = tuple(line for line in by_weights if line.of == "weight")
     own = [line for line in by_weights if line.of != "input" and line not in backward]
@@ -170,7 +168,9 @@ def _shared(lines: Sequence[Line], others: Sequence[Line] = ()) -> list[Line]:
 
 
 def _index_in(sub: Formula) -> Formula:
-    """The index itself: what is made of s̄_{t + 1} is δ_t."""
+    """The index itself: what is made of s̄_{t + 1} is δ_t, of s̄_{i,t + 1} δ_{i,t}."""
+    if isinstance(sub, m.Row) and m.Sign(",") in sub.items:
+        return m.listed([_index_in(each) for each in sub.items[::2]])
     shifted = isinstance(sub, m.Row) and sub.binding == m.SUM and sub.items[1:] == (
         m.Sign("+"), m.ONE
     )  # fmt: skip
@@ -181,7 +181,7 @@ def _range_of(name: Formula | None, lines: Sequence[Line]) -> Formula | None:
     """What is said of the index of a name where it, or one beside it, stands on the left."""
     if not isinstance(name, m.Script) or name.sub is None:
         return None
-    index = [name.sub, *m.parts(name.sub)]
+    index = [name.sub, *m.inside(name.sub)]
     for line in lines:
         if isinstance(line.range, m.Row) and any(each in index for each in _indices(line.range)):
             return line.range

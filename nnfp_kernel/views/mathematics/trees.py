@@ -59,7 +59,7 @@ def cata(
                 said.append(shown)
                 bound |= found
             node = _node(pattern.name, said)
-            with reader.within(Block()) as block:
+            with reader.within(Block(node)) as block:
                 value = reader.evaluate(body, env.bind(bound))
                 results = _results(reader, value, result, bases, node)
         cases.append(case.done(node, block, results))
@@ -83,7 +83,7 @@ def para(reader: Reader, use: p.Builtin, algebra: Value, tree: Value) -> Value:
             letters = _letters(reader, fields, tree_type.name)
             layer = [case.value(*each) for each in zip(fields, letters, strict=True)]
             node = _node(name, letters)
-            with reader.within(Block()) as block:
+            with reader.within(Block(node)) as block:
                 value = reader.apply(algebra, Built(f"{name}F", tuple(layer)))
                 results = _results(reader, value, result, bases, node)
         cases.append(case.done(node, block, results))
@@ -258,7 +258,7 @@ def hylo(reader: Reader, use: p.Builtin, algebra: Value, function: Value, seed: 
                 own = t.Array(result, value.length) if isinstance(value, t.Array) else result
                 layer_fields.append(_at_child(reader, own, bases, letter))
                 children += flat(layer_fields[-1])
-        with reader.within(Block()) as block:
+        with reader.within(Block(node)) as block:
             value = reader.apply(algebra, Built(constructor, tuple(layer_fields)))
             results = _results(reader, value, result, bases, node)
         cases.append(TreeCase(node, block, results, tuple(children), tuple(payload)))
