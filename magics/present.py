@@ -20,6 +20,7 @@ from nnfp_kernel.views.table import (
     Weight,
     grid_to_html,
     grid_to_text,
+    in_all,
     to_html,
     to_latex,
     to_svg,
@@ -242,8 +243,8 @@ def weights(session: Session, name: str) -> View:
         )
     if not rows:
         return plain(f"{name} owns no weights.")
-    note = f"{total:,} weights in all"
-    return grid(Grid(("weight", "size", "count", "used by"), tuple(rows), (2,), (note,)))
+    found = Grid(("weight", "size", "count", "used by"), tuple(rows), (2,), (in_all(total),))
+    return grid(found)
 
 
 def stored(session: Session, name: str, what: str) -> View:

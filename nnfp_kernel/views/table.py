@@ -180,8 +180,16 @@ def _foot_text(table: Table) -> list[str]:
     if any(entry.uses for entry in table.entries):
         lines.append(f"{RING} {_SHARED}")
     if table.total and sum(1 for entry in table.entries if entry.count) > 1:
-        lines.append(f"{table.total:,} weights in all")
+        lines.append(in_all(table.total))
     return ["", *lines] if lines else []
+
+
+def in_all(total: int) -> str:
+    """
+    >>> in_all(1), in_all(2410)
+    ('1 weight in all', '2,410 weights in all')
+    """
+    return f"{total:,} weight{'s' * (total != 1)} in all"
 
 
 def grid_to_text(grid: Grid) -> str:
@@ -269,7 +277,7 @@ def _foot_html(table: Table) -> str:
     if any(entry.uses for entry in table.entries):
         left = f'<span class="ring"></span>{_SHARED}'
     if table.total and sum(1 for entry in table.entries if entry.count) > 1:
-        right = f"{table.total:,} weights in all"
+        right = in_all(table.total)
     if not left and not right:
         return ""
     return f'<div class="foot small"><div>{left}</div><div>{right}</div></div>'

@@ -305,7 +305,9 @@ class Course:
             anchor, beside = ("end", x - 4) if late else ("middle", x)
             under = y + 17 if y + 17 < bottom - 3 else y - 9
             parts.append(
-                f'<text x="{beside:.1f}" y="{under:.1f}" text-anchor="{anchor}">{said}</text>'
+                f'<text x="{beside:.1f}" y="{under:.1f}" text-anchor="{anchor}" '
+                'paint-order="stroke" stroke="var(--nn-paper)" stroke-width="3">'
+                f"{said}</text>"
             )
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="var(--nn-paper)" '

@@ -49,6 +49,24 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert (path.parent / target).exists(), target
 
 
+@pytest.mark.slow
+def test_the_first_program_of_the_readme_runs() -> None:
+    """Cell by cell, as a person would copy them."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    text = text.partition("## A first program")[2].partition("\n## ")[0]
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    try:
+        for cell in re.findall(r"```(?:python)?\n(.*?)```", text, re.DOTALL):
+            shell.run_cell(cell).raise_error()
+        assert shell.user_ns["value"].shape == (10,)
+    finally:
+        InteractiveShell.clear_instance()
+
+
 def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
     folder = DOCS / "decisions"
     wanted = []
