@@ -420,6 +420,15 @@ class Plant:
             case _:
                 return type
 
+    @property
+    def open_lengths(self) -> set[int]:
+        """The numbers that stand for lengths that only a tree knows."""
+        found: set[int] = set()
+        for one in self.observed:
+            if isinstance(one, Contents) or (isinstance(one, Reduction) and one.written):
+                found |= {size for wire in one.wires for size in wire.type.shape[:1]}
+        return found
+
     def contents(self) -> Contents:
         """The payload, which has a number of elements of its own."""
         for made in self.observed:

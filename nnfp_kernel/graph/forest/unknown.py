@@ -301,10 +301,12 @@ class Unknown:
         declarations = plant.declarations
         drafts = self.drafts(context, context.builder, algebra, result)
         levels = {name: each.levels(context.bodies, home) for name, each in drafts.items()}
-        for draft in drafts.values():
-            if draft.inside is not None:
-                raise Elsewhere(draft.outputs[0])
         axes = axes_of(list(levels.values()), context.bodies)
+        # A length that only a tree knows stands in no type of the linear map of a result.
+        told = plant.open_lengths.isdisjoint(axis.length for axis in axes.values())
+        for draft in drafts.values():
+            if draft.inside is not None or not told:
+                raise Elsewhere(draft.outputs[0])
         whole = result
         for axis in reversed(axes.values()):
             whole = t.Array(whole, constant(axis.length))
