@@ -317,8 +317,8 @@ def _given(one: Observation) -> tuple[Plant, ...]:
             return reduction.tree, *given
         case Kept():
             return ()
-        case Rounds(known=known):
-            return known
+        case Rounds(known=known, each=each):
+            return *known, *(trees for _, trees, _ in each)
         case _:
             return (one.tree,)
 

@@ -336,10 +336,25 @@ TREES |= {
         "  let y = cata { Leaf v -> v * s; Node l r -> tanh (l * x + r) } t\n"
         "  in (y * s, (x * sum y, cata { Leaf v -> v * s ! 0; Node l r -> tanh (l * r) } u))) c xs"
     ),
-    "a derivative with the state, and in a map": (
+    "a derivative with the state": (
         "f : (R[5], Tree R) -> R\nf (xs, t) = fold (\\(s, x) -> x * grad (\\z ->\n"
-        "  cata { Leaf v -> v * s * z; Node l r -> tanh (l + r) } t) s) 1\n"
-        "  (map (\\x -> dot (grad reduce (x * t)) t) xs)"
+        "  cata { Leaf v -> v * s * z; Node l r -> tanh (l + r) } t) s) 1 xs"
+    ),
+    "derivatives in a map": (
+        "f : (R[5], Tree R) -> R\nf (xs, t) = sum (map (\\x -> dot (grad reduce (x * t)) t) xs)"
+    ),
+    "any number of trees, with the state": (
+        "f : ([Tree R], R) -> R\nf (ts, c) = fold (\\(s, (t, u)) ->\n"
+        "  s * cata { Leaf x -> x * s; Node l r -> l + r } t + reduce u) c (zip (reverse ts, ts))"
+    ),
+    "any number of trees, in loops": (
+        "f : ([Tree R], [(R, Tree R)], R[4]) -> R\nf (ts, us, xs) = fold (\\(s, x) -> sum (map (\\t ->\n"
+        "  cata { Leaf v -> x * v * s; Node l r -> l + r * x } t) ts))\n"
+        "  (sum (map (\\(x, t) -> x * cata { Leaf v -> v * x; Node l r -> tanh (l + r) } t) us)) xs"
+    ),
+    "the state, for each of its payload": (
+        "f : Tree R -> R\nf t = fold (\\(s, x) -> s * x + cata { Leaf v -> v * s; Node l r -> l + r } t) 1\n"
+        "  (map (\\x -> cata { Leaf v -> v * x; Node l r -> tanh (l + r) } t) (payload t))"
     ),
     "a tree made with the state": (
         "f : (R[5], Tree R) -> R\nf (xs, t) = let u = t + t in fold (\\(s, x) ->\n"
@@ -397,12 +412,14 @@ OFTEN = {
     "looked at",
     "looked at, with trees around",
     "reduced with the state",
-    "a derivative with the state, and in a map",
+    "any number of trees, with the state",
+    "a derivative with the state",
     "reduced for each element",
 }
 SOAKED = {  # tried by `make soak` alone
     "reduced for each element of a loop", "reduced for each element, of several kinds", "reduced with the state, while it is small",
-    "several states and outputs, of two trees", "a tree made with the state", "loops in loops, with both states",
+    "several states and outputs, of two trees", "the state, for each of its payload",
+    "any number of trees, in loops", "derivatives in a map", "a tree made with the state", "loops in loops, with both states",
     "one result in another algebra", "zipped with another", "constructors around trees",
     "constructors known", "not looked at", "pairs of payload and indices", "not parametric", "many constructors", "children beside numbers", "hylo",
 }  # fmt: skip
@@ -770,11 +787,6 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "f : (R[9,9], Tree R) -> R\n"
             "f (w, t) = trace (derivative (\\x -> x * reduce (sum (flatten x) * t)) w)",
             "a matrix of 81 rows",
-        ),
-        (
-            "f : ([Tree R], R) -> R\n"
-            "f (ts, c) = fold (\\(s, t) -> s * cata { Leaf x -> x * s; Node l r -> l + r } t) c ts",
-            "a `cata` over trees of a sequence that knows something of a loop",
         ),
         (
             "f : (Tree R, R) -> R\nf (t, c) = while (\\s -> s < 2)\n"

@@ -180,6 +180,8 @@ class Rounds:
     reverse: bool
     known: tuple[Plant, ...]
     wires: tuple[Wire, ...]
+    # Of sequences of trees, in any places: which input is the place, the trees, and the one there.
+    each: tuple[tuple[int, Plant, Plant], ...] = ()
 
     @property
     def outside(self) -> tuple[Wire, ...]:
@@ -291,6 +293,7 @@ class Plant:
     zipped: dict[Plant, Plant] = field(default_factory=dict)  # with others
     names: list[str] = field(default_factory=list)  # in the program
     many: bool = False  # not one tree but a sequence of them
+    place: Wire | None = None  # the places in that
     apart: bool = False  # one of a sequence
     alike: bool = False  # the lengths of what is made of trees are all the same
     answers: tuple[tuple[t.Type, tuple[Wire, ...]], ...] = ()  # provided for, of each

@@ -33,6 +33,9 @@ class Home:
     builder: Builder
     observed: list[Observation] = field(default_factory=list)
     trees: dict[Plant, Plant] = field(default_factory=dict)
+    sequences: dict[Wire, Wire] = field(default_factory=dict)  # of the inputs that are elements
+    # By its place, one of a sequence of trees.
+    met: dict[Wire, tuple[Plant, Plant]] = field(default_factory=dict)
 
     def tree(self, plant: Plant) -> Plant:
         """A tree as it stands in the body."""
@@ -40,11 +43,26 @@ class Home:
             parts = None
             if plant.parts is not None:
                 parts = self.tree(plant.parts[0]), self.tree(plant.parts[1])
-            self.trees[plant] = replace(
-                plant, home=self.builder, make=self.builder.input, observed=self.observed,
-                parts=parts, zipped={}, same=None,
-            )  # fmt: skip
+            self.trees[plant] = replace(self.any(plant), parts=parts)
         return self.trees[plant]
+
+    def any(self, plant: Plant) -> Plant:
+        """Some tree that stands in the body, which nothing is asked of."""
+        return replace(
+            plant, home=self.builder, make=self.builder.input, observed=self.observed, zipped={},
+            parts=None, same=None,
+        )  # fmt: skip
+
+    def each(self, plant: Plant, place: Wire) -> Plant:
+        """The tree that a round meets which goes along a sequence of trees, or along these in other
+        places."""
+        if place not in self.met:
+            own = Plant(
+                plant.type, plant.declarations, self.builder.input, plant.room,
+                ("each", self.builder, len(self.met)), self.observed, self.builder,
+            )  # fmt: skip
+            self.met[place] = plant, own
+        return self.met[place][1]
 
 
 def in_rounds(
@@ -62,7 +80,7 @@ def in_rounds(
     child = outer.child()
     home = Home(child)
     context.homes[child] = home
-    context.plants[child] = home.tree(plant)
+    context.plants[child] = home.any(plant)
 
     def drawn() -> NoReturn:
         raise Entangled(t.UNIT, "a random draw, with a tree,")
@@ -70,6 +88,7 @@ def in_rounds(
     with context.inside(child, Keys(drawn)):
         states = [child.input(wire.type) for wire in start]
         items = [child.input(wire.type.element()) for wire in along]
+        home.sequences.update(zip(items, along, strict=True))
         after, outputs = step(states, items)
         answer = (*after, *outputs)
         if [wire.type for wire in after] != [wire.type for wire in start]:
@@ -80,8 +99,11 @@ def in_rounds(
     final = tuple(plant.make(wire.type) for wire in after)
     stacked = tuple(plant.make(wire.type.over(length)) for wire in outputs)
     known = tuple(tree for tree in home.trees if tree.parts is None)
+    own = [*states, *items]
+    each = tuple((own.index(place), trees, one) for place, (trees, one) in home.met.items())
+    wires = (*final, *stacked)
     plant.observed.append(
-        Rounds(plant, given, body, len(final), length, reverse, known, (*final, *stacked))
+        Rounds(plant, given, body, len(final), length, reverse, known, wires, each)
     )
     return final, stacked
 

@@ -118,7 +118,10 @@ class Fellow(Standin):
         except Elsewhere:
             if not deep:
                 raise
-            raise Entangled(result, "a `cata` over trees of a sequence") from None
+            inside = self.inside(context)
+            if inside is None:
+                raise Entangled(result, "a `cata` over trees of a sequence") from None
+            return inside.reduce(context, algebra, result, question)
         if count == len(plant.answers):
             raise Unasked(plant, closed)
         type, wires = plant.answers[count]
@@ -131,6 +134,20 @@ class Fellow(Standin):
             raise NoForest(result)
         plant.observed.append(made)
         return self.values[count + 1]
+
+    def inside(self, context: Context) -> Unknown | None:
+        """The tree as one that a body, in which trees are observed, goes along."""
+        plant, homes = self.plant, []
+        builder: Builder | None = context.builder
+        while builder is not None and builder is not plant.home:
+            homes += [context.homes[builder]] if builder in context.homes else []
+            builder = builder.parent
+        for home in reversed(homes):
+            if self.place in home.sequences:
+                made = home.each(plant, self.place)
+                return Unknown(made.type, made)
+            plant = home.tree(plant)
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -529,7 +546,7 @@ def planted(
             )
             plant = Plant(
                 element, declarations, make, room, structure.path, observed, home, many=True,
-                answers=answers, alike=structure.alike,
+                answers=answers, alike=structure.alike, place=place,
             )  # fmt: skip
             return Fellow.all(plant, place)
         case t.Named() if isinstance(structure, AnyTree):

@@ -402,10 +402,9 @@ class _Asked:
             return list(self._decided(whole, structures))
         except Entangled as problem:
             raise Unspeakable(
-                f"{problem.what} that knows something of a loop in a way that cannot be said: of a "
-                "`while` without a bound, a `fixpoint`, a loop that only running tells the length "
-                "of, or, over trees of a sequence, of the state or another element. Over a list "
-                "declared as data, whose node has both, that can be written"
+                f"{problem.what} that knows something of a loop whose rounds cannot be gone "
+                "through again: of a `while` without a bound, a `fixpoint`, or one of a length "
+                "that only running tells"
             ) from None
         except Choosing:
             raise Unspeakable(CHOSEN) from None

@@ -19,14 +19,15 @@ from typing import TypeAlias
 
 from ...graph.dataflow import spread
 from ...graph.forest import Rounds
-from ...graph.graph import Wire
+from ...graph.graph import Builder, Graph, Wire
+from ...graph.rewrite import tidy
 from ...language import syntax as s
 from ...linear.maps import Primitives
-from ...primitives.decompile import Block, Term, term
+from ...primitives.decompile import Block, Term, decompile, term
 from ...primitives.decompile import whole as whole_of
 from ...primitives.spelling import apply, zeros
 from ..combinators.nests import pairs, zip_tree
-from .entries import Entry, Exprs, Trees, is_nought, total
+from .entries import Entry, Exprs, Trees, is_nought, known_around, total
 from .shapes import Key, key_of
 from .values import Values
 
@@ -40,6 +41,7 @@ class Moving:
     answers: tuple[int, ...]
     around: tuple[Wire, ...]
     trees: tuple[Key, ...]
+    each: tuple[Key, ...]  # of sequences of trees the one that is met
 
 
 # Writes the body, given what is around it and what of all moves.
@@ -57,7 +59,9 @@ class Running(Entry):
         around: tuple[Wire, ...],
         round: Round,
     ) -> None:
-        keys = list(dict.fromkeys(map(key_of, observed.known)))
+        known = list(dict.fromkeys(map(key_of, observed.known)))
+        self.sequences = [key_of(trees) for _, trees, _ in observed.each]
+        keys = [*known, *self.sequences]
         super().__init__(values, primitives, observed.given, around, keys, [])
         self.observed, self.round = observed, round
         graph, outside = observed.given.body, observed.given.outside
@@ -68,7 +72,8 @@ class Running(Entry):
         given = [k for k in self.differentiable if k < carried or moved[k]]
         answers = [k for k, wire in enumerate(observed.wires) if wire.type.differentiable]
         body = tuple(wire for wire in observed.body.outside if wire in around)
-        self.moving = Moving(tuple(given), tuple(answers), body, tuple(keys))
+        met = tuple(key_of(one) for _, _, one in observed.each)
+        self.moving = Moving(tuple(given), tuple(answers), body, tuple(known), met)
         self.states = [k for k in given if k < carried]
         self.items = [k for k in given if k >= carried]
         self.finals = [k for k in answers if k < carried]
@@ -187,11 +192,26 @@ class Running(Entry):
         beside = [whole_of(terms[wire]) for wire in moving.around]
         beside += [self.named(tangent(key), block, "dt") for key in moving.trees]
         along = [self.named(place[k], block, "dxs") for k in self.items]
+        along += [self._met(k, tangent(key), block) for k, key in enumerate(self.sequences)]
         made = self._loop([place[k] for k in self.states], along, beside)
         names = self._result(made, block)
         for k, name in zip(moving.answers, names, strict=True):
             terms[observed.wires[k]] = term(s.Name(name), observed.wires[k].type)
         return {}
+
+    def _met(self, k: int, trees: s.Expression, block: Block) -> s.Expression:
+        """What moves of a sequence of trees, in the places in which the loop goes along these."""
+        given, (place, plant, _) = self.observed.given, self.observed.each[k]
+        assert plant.place is not None
+        builder = Builder(self.primitives)
+        inputs = [builder.input(wire.type) for wire in given.body.inputs]
+        only = Graph(given.body.inputs, given.body.nodes, (given.body.outputs[place],))
+        graph = tidy(self.primitives, builder.finish(builder.inline(only, inputs)))
+        moved = {plant.place: term(trees, plant.place.type)}
+        terms = known_around(graph.inputs, given, {**self.terms, **moved})
+        early, after, (made,) = decompile(graph, terms, self.values.names)
+        block.bindings += [*early.bindings, *after.bindings]
+        return self.named(whole_of(made), block, "dts")
 
     def _result(self, made: s.Expression, block: Block) -> list[str]:
         """Binds the tangents of final states and outputs."""
@@ -222,6 +242,7 @@ class Running(Entry):
         given = not set(self.around).isdisjoint(observed.given.outside)
         starts = self.states if given else []
         place = [self.given[k] for k in (*starts, *self.items)]
+        place += [tree(key) for key in self.sequences]
         place += [whole_of(self.terms[wire]) for wire in moving.around]
         place += [tree(key) for key in moving.trees]
         tangents = [fresh("d") for _ in place]
@@ -231,8 +252,11 @@ class Running(Entry):
         if not given:
             own = [whole_of(zeros(wires[k].type)) for k in self.states]
         inner = Block()
-        along = names[len(starts) : len(starts) + len(self.items)]
-        loop = self._loop(own, along, names[len(starts) + len(self.items) :])
+        first = len(starts) + len(self.items)
+        last = first + len(self.sequences)
+        along = names[len(starts) : first]
+        along += [self._met(k, many, inner) for k, many in enumerate(names[first:last])]
+        loop = self._loop(own, along, names[last:])
         pattern = nested_pattern([s.PatternName(each) for each in tangents])
         found = self._result(loop, inner)
         nested = [found[: len(self.finals)], found[len(self.finals) :]]
@@ -251,6 +275,11 @@ class Running(Entry):
             known = {k: next(supply) for k in (*starts, *self.items)}
             nought = {k: whole_of(zeros(wires[k].type)) for k in self.differentiable}
             self.back(arrays, [known.get(k, nought[k]) for k in self.differentiable], block)
+        else:
+            for _ in self.items:
+                next(supply)
+        for key in self.sequences:
+            trees.setdefault(key, []).append(next(supply))
         for wire in moving.around:
             arrays[wire].append(next(supply))
         for key in moving.trees:

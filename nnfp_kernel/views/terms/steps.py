@@ -21,7 +21,19 @@ from .body import Body
 from .entries import known_around, total
 from .naming import Found
 from .rounds import Moving, nested_pattern
-from .shapes import Arrays, Key, Making, Moved, Node, Opening, Several, Shape, answer_shape, parts
+from .shapes import (
+    Arrays,
+    Key,
+    Making,
+    Moved,
+    Node,
+    Opening,
+    Several,
+    Shape,
+    answer_shape,
+    key_of,
+    parts,
+)
 from .trees import Group
 from .values import Values, named_lengths
 
@@ -328,11 +340,17 @@ class _AtRound(Stepping):
         seen = {wire for one in inside.observed for wire in one.wires}
         self.given = [wire for wire in inside.given if wire not in seen]
         stems = ["s" if k < observed.carried else "x" for k in range(len(self.given))]
+        for k, _, _ in observed.each:
+            stems[k] = "t"
         found = Found.of(
             self.naming.argument(_type(wire), None, None, iter([wire]), stem)
             for wire, stem in zip(self.given, stems, strict=True)
         )
         self.patterns, self.found = found.patterns, found.terms
+        for k, _, tree in observed.each:
+            pattern = found.patterns[k]
+            assert isinstance(pattern, s.PatternName)
+            self.trees[key_of(tree)], self.outer_types[key_of(tree)] = pattern.name, tree.type
         shapes = dict(zip(self.given, found.shapes, strict=True))
         self.arguments = Several(tuple(shapes[self.given[k]] for k in moving.given))
         ends = [Arrays(_type(inside.answer[k])) for k in moving.answers]
@@ -351,7 +369,10 @@ class _AtRound(Stepping):
                        wire.type.shape)
             for wire in moving.around
         }  # fmt: skip
-        self.beside = {key: s.Name(fresh(f"d{self.trees.get(key, 't')}")) for key in moving.trees}
+        self.beside = {
+            key: s.Name(fresh(f"d{self.trees.get(key, 't')}"))
+            for key in (*moving.each, *moving.trees)
+        }
         moved = {self.given[k] for k in moving.given}
         active = [wire in around for wire in branch.outside]
         seen = {wire for one in inside.observed for wire in one.wires}
@@ -369,10 +390,12 @@ class _AtRound(Stepping):
         early, (patterns, image), place = self.at_once(
             branch, inside, active, dict(self.around_terms) | self.found, around, opened
         )
+        moved_trees = [s.PatternName(each.name) for each in self.beside.values()
+                       if isinstance(each, s.Name)]  # fmt: skip
+        patterns += moved_trees[: len(moving.each)]
         patterns += [s.PatternName(each.tree.name) for each in around.values()
                      if isinstance(each.tree, s.Name)]  # fmt: skip
-        patterns += [s.PatternName(each.name) for each in self.beside.values()
-                     if isinstance(each, s.Name)]  # fmt: skip
+        patterns += moved_trees[len(moving.each) :]
         made = [place[wire] for wire in inside.answer]
         value = _both(made[: observed.carried], made[observed.carried :])
         linear: s.Expression = s.Lambda((nested_pattern(patterns),), image)

@@ -170,7 +170,7 @@ class Grove:
                 for each in one.around:
                     self._note_types(each)
             elif isinstance(one, Rounds):
-                known = [key_of(each) for each in one.known]
+                known = [key_of(each) for each in (*one.known, *(many for _, many, _ in one.each))]
                 for each in one.known:
                     self._note_types(each)
             elif isinstance(one, Kept | Pulled):
