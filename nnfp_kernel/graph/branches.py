@@ -158,7 +158,12 @@ def _with(
     for k, branch in enumerate(operation.branches):
         inputs = [Wire(wire.type, wire.name, wire.representation) for wire in operands]
         place = dict(zip(operands, inputs, strict=True))
-        own = [_copy(node, place) for node in arriving if (choice, k) in moved[node]]
+        own = [
+            made
+            for node in arriving
+            if (choice, k) in moved[node]
+            for made in _arrived(node, choice, k, place)
+        ]
         inside = {
             inner: place[wire]
             for wire, inner in zip(choice.inputs[1:], branch.inputs, strict=True)
@@ -171,6 +176,20 @@ def _with(
         outputs = tuple(inside.get(wire, wire) for wire in branch.outputs)
         branches.append(Graph(tuple(inputs), (*own, *rest), outputs))
     return replace(choice, operation=Choose(tuple(branches)), inputs=(choice.inputs[0], *operands))
+
+
+def _arrived(node: Node, choice: Node, k: int, place: dict[Wire, Wire]) -> list[Node]:
+    """A node in a branch of a choice; of a choice by the same condition what it makes there."""
+    if not _chooses(node) or node.inputs[0] is not choice.inputs[0]:
+        return [_copy(node, place)]
+    assert isinstance(node.operation, Choose)
+    body = node.operation.branches[k]
+    operands = (place[wire] for wire in node.inputs[1:])
+    inside = dict(zip(body.inputs, operands, strict=True))
+    made = [_copy(each, inside) for each in body.nodes]
+    results = (inside[wire] for wire in body.outputs)
+    place.update(zip(node.outputs, results, strict=True))
+    return made
 
 
 def _copy(node: Node, place: dict[Wire, Wire]) -> Node:

@@ -326,6 +326,8 @@ class Forest(Page):
     def entry(self, array: Any, places: tuple[Any, ...], padded: bool) -> Any:
         while places and isinstance(array, Planted | list):
             k, *places = places  # type: ignore[assignment]
+            if isinstance(array, Planted) and k > len(array.fields):
+                return 0.0  # of another form: beside it stands [c > 0], which is 0
             array = array.fields[k - 1] if isinstance(array, Planted) else array[k]
         return array if isinstance(array, Planted | float) else super().entry(array, places, padded)
 

@@ -273,6 +273,11 @@ taken t = case t of { Leaf a -> a * a ; Node (Leaf b) (Leaf c) -> b * sin c ;
   Node (Leaf e) _ -> sin e ; _ -> 2 }
 grafted : (Tree R, R) -> Tree R
 grafted (t, x) = case t of { Node (Leaf a) r -> Node r (Leaf (a * x)) ; s -> Node s (Leaf (x * x)) }
+chosen : (R, Tree R, Tree R) -> Tree R
+chosen (c, t, u) = if c > 0 then Node t (Leaf (c * c)) else u
+beside : (R, Tree R, Tree R) -> Tree R
+beside (c, t, u) = let (x, s) = if c > 0 then (c * c, t) else (sin c, Node u (Leaf c))
+                   in Node s (Leaf x)
 """
 LEAF, SMALL = ["Leaf", 0.7], ["Node", ["Leaf", 0.4], ["Leaf", -1.1]]
 
@@ -297,6 +302,7 @@ def gardener() -> Session:
         ("grafted", [["Node", LEAF, SMALL], 0.9]),
         ("grafted", [SMALL, 0.9]),
         ("grafted", [["Node", SMALL, LEAF], 0.9]),
+        *((name, [c, SMALL, LEAF]) for name in ("chosen", "beside") for c in (0.7, -1.3)),
     ],
 )
 def test_trees_are_put_together_and_taken_apart_as_the_formulas_say(

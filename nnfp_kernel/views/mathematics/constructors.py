@@ -51,7 +51,8 @@ def joined(reader: Reader, value: Value, type: t.Type) -> Value:
             return make
 
         return reader.choose(
-            [(said, when, within(block, inner)) for said, when, block, inner in value.branches]
+            [(said, when, within(block, inner)) for said, when, block, inner in value.branches],
+            type,
         )
     return value
 

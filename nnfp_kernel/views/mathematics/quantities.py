@@ -65,6 +65,13 @@ def flat(value: Value) -> Iterator[Quantity]:
             yield from flat(each)
 
 
+def form_of(value: Value) -> object:
+    """Which constructors are known in a value: what its quantities stand for goes by that."""
+    if isinstance(value, tuple):
+        return tuple(map(form_of, value))
+    return (value.name, form_of(value.fields)) if isinstance(value, Built) else None
+
+
 def rebuilt(value: Value, function: Callable[[Quantity], Quantity]) -> Value:
     """The same value of other quantities."""
     if isinstance(value, Quantity):

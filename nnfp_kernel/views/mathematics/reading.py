@@ -32,6 +32,7 @@ from .quantities import (
     Value,
     differentiable,
     flat,
+    form_of,
     rebuilt,
     size_formula,
     spread,
@@ -282,7 +283,7 @@ class Reader:
                 for pattern, bound in bindings:
                     env = env.bind(self.bindings(pattern, self.evaluate(bound, env), True))
                 return self.evaluate(body, env)
-            case p.If(condition=condition, then=then, otherwise=otherwise):
+            case p.If(condition=condition, then=then, otherwise=otherwise, type=type):
                 said = self.shown(self.evaluate(condition, env))
                 return self.choose(
                     [
@@ -292,10 +293,12 @@ class Reader:
                             m.negation(said),
                             lambda: self.evaluate(otherwise, env),
                         ),
-                    ]
+                    ],
+                    self.concrete(type, env),
                 )
-            case p.Case(scrutinee=scrutinee, alternatives=alternatives):
-                return self._case(self.evaluate(scrutinee, env), alternatives, env)
+            case p.Case(scrutinee=scrutinee, alternatives=alternatives, type=type):
+                value = self.evaluate(scrutinee, env)
+                return self._case(value, alternatives, env, self.concrete(type, env))
             case p.MakeProduct(items=items):
                 return tuple(self.evaluate(item, env) for item in items)
             case p.MakeSequence(items=items, type=type):
@@ -564,17 +567,26 @@ class Reader:
 
     # --- control --------------------------------------------------------------------------
 
-    def choose(self, branches: Sequence[tuple[Formula, Formula, Callable[[], Value]]]) -> Value:
+    def choose(
+        self, branches: Sequence[tuple[Formula, Formula, Callable[[], Value]]], type: t.Type
+    ) -> Value:
         """One of several values: how each is said, its condition, and how it is made."""
-        made = []
         values: list[Value] = []
-        for said, condition, make in branches:
+        blocks: list[Block] = []
+        for *_, make in branches:
             with self.within(Block()) as block:
-                value = make()
-                values.append(value)
-            made.append((said, condition, block, tuple(flat(value))))
-        forms = {value.name for value in values if isinstance(value, Built)}
-        if len(forms) > 1 or any(isinstance(value, Alternatives) for value in values):
+                values.append(make())
+            blocks.append(block)
+        differ = len(set(map(form_of, values))) > 1 or any(map(_open, values))
+        if differ and isinstance(type, t.Product):  # data of several forms among other values
+            for k, block in enumerate(blocks):
+                with self.within(block):
+                    values[k] = joined(self, values[k], type)
+        made = [
+            (said, condition, block, tuple(flat(value)))
+            for (said, condition, _), block, value in zip(branches, blocks, values, strict=True)
+        ]
+        if differ and not isinstance(type, t.Product):
             return _alternatives(made, values)
         if not made[0][3]:
             return values[0]
@@ -586,7 +598,11 @@ class Reader:
         return rebuilt(values[0], lambda _: next(supply))
 
     def _case(
-        self, value: Value, alternatives: Sequence[tuple[p.Pattern, p.Expression]], env: Environment
+        self,
+        value: Value,
+        alternatives: Sequence[tuple[p.Pattern, p.Expression]],
+        env: Environment,
+        type: t.Type,
     ) -> Value:
         if isinstance(value, Built):
             for pattern, body in alternatives:
@@ -597,12 +613,13 @@ class Reader:
             def within(block: Block, inner: Value) -> Callable[[], Value]:
                 def make() -> Value:
                     self.block.operations += block.operations
-                    return self._case(inner, alternatives, env)
+                    return self._case(inner, alternatives, env, type)
 
                 return make
 
             return self.choose(
-                [(said, when, within(block, inner)) for said, when, block, inner in value.branches]
+                [(said, when, within(block, inner)) for said, when, block, inner in value.branches],
+                type,
             )
         if len(alternatives) == 1:
             pattern, body = alternatives[0]
@@ -637,7 +654,7 @@ class Reader:
                 return self.evaluate(body, env.bind(bound))
 
             branches.append((said, condition, make))
-        return self.choose(branches)
+        return self.choose(branches, type)
 
     def pattern(
         self, pattern: p.Pattern, bound: Mapping[str, Value], rest: Formula = ANY
@@ -718,6 +735,13 @@ def _alternatives(
             joined = Block(operations=[*block.operations, *more.operations])
             found.append((m.row(m.Words("if "), both), both, joined, each))
     return Alternatives(tuple(found))
+
+
+def _open(value: Value) -> bool:
+    """Whether there is a choice of forms in a value."""
+    if isinstance(value, tuple):
+        return any(map(_open, value))
+    return isinstance(value, Alternatives) or (isinstance(value, Built) and _open(value.fields))
 
 
 def type_name(value: object) -> str:
