@@ -40,6 +40,7 @@ from .values import (
     item_at,
     leaves,
     lengths,
+    measured,
     refilled,
     same_shape,
     spread,
@@ -79,8 +80,6 @@ class Grown(Held):
 
     @property
     def wires(self) -> list[Wire]:
-        if lengths(self.layers):
-            raise NotFirstOrder(self.type)
         return spread(self.layers)
 
     def refilled(self, change: Callable[[Wire], Wire]) -> Grown:
@@ -91,8 +90,9 @@ class Grown(Held):
 
     @property
     def telling(self) -> list[Wire]:
-        """The wires that say where it goes."""
-        return [*(layer.tag for layer in self.layers if layer.tag is not None), *self.alive]
+        """The wires that say where it goes, and how long the sequences in it are."""
+        tags = (layer.tag for layer in self.layers if layer.tag is not None)
+        return [*tags, *self.alive, *lengths(self.layers)]
 
     def told(self, change: Callable[[Wire], Wire]) -> Grown:
         """The same with other such wires."""
@@ -100,7 +100,8 @@ class Grown(Held):
             layer if layer.tag is None else replace(layer, tag=change(layer.tag))
             for layer in self.layers
         )
-        return replace(self, layers=layers, alive=tuple(map(change, self.alive)))
+        alive = tuple(map(change, self.alive))
+        return replace(self, layers=measured(layers, change), alive=alive)
 
     def slots(self, level: int) -> int:
         """How many children a place of a level has room for: none on the last."""

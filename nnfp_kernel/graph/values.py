@@ -574,6 +574,21 @@ def lengths(value: Value) -> list[Wire]:
     return []
 
 
+def measured(value: Value, change: Callable[[Wire], Wire]) -> Value:
+    """A value with other wires for the lengths, asked for in the order of `lengths`."""
+    match value:
+        case tuple():
+            return tuple(measured(item, change) for item in value)
+        case Sequence(elements=elements, length=length, filled=filled):
+            length = change(length)
+            return Sequence(measured(elements, change), length, filled)
+        case Variant(tag=Wire(), fields=fields):
+            made = {name: measured(parts, change) for name, parts in fields.items()}
+            return replace(value, fields=made)
+        case _:
+            return value
+
+
 def holds_sequence(value: Value) -> bool:
     """Whether some length in a value is known only at run time.
 

@@ -167,7 +167,7 @@ def _as_flagged(node: Node, flags: list[bool], asked: list[bool], zeros: Zeros) 
                 answers = _outputs(branch, flags[1:], asked, known)
                 found.append(
                     [
-                        linear or wire in known
+                        linear or (wire in known and wire.type.differentiable)
                         for linear, wire in zip(answers, branch.outputs, strict=True)
                     ]
                 )

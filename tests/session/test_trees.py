@@ -634,6 +634,22 @@ def test_a_tree_that_a_forest_gives_has_its_derivatives(session: nnfp.Session) -
         pullback(nnfp.tree("(Rose (1, 1) [])"))
 
 
+def test_a_tree_that_is_grown_with_sequences_of_children_is_a_space() -> None:
+    made = nnfp.Session(precision=64)
+    made.run(
+        "data Rose a = Rose a [Rose a]\n"
+        "grow : R -> Rose R\ngrow = ana[2] (\\s -> RoseF (s * s) [s / 2, sin s])"
+    )
+    slopes = 4, 1, numpy.sin(4)  # of x^2, (x / 2)^2 and (sin x)^2 at 2
+    moved = made.evaluate("derivative grow 2 3")
+    assert jax.tree.leaves(moved) == pytest.approx([3 * slope for slope in slopes])
+    back = made.evaluate("adjoint (derivative grow 2) (Rose 1 [Rose 2 [], Rose 3 []])")
+    assert float(back) == pytest.approx(4 + 2 * 1 + 3 * numpy.sin(4))
+    for other in ("Rose 1 [Rose 2 []]", "Rose 1 [Rose 2 [Rose 5 []], Rose 3 []]", "Rose 1 []"):
+        with pytest.raises(nnfp.NnfpError, match="has the shape of the tree"):
+            made.evaluate(f"adjoint (derivative grow 2) ({other})")
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 TREE = "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"

@@ -162,7 +162,7 @@ REFUSED = {
     "of its own",  # a name of the language that the program gives another meaning
     "no parameters",  # of a constant nothing moves
     "a tree that is not only reduced",  # a derivative in a loop; sequences out of a node
-    "a tree that is grown with sequences",  # whose places only running tells
+    "a tree that is grown with sequences",  # of which only running tells how many there are
     "a grown tree that was changed",  # otherwise than by mapData
 }
 

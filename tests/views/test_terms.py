@@ -231,6 +231,13 @@ TREES |= {
         " ((s / 3 * c, sin r), c)], 3) (s / 4, s * c) else TipF (s * r)) (x * x + 1, x)"
     ),
 }
+TREES |= {
+    "a grown tree with sequences of children": (
+        "data Wide a = End | Wide a [(R, Wide a)] (Wide a)\nf : (R, R) -> (Wide R, R)\n"
+        "f (x, c) = (ana[2] (\\s -> if s > 0.3 then WideF (s * c) [(s * s, s / 2), (c, s * 0.9)]"
+        " (s / 3) else EndF) (x + 1), c * x)"
+    ),
+}
 ROSES = {
     "any number of trees": (
         "f : Rose R -> R\n"
@@ -768,9 +775,9 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
     [
         ("f : R -> Tree R\nf x = x * ana[2] LeafF x", "what `mapData` does with one"),
         (
-            "data Rose a = Rose a [Rose a]\n"
-            "f : R -> Rose R\nf = ana[3] (\\s -> RoseF (s * s) [s / 2, s / 3])",
-            "sequences of children, for an answer",
+            "data Rose a = Rose a [Rose a]\nf : R -> Rose R\n"
+            "f = ana[3] (\\s -> if s > 1 then RoseF s [s / 2, s / 3] else RoseF s [])",
+            "of which only running tells how many",
         ),
         (
             "g : Tree R -> R\n"

@@ -33,6 +33,7 @@ from ..values import (
     Variant,
     holds_sequence,
     leaves,
+    lengths,
     within,
 )
 from .along import Draft, axes_of
@@ -354,9 +355,9 @@ class Unknown:
             alike = repeat(ALIKE)
             known = self.plant.room
             tried = ((known, context.lengths), *((room, alike) for room in (known, *FEW)))
-            for room, lengths in tried:
+            for room, told in tried:
                 try:
-                    with context.telling(lengths):
+                    with context.telling(told):
                         made[name] = self._with_room(
                             context, root, name, room, algebra, result, deep
                         )
@@ -578,7 +579,8 @@ def asking(structure: Structure, path: Sequence[Any], result: t.Type) -> Any:
 
 def growing(tree: Grown) -> Branch:
     """The function that a tree is grown by, from a seed to a layer with seeds in place of the
-    children, as an algebra is kept. Raises NotFirstOrder for what has no layout."""
+    children, as an algebra is kept. Raises NotFirstOrder for what has no layout, and NoForest
+    where only running tells how many children there are in a sequence."""
     growth = tree.growth
     if growth is None:
         raise NotFirstOrder(tree.type)
@@ -587,6 +589,8 @@ def growing(tree: Grown) -> Branch:
     with context.inside(child):
         inputs = [child.input(array) for array in context.layout(growth.seed_type)]
         layer = growth.function(context.rebuild(growth.seed_type, inputs))
+        if isinstance(layer, Variant) and lengths(tuple(layer.fields.values())):
+            raise NoForest(tree.type)
         outputs = context.flatten(layer, tree.functor.layer(growth.seed_type))
     return Draft(child, outputs, (growth.seed_type,)).branch()
 

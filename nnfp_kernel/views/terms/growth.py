@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...graph.forest import Branch, growing
+from ...graph.forest import Branch, NoForest, growing
 from ...graph.graph import ArrayType, Builder, Wire
 from ...graph.grown import Growth
 from ...graph.rewrite import tidy
@@ -74,7 +74,15 @@ def grown(
 ) -> Growing:
     """Binds the linear map from the tangents of the seed, and of what moves around, to that of
     the tree."""
-    growth, branch = _growth(shape), growing(shape.tree)
+    growth = _growth(shape)
+    try:
+        branch = growing(shape.tree)
+    except NoForest:
+        raise Unspeakable(
+            "a tree that is grown with sequences of children of which only running tells how many "
+            "there are. With as many at each node, `[s / 2, s / 3]`, or with a constructor for "
+            "each number, it can be written"
+        ) from None
     around = tuple(wire for wire in branch.outside if wire in moving)
     space = values.tangent(growth.seed_type)
     if False not in values.slots(space):

@@ -121,12 +121,6 @@ class Writer(Stepping):
         if any(chosen_in(traced.value)):
             raise Unspeakable(CHOSEN)
         for one in grown_in(traced.value):
-            if not one.functor.counted:
-                raise Unspeakable(
-                    "a tree that is grown with sequences of children, for an answer: such trees "
-                    "are no space for an adjoint. With children in fields, or in an array of "
-                    "known length, it can be written"
-                )
             if one.growth is None:
                 raise Unspeakable(
                     "a grown tree that was changed, for an answer: what `mapData` does with one "
