@@ -28,13 +28,13 @@ from .values import Chosen, Items, Standin, Value, Variant, within
 from .values import Sequence as Ragged
 
 if TYPE_CHECKING:
-    from .context import Context
+    from .choices import Choices
 
 Make: TypeAlias = "Callable[[Sequence[Wire]], Value]"  # of what the choice gives
 
 
 def chosen_of(
-    context: Context,
+    context: Choices,
     condition: Wire,
     branches: Sequence[tuple[Builder, Value, Wire | None]],
     type: t.Type,
@@ -55,7 +55,7 @@ def chosen_of(
 class _Union:
     """Two branches while what both give is put together: outputs that are as many of each."""
 
-    def __init__(self, context: Context, condition: Wire, children: Sequence[Builder]) -> None:
+    def __init__(self, context: Choices, condition: Wire, children: Sequence[Builder]) -> None:
         self.context, self.condition, self.children = context, condition, children
         self.outputs: list[list[Wire]] = [[] for _ in children]
 

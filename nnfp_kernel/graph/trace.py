@@ -19,8 +19,9 @@ from ..language import types as t
 from ..language.reach import WeightPath, reached
 from ..language.sizes import Size, SizeVariable, constant
 from ..language.source import Span
+from .bodies import Further
 from .chosen import shared
-from .context import Context, Further
+from .context import Context
 from .forest import (
     Child,
     Fellow,

@@ -448,7 +448,7 @@ class _Writer:
             raise Unspeakable("a choice for each example of a batch")
         which = _there(operands[0])
         branches = []
-        # Of an `if` the other branch is traced first, and draws first (graph/context.py); of what
+        # Of an `if` the other branch is traced first, and draws first (graph/choices.py); of what
         # is written as one in another, the innermost.
         turned = selector.type.kind != "Bool"
         for branch in choose.branches[:: -1 if turned else 1]:

@@ -17,7 +17,7 @@ from programs import judges
 from views.roundtrip import check
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.graph import context
+from nnfp_kernel.graph import choices
 from nnfp_kernel.runtime.data import DataValue
 from nnfp_kernel.runtime.training.events import Progress
 from nnfp_kernel.runtime.training.objective import objective_of
@@ -378,6 +378,6 @@ def test_trees_that_go_together_are_chosen_by_one_condition(session, monkeypatch
         session, f"state c t u = iterate[3] (\\s -> pick c s (Node s u)) t\n\nstate 1 {given}"
     )
     assert "a tree cannot be an element or a state here" in found
-    monkeypatch.setattr(context, "MOST_LOOKS", 3)
+    monkeypatch.setattr(choices, "MOST_LOOKS", 3)
     found = told(session, f"many c t u = asked c t u\n\nmany 1 {given}")
     assert "too many conditions" in found

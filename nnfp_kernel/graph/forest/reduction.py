@@ -87,7 +87,7 @@ class Reduction:
     """One catamorphism over one forest, while tracing.
 
     A row of the loop is the result of a node; `doubted`, one number more, which is that of
-    what went wrong at the node or below it (`Doubt` in context.py).
+    what went wrong at the node or below it (`Doubt` in building.py).
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from .along import Draft
 from .observed import Entangled, Inside, Observation, Plant, Rounds
 
 if TYPE_CHECKING:
-    from ..context import Context
+    from ..building import Building
 
 Step = Callable[[list[Wire], list[Wire]], tuple[Sequence[Wire], Sequence[Wire]]]
 
@@ -66,7 +66,7 @@ class Home:
 
 
 def in_rounds(
-    context: Context,
+    context: Building,
     plant: Plant,
     length: int,
     start: Sequence[Wire],

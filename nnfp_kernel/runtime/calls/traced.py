@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy
 
-from ...graph.context import Doubt, Further
+from ...graph.bodies import Further
+from ...graph.building import Doubt
 from ...graph.forest import ALIKE, Observation, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.rewrite import optimise, vectorise
