@@ -5,6 +5,7 @@ The same for a notebook, a terminal and `nnfp run`; the three differ in their `H
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -125,7 +126,20 @@ class Workspace:
                 return data
         if found:
             raise UsageError(f"{asked}: {name} is a function; examples are wanted, as an array")
-        raise UsageError(f"{asked}: neither the program nor Python has a {name}")
+        told = f"{asked}: neither the program nor Python has a {name}"
+        raise UsageError(f"{told}{self._way_to_data(name)}")
+
+    def _way_to_data(self, name: str) -> str:
+        """What to write where no data have this name."""
+        if name.endswith((".npy", ".npz")):
+            made = Path(name).stem
+            return f". Load it, {made} = numpy.load({name!r}); in a terminal, add --from {name}"
+        if not name.isidentifier():
+            return ". What is no name is given one in Python first: part = X[:100]"
+        known = [*self.session.names, *(each for each in self.namespace if each[:1] != "_")]
+        near = [each for each in known if each.lower() == name.lower()]
+        near += difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        return f". Do you mean {near[0]}?" if near else ""
 
     def _show(self, view: View | None) -> None:
         if view is not None:
