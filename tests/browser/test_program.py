@@ -116,6 +116,22 @@ def test_thousands_of_steps_draw_what_is_in_view_and_boxes_open(
     assert unroll(page, "u.el.querySelectorAll('.box').length") < 20
     assert "1501" in page.locator("text.word").all_text_contents()
     assert page.locator(".overview").is_visible()
+    # Made before it stands in the page, as in a cell that is out of sight, it has no colours yet.
+    page.evaluate(
+        """() => {
+          const shown = document.getElementById("widget").unroll;
+          const later = document.createElement("div");
+          new shown.constructor(shown.model, later);
+          shown.el.after(later);
+        }"""
+    )
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelectorAll("canvas.overview")[1];
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return canvas.width > 200 && data.some((each) => each > 0);
+        }"""
+    )
     page = opened(nnfp.widgets.Unroll(session["each"], XS.reshape(2, 3, 4)))
     page.locator(".opens").nth(1).focus()
     page.keyboard.press("Enter")

@@ -255,7 +255,11 @@ class Unroll extends Widget {
 
   resize(again = false) {
     const width = Math.max(Math.min(this.el.clientWidth || 760, 760), 300);
-    if (!this.view || (width === this.view.width && !again)) return;
+    if (!this.view) return;
+    if (width === this.view.width && !again) {
+      if (!this.painted) this.paint();
+      return;
+    }
     this.view.measure(width);
     this.view.build(this.position);
     this.axis();
@@ -288,6 +292,9 @@ class Unroll extends Widget {
   paint() {
     const { overview, steps } = this;
     if (overview.hidden) return;
+    // What does not stand in the page yet has no colours: then the first size brings them.
+    this.painted = this.el.isConnected;
+    if (!this.painted) return;
     const strip = steps.chains[0].states[0] ?? steps.chains[0].outputs[0] ?? steps.elements[0];
     if (!strip) return;
     const ratio = window.devicePixelRatio || 1;
