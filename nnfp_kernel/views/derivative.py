@@ -442,9 +442,10 @@ def _still(found: Mathematics) -> bool:
 
 
 def _line(line: Line) -> str:
-    where = ""
-    if line.range is not None:
-        where = f'<span class="small range">{to_mathml(line.range, False)}</span>'
+    where = "".join(
+        f'<span class="small range">{to_mathml(each, False)}</span>'
+        for each in ([] if line.range is None else m.ranges(line.range))
+    )  # a line may be broken between them
     return f'<div class="long">{to_mathml_parts(line.formula)}{where}</div>'
 
 

@@ -450,6 +450,26 @@ moved2 : (R[2,2], R[2]) -> R[2]
 moved2 (a, x) = expm a @ x
 turned2 : (R[2,3], R[4,3]) -> R[4,2]
 turned2 (o, v) = v @ transpose o
+hit : (R[3], Fin[3]) -> R
+hit (s, l) = if argmax s == l then 1 else 0
+score : (R[3], Fin[3]) -> R
+score (s, l) = hit (s, l) * sum s
+graded : R[3] -> (R[3], R)
+graded s = (2 * s, if sum s > 0 then 1 else 0)
+weighed : R[3] -> R
+weighed s = let (a, b) = graded s in b * sum a
+counts : R[n] -> R
+counts xs = let n = sum xs in n * n + sum (map sin xs)
+pairing : (R, R) -> R
+pairing (x, y) = x * y
+doubly : R ~> R
+doubly x = pairing (?w, x)
+swapped : (R, R)[4] -> (R, R)[4]
+swapped = map (\(a, b) -> (b, a))
+away : R[3] -> R
+away x = norm (sin x * x)
+shares : (R[3], C[3]) -> C[3]
+shares (x, z) = z / x
 inBatches : (R[4], R[4,3]) -> R[4,3]
 inBatches (q, y) = zipWith (\(a, b) -> a + b) (q, y)
 """
@@ -462,7 +482,7 @@ inBatches (q, y) = zipWith (\(a, b) -> a + b) (q, y)
         ("pulse", "derivative", ["dy = h dh"]),
         ("spread2", "derivative", ["dy = ((1 - y^2) ⊙ e) dx"]),
         ("cube", "value", ["y = ∑_i x_i^3"]),
-        ("cube", "derivative", ["dy = ∑_i 3 x_i^2 dx_i"]),
+        ("cube", "derivative", ["dy = 3 ∑_i x_i^2 dx_i"]),
         ("steps", "value", ["y_i = x_{i + 1} - x_i"]),
         ("means", "value", ["y_i = 1/5 ∑_{j = 0}^4 x_{i + j}"]),
         ("holed", "value", ["y_i = ∑_{j = 0}^2 x_{2 i + 2 j}"]),
@@ -472,6 +492,14 @@ inBatches (q, y) = zipWith (\(a, b) -> a + b) (q, y)
         ("moved2", "derivative", [
             "dy = (∫0^1 expm((1 - τ) a) da expm(τ a) dτ) x + expm a dx"]),
         ("turned2", "adjoint", ["ō = ȳᵀ v", "v̄ = ȳ o"]),
+        ("hit", "derivative", []),
+        ("score", "derivative", ["dy = hit(s, l) ∑_i ds_i"]),
+        ("weighed", "derivative", ["(da, 0) = D graded(s) ds", "dy = b ∑_i da_i"]),
+        ("counts", "value", ["n′ = ∑_i x_i", "y_i = sin x_i", "z = (n′)^2 + ∑_i y_i"]),
+        ("doubly", "derivative", ["dy = D2 pairing(w, x) dx"]),
+        ("swapped", "value", ["y1 = x2", "y2 = x1"]),
+        ("away", "derivative", ["dh = (x ⊙ cos x + sin x) ⊙ dx", "dy = ⟨h/y, dh⟩"]),
+        ("shares", "adjoint", ["x̄ = Re(-y^(*)/x ⊙ ȳ)", "z̄ = ȳ/x"]),
         ("inBatches", "adjoint", ["q̄_i = ∑_j ū_{i, j}", "ȳ_i = ū_i"]),
     ],
 )  # fmt: skip

@@ -486,6 +486,8 @@ def fraction(top: Formula, bottom: Formula) -> Formula:
     """top / bottom, without the factors they have in common."""
     if (inner := negated(top)) is not None:
         return negative(fraction(inner, bottom))
+    if top == Digits("0.5"):
+        return fraction(ONE, product(Digits("2"), bottom))
     if isinstance(top, Fraction) and top.bottom == bottom:  # r/‖r‖ over ‖r‖ is r/‖r‖²
         return fraction(top.top, power(bottom, Digits("2")))
     if isinstance(top, Fraction) and isinstance(bottom, Digits):
@@ -686,6 +688,10 @@ def indexed(a: Formula, index: Formula) -> Formula:
         return a
     if isinstance(a, Fenced) and a.left == "[" and counts_up(a):
         return index
+    if (number := constant_array(a)) is not None:
+        return number
+    if (positive := negated(a)) is not None:
+        return negative(indexed(positive, index))
     if isinstance(a, Row) and a.items[:2] == (ONES, Sign("⊗")):
         return a.items[2] if len(a.items) == 3 else Row(a.items[2:], a.binding)
     if isinstance(a, Row) and a.binding == PRODUCT and _is_unit(a.items[-1]):  # (a e_z)_k
@@ -871,6 +877,11 @@ def barred(a: Formula) -> Formula:
 
 def summed(a: Formula, below: Formula, count: Formula | None = None) -> Formula:
     """Σ a, over all values of an index that there are, or so many."""
+    if (positive := negated(a)) is not None:
+        return negative(summed(positive, below, count))
+    number, rest = _numbered(a)
+    if number > 1 and rest != ONE:
+        return product(Digits(str(number)), summed(rest, below, count))
     sign = Script(SUMMED, below)
     if count is not None:
         sign = Script(SUMMED, equation(below, ZERO), _before(count))
@@ -931,6 +942,19 @@ def nested(ranges: Sequence[Formula]) -> Formula:
     for each in made:
         items += [Sign(","), Space(True), each] if items else [each]
     return made[0] if len(made) == 1 else Row(tuple(items), RELATION)
+
+
+def ranges(nested: Formula) -> list[Formula]:
+    """What a range is made of: i = 0, …, 2 and j = 0, …, 3, each with its comma."""
+    if not isinstance(nested, Row) or Space(True) not in nested.items:
+        return [nested]
+    made: list[list[Formula]] = [[]]
+    for item in nested.items:
+        if item == Space(True):
+            made.append([])
+        else:
+            made[-1].append(item)
+    return [Row(tuple(own), RELATION) for own in made if own]
 
 
 _COUNTED = 7  # the signs of t = 0, …, n

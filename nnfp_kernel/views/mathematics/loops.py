@@ -128,7 +128,11 @@ def loop(
             reader.renamed(q, m.indexed(name, made))
             for q, name in zip(flat(state), names, strict=True)
         )
-        each = [reader.renamed(q, None) for q in flat(output)]
+        plain = window is None and along is None and not starts
+        same = dict(zip(flat(elements), flat(sequences), strict=True)) if plain else {}
+        each = [reader.renamed(q, None) for q in flat(output) if q not in same]
+    if plain and not each and list(flat(output)):  # it only puts sequences in other places
+        return (), rebuilt(output, lambda q: same[q])
     finals = [
         Quantity(q.type, m.indexed(name, ends[1])) for q, name in zip(starts, names, strict=True)
     ]
@@ -158,7 +162,8 @@ def loop(
     ends_supply, outs = iter(finals), iter(stacked)
     if paired:
         return rebuilt(initial, lambda _: next(ends_supply)), stacked[0]
-    return rebuilt(initial, lambda _: next(ends_supply)), rebuilt(output, lambda _: next(outs))
+    made_of = rebuilt(output, lambda q: same[q] if q in same else next(outs))
+    return rebuilt(initial, lambda _: next(ends_supply)), made_of
 
 
 def _places(value: Value, at: Formula) -> list[Formula]:

@@ -114,6 +114,9 @@ def moved(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
     function = with_brackets(use)
     if isinstance(a.type, t.Array):
         type, back = MOVEMENTS[use.name](use, a.type, result_of(use, 1))
+        if MOVEMENTS[use.name] is _reshape:  # of a length without a name, |a|
+            first, *rest = _shape(a.type)
+            back = _named("reshape", [length_of(reader, first, a), *rest])
     elif use.name == "flatten" and isinstance(a.type, t.Scalar):  # a number as an array
         type, back = result_of(use, 1), lambda f: m.indexed(f, m.ZERO)
     else:

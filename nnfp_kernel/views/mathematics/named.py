@@ -174,7 +174,12 @@ def opaque(
     def whole(d: list[Change]) -> Change:
         changes = [d[k] for k in moving]
         total: Change = None
-        if any(changes):
+        if len([c for c in changes if c]) == 1 < len(changes):  # D₂ f(x, y) dy
+            place = next(k for k, c in enumerate(changes) if c)
+            (own,) = (c for c in changes if c)
+            map = derivative(m.Digits(str(place + 1)))
+            total = Linear.of(at_tangent(map, own.formula()))
+        elif any(changes):
             listed = m.tupled([m.ZERO if c is None else c.formula() for c in changes])
             total = Linear.of(at_tangent(derivative(), listed))
         for (by, _), change in zip(others, d[len(quantities) :], strict=True):

@@ -107,7 +107,15 @@ def inner(a: Formula, b: Formula) -> Formula:
     return template(r"\langle {0}, {1} \rangle", a, b)
 
 
-def scaled(share: Formula, f: Formula) -> Formula:
+def scaled(share: m.Fraction, f: Formula) -> Formula:
+    """f times a share, in front of it with its sign and its number."""
+    if (positive := m.negated(f)) is not None:
+        return m.negative(scaled(share, positive))
+    first, *rest = items_of(f)
+    if isinstance(first, m.Digits) and rest and not isinstance(rest[0], m.Sign):
+        rest = rest[1:] if rest[0] == m.Space() else rest
+        front = m.fraction(m.product(first, share.top), share.bottom)
+        return m.product(front, rest[0] if len(rest) == 1 else m.Row(tuple(rest), m.PRODUCT))
     return m.Row((share, *items_of(m.fitted(f, m.PRODUCT))), m.PRODUCT)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from ...language import typed as p
 from ...language import types as t
@@ -37,7 +38,7 @@ from .quantities import (
     size_formula,
     spread,
 )
-from .tape import Block, Operation, Quantity, alias
+from .tape import Block, Operation, Quantity, alias, varying
 from .trees import cata
 from .vectors import sequence
 
@@ -54,6 +55,8 @@ class Environment:
         return replace(self, locals={**self.locals, **names})
 
 
+# Of definitions that stay names: which parts of what they give move.
+_MOVING: WeakKeyDictionary[Program, dict[str, tuple[bool, ...]]] = WeakKeyDictionary()
 LONG_BODY = 12  # atoms of a function that is written out as an argument
 
 
@@ -174,11 +177,11 @@ class Reader:
         """The symbol of a name; `xs` of a sequence is x, with elements x_t, but n is a size."""
         if isinstance(type, t.Array) and len(name) == 2 and name[1] == "s" and name[0] != "n":
             letter = m.symbol(name[0])
-            if letter not in self.taken:
+            if letter not in self.taken and letter not in self.sizes:
                 self.taken.add(letter)
                 return letter
         symbol = m.symbol(name)
-        while symbol in self.taken:
+        while symbol in self.taken or symbol in self.sizes:
             name += "'"
             symbol = m.symbol(name)
         self.taken.add(symbol)
@@ -258,7 +261,7 @@ class Reader:
                     value = self.apply(function, self.evaluate(node.argument, env))
                 return value
             case p.Literal(value=number, type=type):
-                return self.constant(m.number(number), type)
+                return self.constant(m.number(number), self.concrete(type, env))
             case p.SizeValue(size=size, type=type):
                 return self.constant(size_formula(size.substitute(env.sizes)), type)
             case p.Builtin():
@@ -474,15 +477,14 @@ class Reader:
         shown = m.symbol(use.label or use.name)
         if use.name not in self.folded:
             self.folded.append(use.name)
-        learns = definition.learns
         return self.curried(
             len(domains) or 1,
             shown,
-            lambda arguments: self.call(
+            lambda arguments: self._call(
+                use,
                 shown,
                 [joined(self, *each) for each in zip(arguments, domains, strict=False)],
                 result,
-                learns,
             ),
         )
 
@@ -514,6 +516,28 @@ class Reader:
         """A function that stays a name, at its arguments."""
         others = [(m.Letter("θ"), self._bundle(function))] if learns else []
         return opaque(self, function, arguments, result, others)
+
+    def _moving(self, name: str) -> tuple[bool, ...]:
+        """Which parts of what a definition gives move with its arguments or weights: an
+        accuracy does not, though it is a number."""
+        known = _MOVING.setdefault(self.program, {})
+        if name not in known:
+            known[name] = (True,)  # for one that is on its way, which none should be
+            own = Reader(self.program, name)
+            moved = varying(own.top, {*own.inputs, *own.weights.values()})
+            known[name] = tuple(q in moved for q in own.results)
+        return known[name]
+
+    def _call(self, use: p.Global, shown: Formula, given: list[Value], result: t.Type) -> Value:
+        """A definition that stays a name, at its arguments: what cannot move is constant."""
+        value = self.call(shown, given, result, self.program.definitions[use.name].learns)
+        moving = self._moving(use.name)
+        parts = list(flat(value))
+        flags = moving if len(moving) == len(parts) else [any(moving)] * len(parts)
+        for part, moves in zip(parts, flags, strict=True):
+            if not moves:
+                part.role = "constant"
+        return value
 
     def _bundle(self, function: Formula) -> Quantity:
         """θ_f: all the weights of a definition that stays a name."""

@@ -19,7 +19,7 @@ from ...language import types as t
 from ...linear.laws import alike
 from ...linear.maps import Compose, Identity, LinearMap, Section, chain
 from . import formula as m
-from .calls import Calls, called, turned
+from .calls import Calls, called, conjugated, turned
 from .changes import Change, Linear
 from .formula import Formula
 from .named import opaque_builtin
@@ -72,7 +72,9 @@ def elementwise(reader: Reader, use: p.Builtin, *arguments: Quantity, name: str 
         made: list[Change] = []
         for q, factor in zip(arguments, factors(walk), strict=True):
             if factor is not None and is_complex(type):
-                factor = m.starred(factor)
+                factor = conjugated(
+                    factor, [a.shown() for a in arguments if not is_complex(a.type)]
+                )
             if factor is None:
                 made.append(None)
             elif rank(q.type) == 0 and rank(type) == 1:

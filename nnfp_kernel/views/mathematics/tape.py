@@ -240,12 +240,15 @@ class Pass:
             made = operation.tangents(self, given)
             if isinstance(operation, Rule) and operation.jointly and operation.together:
                 whole = operation.jointly(given)
-                symbols = [m.differential(name) for name in operation.together]
+                symbols = [  # what does not move is 0
+                    m.ZERO if q.role == "constant" else m.differential(q.name)
+                    for q in operation.outputs if q.name is not None
+                ]  # fmt: skip
                 if whole is not None:
                     self.line(m.tupled(symbols), whole.formula())
                 made = [change and Linear.of(d) for change, d in zip(made, symbols, strict=True)]
             for quantity, change in zip(operation.outputs, made, strict=True):
-                if change is None:
+                if change is None or quantity.role == "constant":
                     continue
                 self.change[quantity] = change
                 if quantity.name is not None:

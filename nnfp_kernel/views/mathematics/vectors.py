@@ -291,6 +291,7 @@ def norm(reader: Reader, use: p.Builtin, a: Value) -> Value:
 
     def direction(walk: Pass, part: Quantity) -> Formula:
         walk.ask(made, 3)
+        walk.ask(part, 1)
         return m.Fraction(part.shown(), made.shown())
 
     def forward(walk: Pass, d: list[Change]) -> Change:
