@@ -155,6 +155,24 @@ def test_without_motion_it_hops_and_what_is_locked_stays(opened: Any) -> None:
     assert all(time == int(time) for time in times)
 
 
+def test_before_a_training_there_is_no_curve_wherever_it_is_made(opened: Any) -> None:
+    """Also in a cell that is out of sight, where it does not stand in the page yet."""
+    page = opened()
+    page.evaluate(
+        f"""() => {{
+          const shown = {ROOT}, whole = shown.model.get("film");
+          const first = {{ ...whole, course: null, moments: whole.moments.slice(0, 1) }};
+          const get = (name) => (name === "film" ? first : shown.model.get(name));
+          const later = document.createElement("div");
+          window.later = new shown.constructor(Object.assign(Object.create(shown.model), {{ get }}), later);
+          shown.el.after(later);
+        }}"""
+    )
+    later = page.locator(".nnfp-film").last
+    later.get_by_text("Train it, and it is filmed here.").wait_for()
+    expect(later.locator("div.curve")).to_be_hidden()
+
+
 SETUP = """\
 %%python
 import numpy

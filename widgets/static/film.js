@@ -104,7 +104,7 @@ class Film extends ofPoints(Drawn) {
       make("div", { class: "states", role: "group", "aria-label": "stage" }, ...this.columns),
       this.curve.element, reel.course || reel.moments.length > 1 ? "" : wait, foot(this), this.table);
     this.wait = wait;
-    this.curve.element.hidden = wait.isConnected;
+    this.curve.element.hidden = wait.parentNode !== null; // none is filmed yet
     this.number.value = this.pinned;
     this.sized.disconnect();
     this.sized.observe(picture);
@@ -127,7 +127,7 @@ class Film extends ofPoints(Drawn) {
     this.news = [];
     this.running = true;
     this.moved = "";
-    if (this.wait.isConnected) {
+    if (this.wait.parentNode) {
       this.wait.remove();
       this.curve.element.hidden = false;
     }
