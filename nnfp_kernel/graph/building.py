@@ -245,31 +245,6 @@ class Building:
         layout = self.declarations.layout(type)
         return self.declarations.rebuild(type, [self.builder.zeros(array) for array in layout])
 
-    def reduced(
-        self,
-        value: Value,
-        field: t.Type,
-        whole: t.Type,
-        result: t.Type,
-        reduce: Callable[[Value], Value],
-    ) -> Value:
-        """A constructor's field with results in place of the children."""
-        if field == whole:
-            return reduce(value)
-        match field:
-            case t.Array(element=element) if isinstance(value, Items):
-                made = [self.reduced(item, element, whole, result, reduce) for item in value.items]
-                inner = t.replace_type(element, whole, result)
-                with self._of_numbers():
-                    return self.sequence(made, inner)
-            case t.Product(items=items):
-                return tuple(
-                    self.reduced(part, item, whole, result, reduce)
-                    for part, item in zip(value, items, strict=True)
-                )
-            case _:
-                return value
-
     def together(self, value: Value) -> tuple[Value, Extent]:
         """Sequences that go together, some of them of run-time length: with one room and
         one length, which is required of all."""

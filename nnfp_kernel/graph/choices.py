@@ -25,6 +25,7 @@ from .sequences import (
 )
 from .values import (
     Chosen,
+    Items,
     NotFirstOrder,
     Value,
     Variant,
@@ -137,13 +138,34 @@ class Choices(Building):
         then, otherwise = branch(True, tree.then), branch(False, tree.otherwise)
         return self.choose(tree.condition, then, otherwise, type)
 
-    def observed_among(
-        self, values: Sequence[Value], observe: Callable[..., Value], type: t.Type
+    def reduced(
+        self,
+        value: Value,
+        field: t.Type,
+        whole: t.Type,
+        result: t.Type,
+        reduce: Callable[[Value], Value],
     ) -> Value:
-        """What is made of values, with the first tree among them that a condition chooses."""
-        k = next(k for k, value in enumerate(values) if isinstance(value, Chosen))
-        before, after = values[:k], values[k + 1 :]
-        return self.observed(values[k], lambda own: observe(*before, own, *after), type)
+        """A constructor's field with results in place of the children."""
+        if field == whole:
+            return reduce(value)
+        match field:
+            case t.Array() if isinstance(value, Chosen):
+                made = t.replace_type(field, whole, result)
+                again = lambda own: self.reduced(own, field, whole, result, reduce)  # noqa: E731
+                return self.observed(value, again, made)
+            case t.Array(element=element) if isinstance(value, Items):
+                items = [self.reduced(item, element, whole, result, reduce) for item in value.items]
+                inner = t.replace_type(element, whole, result)
+                with self._of_numbers():
+                    return self.sequence(items, inner)
+            case t.Product(items=types):
+                return tuple(
+                    self.reduced(part, item, whole, result, reduce)
+                    for part, item in zip(value, types, strict=True)
+                )
+            case _:
+                return value
 
     def one_of(self, value: Variant, branch: Callable[[str], Value], type: t.Type) -> Value:
         """The branch of the constructor that a value turns out to have at run time."""

@@ -200,6 +200,21 @@ def chosen_in(value: Value) -> Iterator[Chosen]:
     return (part for part in within(value) if isinstance(part, Chosen))
 
 
+def put(value: Value, tree: Chosen, other: Value) -> Value:
+    """A value with another in place of a choice in it."""
+    if value is tree:
+        return other
+    match value:
+        case tuple():
+            return tuple(put(part, tree, other) for part in value)
+        case Items(items=items):
+            return replace(value, items=put(items, tree, other))
+        case Variant(constructor=str(name), fields=fields):
+            return replace(value, fields={name: put(fields[name], tree, other)})
+        case _:
+            return value
+
+
 def shared(tree: Chosen) -> list[Value]:
     """The trees that stand in both of the two, wherever conditions lead: what is made of them is
     made once, before the choice."""
@@ -267,4 +282,4 @@ def _made(builder: Builder | None, wire: Wire) -> Node | Wire:
     return wire
 
 
-__all__ = ["chosen_in", "chosen_of", "moved", "same_wire", "shared", "telling", "told"]
+__all__ = ["chosen_in", "chosen_of", "moved", "put", "same_wire", "shared", "telling", "told"]

@@ -15,12 +15,15 @@ nothing) is a `Doubt`, one more number beside the answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..language import types as t
 from ..language.source import Span
 from .bodies import Bodies
 from .choices import APART
+from .chosen import chosen_in, put
 from .scope import BuiltinRecord, Occurrence
-from .values import Chosen, OpenSize, Value, holds_sequence
+from .values import Chosen, NotFirstOrder, OpenSize, Value, holds_sequence
 
 
 class Context(Bodies):
@@ -38,12 +41,10 @@ class Context(Bodies):
     def call(self, record: BuiltinRecord, occurrence: Occurrence, *arguments: Value) -> Value:
         """A built-in at its arguments. What types could not tell (run-time lengths that
         disagree) is a user's mistake, told at the place that asked for it."""
-        if any(isinstance(value, Chosen) for value in arguments):
-            result = occurrence.result(record.arity)
-            if not isinstance(result, t.Linear):  # which is of the space that the tree is in
-                again = lambda *given: self.call(record, occurrence, *given)  # noqa: E731
-                with self._of_numbers():
-                    return self.observed_among(arguments, again, result)
+        chosen = next((value for value in arguments if isinstance(value, Chosen)), None)
+        if chosen is not None and not isinstance(occurrence.result(record.arity), t.Linear):
+            with self._of_numbers():  # a linear map is one of the space that the tree is in
+                return self._of_each(chosen, record, occurrence, arguments)
         trace, ragged = record.trace, record.ragged
         if ragged is not True and any(map(holds_sequence, (*occurrence.brackets, *arguments))):
             if ragged is False:
@@ -51,7 +52,7 @@ class Context(Bodies):
             trace = ragged
         try:
             with self._of_numbers():
-                return trace(self, occurrence, *arguments)
+                return self._traced(trace, record, occurrence, arguments)
         except ValueError as problem:
             several = len({wire for wire, _ in self._assumed}) > 1
             self.fail("shapes-disagree", str(problem), *([APART] if several else []))
@@ -59,6 +60,40 @@ class Context(Bodies):
             if problem.size.variables() <= self.extents.keys():
                 self.needs_length(f"`{record.name}`")
             raise
+
+    def _traced(
+        self,
+        trace: Callable[..., Value],
+        record: BuiltinRecord,
+        occurrence: Occurrence,
+        arguments: tuple[Value, ...],
+    ) -> Value:
+        """A built-in; once more for each of two trees where it cannot do with a tree, somewhere in
+        its arguments, that a condition chooses."""
+        doubts, drawn = len(self._doubts), self.keys.drawn
+        try:
+            return trace(self, occurrence, *arguments)
+        except NotFirstOrder:
+            chosen = next(chosen_in(arguments), None)
+            if chosen is None or isinstance(occurrence.result(record.arity), t.Linear):
+                raise
+        del self._doubts[doubts:]
+        self.keys.drawn = drawn
+        return self._of_each(chosen, record, occurrence, arguments)
+
+    def _of_each(
+        self,
+        chosen: Chosen,
+        record: BuiltinRecord,
+        occurrence: Occurrence,
+        arguments: tuple[Value, ...],
+    ) -> Value:
+        """A built-in at its arguments, with each of two trees in place of a choice in them."""
+
+        def of(own: Value) -> Value:
+            return self.call(record, occurrence, *put(arguments, chosen, own))
+
+        return self.observed(chosen, of, occurrence.result(record.arity))
 
     def linear_arithmetic(self, operation: str, *operands: Value) -> Value:
         """`+ - * /` and negation where an operand is a linear map, which knows how."""

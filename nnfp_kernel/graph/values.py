@@ -425,7 +425,7 @@ def leaves(value: Value) -> list[Wire]:
         return leaves(value.elements)
     if isinstance(value, Standin):
         return leaves(value.values)
-    if isinstance(value, Items):
+    if isinstance(value, Items | Chosen):
         raise NotFirstOrder(value.type)
     if isinstance(value, Variant):
         if value.tag is None:
@@ -551,7 +551,7 @@ def map_leaves(function: Callable[..., Wire], *values: Value) -> Value:
         return Sequence(elements, first.length, all(value.filled for value in values))
     if isinstance(first, Standin):
         return first.refilled(map_leaves(function, *(value.values for value in values)))
-    if isinstance(first, Items) or (isinstance(first, Variant) and first.tag is None):
+    if isinstance(first, Items | Chosen) or (isinstance(first, Variant) and first.tag is None):
         raise NotFirstOrder(first.type)
     if isinstance(first, Variant):  # an array of data, laid out as arrays
         fields = {

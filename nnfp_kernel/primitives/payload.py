@@ -18,7 +18,6 @@ from ..graph.grown import Grown, changed, functor_of
 from ..graph.scope import Occurrence
 from ..graph.sequences import elements, leading
 from ..graph.values import (
-    Chosen,
     Extent,
     Items,
     NotFirstOrder,
@@ -364,9 +363,6 @@ def _part(of: _Payload, declared: t.Type, value: Value, k: int) -> Value:
 
 
 def _zip_tree(context: Context, use: Occurrence, pair: Value) -> Value:
-    if any(isinstance(tree, Chosen) for tree in pair):
-        again = lambda *trees: _zip_tree(context, use, trees)  # noqa: E731
-        return context.observed_among(pair, again, use.result(1))
     for tree in pair:
         require_known(context, tree)
     both = use.domains()[0]

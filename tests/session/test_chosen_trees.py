@@ -73,6 +73,24 @@ bigger (a, b) = if count b > count a then b else a
 biggest : Tree R -> Tree R -> R
 biggest t u = total (fold bigger (Leaf 0) [t, u, Node t t])
 
+-- Chosen inside of others, and lists of them.
+inside : R -> Tree R -> Tree R -> Tree R
+inside c t u = mapData square (Node (pick c t u) (Node u (pick c u t)))
+
+listed : R -> Tree R -> Tree R -> [Tree R]
+listed c t u = if c > 0 then [t] else [u, Leaf c]
+
+paired : R -> Tree R -> Tree R -> R
+paired c t u = sum (zipWith (\\(a, b) -> total a * count b) (listed c t u, listed c u t))
+
+data Rose = Rose R [Rose]
+
+rose : R -> R
+rose c = (cata { Rose x xs -> x + sum xs }) (Rose c roses)
+  where
+    roses : [Rose]
+    roses = if c > 0 then [Rose 1 []] else [Rose c [], Rose 2 [Rose c []]]
+
 -- Chosen at every node, by what was chosen below it.
 pruned : R -> Tree R -> Tree R
 pruned c = cata { Leaf x -> Leaf x ; Node l r -> if total r > c then l else Node l r }
@@ -226,6 +244,20 @@ def test_trees_are_chosen_in_a_map_in_a_fold_and_at_every_node(session):
         chain = node(chain, leaf(k / 9))
     same(session["pruned"](0.5, chain), pruned(0.5, chain))
     assert float(session["kept"](0.5, chain)) == pytest.approx(total(pruned(0.5, chain)))
+
+
+def test_trees_are_chosen_inside_of_others_and_in_lists(session):
+    for c, t, u in ((1.0, T, U), (-1.0, T, U)):
+        chosen, other = (t, u) if c > 0 else (u, t)
+        whole = node(chosen, node(u, other))
+        found = session["inside"](c, t, u)
+        assert shape(found) == shape(whole)
+        assert_allclose(payload(found), numpy.square(payload(whole)))
+        ones, others = ([t], [u]) if c > 0 else ([u, leaf(c)], [t, leaf(c)])
+        wanted = sum(total(a) * count(b) for a, b in zip(ones, others, strict=True))
+        assert float(session["paired"](c, t, u)) == pytest.approx(wanted)
+        assert len(session["listed"](c, t, u)) == len(ones)
+        assert float(session["rose"](c)) == pytest.approx(c + (1 if c > 0 else 2 * c + 2))
 
 
 def test_a_grown_tree_is_chosen_by_its_constructor(session):
