@@ -16,26 +16,39 @@ from ..graph.graph import ArrayType, Builder, Wire
 from ..graph.packed import end_to_end, parted
 from ..graph.values import Value
 from ..language import types as t
+from ..language.sizes import constant
 from ..linear import maps
 from ..linear.differentiate import linearize
 
-MOST_ROWS = 64  # of a matrix that is written row by row
+MOST_ROWS = 16  # of a matrix that is written row by row
 
 
 def lines(
     context: Context, function: Callable[[Value], Value], domain: t.Type, codomain: t.Type
 ) -> Wire:
-    """What a linear function makes of the unit vectors, each a row."""
+    """What a linear function makes of the unit vectors, each a row: one by one, or where there
+    are many by a map."""
     builder, layout = context.builder, context.layout(domain)
-    rows = []
-    for unit in numpy.eye(sum(array.size for array in layout)):
-        ends = numpy.cumsum([array.size for array in layout])[:-1]
-        parts = zip(numpy.split(unit, ends), layout, strict=True)
-        given = [builder.constant(part.reshape(array.shape)) for part, array in parts]
+    count = sum(array.size for array in layout)
+
+    def row(unit: Wire) -> Wire:
+        given = parted(context.builder, unit, layout)
         found = context.flatten(function(context.rebuild(domain, given)), codomain)
-        flat = [builder.emit("reshape", wire, shape=(1, wire.type.size)) for wire in found]
-        rows.append(flat[0] if len(flat) == 1 else builder.emit("concat", *flat, axis=1))
-    return rows[0] if len(rows) == 1 else builder.emit("concat", *rows, axis=0)
+        return end_to_end(context.builder, found)
+
+    if count <= MOST_ROWS:
+        rows = [row(builder.constant(unit)) for unit in numpy.eye(count)]
+        return context.stacked(rows)
+
+    places = builder.emit("iota", size=count)
+    one, other = (
+        builder.emit("broadcast", places, shape=(count, count), axes=(axis,)) for axis in (0, 1)
+    )
+    units = builder.emit("convert", builder.emit("compare", one, other, how="eq"), kind="R")
+    unit_type = t.Array(t.R, constant(count))
+    row_type = t.Array(t.R, constant(sum(array.size for array in context.layout(codomain))))
+    made: Wire = context.map(count, units, unit_type, row, row_type)
+    return made
 
 
 def of_matrix(

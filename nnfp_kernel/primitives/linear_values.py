@@ -43,7 +43,7 @@ from ..linear.differentiate import linearize
 from ..linear.linearity import nonlinear_node
 from . import tree_vectors
 from .decompile import Unspeakable
-from .dense import MOST_ROWS, lines, of_matrix
+from .dense import lines, of_matrix
 from .linear_trees import at_trees
 
 
@@ -382,17 +382,12 @@ class OfTrees(LinearValue):
         layouts = [[] if self.has_data(end) else context.layout(end) for end in ends]
         if not all(layouts) or any(array.kind != "R" for each in layouts for array in each):
             raise Unspeakable(
-                "the matrix, the trace or the like of a linear map between spaces of trees: it "
-                "has a layout only for one tree. What the map and its adjoint make of a tangent "
-                "can be written"
+                "the matrix, the trace or the like of a linear map between spaces of trees: how "
+                "many rows that has only the tree tells, and another tree has others. What the map "
+                "and its adjoint make of a tangent can be written, and maps from or to trees that "
+                "are one between arrays, `derivative (\\x -> total (x * t)) 1`"
             )
         columns, rows = (sum(array.size for array in each) for each in layouts)
-        if min(rows, columns) > MOST_ROWS:
-            raise Unspeakable(
-                f"a matrix of {rows} rows and {columns} columns of a linear map that goes "
-                f"through a tree: it is written row by row, and has {MOST_ROWS} at most. What the "
-                "map and its adjoint make of a tangent can be written"
-            )
         if rows <= columns:
             made = lines(context, self.back, self.codomain, self.domain)
         else:
@@ -532,8 +527,18 @@ def derivative(context: Context, use: Occurrence, function: Value, point: Value)
             return _at_arrays(context, domain, result.codomain, function, point)
         except (NoForest, NotFirstOrder):
             del seen[count:]
-        tape = at_trees(context, function, point, domain)
-        return OfTrees(context, tape, tape.back, domain, result.codomain)
+        here, tape = context.builder, at_trees(context, function, point, domain)
+
+        def linear() -> Callable[[Value], Value]:
+            """In a body of a loop it is taken there."""
+            return tape if context.builder is here else derivative(context, use, function, point)
+
+        def back(cotangent: Value) -> Value:
+            if context.builder is here:
+                return tape.back(cotangent)
+            return derivative(context, use, function, point).adjoint()(cotangent)
+
+        return OfTrees(context, lambda u: linear()(u), back, domain, result.codomain)
     try:
         return _at_arrays(context, domain, result.codomain, function, point)
     except (NoForest, NotFirstOrder):

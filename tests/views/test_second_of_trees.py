@@ -8,6 +8,7 @@ from soak import FACTOR
 from views.roundtrip import check
 
 from nnfp_kernel import Session
+from nnfp_kernel.language.syntax import walk
 from nnfp_kernel.views.terms import derivative_definition
 
 TREES = """
@@ -73,7 +74,16 @@ PROGRAMS = {
         "    (open enc (w, t))) (weights enc)"
     ),
 }
-QUICK = tuple(PROGRAMS)[:3]  # the others are tried by `make soak`
+PROGRAMS |= {
+    "a matrix of many rows": (
+        "f : (R[17], Tree R) -> R\nf (w, t) = trace (derivative (\\x -> x * reduce (sum x * t)) w)"
+    ),
+    "many rows, with what moves around": (
+        "f : (R[5,5], Tree R) -> R[25]\n"
+        "f (w, t) = diagonal (derivative (\\x -> cata { Leaf y -> y * x; Node l r -> l * r } t) w)"
+    ),
+}
+QUICK = (*tuple(PROGRAMS)[:2], "a matrix of many rows")  # the others are tried by `make soak`
 
 
 @pytest.mark.parametrize("case", PROGRAMS if FACTOR > 1 else QUICK)
@@ -81,6 +91,17 @@ def test_a_derivative_of_a_derivative_of_what_makes_trees_is_written(case: str) 
     session = Session(precision=64)
     session.run(TREES + PROGRAMS[case])
     check(session, session["f"])
+
+
+def test_a_matrix_is_written_once_however_many_rows_it_has() -> None:
+    lengths = []
+    for rows in (20, 40):
+        session = Session(precision=64)
+        session.run(f"{TREES}f : (R[{rows}], Tree R) -> R\n"
+                    "f (w, t) = trace (derivative (\\x -> x * reduce (sum x * t)) w)")  # fmt: skip
+        made = derivative_definition(session["f"], adjoint=True)
+        lengths.append(sum(1 for _ in walk(made.program)))
+    assert lengths[0] == lengths[1]
 
 
 def test_a_step_that_is_said_again_has_a_name() -> None:

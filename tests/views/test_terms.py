@@ -791,11 +791,6 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "linear map between spaces of trees",
         ),
         (
-            "f : (R[9,9], Tree R) -> R\n"
-            "f (w, t) = trace (derivative (\\x -> x * reduce (sum (flatten x) * t)) w)",
-            "a matrix of 81 rows",
-        ),
-        (
             "f : (Tree R, R) -> R\nf (t, c) = while (\\s -> s < 2)\n"
             "  (\\s -> s + cata { Leaf x -> x * s; Node l r -> l + r } t) c",
             "of a `while` without a bound",

@@ -8,6 +8,8 @@ from .axes import ordered, together
 from .table import Call, spelling
 from .terms import Names, Shape, Term, apply, lambda_, sized, under, whole, zeros
 
+FEW_PLACES = 16  # that are listed
+
 
 @spelling("transpose")
 def _transpose(call: Call) -> Term:
@@ -79,7 +81,7 @@ def _slice(call: Call) -> Term:
     if stride > 1:
         if not count:
             return zeros(call.type)
-        places = s.Sequence(tuple(map(s.Number, range(start, stop, stride))))
+        places = _places(call, range(start, stop, stride), size)
         name = call.names.fresh("p")
         picked = lambda_((name,), apply("gather", s.Name(name), places))
         return call.made(
@@ -92,6 +94,18 @@ def _slice(call: Call) -> Term:
     if stop < size:
         tree = apply(under(axis, sized("take", count)), tree)
     return call.made(tree)
+
+
+def _places(call: Call, places: range, size: int) -> s.Expression:
+    """Places in an axis of that size: a few as they are, many as they are counted."""
+    if len(places) <= FEW_PLACES:
+        return s.Sequence(tuple(map(s.Number, places)))
+    name = call.names.fresh("k")
+    place: s.Expression = s.Binary("*", s.Number(places.step), apply("toInt", s.Name(name)))
+    if places.start:
+        place = s.Binary("+", s.Number(places.start), place)
+    at = lambda_((name,), apply(sized("toFin", size), place))
+    return apply("map", at, sized("iota", len(places)))
 
 
 @spelling("pad")
@@ -115,7 +129,7 @@ def _pad(call: Call) -> Term:
         if there[0]:
             tree = apply(under(axis, sized("drop", there[0])), tree)
         places = places[there[0] : there[-1] + 1]
-        indices = s.Sequence(tuple(map(s.Number, places)))
+        indices = _places(call, range(places[0], places[-1] + 1, interior + 1), total)
         return call.made(apply(under(axis, apply(sized("scatterAdd", total), indices)), tree))
     if -low >= size > 0:  # nothing of it is left
         return zeros(call.type)
