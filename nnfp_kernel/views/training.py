@@ -316,9 +316,11 @@ class Course:
         read = [(place(x, 1.0)[0], said) for x, said in self._read_off()]
         wide = (read[-1][0] - read[0][0]) / (len(read) - 1) if len(read) > 1 else 8.0
         parts += [_band(x, wide, said, (left, top, width, height)) for x, said in read]
-        return (
-            f'<svg role="img" aria-label="{escape(self.line())}" width="{left + width + 90:.0f}" '
-            f'height="{bottom + 24:.0f}" style="font:10.5px var(--nn-ui);fill:var(--nn-ink3)">'
+        size = round(left + width + 90), round(bottom + 24)
+        return (  # where there is less room it is smaller as a whole
+            f'<svg role="img" aria-label="{escape(self.line())}" width="{size[0]}" '
+            f'height="{size[1]}" viewBox="0 0 {size[0]} {size[1]}" '
+            'style="max-width:100%;height:auto;font:10.5px var(--nn-ui);fill:var(--nn-ink3)">'
             f"{''.join(parts)}</svg>"
         )
 

@@ -86,6 +86,12 @@ def test_a_page_shows_how_it_went_and_has_nothing_to_stop(open_saved: Any, dark:
     assert told.startswith("finished\n30 epochs in ")
     assert page.locator("button").count() == 0
     assert page.locator("svg path").count() > 3
+    # Where there is little room all of it is there, smaller.
+    page.set_viewport_size({"width": 330, "height": 600})
+    picture = page.locator("svg").bounding_box()
+    names = page.locator("svg text").get_by_text("training", exact=True).bounding_box()
+    assert picture["x"] + picture["width"] <= 330
+    assert names["x"] + names["width"] <= picture["x"] + picture["width"]
     assert len(page.asked) == 1
     again = nnfp.widgets.Training(shown.course)
     assert again.text == shown.text
