@@ -446,6 +446,27 @@ def test_a_printed_derivative_of_trees_is_the_derivative(case: str) -> None:
     check(session, session["f"])
 
 
+def test_a_printed_derivative_of_a_tree_and_a_sequence_is_for_any_length() -> None:
+    session = Session(precision=64)
+    session.run(
+        TREE + "f : Tree R -> [R] -> [R]\n"
+        "f t xs = map (\\x -> cata { Leaf v -> v * x; Node l r -> tanh (l + r) } t) xs"
+    )
+    made = str(derivative_definition(session["f"], adjoint=True))
+    assert made.startswith("fAdjoint : Tree R -> R[n] -> (R[n] -o (Tree R, R[n]))")
+    session.run(made)
+    leaf, node = session.constructor("Leaf"), session.constructor("Node")
+    tree = node(leaf(0.3), node(leaf(-0.7), leaf(0.2)))
+    with jax.disable_jit():
+        for length in (1, 4):
+            xs, w = numpy.linspace(0.5, 1.5, length), numpy.linspace(-1.0, 2.0, length)
+            _, pullback = session["f"].vjp({}, tree, xs)
+            _, *expected = pullback(w)
+            found = session["fAdjoint"](tree, xs, w)
+            for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+                numpy.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 SEQUENCES = """
 data Maybe a = Nothing | Just a
 data Runs a = Empty | Runs [a] R

@@ -17,6 +17,7 @@ the text is as long as the program is; names are the program's. It is a syntax t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from ...language import syntax as s
 from ...language import types as t
 from ...language.diagnostics import Diagnostic, Label, NnfpError
 from ...language.printer import show
-from ...language.sizes import SizeVariable, as_size, variable
+from ...language.sizes import Size, SizeVariable, as_size, variable
 from ...primitives.decompile import Unspeakable, names_of
 from ...primitives.imported import IMPORTED
 from ...primitives.kept import with_names
@@ -149,6 +150,47 @@ def derivative_text(function: Function, adjoint: bool = False, inputs: Sequence[
 
 class NoSuchTree(Unspeakable):
     """The definition cannot do with the lengths that stand for all that there may be."""
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Sizes that are left open beside trees, by the `words` of the signature: for each of two
+    texts there is a number. Without words they are small."""
+
+    sizes: tuple[SizeVariable, ...]
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def named(cls, domains: Sequence[t.Type], sizes: Sequence[SizeVariable]) -> _Sizes:
+        """Raises Unspeakable where two have one name."""
+        # A length known only at run time is any length here; the tangent has the same.
+        shown = {
+            size: variable(f"n{k}" if k > 1 else "n") if size.runtime else as_size(size)
+            for k, size in enumerate(sizes, 1)
+        }
+        closed = [t.substitute(each, {}, shown) for each in domains]
+        texts = t.show_together([*(t.Fin(shown[size]) for size in sizes), *closed])
+        words = tuple(text[len("Fin[") : -1] for text in texts[: len(sizes)])
+        if len(set(words)) < len(words):
+            raise Unspeakable("two sizes of one name")
+        return cls(tuple(sizes), words)
+
+    @property
+    def said(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The numbers of the words: others than those of children, and further apart."""
+        places = range(len(self.words))
+        one, two = [9 + 6 * k for k in places], [16 + 12 * k for k in places]
+        return dict(zip(self.words, one, strict=True)), dict(zip(self.words, two, strict=True))
+
+    @property
+    def numbers(self) -> tuple[dict[SizeVariable, Size], ...]:
+        if not self.words:
+            small = dict.fromkeys(self.sizes, as_size(3))
+            return small, small
+        return tuple(
+            {size: as_size(n) for size, n in zip(self.sizes, known.values(), strict=True)}
+            for known in self.said
+        )
 
 
 @dataclass(frozen=True)
@@ -316,37 +358,45 @@ class _Asked:
     # --- trees of any shape ----------------------------------------------------------------------
 
     def for_any_tree(self, inputs: Sequence[Any]) -> Derivative:
-        """The derivative for trees of any shape. What is made of them may have any length, and
-        where that cannot be, of all the same: two such sequences are zipped."""
-        try:
-            return self._for_any_tree(inputs, alike=False)
-        except NoSuchTree as problem:
-            try:
-                return self._for_any_tree(inputs, alike=True)
-            except NoSuchTree:
-                raise problem from None
-
-    def _for_any_tree(self, inputs: Sequence[Any], alike: bool) -> Derivative:
-        """Where there are sequences in a node, the text is made for two numbers of their
-        elements: what differs is that number."""
+        """The derivative for trees of any shape, and for sizes in general, if it can say them."""
         domains = self.domains
         if inputs:
             domains = list(self.function.call_for(*inputs).types)
-        types, sizes = t.free_variables(t.Product(tuple(domains)))
         free = self._numbers_of_trees(domains)
-        small = dict.fromkeys((size for size in sizes if size not in free), as_size(3))
-        domains = [t.substitute(each, dict.fromkeys(types, t.R), small) for each in domains]
+        _, all_sizes = t.free_variables(t.Product(tuple(domains)))
+        sizes = tuple(size for size in all_sizes if size not in free)
+        if sizes:
+            with suppress(Unspeakable, NnfpError, NotFirstOrder):
+                return self._alike_or_not(domains, _Sizes.named(domains, sizes))
+        return self._alike_or_not(domains, _Sizes(sizes))
+
+    def _alike_or_not(self, domains: Sequence[t.Type], sizes: _Sizes) -> Derivative:
+        """What is made of trees may have any length, and where that cannot be, of all the same:
+        two such sequences are zipped."""
+        try:
+            return self._for_any_tree(domains, sizes, alike=False)
+        except NoSuchTree as problem:
+            try:
+                return self._for_any_tree(domains, sizes, alike=True)
+            except NoSuchTree:
+                raise problem from None
+
+    def _for_any_tree(self, domains: Sequence[t.Type], sizes: _Sizes, alike: bool) -> Derivative:
+        """Where there are sequences in a node, the text is made for two numbers of their
+        elements: what differs is that number, or a size."""
+        reals = dict.fromkeys(t.free_variables(t.Product(tuple(domains)))[0], t.R)
         made, sequences, own_lengths = [], dict[str, int](), False
-        for room in ROOMS:
-            writers = [self.writer(call) for call in self.worlds(domains, room, alike)]
+        for room, known in zip(ROOMS, sizes.numbers, strict=True):
+            here = [t.substitute(each, reals, known) for each in domains]
+            calls = self.worlds(here, room, alike)
+            writers = [self.writer(call, sizes.words) for call in calls]
             made.append(self.defined([each.made(self.combined) for each in writers]))
             own_lengths = any(each.own_lengths for each in writers)
             sequences = {k: n for each in writers for k, n in each.sequences.items()}
         one, other = (each.definition for each in made)
-        signature = opened(made[0].signature, made[1].signature)
-        names = names_of(
-            tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)
-        )
+        signature = opened(made[0].signature, made[1].signature, *sizes.said)
+        said = [tree.name for tree in s.walk(one) if isinstance(tree, s.Name | s.PatternName)]
+        names = names_of([*said, *sizes.words])
         if one == other:
             return Derivative(signature, sliced(pruned(one, set(sequences)), names))
         starts = [ROOMS[0] + 6 * k for k in range(LENGTHS)]
@@ -354,8 +404,9 @@ class _Asked:
         try:
             definition = merged(
                 one, other,
-                dict(zip(words, starts, strict=True)),
-                {word: start + 1 for word, start in zip(words, starts, strict=True)},
+                dict(zip(words, starts, strict=True)) | sizes.said[0],
+                {word: start + 1 for word, start in zip(words, starts, strict=True)}
+                | sizes.said[1],
                 known=False,
             )  # fmt: skip
         except Differs:
@@ -366,7 +417,7 @@ class _Asked:
             if unsaid(definition, word):
                 raise Unspeakable("a number of elements that is known of no one sequence")
         definition = sliced(pruned(definition, set(sequences)), names)
-        if own_lengths and left_open(definition):
+        if (own_lengths or sizes.words) and left_open(definition):
             raise Unspeakable("a size that is a number of elements, and of no sequence by itself")
         return Derivative(signature, definition)
 

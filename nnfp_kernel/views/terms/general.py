@@ -287,24 +287,33 @@ def _beside(step: s.Expression) -> s.Expression:
     return s.Lambda((s.PatternTuple((s.PatternName("s"), nobody)),), s.Apply(step, s.Name("s")))
 
 
-def opened(signature: Any, other: Any) -> Any:
-    """A signature of two that differ in how long sequences are: of any length."""
+def opened(
+    signature: Any, other: Any, first: Mapping[str, int] = {}, second: Mapping[str, int] = {}
+) -> Any:
+    """A signature of two that differ in how long sequences are: of any length, or as long as the
+    word says that stands for a number in each."""
     if isinstance(signature, tuple):
-        return tuple(opened(*pair) for pair in zip(signature, other, strict=True))
+        pairs = zip(signature, other, strict=True)
+        return tuple(opened(*pair, first, second) for pair in pairs)
     if not isinstance(signature, s.Tree) or signature == other:
         return signature
     if isinstance(signature, s.TypeArray):
-        inner: s.TypeTree = opened(signature.element, other.element)
+        inner: s.TypeTree = opened(signature.element, other.element, first, second)
+        words = {(value, second[word]): word for word, value in first.items()}
         for mine, theirs in reversed(list(zip(signature.sizes, other.sizes, strict=True))):
-            if mine != theirs:
+            numbers = getattr(mine, "value", None), getattr(theirs, "value", None)
+            size = s.SizeName(words[numbers]) if numbers in words else mine
+            if size != theirs and numbers not in words:
                 inner = s.TypeSequence(inner)
             elif isinstance(inner, s.TypeArray):
-                inner = replace(inner, sizes=(mine, *inner.sizes))
+                inner = replace(inner, sizes=(size, *inner.sizes))
             else:
-                inner = s.TypeArray(inner, (mine,))
+                inner = s.TypeArray(inner, (size,))
         return inner
     return replace(signature, **{
-        each.name: opened(getattr(signature, each.name), getattr(other, each.name))
+        each.name: opened(
+            getattr(signature, each.name), getattr(other, each.name), first, second
+        )
         for each in fields(signature)
         if each.compare
     })  # fmt: skip
