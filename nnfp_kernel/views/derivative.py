@@ -442,10 +442,10 @@ def _still(found: Mathematics) -> bool:
 
 
 def _line(line: Line) -> str:
-    where = "".join(
-        f'<span class="small range">{to_mathml(each, False)}</span>'
-        for each in ([] if line.range is None else m.ranges(line.range))
-    )  # a line may be broken between them
+    where = ""
+    if line.range is not None:  # a line of its own, and broken between the loops, where it is long
+        parts = [f"<span>{to_mathml(each, False)}</span>" for each in m.ranges(line.range)]
+        where = f'<span class="small range">{" ".join(parts)}</span>'
     return f'<div class="long">{to_mathml_parts(line.formula)}{where}</div>'
 
 

@@ -84,7 +84,8 @@ font:12px/18px var(--nn-code);white-space:pre}
 .readings .formulas>div{padding:2px 0 2px 1.6em}
 .readings .long{padding-left:1.6em;text-indent:-1.6em}
 .readings .long math{text-indent:0}.readings .maths .long{margin:3px 0}
-.readings .long .range{margin-left:18px;text-indent:0;white-space:nowrap;display:inline-block}
+.readings .long .range{margin-left:18px;text-indent:0;display:inline-block}
+.readings .long .range span{white-space:nowrap;margin-right:.8em}
 .readings details{padding:3px 0;border-bottom:1px solid var(--nn-hair)}
 .readings summary{cursor:pointer;line-height:26px}
 .readings details[open] summary{margin-bottom:4px}

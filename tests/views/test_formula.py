@@ -70,6 +70,7 @@ SUM = m.plus(A, B)
             m.entry(m.entrywise(m.power(A, m.Digits("2")), m.differential(B)), X),
             "a_{x_1}^2\\,db_{x_1}",
         ),
+        (m.floor(m.Fraction(m.minus(A, B), X)), r"\lfloor (a - b) / x_1 \rfloor"),
         (m.indexed(m.negative(A), X), "-a_{x_1}"),
         (m.summed(m.negative(A), X), r"-\sum_{x_1} a"),
         (m.fraction(m.Digits("0.5"), A), r"\frac{1}{2 a}"),

@@ -838,6 +838,14 @@ def floor(a: Formula, ceiling: bool = False) -> Formula:
     return Fenced("⌈", a, "⌉") if ceiling else Fenced("⌊", a, "⌋")
 
 
+def in_line(a: Fenced) -> Fenced:
+    """⌊n/2⌋ with a stroke for its fraction: it stands in indices and beside a line."""
+    if a.left not in "⌊⌈" or not isinstance(a.inside, Fraction):
+        return a
+    top, bottom = fitted(a.inside.top, PRODUCT), fitted(a.inside.bottom, ATOM)
+    return Fenced(a.left, Row((top, Sign("/"), bottom), PRODUCT), a.right)
+
+
 def listed(items: Sequence[Formula]) -> Formula:
     """a, b, c"""
     inside: list[Formula] = []

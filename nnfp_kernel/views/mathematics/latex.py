@@ -36,6 +36,7 @@ from .formula import (
     Words,
     fitted,
     holds,
+    in_line,
     is_differential,
     substitute,
 )
@@ -267,6 +268,8 @@ def to_latex(formula: Formula) -> str:
             return rf"\frac{_braced(top)}{_braced(bottom)}"
         case Root(inside=inside):
             return rf"\sqrt{_braced(inside)}"
+        case Fenced(left="⌊" | "⌈", inside=Fraction()):
+            return to_latex(in_line(formula))
         case Fenced(left=left, inside=inside, right=right):
             tall = holds(inside, TALL) or left == "‖"
             one, two = (_LATEX_FENCES.get(each, each) for each in (left, right))

@@ -22,6 +22,7 @@ from .formula import (
     Words,
     has_sum,
     holds,
+    in_line,
     is_differential,
 )
 from .latex import TALL
@@ -139,6 +140,8 @@ def _mathml(formula: Formula) -> str:
             return f"<mfrac>{_mathml(top)}{_mathml(bottom)}</mfrac>"
         case Root(inside=inside):
             return f"<msqrt>{_mathml(inside)}</msqrt>"
+        case Fenced(left="⌊" | "⌈", inside=Fraction()):
+            return _mathml(in_line(formula))
         case Fenced(left=left, inside=inside, right=right):
             tall = holds(inside, TALL) or has_sum(inside)
             stretch = f' stretchy="{str(tall).lower()}"'
