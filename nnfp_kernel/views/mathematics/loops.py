@@ -22,7 +22,7 @@ from .blocks import Equation, Recurrence
 from .constructors import joined
 from .formula import Formula
 from .named import opaque_builtin
-from .pieces import length_of
+from .pieces import has_name, length_of
 from .quantities import Meaning, Value, flat, rebuilt, size_formula, size_of_loop
 from .table import domains_of, function_of, result_of, rule, rule_of
 from .tape import Block, Quantity, element
@@ -388,7 +388,7 @@ def _windows(
     reader: Reader, use: p.Builtin, count: Size, span: _Span, length: Size, xs: Value
 ) -> Formula:
     """How many windows there are, of a sequence whose length has no name as well."""
-    if not any(v.runtime for v in count.variables()) and not str(count).startswith("_"):
+    if has_name(count):
         return size_formula(count)
     n, step = length_of(reader, length, xs), size_formula(span.scale)
     if use.options.get("pad") == "same":

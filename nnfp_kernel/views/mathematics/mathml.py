@@ -91,7 +91,8 @@ def _between_operators(items: Sequence[Formula]) -> list[Formula]:
             continue
         if k and isinstance(items[k - 1], Space):  # what a linear map is applied to
             after = len(to_plain(Row(tuple(found[-1])))) > LEFT and len(to_plain(item)) > LEFT // 2
-            long = isinstance(item, Fenced) or after
+            full = len(to_plain(Row(tuple(found[-1])))) > WHOLE
+            long = isinstance(item, Fenced) or after or full
             found += [[]] if long else []
         inner = _parts(item)
         found[-1].append(inner[0])

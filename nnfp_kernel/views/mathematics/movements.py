@@ -20,7 +20,7 @@ from . import formula as m
 from .changes import Change, Linear
 from .formula import Formula
 from .named import opaque_builtin, rule_of_quantities
-from .pieces import length_of, rank, with_brackets
+from .pieces import has_name, length_of, rank, with_brackets
 from .quantities import Value, size_formula
 from .table import linear_map, result_of, rule, rule_of
 from .tape import Pass, Quantity, Rule
@@ -187,8 +187,9 @@ def end(reader: Reader, use: p.Builtin, a: Quantity) -> Value:
         return _picked(reader, a, lambda: m.ZERO)
     assert isinstance(a.type, t.Array)
     length = a.type.length
-    if str(length).startswith("_"):
-        return _picked(reader, a, lambda: m.minus(length_of(reader, length, a), m.ONE))
+    if not has_name(length):  # the array has a name from here on
+        place = m.minus(length_of(reader, length, a), m.ONE)
+        return _picked(reader, a, lambda: place)
     return _picked(reader, a, lambda: size_formula(length - 1))
 
 

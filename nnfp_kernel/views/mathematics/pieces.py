@@ -172,11 +172,15 @@ def down(bar: Linear, type: t.Type, own: t.Type) -> Change:
     return bar.through(summed)
 
 
+def has_name(size: Size) -> bool:
+    """Whether the program has a name for a size: not where it is open, or known as it runs."""
+    return not str(size).startswith("_") and not any(v.runtime for v in size.variables())
+
+
 def length_of(reader: Reader, size: Size, sequences: Value) -> Formula:
     """The number of elements; |r|, where the program has no name for it: `[R]`."""
     first = next(flat(sequences), None)
-    named = not str(size).startswith("_") and not any(v.runtime for v in size.variables())
-    if first is None or named:
+    if first is None or has_name(size):
         return size_formula(size)
     reader.ensure_named(first, "u", "v", "w")
     return m.Fenced("|", first.shown(), "|")
