@@ -16,14 +16,13 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, NoReturn
 
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
 from ..language.syntax import NOWHERE
-from .forest import Along, Home, NoForest, Plant
+from .forest import Along, Home, NoForest, Plant, sums_apart
 from .graph import ArrayType, Builder, Call, Constant, Wire
 from .scope import Keys
 from .sequences import (
@@ -85,7 +84,7 @@ class Building:
         self.bodies: dict[Builder, Along] = {}  # those that run along sequences
         self.homes: dict[Builder, Home] = {}  # those in which trees from around are observed
         # For what such trees become: multiples that tell their lengths apart, or all the same.
-        self.lengths: Iterator[int] = count(24)
+        self.lengths: Iterator[int] = sums_apart(24)
         self.branching = 0  # how many branches the present place is inside of
         self._problems: list[Diagnostic] = []
         self._doubts: list[Wire] = []  # in the graph that is being built

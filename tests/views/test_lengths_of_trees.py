@@ -114,6 +114,20 @@ PROGRAMS = {
     "of a tree for payload": (
         "f : Rose (Tree R) -> [R]\nf = cata { Rose t rs -> flat t ++ concat rs }"
     ),
+    "windows": "f t = sum (window[2] (\\w -> w ! 0 * w ! 1) ([3] ++ flat t))",
+    "windows of two": (
+        "f : (Tree R, Tree R) -> [R]\n"
+        "f (t, u) = window[2] (\\w -> w ! 0 * w ! 1) (flat t ++ [1, 2] ++ flat u)"
+    ),
+    "made of two lengths": (
+        "f : (Tree R, Tree R) -> R\nf (t, u) = let xs = flat t ++ payload u\n"
+        "  in mean (window[2] (\\w -> w ! 0 * w ! 1) xs) * last xs + xs ! 1"
+    ),
+    "softmax of two": "f : (Tree R, Tree R) -> [R]\nf (t, u) = softmax (flat t ++ flat u)",
+    "two payloads in a loop": (
+        "f : (Tree R, Tree R, R[3]) -> R[3]\nf (t, u, c) =\n"
+        "  map (\\x -> sum (map (\\y -> sin (x * y)) (payload t ++ payload u))) c"
+    ),
     "a case on what was made": (
         "f : (Tree R, R) -> [R]\nf (t, c) = case t + c * t of\n"
         "  { Leaf x -> [x, c]; Node l r -> [reduce l] ++ [reduce r, c * c, reduce l] }"
@@ -125,9 +139,10 @@ PROGRAMS = {
 QUICK = (  # the others are tried by `make soak`
     "with what moves around",
     "children joined",
-    "two joined",
     "together",
     "of each of a sequence",
+    "made of two lengths",
+    "two payloads in a loop",
 )
 
 
@@ -148,7 +163,7 @@ def test_a_length_that_a_type_leaves_to_the_run_is_written_with_the_recurrence()
 
 def test_a_size_that_no_sequence_has_is_refused_with_the_reason() -> None:
     session = Session(precision=64)
-    session.run(TREES + "f t = sum (window[2] (\\w -> w ! 0 * w ! 1) ([3] ++ flat t))")
+    session.run(TREES + "f t = sum (window[2, stride=2] (\\w -> w ! 0 * w ! 1) (flat t))")
     with pytest.raises(NnfpError) as caught:
         derivative_definition(session["f"], adjoint=True)
     assert "of no sequence by itself" in caught.value.diagnostics[0].primary.text

@@ -86,6 +86,7 @@ from .unknown import (
     growing,
     planted,
     plants,
+    sums_apart,
 )
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
@@ -98,4 +99,5 @@ __all__ = [
     "field_type", "fold_payload", "forest_layout", "forestable", "growing", "in_rounds", "mapped",
     "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
+    "sums_apart",
 ]  # fmt: skip

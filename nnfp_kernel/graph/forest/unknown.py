@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 from ...language import types as t
@@ -60,6 +60,27 @@ if TYPE_CHECKING:
     from ..context import Context
 
 Fields = tuple[Value, ...]
+
+
+def sums_apart(first: int) -> Iterator[int]:
+    """Numbers from the first on, of which no two sums of two are the same: so a sum tells of what.
+
+    >>> from itertools import islice
+    >>> list(islice(sums_apart(24), 8))
+    [24, 25, 27, 31, 36, 44, 54, 68]
+
+    Source: Mian and Chowla 1944, On the B2 sequences of Sidon.
+    """
+    found: list[int] = []
+    apart: set[int] = set()
+    for number in count(first):
+        new = {number - each for each in found}
+        if not new & apart:
+            apart |= new
+            found.append(number)
+            yield number
+
+
 ALIKE = 24  # in place of all lengths, where some are to agree
 FEW = (2, 3, 4, 1, 0)  # children, for an algebra that asks for a certain number
 

@@ -19,9 +19,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from ...graph.forest import AnyTree, Choosing, Entangled, NoForest, Unasked, Undecided, asking
+from ...graph.forest import (
+    AnyTree,
+    Choosing,
+    Entangled,
+    NoForest,
+    Unasked,
+    Undecided,
+    asking,
+    sums_apart,
+)
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import syntax as s
 from ...language import types as t
@@ -35,12 +45,14 @@ from ...runtime.calls.call import Call
 from ...runtime.calls.structures import Structure, any_structure, decided
 from ...runtime.function import Function
 from .general import Differs, counted, left_open, merged, opened, pruned, sliced, unsaid
+from .sums import Sums, ruled
 from .values import Values, type_tree
 from .writer import CHOSEN, Writer, Written
 
 ROOMS = (5, 6)  # how many elements sequences in trees have, in two texts that become one
 LONG = 400  # parts of a text, from which on definitions stay names in it
-LENGTHS = 64  # of sequences, that are told apart by their numbers
+# Of sequences, that are told apart by their numbers: of trees and payloads, of what trees make.
+LENGTHS = frozenset((*range(64), *islice(sums_apart(24), 40)))
 MOST_WORLDS = 32  # which constructors the trees of a function have
 
 
@@ -399,18 +411,30 @@ class _Asked:
         names = names_of([*said, *sizes.words])
         if one == other:
             return Derivative(signature, sliced(pruned(one, set(sequences)), names))
-        starts = [ROOMS[0] + 6 * k for k in range(LENGTHS)]
+        told = (divmod(number - ROOMS[1], 6) for number in sequences.values())
+        places = sorted({place for place, rest in told if place >= 0 and not rest})
+        starts = [ROOMS[0] + 6 * k for k in sorted(LENGTHS.union(places))]
         words = [names.fresh("n") for _ in starts]
+        sums = Sums(names, ROOMS[0], 6, places)
         try:
             definition = merged(
                 one, other,
                 dict(zip(words, starts, strict=True)) | sizes.said[0],
                 {word: start + 1 for word, start in zip(words, starts, strict=True)}
                 | sizes.said[1],
-                known=False,
+                sums,
             )  # fmt: skip
         except Differs:
             raise Unspeakable("a size that is a number of children") from None
+        for (those, over), word in sums.words.items():
+            ruler = names.fresh("zs")
+            lengths = [
+                frozenset(k for k, number in sequences.items() if number == ROOMS[1] + 6 * place)
+                for place in those
+            ]
+            definition = counted(ruled(definition, word, lengths, over, ruler), word, {ruler})
+            if unsaid(definition, word):
+                raise Unspeakable("a number of elements of sequences that nowhere stand together")
         for word, start in zip(words, starts, strict=True):
             own = {name for name, number in sequences.items() if number == start + 1}
             definition = counted(definition, word, own)

@@ -16,6 +16,7 @@ from typing import Any
 from ...language import syntax as s
 from ...primitives.decompile import Block, Unspeakable
 from ...primitives.spelling import Names, apply, lambda_, mentions, sized
+from .sums import Sums
 
 
 class Differs(Exception):
@@ -23,14 +24,19 @@ class Differs(Exception):
 
 
 def merged(
-    one: Any, other: Any, first: Mapping[str, int], second: Mapping[str, int], known: bool = True
+    one: Any,
+    other: Any,
+    first: Mapping[str, int],
+    second: Mapping[str, int],
+    sums: Sums | None = None,
 ) -> Any:
-    """A tree of two that differ in sizes only: with the names of these. Another size that is
-    not `known` before running is left to be inferred. Raises Differs."""
+    """A tree of two that differ in sizes only: with the names of these. Where sizes are known
+    only when it runs, another one may be made of them (`sums`), or is left to be inferred.
+    Raises Differs."""
     if isinstance(one, tuple):
         if not isinstance(other, tuple) or len(one) != len(other):
             raise Differs
-        return tuple(merged(*pair, first, second, known) for pair in zip(one, other, strict=True))
+        return tuple(merged(*pair, first, second, sums) for pair in zip(one, other, strict=True))
     if not isinstance(one, s.Tree):
         if one != other:
             raise Differs
@@ -44,26 +50,44 @@ def merged(
                 return s.SizeName(word) if isinstance(one, s.SizeNumber) else s.Name(word)
             if pair == (1 / value, 1 / second[word]):
                 return s.Binary("/", s.Number(1), s.Name(word))
-        if isinstance(one, s.SizeNumber) and isinstance(other, s.SizeNumber) and not known:
-            return _less(one.value, other.value, first, second)
-        raise Differs
+        if sums is None:
+            raise Differs
+        if isinstance(one, s.SizeNumber) and isinstance(other, s.SizeNumber):
+            return _less(one.value, other.value, first, second, sums)
+        return _counted_together(one.value, getattr(other, "value", 0), sums)
     if one == other:
         return one
     parts = {
-        each.name: merged(getattr(one, each.name), getattr(other, each.name), first, second, known)
+        each.name: merged(getattr(one, each.name), getattr(other, each.name), first, second, sums)
         for each in fields(one)
         if each.compare
     }
     return replace(one, **parts)
 
 
-def _less(one: int, other: int, first: Mapping[str, int], second: Mapping[str, int]) -> s.SizeTree:
-    """All elements but a few; or what is to be inferred."""
+def _less(
+    one: int, other: int, first: Mapping[str, int], second: Mapping[str, int], sums: Sums
+) -> s.SizeTree:
+    """All elements but a few, those of several sequences; or what is to be inferred."""
     for word, value in first.items():
         for few in range(1, 5):
             if (one, other) == (value - few, second[word] - few):
                 return s.SizeBinary("-", s.SizeName(word), s.SizeNumber(few))
-    return s.SizeWildcard()
+    together = sums.word(one, other)
+    return s.SizeWildcard() if together is None else s.SizeName(together)
+
+
+def _counted_together(one: Any, other: Any, sums: Sums) -> s.Expression:
+    """How many elements several sequences have, as a number, or a part of so many."""
+    if isinstance(one, complex) or isinstance(other, complex):
+        raise Differs
+    if (word := sums.word(one, other)) is not None:
+        return s.Name(word)
+    if 0 < one < 1 and 0 < other < 1:
+        whole = round(1 / one), round(1 / other)
+        if (one, other) == (1 / whole[0], 1 / whole[1]) and (word := sums.word(*whole)) is not None:
+            return s.Binary("/", s.Number(1), s.Name(word))
+    raise Differs
 
 
 def counted(tree: Any, word: str, sequences: set[str]) -> Any:
@@ -162,6 +186,21 @@ def _along(tree: Any, word: str, name: str) -> Any:
             other = s.Bracket("drop" if end == "take" else "take", (few,))
             turned = apply("reverse", _along(xs, word, name))
             return apply("reverse", apply(other, turned))
+        case s.Apply(
+            function=s.Bracket(name="overlapAdd", sizes=sizes, options=()), argument=rows
+        ) if sizes == size:
+            # What windows take out of a sequence that long, put back.
+            return apply("vjp", *_windows(name), _along(rows, word, name))
+        case s.Bracket(name="overlapAdd", sizes=sizes, options=()) if sizes == size:
+            return apply("section", apply("vjp", *_windows(name)))
+        case s.Apply(
+            function=s.Apply(function=s.Bracket(name="scatterAdd", sizes=sizes), argument=places),
+            argument=xs,
+        ) if sizes == size:
+            taken = s.Lambda(
+                (s.PatternName(f"{name}0"),), apply("gather", s.Name(f"{name}0"), places)
+            )
+            return apply("vjp", taken, _zeros(name), _along(xs, word, name))
         case s.Bracket(name="iota", sizes=sizes) if sizes == size:
             return _steps(_whole(s.SizeNumber(0)), s.Name("k"), sequence)
         case s.Apply(function=s.Bracket(name="slice", sizes=(start, count, rest)), argument=xs) if (
@@ -203,6 +242,17 @@ def _along(tree: Any, word: str, name: str) -> Any:
     return replace(tree, **inner)
 
 
+def _zeros(name: str) -> s.Expression:
+    """As many as a sequence has elements, of whatever kind is wanted."""
+    return apply("map", s.Lambda((s.PatternWildcard(),), s.Name("zero")), s.Name(name))
+
+
+def _windows(name: str) -> tuple[s.Expression, s.Expression]:
+    """Windows, and a sequence to take them of."""
+    window = s.Bracket("window", (s.SizeWildcard(),))
+    return apply(window, s.Name("id")), _zeros(name)
+
+
 def _both_known(start: s.SizeTree, rest: s.SizeTree) -> bool:
     return isinstance(start, s.SizeNumber) and isinstance(rest, s.SizeNumber)
 
@@ -215,9 +265,10 @@ def _said(size: s.SizeTree, word: str, name: str) -> s.SizeTree:
 
 
 def left_open(tree: s.Tree) -> bool:
-    """Whether a size in brackets is to be inferred."""
+    """Whether a size in brackets is to be inferred. That of a window is: its rows tell it."""
     return any(
-        isinstance(each, s.Bracket) and s.SizeWildcard() in each.sizes for each in s.walk(tree)
+        isinstance(each, s.Bracket) and s.SizeWildcard() in each.sizes and each.name != "window"
+        for each in s.walk(tree)
     )
 
 
