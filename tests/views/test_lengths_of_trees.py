@@ -115,10 +115,6 @@ PROGRAMS = {
         "f : Rose (Tree R) -> [R]\nf = cata { Rose t rs -> flat t ++ concat rs }"
     ),
     "windows": "f t = sum (window[2] (\\w -> w ! 0 * w ! 1) ([3] ++ flat t))",
-    "windows of two": (
-        "f : (Tree R, Tree R) -> [R]\n"
-        "f (t, u) = window[2] (\\w -> w ! 0 * w ! 1) (flat t ++ [1, 2] ++ flat u)"
-    ),
     "made of two lengths": (
         "f : (Tree R, Tree R) -> R\nf (t, u) = let xs = flat t ++ payload u\n"
         "  in mean (window[2] (\\w -> w ! 0 * w ! 1) xs) * last xs + xs ! 1"
