@@ -19,11 +19,12 @@ from ...language.sizes import Size, SizeVariable
 from ...runtime.program import Program
 from . import formula as m
 from . import rules
-from .blocks import Choice, Equation, Recurrence, Recursion
+from .blocks import Equation, Recurrence, Recursion
+from .branches import case, choose
 from .constructors import ANY, joined, opened
 from .derivatives import SIGNS, derivative, linear_at
 from .formula import Formula
-from .latex import template, to_latex
+from .latex import to_latex
 from .loops import loop
 from .named import opaque
 from .quantities import (
@@ -33,7 +34,6 @@ from .quantities import (
     Value,
     differentiable,
     flat,
-    form_of,
     rebuilt,
     size_formula,
     spread,
@@ -301,7 +301,7 @@ class Reader:
                 )
             case p.Case(scrutinee=scrutinee, alternatives=alternatives, type=type):
                 value = self.evaluate(scrutinee, env)
-                return self._case(value, alternatives, env, self.concrete(type, env))
+                return case(self, value, alternatives, env, self.concrete(type, env))
             case p.MakeProduct(items=items):
                 return tuple(self.evaluate(item, env) for item in items)
             case p.MakeSequence(items=items, type=type):
@@ -595,90 +595,7 @@ class Reader:
         self, branches: Sequence[tuple[Formula, Formula, Callable[[], Value]]], type: t.Type
     ) -> Value:
         """One of several values: how each is said, its condition, and how it is made."""
-        values: list[Value] = []
-        blocks: list[Block] = []
-        for *_, make in branches:
-            with self.within(Block()) as block:
-                values.append(make())
-            blocks.append(block)
-        differ = len(set(map(form_of, values))) > 1 or any(map(_open, values))
-        if differ and isinstance(type, t.Product):  # data of several forms among other values
-            for k, block in enumerate(blocks):
-                with self.within(block):
-                    values[k] = joined(self, values[k], type)
-        made = [
-            (said, condition, block, tuple(flat(value)))
-            for (said, condition, _), block, value in zip(branches, blocks, values, strict=True)
-        ]
-        if differ and not isinstance(type, t.Product):
-            return _alternatives(made, values)
-        if not made[0][3]:
-            return values[0]
-        found = [q for *_, block, results in made for q in (*block.outside(), *results)]
-        inside = {q for *_, b, _ in made for op in b.everywhere() for q in op.outputs}
-        inputs = tuple(q for q in dict.fromkeys(found) if q not in inside)
-        self.add(Choice(inputs, tuple(made)), *(q.type for q in made[0][3]))
-        supply = iter(self.block.operations[-1].outputs)
-        return rebuilt(values[0], lambda _: next(supply))
-
-    def _case(
-        self,
-        value: Value,
-        alternatives: Sequence[tuple[p.Pattern, p.Expression]],
-        env: Environment,
-        type: t.Type,
-    ) -> Value:
-        if isinstance(value, Built):
-            for pattern, body in alternatives:
-                if not isinstance(pattern, p.MatchConstructor) or pattern.name == value.name:
-                    return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
-        if isinstance(value, Alternatives):
-
-            def within(block: Block, inner: Value) -> Callable[[], Value]:
-                def make() -> Value:
-                    self.block.operations += block.operations
-                    return self._case(inner, alternatives, env, type)
-
-                return make
-
-            return self.choose(
-                [(said, when, within(block, inner)) for said, when, block, inner in value.branches],
-                type,
-            )
-        if len(alternatives) == 1:
-            pattern, body = alternatives[0]
-            return self.evaluate(body, env.bind(self.bindings(pattern, value, True)))
-        branches = []
-        before: list[tuple[p.Pattern, Formula]] = []  # the first that matches is the one
-        for pattern, body in alternatives:
-            taken = isinstance(pattern, p.MatchConstructor) and isinstance(value, Quantity)
-            bound = self.fields(pattern) if taken else self.bindings(pattern, value)
-            form = self.pattern(pattern, bound)
-            condition: Formula = m.equation(self.shown(value), form)
-            said: Formula = m.row(m.Words("if "), condition)
-            rest = isinstance(pattern, p.BindName | p.BindNothing)
-            others = [each for other, each in before if rest or _overlap(other, pattern)]
-            if rest and before:
-                said, (condition, *others) = m.Words("otherwise"), others
-                condition = m.equation(self.shown(value), condition, "≠")
-            for each in others:
-                unlike = m.equation(self.shown(value), each, "≠")
-                condition = template(r"{0} \land {1}", condition, unlike)
-            before.append((pattern, form))
-
-            def make(
-                bound: Mapping[str, Value] = bound,
-                body: p.Expression = body,
-                pattern: p.Pattern | None = pattern if taken else None,
-                holds: Formula = condition,
-            ) -> Value:
-                if pattern is not None and bound:
-                    self.block.range = m.row(m.Words("if "), holds)
-                    opened(self, pattern, value, bound, True)
-                return self.evaluate(body, env.bind(bound))
-
-            branches.append((said, condition, make))
-        return self.choose(branches, type)
+        return choose(self, branches, type)
 
     def pattern(
         self, pattern: p.Pattern, bound: Mapping[str, Value], rest: Formula = ANY
@@ -745,29 +662,6 @@ class Reader:
 # --- what is written out ------------------------------------------------------------------
 
 
-def _alternatives(
-    made: Sequence[tuple[Formula, Formula, Block, tuple[Quantity, ...]]], values: Sequence[Value]
-) -> Alternatives:
-    """Constructed values of different forms; choices among choices are one."""
-    found: list[tuple[Formula, Formula, Block, Value]] = []
-    for (said, condition, block, _), value in zip(made, values, strict=True):
-        if not isinstance(value, Alternatives):
-            found.append((said, condition, block, value))
-            continue
-        for _, inner, more, each in value.branches:
-            both = template(r"{0} \land {1}", condition, inner)
-            joined = Block(operations=[*block.operations, *more.operations])
-            found.append((m.row(m.Words("if "), both), both, joined, each))
-    return Alternatives(tuple(found))
-
-
-def _open(value: Value) -> bool:
-    """Whether there is a choice of forms in a value."""
-    if isinstance(value, tuple):
-        return any(map(_open, value))
-    return isinstance(value, Alternatives) or (isinstance(value, Built) and _open(value.fields))
-
-
 def type_name(value: object) -> str:
     return type(value).__name__
 
@@ -784,13 +678,6 @@ def _plain(name: Formula | None) -> bool:
     """A name of its own, not the end of a loop: h, and not s_n."""
     return isinstance(name, m.Letter) or (
         isinstance(name, m.Script) and isinstance(name.sub, m.Digits | None)
-    )
-
-
-def _overlap(a: p.Pattern, b: p.Pattern) -> bool:
-    """Whether a value may match both."""
-    return not (
-        isinstance(a, p.MatchConstructor) and isinstance(b, p.MatchConstructor) and a.name != b.name
     )
 
 
