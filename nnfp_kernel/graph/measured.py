@@ -1,7 +1,7 @@
 """Lengths that are looked at: values whose type says a size that inference has not proved.
 
 Inference puts a `typed.Measured` where a length known only at run time is taken for a size
-(docs/decisions/0058). Here the value is there: an array says how long it is, a sequence has a
+(docs/decisions/0057). Here the value is there: an array says how long it is, a sequence has a
 wire for its length. What has the size that is said is an array of that size from here on.
 """
 

@@ -3,7 +3,7 @@
 A length `[t]` inside a program, or in the result of a signature, is one of which nothing is
 known: taken for a known size it proves nothing. So where an expression goes whose sizes are
 not proved those that are wanted, a `typed.Measured` looks at its lengths before anything is
-made of them, as gradual typing does with casts (docs/decisions/0058).
+made of them, as gradual typing does with casts (docs/decisions/0057).
 
 Source: Hattori, Kobayashi and Sato 2023, Gradual Tensor Shape Checking.
 """

@@ -176,7 +176,7 @@ class Solver:
         self.waiting: dict[int, dict[int, Constraint]] = {}
         self.queue: OrderedDict[int, Constraint] = OrderedDict()
         self.several: set[int] = set()  # lengths: at each node of a tree another may be meant
-        self.unproven = 0  # how often sizes were taken as equal that may not be (decision 58) …
+        self.unproven = 0  # how often sizes were taken as equal that may not be (decision 57) …
         self.doubted: set[Span] = set()  # … and where a constraint did so
         self.same_axes: dict[tuple[Type, Type], Type] = {}  # the one shape of `bools a`
         self.classes: set[tuple[str, int]] = set()  # known to be waited for already

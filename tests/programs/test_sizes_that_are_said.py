@@ -1,5 +1,5 @@
 """A length known only at run time, where a size is said: proved, looked at, or `[t]` itself
-(docs/decisions/0058)."""
+(docs/decisions/0057)."""
 
 from __future__ import annotations
 
