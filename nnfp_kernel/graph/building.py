@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from ..language import types as t
 from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.sizes import SizeVariable, constant
+from ..language.source import Span
 from ..language.syntax import NOWHERE
 from .forest import Along, Home, NoForest, Plant, sums_apart
 from .graph import ArrayType, Builder, Call, Constant, Wire
@@ -86,6 +87,7 @@ class Building:
         # For what such trees become: multiples that tell their lengths apart, or all the same.
         self.lengths: Iterator[int] = sums_apart(24)
         self.branching = 0  # how many branches the present place is inside of
+        self.word: Span | None = None  # of the program, by which the present place is reached
         self._problems: list[Diagnostic] = []
         self._doubts: list[Wire] = []  # in the graph that is being built
         self._conditions: list[Wire] = []  # that trees are chosen by
@@ -96,8 +98,28 @@ class Building:
 
     def fail(self, code: str, title: str, *notes: str, suggestion: str | None = None) -> NoReturn:
         """Raise an error at the place that is being traced."""
+        raise NnfpError(self._told(code, title, notes, suggestion))
+
+    def _told(
+        self, code: str, title: str, notes: tuple[str, ...], suggestion: str | None = None
+    ) -> Diagnostic:
+        """A mistake at the place that is being traced; inside of the library at the program's
+        own word, the `variance` whose mean is one of nothing."""
         place = self.builder.origin or NOWHERE
-        raise NnfpError(Diagnostic(code, title, Label(place), (), notes, suggestion))
+        word = self.word if place.source.library else None
+        if word is None:
+            return Diagnostic(code, title, Label(place), (), notes, suggestion)
+        asked = Label(word, f"`{word.text}` comes to this"), (Label(place, "here"),)
+        return Diagnostic(code, title, *asked, notes, suggestion)
+
+    @contextmanager
+    def spoken(self, word: Span | None) -> Iterator[None]:
+        """Inside, the library's places are reached by this word of the program."""
+        outer, self.word = self.word, word
+        try:
+            yield
+        finally:
+            self.word = outer
 
     def needs_length(self, what: str) -> NoReturn:
         """Raise an error: this can only be done for a sequence of known length."""
@@ -148,14 +170,12 @@ class Building:
     ) -> None:
         """The condition must hold where this is reached; else `problem` is the user's
         mistake, told with the place that is being traced."""
-        builder = self.builder
         known = self.constant_value(condition)
         if known is True:
             return
         if known is False:
             raise ValueError(problem)
-        place = builder.origin or NOWHERE
-        self.doubt_unless(condition, Diagnostic(code, problem, Label(place), notes=notes))
+        self.doubt_unless(condition, self._told(code, problem, notes))
 
     def doubt_unless(self, condition: Wire, told: Diagnostic) -> None:
         """The condition must hold where this is reached; else that is told."""

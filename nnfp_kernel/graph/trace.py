@@ -191,12 +191,17 @@ class Tracer(Context):
             node.span,
         )
         if record.arity == 0:
-            with self.builder.at(node.span):
+            with self.builder.at(node.span), self.spoken(env.word):
                 return self.call(record, occurrence)
-        return self._curried(record, occurrence, (), node.span)
+        return self._curried(record, occurrence, (), node.span, env.word)
 
     def _curried(
-        self, record: BuiltinRecord, occurrence: Occurrence, given: tuple[Value, ...], span: Span
+        self,
+        record: BuiltinRecord,
+        occurrence: Occurrence,
+        given: tuple[Value, ...],
+        span: Span,
+        word: Span | None,
     ) -> Value:
         """A built-in that waits for arguments; `span` is what is written of it so far. Where
         it is called by others (`fold cell zero`, handed to `>>`) its nodes come from there."""
@@ -206,8 +211,8 @@ class Tracer(Context):
             here, named = self.builder.origin, record.name.isidentifier()
             place = here if here is not None and here.contains(span, named) else span
             if len(arguments) < record.arity:
-                return self._curried(record, occurrence, arguments, place)
-            with self.builder.at(place):
+                return self._curried(record, occurrence, arguments, place, word)
+            with self.builder.at(place), self.spoken(word):
                 return self.call(record, occurrence, *arguments)
 
         return take
@@ -306,6 +311,7 @@ class Tracer(Context):
             {},
             {v: self.concrete(type, env) for v, type in node.instance.types.items()},
             {v: self._instance_size(s, env, node) for v, s in node.instance.sizes.items()},
+            word=env.word if node.span.source.library else node.span,
         )
         return self.evaluate(definition.body, inner)
 

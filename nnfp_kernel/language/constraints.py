@@ -81,6 +81,10 @@ class Constraint(ABC):
             setattr(made, name, on_size(part) if isinstance(part, Size) else on_type(part))
         return made
 
+    def used(self, place: Origin, owner: str) -> None:
+        """It travels with its definition's scheme to where that is used."""
+        self.place, self.owner = place, owner
+
     def variables(self, solver: Solver) -> Iterator[TypeVariable | SizeVariable | OpenArrow]:
         for part in self.parts():
             if isinstance(part, Size):

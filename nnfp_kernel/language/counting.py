@@ -21,6 +21,7 @@ from .types import (
     Fin,
     Linear,
     Named,
+    Origin,
     Product,
     R,
     Scalar,
@@ -457,6 +458,7 @@ class SizeAtLeast(Constraint):
     left: Size
     right: Size
     written: Span | None = None  # a subtraction in a type that asks for it
+    asked: Origin | None = None  # the word that asks for it, in the definition used here
     kind: ClassVar[str] = "bound"
     ties: ClassVar[bool] = False
 
@@ -472,7 +474,16 @@ class SizeAtLeast(Constraint):
     def broken(
         self, solver: Solver, left: Size, right: Size, labels: Sequence[Label] = ()
     ) -> Diagnostic:
-        return number_mistakes.too_small(solver, left, right, self.place, self.written, labels)
+        return number_mistakes.too_small(
+            solver, left, right, self.place, self.written, self.asked, labels
+        )
+
+    def used(self, place: Origin, owner: str) -> None:
+        """It travels to where its definition is used, and remembers the program's own word that
+        asked for it: the `last` of `ending = scan step zero >> last`."""
+        if self.asked is None and self.place is not None and not self.place.span.source.library:
+            self.asked = self.place
+        super().used(place, owner)
 
     def text(self, show: Callable[[Type | Size], str]) -> str:
         return f"{show(self.left)} >= {show(self.right)}"

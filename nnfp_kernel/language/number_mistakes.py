@@ -146,10 +146,11 @@ def too_small(
     right: Size,
     place: Origin | None,
     written: Span | None = None,
+    asked: Origin | None = None,
     labels: Sequence[Label] = (),
 ) -> Diagnostic:
     """Fewer elements than are needed: `window[5]` of three. `written` is the subtraction
-    in a type that asks for more."""
+    in a type that asks for more; `asked` the word that does, in the definition used here."""
     assert place is not None
     have, need = solver.size(left), solver.size(right)
     where = [*settled(solver, left, place.span), *settled(solver, right, place.span)]
@@ -161,16 +162,25 @@ def too_small(
             "negative-size", "a size would be negative", place.span, f"{have} is below 0",
             secondary=where,
         )  # fmt: skip
-    asks = place.role or "this"
+    used = place.role or "this"
+    asks = used if asked is None else asked.role or "this"
+    by = ""
+    if asked is not None and asked.span not in (place.span, written):
+        where.insert(0, Label(asked.span, f"at least {need} {_are(need)} needed here"))
+        by = f" by {asks} in {used}" if place.role and asks != used else ""
     elements = "element" if need.value == 1 else "elements"
-    are = "is" if have.value == 1 else "are"
+    are = _are(have)
     return plain(
         "size-too-small",
         f"{asks} needs at least {need} {elements}, and there {are} {have}",
         place.span,
-        f"at least {need} {'is' if need.value == 1 else 'are'} needed",
+        f"at least {need} {_are(need)} needed{by}",
         secondary=where,
     )
+
+
+def _are(count: Size) -> str:
+    return "is" if count.value == 1 else "are"
 
 
 def reshaped(

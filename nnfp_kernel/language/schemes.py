@@ -72,7 +72,7 @@ class Polytype:
 
         for constraint in self.constraints:
             made = constraint.rebuilt(on_type, on_size)
-            made.place, made.owner = place, solver.owner
+            made.used(place, solver.owner)
             solver.add(made)
         return on_type(self.type), Instance(for_types, for_sizes)
 

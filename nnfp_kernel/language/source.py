@@ -27,6 +27,11 @@ class Source:
     text: str = field(repr=False)
     name: str = "program"
 
+    @property
+    def library(self) -> bool:
+        """Whether it is a part of the library: no text of the user's."""
+        return self.name.startswith("std/")
+
     def line(self, number: int) -> str:
         """The text of line `number`, counted from 1; empty when there is none."""
         lines = _lines(self.text)

@@ -51,7 +51,7 @@ from .kept import KeptWeights, prepare_jax
 from .objectives import Objectives
 from .outputs import CellResult, Declared, Defined, Magic, Output, Shown
 from .replaced import Replaced
-from .standing import Standing, asked_by, count, typed, without
+from .standing import Standing, asked_by, count, handed, typed, without
 
 if TYPE_CHECKING:
     from ..runtime.training.events import Event
@@ -438,7 +438,10 @@ class Session:
 
         def specialise(types: Sequence[t.Type]) -> p.Expression:
             arguments = {argument_name(k): type for k, type in enumerate(types)}
-            return typed(standing, name, arguments)
+            try:
+                return typed(standing, name, arguments)
+            except NnfpError as error:
+                raise handed(error, name, types) from None
 
         return Function(
             name,

@@ -70,10 +70,36 @@ def asked_by(error: NnfpError, span: Span) -> NnfpError:
     return NnfpError(told)
 
 
+def handed(error: NnfpError, name: str, types: Sequence[t.Type]) -> NnfpError:
+    """A mistake that types show in what Python hands to `name` is told at the program's own
+    word, the `last` in it say: what was typed for the call is no text of the user's."""
+    told: list[Diagnostic] = []
+    for diagnostic in error.diagnostics:
+        call = diagnostic.primary.span
+        words = [
+            label
+            for label in diagnostic.secondary
+            if label.span.source != call.source and not label.span.source.library
+        ]
+        if call.source.name == CALL and words:
+            given = ", ".join(map(t.show, types))
+            diagnostic = replace(
+                diagnostic,
+                primary=words[0],
+                secondary=tuple(each for each in diagnostic.secondary if each is not words[0]),
+                notes=(*diagnostic.notes, f"`{name}` is given {given}."),
+            )
+        told.append(diagnostic)
+    return NnfpError(told, error.representations)
+
+
+CALL = "expression"  # the name of the source of what is typed by itself
+
+
 def typed(standing: Standing, text: str, arguments: Mapping[str, t.Type]) -> p.Expression:
     """An expression over what stands, typed; applied to `arguments`, which are names of
     externals that no program can write, with their types."""
-    tree = parse_expression(Source(text, "expression"))
+    tree = parse_expression(Source(text, CALL))
     for name in arguments:
         tree = syntax.Apply(tree, syntax.Name(name, span=tree.span), span=tree.span)
     head = _head(tree)

@@ -364,6 +364,7 @@ RUN = {
         "shake 3",
     ),
     "distributions_in_a_list": ("pair x = [normal x, normal 2]", "pair 1"),
+    "last_in_a_definition_of_an_older_cell": ("ending = scan (+) 0 >> last", "ending []"),
     "size_open_in_an_expression": ("layer x = ?W @ x", "sum (flatten layer.W)"),
 }
 

@@ -55,6 +55,11 @@ norm2 x = dot x x
 
 shape_of : R -> Shape
 shape_of x = if x > 0 then Dot x else Box [x, x] 1
+
+ending = scan (+) 0 >> last
+
+spread : [R] -> R
+spread xs = standardDeviation xs
 """
 
 ones = numpy.ones
@@ -84,6 +89,8 @@ MISTAKES: dict[str, Callable[[Session], Any]] = {
     "items_of_a_tuple_apart": lambda s: s["add_up"](ones(3), ones(3)),
     "weights_forgotten": lambda s: s["layer"].apply(ones(3)),
     "too_short": lambda s: s["shorter"](ones(1)),
+    "too_short_for_a_word": lambda s: s["ending"](ones(0)),
+    "too_short_for_the_library_at_run_time": lambda s: s["spread"](ones(0)),
     "no_weights": lambda s: s["layer"].apply({}, ones(3)),
     "weight_misspelt": lambda s: s["layer"].apply({"layer": {"w": 1, "b": 2}}, ones(3)),
     "weight_turned": lambda s: s["layer"].apply(

@@ -204,7 +204,7 @@ def test_folds(runner: ModuleType, execute: Execute) -> None:
     assert "parity of 100 bits: 100.0% right, 100.0% over all positions" in told
     assert len(runner.pictures(notebook)) == 2
     (told,) = refusals(notebook)
-    assert "needs at least 1 element" in told
+    assert "`last` needs at least 1 element" in told
 
 
 @pytest.mark.slow
