@@ -18,6 +18,8 @@ from .style import escape, page
 from .thinned import Thinned
 
 POINTS = 240  # at most, of a drawn curve: longer ones are thinned
+LEVELS = 8  # at most, of the lines between the lowest and the highest loss
+DECADES = 20  # at most, that a curve goes down: what lies deeper lies on its floor
 READ = 60  # at most, of the places of a curve that can be read off
 Points = list[tuple[float, float]]
 
@@ -265,17 +267,17 @@ class Course:
             last = max(x for x, _ in drawn)
 
         def place(x: float, y: float) -> tuple[float, float]:
-            share = (math.log10(y) - low) / (high - low)
+            share = max((math.log10(y) - low) / (high - low), 0.0)
             return left + x / last * width, top + (1 - share) * height
 
         unit = self.unit
         parts = []
-        for exponent in range(low, high + 1):
+        every = math.ceil((high - low) / LEVELS)
+        for exponent in range(high, low - 1, -every):
             _, y = place(0, 10.0**exponent)
             parts.append(
                 f'<path d="M{left} {y:.1f}H{left + width}" stroke="var(--nn-hair)"/>'
-                f'<text x="{left - 8}" y="{y + 3.5:.1f}" text-anchor="end">{short(10.0**exponent)}'
-                "</text>"
+                f'<text x="{left - 8}" y="{y + 3.5:.1f}" text-anchor="end">{_power(exponent)}</text>'
             )
         bottom = top + height
         end = left + width
@@ -387,10 +389,17 @@ def _drawable(loss: float) -> bool:
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
-    """The powers of ten that enclose the values, one decade at least."""
+    """The powers of ten that enclose the values, one decade at least and `DECADES` at most."""
     low = math.floor(math.log10(min(values)))
     high = math.ceil(math.log10(max(values)))
-    return max(low, high - 12), max(high, low + 1)
+    return max(low, high - DECADES), max(high, low + 1)
+
+
+def _power(exponent: int) -> str:
+    """A power of ten that has room beside the curve."""
+    if -3 <= exponent <= 4:
+        return short(10.0**exponent)
+    return f"1e{exponent}".replace("-", "−")
 
 
 def _ticks(last: float) -> list[float]:

@@ -112,6 +112,20 @@ def test_the_curve_names_its_lines_and_marks_the_best() -> None:
     assert shown.count("<circle") == 1
 
 
+def test_a_loss_that_falls_to_the_last_digit_stays_in_the_picture() -> None:
+    """Seventeen decades: the curve ends above the axis of the epochs, and the powers of ten
+    beside it are few."""
+    falls = [Epoch(k, 9 * k, 10.0 ** (1 - k)) for k in range(1, 18)]
+    shown = course(STARTED, Compiled(1.0), *falls).to_html()
+    places = re.findall(r"[ML]([\d.]+) ([\d.]+)", "".join(re.findall(r'd="M[^"]*L[^"]*"', shown)))
+    assert len(places) >= 17
+    assert all(20 <= float(y) <= 170 for _, y in places)
+    beside = re.findall(r'text-anchor="end">(1e−\d+|[\d.]+)<', shown)
+    assert beside[0] == "1"
+    assert {len(power) <= 5 for power in beside} == {True}
+    assert 3 <= len(beside) <= 9
+
+
 def test_the_curve_can_be_read_off_under_a_pointer() -> None:
     """Hidden by attributes: where a reader drops the style, nothing lies over the curve."""
     shown = course(*WHOLE, finished()).to_html()
