@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from IPython.core.error import UsageError
 
-from nnfp_kernel.views.functor import to_text
+from nnfp_kernel.views.functor import to_html, to_text
 
-from .present import code, plain
+from .present import code
 from .verb import Verb, View
 from .workspace import Workspace
 
@@ -21,7 +21,7 @@ def run(workspace: Workspace, text: str) -> View:
         if not words:
             raise UsageError(f"The functor of which name?\nUsage: {VERB.usage}")
         machine = session.functor(" ".join(words))
-        return View(to_text(machine), plain(to_text(machine)).html, machine)
+        return View(to_text(machine), to_html(machine), machine)
     inferred = session.type(text)
     return code(f"{text} : {inferred}", session, inferred)
 

@@ -22,8 +22,8 @@ class Replaced:
     def told(self, made: Defined) -> Defined:
         """A definition with what is to be said of the older one in its place."""
         older = self._before.checked.definitions.get(made.name)
-        if older is None:
-            return made
+        if older is None or older.span.source.name.startswith("std/"):
+            return made  # that a library's name is taken is told by inference
         newer = self._after.checked.definitions[made.name]
         known = [_known(at.program, made.name) for at in (self._before, self._after)]
         kept = bool(made.weights) and known[0] == known[1]

@@ -12,12 +12,12 @@ P × F(S) → S or P × S → F(S). Its type tells which functor F that is:
     s -> TreeF a s          F(X) = A + X × X       growing a tree
 
 A machine's square says what running it means; it is checked by running it on random
-values. `machine` says all this of a name as data, `to_text` as lines.
+values. `machine` says all this of a name as data, `to_text` as lines, `to_html` as a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from ..language import types as t
 from ..language.diagnostics import NnfpError
 from ..language.sizes import constant
 from ..runtime.data import DataValue
+from .style import coded, escape, page
 
 Run = Callable[[str], Callable[..., Any]]  # an expression of the session as a function
 SIZE = 3  # of what a type leaves open, in random values
@@ -67,24 +68,46 @@ class Machine:
 
 def to_text(machine: Machine) -> str:
     """As lines: the type, what it is, and the parts under each other."""
-    rows = [
-        ("functor", machine.functor),
-        ("where", ", ".join(f"{letter} = {meaning}" for letter, meaning in machine.where)),
-        ("strength", machine.strength),
-        ("structure", machine.structure),
-        *((name, line) for name, line in zip(("square", ""), machine.square, strict=False)),
-    ]
-    lines = [f"{machine.name} : {machine.type}" if machine.type else machine.name, machine.kind]
-    lines += [f"  {name:<9}  {text}" for name, text in rows if text]
-    for law in machine.laws:
-        lines.append(f"  {'law':<9}  {law.statement}")
-        if law.apart is None:
-            lines.append(f"  {'':<9}  not run: the cell draws, or its sizes are open")
-        else:
-            found = "holds" if law.holds else "fails"
-            apart = f"the sides are at most {law.apart:.1g} apart"
-            lines.append(f"  {'':<9}  {found} on random values: {apart}")
+    lines = [_title(machine), machine.kind]
+    for name, said in _rows(machine):
+        for k, line in enumerate(said):
+            lines.append(f"  {'' if k else name:<9}  {line}")
     return "\n".join(lines)
+
+
+def to_html(machine: Machine) -> str:
+    """The same for a notebook: the parts are a table, formulas in the letters of code."""
+    rows = "".join(
+        f'<tr><td class="small">{name}</td><td>{"<br>".join(map(coded, said))}</td></tr>'
+        for name, said in _rows(machine)
+    )
+    head = f'<div class="code">{escape(_title(machine))}</div><div>{coded(machine.kind)}</div>'
+    return page(f'{head}<table class="rows"><tbody>{rows}</tbody></table>')
+
+
+def _title(machine: Machine) -> str:
+    return f"{machine.name} : {machine.type}" if machine.type else machine.name
+
+
+def _rows(machine: Machine) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The parts by their names, each a line or a few."""
+    where = ", ".join(f"{letter} = {meaning}" for letter, meaning in machine.where)
+    parts = (
+        ("functor", (machine.functor,)),
+        ("where", (where,)),
+        ("strength", (machine.strength,)),
+        ("structure", (machine.structure,)),
+        ("square", machine.square),
+        *(("law", (law.statement, _found(law))) for law in machine.laws),
+    )
+    return ((name, said) for name, said in parts if any(said))
+
+
+def _found(law: Law) -> str:
+    if law.apart is None:
+        return "not run: the cell draws, or its sizes are open"
+    found = "holds" if law.holds else "fails"
+    return f"{found} on random values: the sides are at most {law.apart:.1g} apart"
 
 
 # --- what a name is ---------------------------------------------------------------------------

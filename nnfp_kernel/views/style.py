@@ -181,6 +181,15 @@ def escape(text: str) -> str:
     return html.escape(text)
 
 
+def coded(text: str) -> str:
+    """Words as HTML, what stands in backticks in the letters of code.
+
+    >>> coded("only `cata alg` is so")
+    'only <span class="code">cata alg</span> is so'
+    """
+    return re.sub("`([^`]*)`", r'<span class="code">\1</span>', escape(text))
+
+
 def alone(body: str, width: str, height: str) -> str:
     """SVG as a file of its own, on light paper: `body` is what stands in it."""
     drawn = f'<g class="drawing">{body}</g>'

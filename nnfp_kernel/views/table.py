@@ -9,13 +9,12 @@ Data first (`Entry`, `Value`, `Note`, gathered in a `Table`), then `to_text` and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..language.palette import underlined
 from . import values
-from .style import escape, page
+from .style import coded, escape, page
 from .values import Value
 
 
@@ -242,14 +241,11 @@ def to_latex(table: Table) -> str:
 
 
 def _note_html(note: Note) -> str:
-    def code(text: str) -> str:
-        return re.sub("`([^`]*)`", r'<span class="code">\1</span>', escape(text))
-
     said = "" if note.severity == "note" else f"<b>{escape(note.severity)}</b> "
     if not note.details:
-        return f'<div class="small">{said}{code(note.text)}</div>'
-    lines = "".join(f"<div>{code(detail)}</div>" for detail in note.details)
-    summary = f"<summary>{said}{code(note.text)}</summary>"
+        return f'<div class="small">{said}{coded(note.text)}</div>'
+    lines = "".join(f"<div>{coded(detail)}</div>" for detail in note.details)
+    summary = f"<summary>{said}{coded(note.text)}</summary>"
     return f'<details class="small">{summary}{lines}</details>'
 
 

@@ -277,7 +277,8 @@ class Course:
             _, y = place(0, 10.0**exponent)
             parts.append(
                 f'<path d="M{left} {y:.1f}H{left + width}" stroke="var(--nn-hair)"/>'
-                f'<text x="{left - 8}" y="{y + 3.5:.1f}" text-anchor="end">{_power(exponent)}</text>'
+                f'<text x="{left - 8}" y="{y + 3.5:.1f}" text-anchor="end">'
+                f"{_power(exponent)}</text>"
             )
         bottom = top + height
         end = left + width

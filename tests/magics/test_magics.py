@@ -64,6 +64,10 @@ def test_a_definition_in_the_place_of_an_older_one_says_so(shell: InteractiveShe
     assert "kept" not in other  # a matrix now
     assert "Replaces" not in str(run(shell, "%%nnfp\nf : R -> R\nf x = x"))  # unchanged
     assert "Replaces `f` of cell 5." in str(run(shell, "%%nnfp\nf x = 2 * x"))
+    run(shell, "%%nnfp\ng = flip outer")
+    taken = str(run(shell, "%%nnfp\nflip x = - x"))
+    assert "`flip` takes the place of the library's `flip`" in taken
+    assert "Replaces" not in taken  # said once
 
 
 def test_q_shows_nothing(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 import nnfp_kernel as nnfp
-from nnfp_kernel.views.functor import Law, Machine, of_function, to_text
+from nnfp_kernel.views.functor import Law, Machine, of_function, to_html, to_text
 
 PROGRAM = """
 data Tree a = Leaf a | Node (Tree a) (Tree a)
@@ -120,3 +121,13 @@ def test_a_machine_is_lines_of_text() -> None:
         "  law        left = right",
         "             holds on random values: the sides are at most 1e-16 apart",
     ]
+
+
+def test_in_a_notebook_the_parts_stand_in_a_table(session: nnfp.Session) -> None:
+    """Blanks do not align in letters of different widths, and backticks are for text."""
+    shown = to_html(session.functor("Tree"))
+    assert '<td class="small">functor</td><td>F(X) = A + X × X</td>' in shown
+    assert '<span class="code">cata alg</span>' in shown
+    assert "`" not in re.sub(r"<style>.*?</style>", "", shown)
+    laws = to_html(session.functor("cell"))
+    assert laws.count("<tr>") == to_text(session.functor("cell")).count("\n  ") - laws.count("<br>")
