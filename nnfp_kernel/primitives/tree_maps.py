@@ -13,12 +13,13 @@ Source: DERIVATIVES.md; for the catamorphism Meijer, Fokkinga and Paterson 1991.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..graph.context import Context
 from ..graph.forest import Forest, NoForest
 from ..graph.scope import Occurrence
-from ..graph.values import Items, NotFirstOrder, Value, Variant, same_shape
+from ..graph.values import Items, NotFirstOrder, OpenSize, Value, Variant, same_shape
 from ..language import types as t
 from .linear_values import Promised
 from .table import Builtin, builtin
@@ -131,11 +132,11 @@ def _recurrence(
 
     if around is None:
         return value, Promised(context, moved, whole, linear.codomain, checked=False, source=tree)
-    made = Promised(
-        context, moved, t.Product((around, whole)), linear.codomain, checked=False,
-        source=(context.zero(around), tree),
-    )  # fmt: skip
-    return value, made
+    source: Value = None
+    with suppress(OpenSize):  # then it is told by a point, `derivative l (xs, t)`
+        source = (context.zero(around), tree)
+    space = t.Product((around, whole))
+    return value, Promised(context, moved, space, linear.codomain, checked=False, source=source)
 
 
 builtin(

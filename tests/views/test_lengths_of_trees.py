@@ -3,6 +3,7 @@ that runs; what they compute is judged by differences, by jax.vjp and by the adj
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -88,6 +89,39 @@ PROGRAMS = {
         "  in sum (zipWith (\\(x, y) -> sin (x * y)) (drop[2] xs, reverse (flat t)))\n"
         "     * last (flat t) * head (flat t)"
     ),
+    "the payload around": (
+        "f : Tree R -> [R]\nf t = let xs = payload t in\n"
+        "  cata { Leaf v -> v * xs; Node l r -> tanh (l + r) } t"
+    ),
+    "the payload around, a number": (
+        "f : Tree R -> R\n"
+        "f t = let xs = payload t in cata { Leaf v -> mean (v * xs); Node l r -> l * r } t"
+    ),
+    "two around, joined": (
+        "f : (Tree R, Tree R) -> [R]\nf (t, u) = let xs = [1] ++ payload t ++ flat u in\n"
+        "  cata { Leaf v -> v * xs; Node l r -> l * r } t"
+    ),
+    "the payload around, in a loop": (
+        "f : (Tree R, [R]) -> R\nf (t, cs) = let xs = payload t in\n"
+        "  fold (\\(s, c) -> (cata { Leaf v -> v * sum (xs * c) * s; Node l r -> l * r }) t) 1 cs"
+    ),
+    "the payload around each": (
+        "f : ([Tree R], Tree R) -> [R]\nf (ts, u) = let xs = payload u in\n"
+        "  map (cata { Leaf v -> v * sum xs; Node l r -> l * r }) ts"
+    ),
+    "the payload around, twice": (
+        "f : Tree R -> Tree R\nf t = adjoint (derivative (\\u -> let xs = payload u in\n"
+        "  (cata { Leaf v -> v * sum xs; Node l r -> l * r }) u) t) 1"
+    ),
+    "the payload around trees": (
+        "f : Tree R -> (Tree R, R)\nf t = let xs = payload t in\n"
+        "  cata { Leaf v -> (Leaf (v * sum xs), v); Node (l, a) (r, b) ->\n"
+        "    (Node (mapData (\\x -> x * sum xs) r) l, a * b * reduce l) } t"
+    ),
+    "rows of payload around": (
+        "f : Tree R[2] -> R[2]\n"
+        "f t = let xs = payload t in cata { Leaf v -> sum xs * v; Node l r -> tanh (l + r) } t"
+    ),
     "of the payload, joined": "f : (Tree R, Tree R) -> [R]\nf (t, u) = payload t ++ flat u",
     "of each of a sequence": (
         "f : ([Tree R], R) -> [R]\n"
@@ -139,6 +173,8 @@ QUICK = (  # the others are tried by `make soak`
     "of each of a sequence",
     "made of two lengths",
     "two payloads in a loop",
+    "the payload around",
+    "the payload around each",
 )
 
 
@@ -155,6 +191,20 @@ def test_a_length_that_a_type_leaves_to_the_run_is_written_with_the_recurrence()
     text = str(derivative_definition(session["flat"], adjoint=True))
     assert "flatAdjoint : Tree R -> ([R] -o Tree R)" in text
     assert ": ([R], Tree R -o [R]))" in text
+
+
+def test_a_length_around_a_tree_is_told_by_a_point_and_no_other_is() -> None:
+    session = Session(precision=64)
+    session.run(
+        "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
+        "f : (Tree R, R[6]) -> R\n"
+        "f (t, c) = let xs = payload t; a = (cata { Leaf v -> v * sum xs; Node l r -> l * r }) t in\n"
+        "  a * (cata { Leaf v -> v * sum c; Node l r -> l + r }) t"
+    )
+    text = str(derivative_definition(session["f"], adjoint=True))
+    (told,) = re.findall(r"adjoint \(derivative \w+ \((.*?), (.*?)\)\)", text)
+    assert told == ("xs", "t")
+    assert len(re.findall(r"adjoint dy\w* ", text)) == 1
 
 
 def test_a_size_that_no_sequence_has_is_refused_with_the_reason() -> None:

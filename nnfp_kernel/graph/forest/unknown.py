@@ -206,9 +206,21 @@ class Unknown:
     def payload(self) -> tuple[Value, int]:
         """All of its payload as a sequence, and how many elements that has here."""
         made = self.plant.contents()
-        count = made.result.length.value
+        return self.items(self.plant.declarations.rebuild(made.result, made.wires)), self.count
+
+    def settled(self) -> Unknown:
+        """The tree with its payload made here, where that was changed."""
+        if self.shown is None:
+            return self
+        made, _ = self.payload()
+        return replace(self, shown=lambda _: made)
+
+    @property
+    def count(self) -> int:
+        """How many elements its payload has here."""
+        count = self.plant.contents().result.length.value
         assert count is not None
-        return self.items(self.plant.declarations.rebuild(made.result, made.wires)), count
+        return count
 
     def inside(self, context: Context) -> Unknown | None:
         """The tree as it stands in the outermost body around this place, inside of where it is an
@@ -644,7 +656,9 @@ def _laid_out(context: Context, value: Value, type: t.Type) -> Value:
                 _laid_out(context, part, t.Array(item, length))
                 for part, item in zip(value, items, strict=True)
             )
-        case _ if isinstance(value, Unknown | Fellow):
+        case _ if isinstance(value, Unknown):
+            return value.settled()
+        case _ if isinstance(value, Fellow):
             return value
         case _ if isinstance(value, Chosen):
             raise Choosing(type)

@@ -23,7 +23,7 @@ from ...primitives.decompile import PLAIN, Block, Term, term
 from ...primitives.decompile import whole as whole_of
 from ...primitives.spelling import apply, zeros
 from ..combinators import pair_pattern, pairs
-from .entries import Entry, Exprs, Trees, is_nought, total
+from .entries import Entry, Exprs, Trees, is_nought, total, turned
 from .shapes import Key, Whole, key_of
 from .values import Values
 
@@ -107,18 +107,18 @@ class Adjoint(Entry):
     ) -> None:
         self.terms = terms
         self.cotangent = [self.kept(each, block) for each in self.computed(block)]
-        made, beside = self._pulled(self.cotangent, block)
+        made, beside = self._pulled(self.cotangent, tree, block)
         if made:
             names[self.key] = made
         for own, wire in zip(self.observed.moving, self.observed.wires, strict=True):
             terms[wire] = term(beside[own], wire.type)
 
     def _pulled(
-        self, cotangent: Sequence[s.Expression], block: Block
+        self, cotangent: Sequence[s.Expression], tree: Trees, block: Block
     ) -> tuple[str, dict[Wire, s.Expression]]:
         """Binds what the adjoint makes of a cotangent: the tree's, and what is around it."""
         space = self.values.tangent(self.observed.reduction.result)
-        back = apply("adjoint", s.Name(self.of.linear))
+        back = self._turned(s.Name(self.of.linear), tree(self.source))
         made = s.Apply(back, self.values.rebuilt(space, iter(cotangent)))
         return self._bound(made, self.observed.whole, block)
 
@@ -158,9 +158,15 @@ class Adjoint(Entry):
             values.rebuilt(values.tangent(reduction.result), nothing),
             values.rebuilt(moving(layout), iter(self.cotangent)),
         ))  # fmt: skip
-        back = apply("adjoint", apply("snd", apply(self._word, step, zipped)))
+        linear = apply("snd", apply(self._word, step, zipped))
+        back = self._turned(linear, zipped)
         name, found = self._bound(s.Apply(back, cotangent), whole, block)
         return apply("mapData", s.Name("fst"), s.Name(name)), found
+
+    def _turned(self, linear: s.Expression, tree: s.Expression) -> s.Expression:
+        """The adjoint of a linear map of what is around the tree, and of the tree."""
+        around = [whole_of(self.terms[wire]) for wire in self.of.around]
+        return turned(linear, self.of.around, pairs(around) if around else None, tree)
 
     @property
     def _word(self) -> str:
@@ -176,7 +182,7 @@ class Adjoint(Entry):
         arrays: dict[Wire, list[s.Expression]] = {wire: [] for wire in self.of.around}
         if not set(self.around).isdisjoint(self.branch.outside):
             moved = [whole_of(each) for each in self.computed(block, terms)]
-            name, beside = self._pulled(moved, block)
+            name, beside = self._pulled(moved, tree, block)
             trees.append(s.Name(name))
             for wire, found in beside.items():
                 arrays[wire].append(found)

@@ -131,7 +131,7 @@ class Body(ABC):
         """Binds what is made of trees, and the linear maps of it."""
         values, self.known = self.values, terms
         grove = Grove(values, self.primitives, observed, set(self.movers), self.trees, self.step,
-                      self.round)  # fmt: skip
+                      self.round, terms)  # fmt: skip
         self.grove = grove
         self._note_types(Several((self.arguments, self.answer)))
         for group in grove.groups:
@@ -208,7 +208,7 @@ class Body(ABC):
         group.linear = self.names.fresh("step")
         node = s.Name(self.names.fresh("t"))
         if one.deep and one.written is None:
-            step = self.step(one, terms, group.around)
+            step = self.step(one, terms, group.around, named=bool(group.around))
         else:
             group.whole = True
             if one.deep:

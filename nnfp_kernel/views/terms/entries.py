@@ -15,6 +15,7 @@ from ...language import syntax as s
 from ...linear.differentiate import linearize
 from ...linear.maps import Primitives, filled
 from ...primitives.decompile import Block, Term, decompile, term, whole
+from ...primitives.spelling import apply
 from .shapes import Key, Whole
 from .values import Values
 
@@ -134,6 +135,21 @@ def known_around(
     return {own: terms[wire] for own, wire in pairs if wire.type.kind != "Key"}
 
 
+def turned(
+    linear: s.Expression,
+    wires: Sequence[Wire],
+    around: s.Expression | None,
+    tree: s.Expression,
+) -> s.Expression:
+    """The adjoint of the linear map of a tree and of what is around it, which are a point of its
+    space. Where a length there is one that only running tells, the map is that of the derivative
+    at this point (general.py): `adjoint (derivative l (xs, t))`."""
+    sizes = tuple(s.SizeNumber(size) for wire in wires for size in wire.type.shape)
+    if around is not None and sizes:
+        linear = apply(s.Bracket("placed", sizes), linear, s.Tuple((around, tree)))
+    return apply("adjoint", linear)
+
+
 def total(trees: Sequence[s.Expression]) -> s.Expression:
     """The sum of cotangents."""
     made, *others = [tree for tree in trees if not is_nought(tree)] or trees[:1]
@@ -151,4 +167,4 @@ def is_nought(tree: s.Expression) -> bool:
     return isinstance(tree, s.Number) and tree.value == 0
 
 
-__all__ = ["Entry", "Exprs", "Trees", "is_nought", "known_around", "total"]
+__all__ = ["Entry", "Exprs", "Trees", "is_nought", "known_around", "total", "turned"]

@@ -283,10 +283,18 @@ def _whole(size: s.SizeTree) -> s.Expression:
 
 def sliced(tree: Any, names: Names) -> Any:
     """The tree in which a part of a sequence, so many elements after so many and before so many
-    (`slice`), is said by those of the three numbers that are known."""
+    (`slice`), is said by those of the three numbers that are known, and a linear map of a space
+    whose sizes are not all known (`placed`) is that of the derivative at a point of it."""
     if isinstance(tree, tuple):
         return tuple(sliced(each, names) for each in tree)
     match tree:
+        case s.Apply(
+            function=s.Apply(function=s.Bracket(name="placed", sizes=sizes), argument=linear),
+            argument=point,
+        ):
+            if s.SizeWildcard() not in sizes:
+                return sliced(linear, names)
+            return apply("derivative", sliced(linear, names), sliced(point, names))
         case s.Apply(function=s.Bracket(name="slice", sizes=sizes), argument=xs):
             return _part(sizes, sliced(xs, names))
         case s.Bracket(name="slice", sizes=sizes):

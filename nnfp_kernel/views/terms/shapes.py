@@ -154,8 +154,7 @@ def answer_shape(values: Values, value: Value, type: t.Type) -> Shape:
     if isinstance(value, Unknown):
         if value.shown is None:
             return Whole(value.type, key_of(value.plant))
-        _, count = value.payload()
-        payload = t.Array(value.type.arguments[-1], constant(count))
+        payload = t.Array(value.type.arguments[-1], constant(value.count))
         return Refilled(value.type, key_of(value.plant), payload, value.plant.bare)
     if isinstance(value, Fellow):
         return Moved(type, key_of(value.plant), value.place)

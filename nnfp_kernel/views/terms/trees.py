@@ -49,7 +49,7 @@ from ...primitives.spelling import Names, apply
 from ..combinators import pair_pattern, pairs
 from .adjoints import Adjoint, Point, Step
 from .differentials import Differential
-from .entries import Entry, Exprs, Trees, is_nought, total
+from .entries import Entry, Exprs, Trees, is_nought, total, turned
 from .rounds import Round, Running
 from .shapes import Key, Making, Opening, Shape, Whole, key_of, no_tag, parts
 from .values import Values
@@ -102,9 +102,14 @@ class Group:
         word = "treeRecurrenceWith" if around else "treeRecurrence"
         return self.ascribed(apply(word, function, tree))
 
-    def back(self, linear: s.Expression) -> s.Expression:
+    def back(
+        self, linear: s.Expression, terms: Mapping[Wire, Term], trees: Trees, tree: s.Expression
+    ) -> s.Expression:
         """The adjoint of its linear map."""
-        return apply("adjoint", linear) if self.deep else linear
+        if not self.deep:
+            return linear
+        around = self.takes(terms, trees)
+        return turned(linear, self.around, around, tree)
 
     def takes(self, arrays: Mapping[Wire, Term], tree: Trees) -> s.Expression | None:
         """What moves around it, of the tangents of arrays and trees."""
@@ -138,6 +143,7 @@ class Grove:
     names: dict[Key, str]
     step: Step
     round: Round
+    terms: Mapping[Wire, Term]  # of the inputs of the graph
     groups: list[Group | Entry] = field(default_factory=list)
     types: dict[Key, t.Type] = field(default_factory=dict)
 
@@ -402,7 +408,8 @@ class Grove:
 
             making = Making(self.values, cotangents, no_tag, cotangent, self.tree)
             given = making.made(group.shape)
-        made: s.Expression = s.Apply(group.back(s.Name(group.linear)), given)
+        back = group.back(s.Name(group.linear), self.terms, self.tree, self.tree(group.key))
+        made: s.Expression = s.Apply(back, given)
         around = group.spread(self.values.names, arrays, trees)
         if around is not None:
             below = self.values.names.fresh("wt")
@@ -421,8 +428,9 @@ class Grove:
         """The same for each of a sequence of trees: what is around them gets the sum."""
         names = self.values.names
         tree, moved = names.fresh("t"), names.fresh("w")
-        back = s.Apply(group.back(apply("snd", group.of(s.Name(tree)))), s.Name(moved))
-        made = _along(tree, moved, back, self.tree(group.key), cotangents)
+        back = group.back(apply("snd", group.of(s.Name(tree))), self.terms, self.tree, s.Name(tree))
+        given = s.Apply(back, s.Name(moved))
+        made = _along(tree, moved, given, self.tree(group.key), cotangents)
         if group.around:
             both = names.fresh("ws")
             block.bind(s.PatternName(both), made)
