@@ -23,6 +23,12 @@ cell (h, Word x) = tanh (?W @ h + ?U @ x + ?b)
 encode : [Word] ~> R[3]
 encode = fold cell zero
 
+spin : R[2] -> (R[2], R[2])
+spin h = (0.9 * h, h)
+
+orbit : R[2] -> R[40,2]
+orbit = unfold[40] spin
+
 each : [[Word]] ~> [R[3]]
 each = map encode
 
@@ -149,6 +155,15 @@ def test_thousands_of_steps_draw_what_is_in_view_and_boxes_open(
     root = unroll(page, "u.steps.row(u.steps.chains[0].states[0], 4)")
     assert numpy.allclose(root, session["sentence"](tree), atol=1e-6)
     assert page.locator("pre .now").all_inner_texts() == ["Node l r -> tanh (?L @ l + ?R @ r)"]
+
+
+def test_what_rows_are_called_has_room_beside_them(session: nnfp.Session, opened: Any) -> None:
+    page = opened(nnfp.widgets.Unroll(session["orbit"], numpy.ones(2)))
+    places = unroll(page, "[...u.el.querySelectorAll('.gutter')].map(each => each.getBBox().x)")
+    assert len(places) >= 2
+    assert min(places) >= 0
+    said = page.locator("text.gutter").all_text_contents()
+    assert any(text.startswith("gives : R[2]") for text in said)
 
 
 def test_boxes_open_in_place_and_wires_say_what_they_are(

@@ -8,11 +8,17 @@ const GUTTER = 96, RIGHT = 14; // of the page, beside the columns
 const BOX = 36, WIRE = 18; // a box's height, and a wire between two things
 const STATE = 150, OUTPUT = 84, ELEMENT = 64; // heights of strips at most
 const LETTER = 7.3;
+const LETTERS = 12; // of code that the gutter has room for
 
 /** What one is called, and its type below it, on the left of a row. */
 function gutter(x, y, name, type, height = 40) {
   const short = type.length > 15 ? `${type.slice(0, 14)}…` : type;
-  if (height < 28) return make("text", { class: "gutter code", x, y: y + 4 }, `${name} : ${short}`.slice(-16), make("title", {}, `${name} : ${type}`));
+  if (height < 28) {
+    const whole = `${name} : ${type}`;
+    const back = type.endsWith(" ←") ? " ←" : "", room = LETTERS - back.length;
+    const said = whole.length <= LETTERS ? whole : (name.length <= room ? name : `${name.slice(0, room - 1)}…`) + back;
+    return make("text", { class: "gutter code", x, y: y + 4 }, said, make("title", {}, whole));
+  }
   return make("g", { class: "gutter" },
     make("text", { x, y: y - 2 }, name),
     make("text", { class: "code", x, y: y + 12 }, short, make("title", {}, type)));
