@@ -266,6 +266,8 @@ def bracket_count(
 
 def expression_owns_weights(span: Span, text: str, whole: Span) -> Diagnostic:
     """A hole, an occurrence of a family or a copy in an expression without a name."""
+    if whole.source is not span.source:  # one put together of several texts
+        whole = span
     return plain(
         "expression-owns-weights",
         "an expression owns no weights",

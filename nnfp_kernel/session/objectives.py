@@ -11,9 +11,15 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..language import syntax
 from ..language import typed as p
+from ..language import types as t
+from ..language.diagnostics import Diagnostic, NnfpError
 from ..language.digest import digests
+from ..language.parser import parse_expression
 from ..language.reach import WeightPath
+from ..language.source import Source
+from ..language.telling import grouped, listed
 
 if TYPE_CHECKING:  # with it comes optax, for which a session that trains nothing does not wait
     from ..runtime.function import Function
@@ -40,7 +46,9 @@ class Objectives:
     is a weight's present value."""
 
     def __init__(
-        self, read: Callable[[str], Function], present: Callable[[WeightPath], Any]
+        self,
+        read: Callable[[str, syntax.Expression], Function],
+        present: Callable[[WeightPath], Any],
     ) -> None:
         self.read, self.present = read, present
         self._known: dict[tuple[str, str | None, str | None, int | None], Known] = {}
@@ -60,7 +68,7 @@ class Objectives:
             return known.objective, known.function
         from ..runtime.training.objective import objective_of
 
-        function, measured = self._functions(name, loss, metric)
+        function, measured = self._functions(program, name, loss, metric)
         if memory != program.memory:
             function = function.within(memory)
         objective = objective_of(function, measured)
@@ -81,20 +89,52 @@ class Objectives:
         return objective, function
 
     def _functions(
-        self, name: str, loss: str | None, metric: str | None
+        self, program: Program, name: str, loss: str | None, metric: str | None
     ) -> tuple[Function, Function | None]:
         """What is minimised and what is measured, as functions of an example."""
 
-        def of_example(measure: str) -> Function:
+        def of_example(measure: str, flag: str, counted: bool = False) -> Function:
+            tree = parse_expression(Source(measure, flag))
             if loss is None:
-                return self.read(measure)
-            return self.read(f"\\(x, y) -> ({measure}) (({name}) x) y")
+                return self.read(*_as_number(measure, tree, counted))
+            text = f"{grouped(measure)} ({grouped(name)} x) y"
+            tree = _after(tree, parse_expression(Source(name, "the model")))
+            try:
+                return self.read(*_as_number(text, tree, counted))
+            except NnfpError as error:
+                told = [
+                    self._of_flag(each, program, flag, text, name) for each in error.diagnostics
+                ]
+                raise NnfpError(told, error.representations) from None
 
-        function = of_example(name if loss is None else loss)
-        measured = None if metric is None else of_example(metric)
-        if measured is not None and measured.type.rpartition("> ")[2] == "Bool":
-            measured = self.read(f"({measured.name}) >> toReal")
+        minimised = (name, "the objective") if loss is None else (loss, "--loss")
+        function = of_example(*minimised)
+        measured = None if metric is None else of_example(metric, "--metric")
+        if metric and measured is not None and measured.type.rpartition("> ")[2] == "Bool":
+            measured = of_example(metric, "--metric", counted=True)
         return function, measured
+
+    def _of_flag(
+        self, told: Diagnostic, program: Program, flag: str, text: str, name: str
+    ) -> Diagnostic:
+        """A mistake in what a flag and a model make of an example says what that is; and what of
+        the library would do, where the two do not fit together."""
+        what = flag.removeprefix("--")
+        notes = [f"The {what} of an example (x, y) is `{text}`."]
+        if told.code in _UNFIT:
+            fitting = [each for each in _measures(program) if self._fits(each, name)]
+            if fitting:
+                notes.append(f"Of the library these take what `{name}` gives: {listed(fitting)}.")
+        return replace(told, notes=(*notes, *told.notes))
+
+    def _fits(self, measure: str, name: str) -> bool:
+        """Whether a measure takes what a model gives."""
+        try:
+            trees = (parse_expression(Source(each, "expression")) for each in (measure, name))
+            self.read(f"{measure} ({grouped(name)} x) y", _after(*trees))
+        except NnfpError:
+            return False
+        return True
 
     def _stands(self, known: Known, program: Program) -> bool:
         """Whether the constants are what they were."""
@@ -111,6 +151,38 @@ class Objectives:
                     yield from (self.present(weight.path) for weight in program.reached(name))
                 case p.External(name=name):
                     yield program.externals.get(name)
+
+
+def _after(measure: syntax.Expression, model: syntax.Expression) -> syntax.Expression:
+    """The measure of an example (x, y): `measure (model x) y`. Every part has its place in what
+    was typed, a flag's text or the model's."""
+    x, y = (syntax.Name(name, span=tree.span) for name, tree in (("x", model), ("y", measure)))
+    answer = syntax.Apply(model, x, span=model.span)
+    found = syntax.Apply(syntax.Apply(measure, answer, span=measure.span), y, span=measure.span)
+    parts = tuple(syntax.PatternName(name, span=measure.span) for name in ("x", "y"))
+    example = syntax.PatternTuple(parts, span=measure.span)
+    return syntax.Lambda((example,), found, span=measure.span)
+
+
+def _as_number(text: str, tree: syntax.Expression, counted: bool) -> tuple[str, syntax.Expression]:
+    """An objective as it is; one that is true or false `counted` as 1 or 0."""
+    if not counted:
+        return text, tree
+    number = syntax.Name("toReal", span=tree.span)
+    return f"({text}) >> toReal", syntax.Binary(">>", tree, number, span=tree.span)
+
+
+# The codes of what is told where a model's answer and a measure do not fit together.
+_UNFIT = ("type-mismatch", "size-mismatch", "value-for-function", "too-many-arguments")
+
+
+def _measures(program: Program) -> Iterator[str]:
+    """The losses and metrics of the library that take an answer and a target."""
+    for name, definition in program.definitions.items():
+        domains, codomain = t.uncurried(definition.scheme.type)
+        of_losses = definition.span.source.name == "std/losses.nnfp"
+        if of_losses and len(domains) == 2 and codomain == t.R:
+            yield name
 
 
 def _used(function: Function) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Session:
         self._kept = KeptWeights(seed, self.turn, lambda: self.program, lambda: self.names)
         self._functions: dict[str, tuple[Program, Function]] = {}
         self._executables = Executables()
-        self._objectives = Objectives(self.function, self._kept.value)
+        self._objectives = Objectives(self._expressed, self._kept.value)
         checked = inference.infer((), BUILTINS, library=library())
         self._standing = Standing((), checked, {}, self._program(checked, {}, {}))
 
@@ -426,20 +426,26 @@ class Session:
 
     def function(self, text: str) -> Function:
         """The function that an expression is: `session.function("encode >> norm")`."""
-        expression = typed(self._standing, text, {})
+        return self._expressed(text, text)
+
+    def _expressed(self, text: str, written: str | syntax.Expression) -> Function:
+        """The function that an expression is, as `text` or with the places of its parts."""
+        expression = typed(self._standing, written, {})
         definition = p.Definition(
             text, t.Scheme(expression.type), None, (), expression, learns=True, draws=True,
             span=expression.span,
         )  # fmt: skip
-        return self._function(text, definition)
+        return self._function(text, definition, written)
 
-    def _function(self, name: str, definition: p.Definition) -> Function:
+    def _function(
+        self, name: str, definition: p.Definition, written: str | syntax.Expression = ""
+    ) -> Function:
         standing = self._standing
 
         def specialise(types: Sequence[t.Type]) -> p.Expression:
             arguments = {argument_name(k): type for k, type in enumerate(types)}
             try:
-                return typed(standing, name, arguments)
+                return typed(standing, written or name, arguments)
             except NnfpError as error:
                 raise handed(error, name, types) from None
 

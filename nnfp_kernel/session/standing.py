@@ -96,10 +96,12 @@ def handed(error: NnfpError, name: str, types: Sequence[t.Type]) -> NnfpError:
 CALL = "expression"  # the name of the source of what is typed by itself
 
 
-def typed(standing: Standing, text: str, arguments: Mapping[str, t.Type]) -> p.Expression:
-    """An expression over what stands, typed; applied to `arguments`, which are names of
-    externals that no program can write, with their types."""
-    tree = parse_expression(Source(text, CALL))
+def typed(
+    standing: Standing, written: str | syntax.Expression, arguments: Mapping[str, t.Type]
+) -> p.Expression:
+    """An expression over what stands, as text or read, typed; applied to `arguments`, which are
+    names of externals that no program can write, with their types."""
+    tree = parse_expression(Source(written, CALL)) if isinstance(written, str) else written
     for name in arguments:
         tree = syntax.Apply(tree, syntax.Name(name, span=tree.span), span=tree.span)
     head = _head(tree)

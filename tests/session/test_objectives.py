@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 import numpy
+import pytest
 
-from nnfp_kernel import Session
-from nnfp_kernel.runtime.training.events import Finished, Progress
+from nnfp_kernel import NnfpError, Session
+from nnfp_kernel.runtime.training.events import Finished, Measured, Progress
 
 XS = numpy.ones((8, 3))
 PROGRAM = (
@@ -83,3 +84,50 @@ def test_a_value_that_is_not_finite_is_named_where_it_stands_now() -> None:
         assert isinstance(last, Finished)
         assert last.failure is not None
         assert f"(cell, line {line}, " in last.failure.cause
+
+
+MODEL = "net : R[3] ~> R\nnet x = ?w @ x + ?b\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "place", "text", "told"),
+    [
+        ({"loss": "crossEntropy"}, "the model", "net", "take what `net` gives: `squaredError`"),
+        ({"loss": "crosEntropy"}, "--loss", "crosEntropy", "Did you mean `crossEntropy`?"),
+        ({"loss": "softmax"}, "--loss", "softmax", "an example (x, y) is `softmax (net x) y`."),
+        ({"loss": "\\x y -> [x]"}, "--loss", "\\x y -> [x]", "gives R[1] for an example"),
+        (
+            {"loss": "squaredError", "metric": "accuracy"}, "the model", "net",
+            "The metric of an example (x, y) is `accuracy (net x) y`.",
+        ),
+        ({"loss": "squaredError +"}, "--loss", "+", "expected an expression on its right"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_flag_is_told_at_its_text(
+    asked: dict[str, str], place: str, text: str, told: str
+) -> None:
+    session = Session()
+    session.run(MODEL)
+    with pytest.raises(NnfpError) as mistake:
+        session.train("net", [XS, XS[:, 0]], **asked)
+    [diagnostic] = mistake.value.diagnostics
+    span = diagnostic.primary.span
+    assert (span.source.name, span.text) == (place, text)
+    assert told in " ".join(mistake.value.render().split())
+    assert "\\(x, y)" not in mistake.value.render()
+
+
+def test_a_model_without_a_name_is_given_one() -> None:
+    with pytest.raises(NnfpError) as mistake:
+        Session().train("dense[3]", [XS, XS], loss="squaredError")
+    assert mistake.value.diagnostics[0].suggestion == "y = dense[3]"
+
+
+def test_a_metric_that_is_true_or_false_is_a_share() -> None:
+    session = Session(precision=64)
+    session.run(MODEL)
+    session.weights = {"net.w": numpy.zeros(3), "net.b": 0.0}
+    asked = {"loss": "squaredError", "metric": "\\x y -> x < y", "valid": 0.5, "rate": 1e-9}
+    ys = numpy.ones(len(XS))
+    events = session.train("net", [XS, ys], epochs=1, **asked)
+    assert [event.metric for event in events if isinstance(event, Measured)] == [1.0]

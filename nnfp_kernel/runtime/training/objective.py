@@ -177,7 +177,7 @@ def require_examples(function: Function, data: Sequence[Any]) -> None:
             Diagnostic(
                 "data-misfit",
                 f"{misfit.where} is {misfit.found}",
-                Label(function.definition.span, f"has type {function.type}"),
+                Label(function.definition.span, f"an example is {t.show(type.domain)}"),
                 (),
                 (
                     f"Expected: {misfit.expected}.",
@@ -188,16 +188,18 @@ def require_examples(function: Function, data: Sequence[Any]) -> None:
 
 
 def _require_number(function: Function) -> None:
-    type = function.definition.scheme.type
+    type, place = function.definition.scheme.type, function.definition.span
+    found = f"has type {function.type}"
     if isinstance(type, t.Function | t.Linear):
+        found = f"gives {t.show(type.codomain)} for an example"
         codomain = type.codomain
         if codomain == t.R or isinstance(codomain, t.TypeVariable):
             return
     raise NnfpError(
         Diagnostic(
             "objective-not-scalar",
-            f"{function.name} is no objective: it must take an example and give one number",
-            Label(function.definition.span, f"has type {function.type}"),
+            f"{_written(function)} is no objective: it must take an example and give one number",
+            Label(place, found),
             (),
             (
                 "What is trained is a function of an example that ends in R.",
@@ -205,3 +207,9 @@ def _require_number(function: Function) -> None:
             ),
         )
     )
+
+
+def _written(function: Function) -> str:
+    """What a person wrote for it: its name, or the text of the flag that it was made of."""
+    named = function.name in function.program.definitions
+    return function.name if named else function.definition.span.text
