@@ -90,6 +90,14 @@ def test_a_chapter_says_how_it_runs_and_is_kept_without_outputs(
     require_coloured(notebook, page(notebook, caplog))
 
 
+def test_a_chapter_that_is_spoken_of_is_there() -> None:
+    known = {int(path.stem[:2]) for path in CHAPTERS}
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            spoken = re.findall(r"[Cc]hapter (\d+)", cell.source)
+            assert set(map(int, spoken)) <= known, path.stem
+
+
 def test_every_chapter_is_executed() -> None:
     executed = re.findall(r'execute\("(\w+)"\)', Path(__file__).read_text("utf-8"))
     assert sorted(executed) == [path.stem for path in CHAPTERS]
@@ -187,6 +195,8 @@ def test_representations(runner: ModuleType, execute: Execute) -> None:
     shares = {asked: float(share) for asked, share in found}
     assert min(shares["grey, which digit"], shares["coloured, which digit"]) >= 95
     assert shares["coloured, odd (never trained)"] >= 85
+    (home,) = re.findall(r"nearest to the grey heap of the digit: ([\d.]+)%", told)
+    assert float(home) >= 85
     translated = re.search(r"nearest: ([\d.]+)% of 300", told)
     assert translated is not None
     assert float(translated[1]) >= 95
