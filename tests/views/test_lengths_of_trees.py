@@ -215,6 +215,18 @@ def test_a_size_that_no_sequence_has_is_refused_with_the_reason() -> None:
     assert "of no sequence by itself" in caught.value.diagnostics[0].primary.text
 
 
+def test_a_length_that_has_to_be_another_is_refused_with_the_reason() -> None:
+    session = Session(precision=64)
+    session.run(
+        "data Tree a = Leaf a | Node (Tree a) (Tree a)\n"
+        "f : Tree R -> [R]\nf t = let xs = payload t; m = map (\\x -> sin (x * xs)) xs in\n"
+        "  cata { Leaf v -> v * xs; Node l r -> m @ (l + r) } t"
+    )
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"], adjoint=True)
+    assert "it has to be that of something else" in caught.value.diagnostics[0].primary.text
+
+
 def some_tree(session: Session) -> Any:
     leaf, node = session.constructor("Leaf"), session.constructor("Node")
     return node(node(leaf(0.3), leaf(-1.2)), node(leaf(0.7), node(leaf(2.0), leaf(0.4))))

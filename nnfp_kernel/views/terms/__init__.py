@@ -54,6 +54,10 @@ LONG = 400  # parts of a text, from which on definitions stay names in it
 # Of sequences, that are told apart by their numbers: of trees and payloads, of what trees make.
 LENGTHS = frozenset((*range(64), *islice(sums_apart(24), 40)))
 MOST_WORLDS = 32  # which constructors the trees of a function have
+SETTLED = (  # a number that another text would not have
+    "a number of children, or of elements, that is not any: it has to be that of something else, "
+    "or a `case` has told what the tree begins with"
+)
 
 
 @dataclass(frozen=True)
@@ -503,7 +507,7 @@ class _Asked:
             try:
                 found.append(self._call(whole, here))
             except NnfpError:
-                raise NoSuchTree("a number of children that is not any") from None
+                raise NoSuchTree(SETTLED) from None
             except Undecided as asked:
                 pending[:0] = decided(whole, here, declarations, asked.path)
             except Unasked as asked:
