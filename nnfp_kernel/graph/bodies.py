@@ -368,15 +368,19 @@ class Bodies(Choices):
         plant = self.plants.get(self.builder)
         if plant is None or most is None:
             return self._while_loop(most, condition, step, initial, state_type)
-        observed = len(plant.observed)
+        observed, drawn = len(plant.observed), self.keys.drawn
         try:
             return self._while_loop(most, condition, step, initial, state_type)
         except Entangled:
             del plant.observed[observed:]
+            self.keys.drawn = drawn
 
         def once(state: Value, _: Value) -> tuple[Value, Value]:
             """A round that is not made leaves the state as it is."""
+            drawn = self.keys.drawn
             again = condition(state)
+            if self.keys.drawn != drawn:  # with a key of its own
+                raise Entangled(t.UNIT, "the condition of a `while` that draws, with a tree,")
             return self.choose(again, lambda: step(state), lambda: state, state_type), ()
 
         return self._in_rounds(

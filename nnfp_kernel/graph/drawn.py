@@ -54,8 +54,8 @@ def drawn_before(new: New, graph: Graph) -> Graph:
 def _whole(new: New, graph: Graph) -> Graph:
     if _draws_again(graph):
         try:
-            return _Draws(new, graph).first()
-        except _Unknown:
+            return Draws(new, graph).first()
+        except Unordered:
             pass
     builder = new()
     place = {w: builder.input(w.type, w.name, w.representation) for w in graph.inputs}
@@ -72,22 +72,22 @@ def _draws_again(graph: Graph) -> bool:
     draw with one key, or one with several."""
     uses: Counter[Wire] = Counter()
     for node in graph.nodes:
-        keys = {wire for wire in node.inputs if _is_key(wire)}
+        keys = {wire for wire in node.inputs if is_key(wire)}
         match node.operation:
             case Call():
-                if not _is_key(node.outputs[0]) and any(wire.type.rank for wire in keys):
+                if not is_key(node.outputs[0]) and any(wire.type.rank for wire in keys):
                     return True
                 continue
             case Fixpoint() | While(most=int()) if keys:
                 return True
             case Map(body=body) | Loop(body=body):
-                if any(_is_key(wire) and wire.type.rank for wire in body.inputs):
+                if any(is_key(wire) and wire.type.rank for wire in body.inputs):
                     return True
         uses.update(keys)
     return any(count > 1 for count in uses.values())
 
 
-def _is_key(wire: Wire) -> bool:
+def is_key(wire: Wire) -> bool:
     return wire.type.kind == "Key"
 
 
@@ -97,12 +97,12 @@ def _noted(place: dict[Wire, Wire], node: Node, made: Sequence[Wire]) -> None:
         place[old] = new
 
 
-class _Unknown(Exception):
+class Unordered(Exception):
     """What draws for any number of rounds, or in no order that is known."""
 
 
 @dataclass(frozen=True)
-class _Key:
+class DrawnKey:
     """An array of keys: the way to it from the `root`, an input; and of the keys made on it
     so many at a time, the places in `steps` of those that are axes."""
 
@@ -128,15 +128,15 @@ class _Draw:
 # --- a graph and what stands in it -------------------------------------------------------------
 
 
-class _Level:
+class Level:
     """A graph without its draws, which it is given: of a body, what is drawn outside of it."""
 
     def __init__(
         self,
         new: New,
         graph: Graph,
-        keys: Sequence[_Key | None],
-        outside: _Level | None = None,
+        keys: Sequence[DrawnKey | None],
+        outside: Level | None = None,
         number: Wire | None = None,
         length: int = 0,
     ) -> None:
@@ -145,7 +145,7 @@ class _Level:
         self.place = {
             w: self.rest.input(w.type, w.name, w.representation)
             for w in graph.inputs
-            if not _is_key(w)
+            if not is_key(w)
         }
         self.inputs = list(self.place.values())
         self.keys = {w: key for w, key in zip(graph.inputs, keys, strict=True) if key is not None}
@@ -160,8 +160,8 @@ class _Level:
         """The graph from the inputs that are no keys; what is drawn are further ones."""
         for node in graph.nodes:
             with self.rest.at(node.origin):
-                if any(map(_is_key, node.inputs)):
-                    made = self._drawing(node)
+                if any(map(is_key, node.inputs)):
+                    made = self.drawing(node)
                 else:
                     made = self.rest.add(node.operation, [self.place[w] for w in node.inputs])
                     self._note(node)
@@ -179,22 +179,22 @@ class _Level:
             case Call(primitive, _) if primitive.name == "iota":
                 self.numbers.add(node.outputs[0])
 
-    def _drawing(self, node: Node) -> Sequence[Wire] | None:
+    def drawing(self, node: Node) -> Sequence[Wire] | None:
         if not isinstance(node.operation, Call):
             return _structured(self, node)
         name, key = node.operation.primitive.name, self.keys[node.inputs[0]]
-        if not _is_key(node.outputs[0]):
+        if not is_key(node.outputs[0]):
             known = name, frozen(node.operation.parameters)
             draw = _Draw(key.root, key.steps, node.operation, known)
             there = self.axes(draw)
             if set(there) != set(key.axes):
-                raise _Unknown
+                raise Unordered
             return (_moved(self.rest, self.draw(draw), [there.index(k) for k in key.axes]),)
         match name:
             case "splitKey":
                 step = "each", node.operation.parameters["count"]
                 axes = *key.axes, len(key.steps)
-                made_key = _Key(key.root, (*key.steps, step), axes)
+                made_key = DrawnKey(key.root, (*key.steps, step), axes)
             case "transpose":
                 order = node.operation.parameters["permutation"]
                 made_key = replace(key, axes=tuple(key.axes[k] for k in order))
@@ -205,7 +205,7 @@ class _Level:
                 made_key = replace(key, steps=(*key.steps, ("each", self.length)))
                 self.apart.add((key.root, made_key.steps))
             case _:
-                raise _Unknown
+                raise Unordered
         self.keys[node.outputs[0]] = made_key
         return None
 
@@ -235,7 +235,7 @@ class _Level:
         return [k for k in outside if (draw.root, draw.steps[: k + 1]) not in self.apart]
 
 
-class _Round(_Level):
+class _Round(Level):
     """The body of a loop that knows the number of its round, and all that is drawn."""
 
     def element(self, there: Wire) -> Wire:
@@ -250,13 +250,13 @@ def _moved(builder: Builder, wire: Wire, order: Sequence[int]) -> Wire:
     return builder.emit("transpose", wire, permutation=permutation)
 
 
-def _structured(level: _Level, node: Node) -> Sequence[Wire]:
+def _structured(level: Level, node: Node) -> Sequence[Wire]:
     """A node with graphs in it, which draw: it is given what they draw."""
     keys = [level.keys.get(wire) for wire in node.inputs]
-    own = [level.place[wire] for wire in node.inputs if not _is_key(wire)]
+    own = [level.place[wire] for wire in node.inputs if not is_key(wire)]
 
     def few(count: int) -> int:
-        return sum(not _is_key(wire) for wire in node.inputs[:count])
+        return sum(not is_key(wire) for wire in node.inputs[:count])
 
     match node.operation:
         case Map() | Loop() as each:
@@ -270,12 +270,12 @@ def _structured(level: _Level, node: Node) -> Sequence[Wire]:
             made = replace(each, body=body, shared=first + len(inside.shared))
             return level.rest.add(made, [*operands, *own[last:]])
         case Fixpoint(body=body, shared=shared) as fixpoint:
-            inside = _Level(level.new, body, keys, level)
+            inside = Level(level.new, body, keys, level)
             graphs, drawn = _together([inside], [body], few(shared))
             found = replace(fixpoint, body=graphs[0], shared=few(shared) + len(drawn))
             return level.rest.add(found, [*own[: few(shared)], *drawn, *own[few(shared) :]])
         case Choose(branches=branches):
-            branched = [_Level(level.new, branch, keys[1:], level) for branch in branches]
+            branched = [Level(level.new, branch, keys[1:], level) for branch in branches]
             graphs, drawn = _together(branched, branches, 0)
             return level.rest.add(Choose(tuple(graphs)), [own[0], *drawn, *own[1:]])
         case While(most=0, shared=shared):
@@ -292,12 +292,12 @@ def _structured(level: _Level, node: Node) -> Sequence[Wire]:
             )
             return level.rest.add(again, [*own[: few(shared)], *drawn, *own[few(shared) :]])
         case _:
-            raise _Unknown
+            raise Unordered
 
 
 def _body(
-    level: _Level, node: Node, each: Map | Loop, keys: Sequence[_Key | None], elements: int
-) -> tuple[_Level, Graph]:
+    level: Level, node: Node, each: Map | Loop, keys: Sequence[DrawnKey | None], elements: int
+) -> tuple[Level, Graph]:
     """The body of a loop or a map, which has `elements` of what comes from there on."""
     body, shared = each.body, each.shared
     numbers = [
@@ -305,7 +305,7 @@ def _body(
         for own, wire in zip(body.inputs[elements:], node.inputs[elements:], strict=False)
         if wire in level.numbers
     ]
-    given: list[_Key | None] = list(keys[:elements])
+    given: list[DrawnKey | None] = list(keys[:elements])
     apart = []
     for key in keys[elements : len(body.inputs)]:
         if key is not None:
@@ -313,7 +313,7 @@ def _body(
             apart.append((key.root, key.steps[: first + 1]))
             key = replace(key, axes=tuple(others))
         given.append(key)
-    inside = _Level(level.new, body, given, level, next(iter(numbers), None), each.length)
+    inside = Level(level.new, body, given, level, next(iter(numbers), None), each.length)
     inside.apart.update(apart)
     for own, wire in zip(body.inputs[:shared], node.inputs[:shared], strict=True):
         if wire in level.numbers:
@@ -324,7 +324,7 @@ def _body(
 
 
 def _together(
-    insides: Sequence[_Level], graphs: Sequence[Graph], first: int
+    insides: Sequence[Level], graphs: Sequence[Graph], first: int
 ) -> tuple[list[Graph], list[Wire]]:
     """Graphs of one node, which all take what any of them draws, after so many `first` inputs;
     and what that is."""
@@ -341,13 +341,13 @@ def _together(
 # --- draws made first --------------------------------------------------------------------------
 
 
-class _Draws(_Level):
+class Draws(Level):
     """A graph with its draws made first, in the order of the program."""
 
     def __init__(self, new: New, graph: Graph) -> None:
-        keys = [_Key(wire) if _is_key(wire) else None for wire in graph.inputs]
-        if any(_is_key(wire) and wire.type.rank for wire in graph.inputs):
-            raise _Unknown
+        keys = [DrawnKey(wire) if is_key(wire) else None for wire in graph.inputs]
+        if any(is_key(wire) and wire.type.rank for wire in graph.inputs):
+            raise Unordered
         super().__init__(new, graph, keys)
         self.graph = graph
 
@@ -362,14 +362,23 @@ class _Draws(_Level):
         rest = self.finished(self.graph)
         builder = self.new()
         place = {w: builder.input(w.type, w.name, w.representation) for w in self.graph.inputs}
-        made: dict[_Draw, Wire] = {}
-        for root in filter(_is_key, self.graph.inputs):
-            own = {draw: draw.steps for draw in self.given if draw.root is root}
-            made |= self._made(builder, place[root], own)
-        given = [place[wire] for wire in self.graph.inputs if not _is_key(wire)]
-        given += [made[draw] for draw in self.given]
+        given = [place[wire] for wire in self.graph.inputs if not is_key(wire)]
+        given += self._all(builder, place)
         whole = replace(rest, inputs=(*self.inputs, *self.given.values()))
         return builder.finish(builder.inline(whole, given))
+
+    def alone(self) -> Graph:
+        """The draws, out of keys."""
+        builder = self.new()
+        place = {w: builder.input(w.type) for w in self.graph.inputs if is_key(w)}
+        return builder.finish(self._all(builder, place))
+
+    def _all(self, builder: Builder, place: Mapping[Wire, Wire]) -> list[Wire]:
+        made: dict[_Draw, Wire] = {}
+        for root in filter(is_key, self.graph.inputs):
+            own = {draw: draw.steps for draw in self.given if draw.root is root}
+            made |= self._made(builder, place[root], own)
+        return [made[draw] for draw in self.given]
 
     def _made(self, builder: Builder, key: Wire, draws: Mapping[_Draw, Steps]) -> dict[_Draw, Wire]:
         """What is drawn with a key, after the steps that are left."""
@@ -391,3 +400,6 @@ class _Draws(_Level):
             each = Map(body.finish(list(inner.values())), 0, number)
             made.update(zip(inner, builder.add(each, (keys,)), strict=True))
         return made
+
+
+__all__ = ["DrawnKey", "Draws", "Level", "New", "Unordered", "drawn_before", "is_key"]

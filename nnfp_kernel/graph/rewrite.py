@@ -21,7 +21,7 @@ from .laws import LAWS, Fired, Law, Primitives, Simplifier
 from .loops import Moved, put_loop, put_tree_loop
 from .vectorise import Rebuild
 
-__all__ = ["LAWS", "Simplifier", "drawn_once", "optimise", "tidy", "vectorise"]
+__all__ = ["LAWS", "Reader", "Simplifier", "drawn_once", "optimise", "tidy", "vectorise"]
 
 
 def vectorise(primitives: Primitives, graph: Graph, fired: Fired | None = None) -> Graph:
@@ -77,17 +77,17 @@ def tidy(primitives: Primitives, graph: Graph) -> Graph:
 
 def drawn_once(primitives: Primitives, graph: Graph) -> Graph:
     """The graph as its derivative is to be read, in which nothing is drawn again (drawn.py)."""
-    return drawn_before(lambda: _Reader(primitives), graph)
+    return drawn_before(lambda: Reader(primitives), graph)
 
 
 _PLAIN = frozenset(("add", "subtract", "mul", "negate", "conj", "reverse", "reshape", "transpose"))
 
 
-class _Reader(Simplifier):
+class Reader(Simplifier):
     """Applies the laws that make a graph shorter."""
 
-    def child(self) -> _Reader:
-        return _Reader(self.primitives, self)
+    def child(self) -> Reader:
+        return Reader(self.primitives, self)
 
     def laws(self, name: str) -> Sequence[Law]:
         return super().laws(name) if name in _PLAIN else ()
@@ -95,7 +95,7 @@ class _Reader(Simplifier):
 
 class _Tidying(Rebuild):
     def start(self) -> Simplifier:
-        return _Reader(self.primitives)
+        return Reader(self.primitives)
 
     def _irreducible(self, each: Map) -> bool:
         return True

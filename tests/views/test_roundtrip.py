@@ -151,6 +151,17 @@ DRAWS = {  # what draws in what is made again, or is drawn beside others
     "both ways": f"f : R[3] -> R[3]\nf xs = map (\\(a, b) -> a * b) (bidirectional (\\p ->\n"
     f"  let s = ({STEP}) p in (s, s)) (\\p -> let s = ({STEP}) p in (s, s * s)) 1 1 xs)",
 }
+SUM = "cata { Leaf v -> tanh (v * s * d); Node l r -> l * r }"
+DRAWS_BESIDE_TREES = {  # what a tree is looked at with, or a loop that makes something of one
+    "before": f"f : (R, Tree R) -> R\nf (s, t) = let d = draw (normal 1) in d * {SUM} t",
+    "in a loop": "f : (R, R[5], Tree R) -> R\nf (z, xs, t) = draw (normal 1) * fold (\\(s, x) ->\n"
+    f"  let d = draw (normal 1) in x * s * draw (uniform 0 1) + {SUM} t) (z * draw (normal 1)) xs",
+    "in loops": "f : (R, R[3], Tree R) -> R\nf (z, xs, t) = let e = draw (normal 1) in fold\n"
+    "  (\\(q, x) -> e * draw (normal 1) + fold (\\(s, y) -> let d = e * draw (normal 1) in\n"
+    f"    y * s * draw (normal 1) + {SUM} t) (q * x) xs) z xs",
+    "in a while": "f : (R, Tree R) -> R\nf (z, t) = draw (normal 1) * while[6] (\\s -> s < 3)\n"
+    f"  (\\s -> let d = draw (normal 1) in s + exp ({SUM} t) + abs (draw (normal 1))) z",
+}
 NO_VALUE = {
     *("away", "swing"),  # fixpoints there are none of
     *("double", "unfit"),  # a double root, which has no derivative
@@ -270,6 +281,13 @@ def test_derivatives_of_trees_inside_definitions(name: str) -> None:
 def test_draws_of_whatever_is_made_again(name: str) -> None:
     session = Session(precision=64)
     session.run(DRAWS[name])
+    check(session, session["f"])
+
+
+@pytest.mark.parametrize("name", DRAWS_BESIDE_TREES)
+def test_draws_beside_trees(name: str) -> None:
+    session = Session(precision=64)
+    session.run("data Tree a = Leaf a | Node (Tree a) (Tree a)\n" + DRAWS_BESIDE_TREES[name])
     check(session, session["f"])
 
 

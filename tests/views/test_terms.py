@@ -817,6 +817,11 @@ def test_open_sizes_stay_open(program: str, text: str) -> None:
             "of a `while` without a bound",
         ),
         (
+            "f : (Tree R, R) -> R\nf (t, c) = iterate[5]\n"
+            "  (\\s -> s + cata { Leaf x -> x * s * draw (normal 1); Node l r -> l + r } t) c",
+            "at the nodes of this",
+        ),
+        (
             "f : (R[3], Tree R) -> Tree R\nf (xs, t) = grad (\\u -> fold (\\(s, x) ->\n"
             "  s + cata { Leaf v -> v * s * x; Node l r -> l + r } u) 1 xs) t",
             "of a loop in which what is made of a tree knows the state",

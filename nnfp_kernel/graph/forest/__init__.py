@@ -32,10 +32,12 @@ NoForest is raised, and the caller traces for its structure.
     observed.py   what is made of such trees
     along.py      what is made of one for all elements of a loop at once
     rounds.py     a loop whose body makes something of trees
+    drawn.py      what is drawn outside of trees, before what is made of them
     parted.py     such a tree as its parts, beside what is not known of it
 """
 
 from .along import Along
+from .drawn import drawn_first
 from .observed import (
     AnyTree,
     Branch,
@@ -95,9 +97,9 @@ __all__ = [
     "Contents", "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home", "Inner",
     "Inside", "Kept", "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted",
     "Piece", "Plant", "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree",
-    "Unasked", "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking", "entrywise",
-    "field_type", "fold_payload", "forest_layout", "forestable", "growing", "in_rounds", "mapped",
-    "own_layout",
+    "Unasked", "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking",
+    "drawn_first", "entrywise", "field_type", "fold_payload", "forest_layout", "forestable",
+    "growing", "in_rounds", "mapped", "own_layout",
     "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
     "sums_apart",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ...language import types as t
-from ..graph import Builder, Wire
+from ..graph import ArrayType, Builder, Wire
 from ..scope import Keys
 from .along import Draft
 from .observed import Entangled, Inside, Observation, Plant, Rounds
@@ -82,10 +82,13 @@ def in_rounds(
     context.homes[child] = home
     context.plants[child] = home.any(plant)
 
-    def drawn() -> NoReturn:
-        raise Entangled(t.UNIT, "a random draw, with a tree,")
+    keys: list[Wire] = []
 
-    with context.inside(child, Keys(drawn)):
+    def key() -> Wire:
+        keys.append(child.input(ArrayType("Key")))
+        return keys[0]
+
+    with context.inside(child, Keys(key)):
         states = [child.input(wire.type) for wire in start]
         items = [child.input(wire.type.element()) for wire in along]
         home.sequences.update(zip(items, along, strict=True))
@@ -95,6 +98,8 @@ def in_rounds(
             raise Entangled(t.UNIT, "a state that grows, with a tree,")
         inside = Inside((), answer, tuple(home.observed), (), {})
         body = Draft(child, answer, (), inside).branch()
+    if keys:  # of each round one; what is drawn with it is found in drawn.py
+        along = [*along, outer.emit("splitKey", context.key(), count=length)]
     given = Draft(outer.child(), (*start, *along), ()).branch()
     final = tuple(plant.make(wire.type) for wire in after)
     stacked = tuple(plant.make(wire.type.over(length)) for wire in outputs)

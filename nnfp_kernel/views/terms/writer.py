@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...graph.chosen import chosen_in
-from ...graph.forest import Plant, Reduction, answered, plants
+from ...graph.drawn import Unordered
+from ...graph.forest import Observation, Plant, Reduction, answered, drawn_first, plants
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.grown import grown_in
 from ...language import syntax as s
@@ -21,7 +22,7 @@ from ...language import typed as p
 from ...language import types as t
 from ...language.sizes import as_size
 from ...linear.maps import Network
-from ...primitives.decompile import Block, Term, Unspeakable, names_of, whole
+from ...primitives.decompile import Block, Term, Unspeakable, decompile, names_of, whole
 from ...primitives.spelling import apply, type_tree
 from ...runtime.calls.call import Call
 from ...runtime.function import Function
@@ -106,8 +107,8 @@ class Writer(Stepping):
     def made(self, combined: bool) -> Written:
         self.combined = combined
         traced = self.call.traced
-        observed = {wire for one in traced.observed for wire in one.wires}
-        supply = (w for w in traced.graph.inputs[: traced.arguments] if w not in observed)
+        met = {wire for one in traced.observed for wire in one.wires}
+        supply = (w for w in traced.graph.inputs[: traced.arguments] if w not in met)
         seen = (*(each.tree for each in traced.observed), *plants(traced.value))
         self.naming.called = {each.path: each.names[0] for each in seen if each.names}
         found = self._arguments(supply)
@@ -116,7 +117,7 @@ class Writer(Stepping):
 
         builder = Builder(self.primitives)
         order = self._in_order()
-        active = [k < traced.arguments and wire.type.differentiable for k, wire in enumerate(order)]
+        moving = {wire for wire in order[: traced.arguments] if wire.type.differentiable}
         answers, nodes = traced.answers, traced.graph.nodes
         if any(chosen_in(traced.value)):
             raise Unspeakable(CHOSEN)
@@ -129,7 +130,9 @@ class Writer(Stepping):
             ended = answered(one, traced.value)
             answers, nodes = ended.outputs, ended.nodes
         plain = Graph(tuple(order), nodes, answers)
-        network = self.linearized(builder, plain, traced.observed, active, order, answers)
+        plain, order, observed = self._drawn_first(plain, traced.observed, terms)
+        active = [wire in moving for wire in order]
+        network = self.linearized(builder, plain, observed, active, order, answers)
 
         codomain = self.function.specialise(self.call.types).type
         answer = answer_shape(self.values, traced.value, codomain)
@@ -138,7 +141,7 @@ class Writer(Stepping):
             raise Unspeakable("no parameters")
         arguments = shapes[0] if len(shapes) == 1 else Several(shapes)
         self.arguments, self.answer = arguments, answer
-        self.observe(traced.observed, terms)
+        self.observe(observed, terms)
         self.sprout(terms)
         if self.adjoint:
             network = network.adjoint()
@@ -245,6 +248,26 @@ class Writer(Stepping):
         ]
         order += [wire for wires in made.values() for wire in wires]
         return [*order, *traced.graph.inputs[traced.arguments :]]
+
+    def _drawn_first(
+        self, graph: Graph, observed: Sequence[Observation], terms: dict[Wire, Term]
+    ) -> tuple[Graph, list[Wire], Sequence[Observation]]:
+        """Binds what is drawn outside of trees and known to what is made of these. Gives the rest,
+        what its inputs are called, and what is observed."""
+        try:
+            first = drawn_first(self.primitives, graph, observed)
+        except Unordered:
+            raise Unspeakable(
+                "a draw, in a loop that makes something of a tree, at the nodes of this or for any "
+                "number of rounds: what the loop draws is to be drawn before it"
+            ) from None
+        if first is None:
+            return graph, list(graph.inputs), observed
+        early, after, drawn = decompile(first.draws, {}, self.names)
+        self.outer.bindings += [*early.bindings, *after.bindings]
+        terms |= dict(zip(first.wires, drawn, strict=True))
+        order = [wire for wire in graph.inputs if wire.type.kind != "Key"]
+        return first.graph, [*order, *first.wires], first.observed
 
     def _held(self, inputs: Sequence[Wire]) -> dict[Wire, Term]:
         """Weights by their paths, and values from Python by their names."""
