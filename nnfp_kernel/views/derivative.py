@@ -90,6 +90,7 @@ class Readings:
     mathematics: Mathematics
     folded: tuple[Mathematics, ...] = ()
     structure: Structure | None = None
+    no_program: str = ""  # why there is no program at all, where something in it has none
     no_adjoint: str = ""  # why there is no program of the adjoint, where there can be none
     of_trees: bool = False  # it depends on a tree, which is not given; so do the maps
     picture: str = ""  # the program, its derivative and the adjoint as wiring diagrams, in SVG
@@ -138,7 +139,7 @@ def read(
     program = function.program
     found = mathematics(program, function.name)
     written: dict[bool, list[tuple[str, Derivative]]] = {False: [], True: []}
-    no_adjoint = ""
+    no_program = no_adjoint = ""
     for combined, (said, adjoint) in product(
         written, (("weights held constant", False), ("adjoint", True))
     ):
@@ -148,8 +149,10 @@ def read(
         except NoAdjoint as problem:
             (why,) = problem.diagnostics
             no_adjoint = f"{why.title[:1].upper()}{why.title[1:]}. {why.notes[-1]}"
-        except NnfpError:
-            continue
+        except NnfpError as problem:
+            (why, *_) = problem.diagnostics
+            if why.code == "derivative-not-printed" and why.primary.text:
+                no_program = f"There is no program of it: {why.primary.text}. {' '.join(why.notes)}"
     types = [show(made.signature.type) for _, made in written[False][:1]]
     return Readings(
         function.name,
@@ -161,6 +164,7 @@ def read(
         found,
         tuple(mathematics(program, name) for name in found.folded[:FOLDED]),
         _tried(lambda: structure(function, inputs)),
+        "" if written[False] else no_program.strip(),
         no_adjoint,
         depends_on_trees(function, inputs),
         _picture(function),
@@ -251,8 +255,8 @@ def to_text(readings: Readings, adjoint: bool = False) -> str:
     parts = [f"-- {said}\n{text}" for said, text in texts]
     if told := _told(readings.mathematics):
         parts.append(textwrap.fill(f"-- {told}", WIDTH, subsequent_indent="-- "))
-    if readings.no_adjoint:
-        parts.append(textwrap.fill(f"-- {readings.no_adjoint}", WIDTH, subsequent_indent="-- "))
+    for why in filter(None, (readings.no_program, readings.no_adjoint)):
+        parts.append(textwrap.fill(f"-- {why}", WIDTH, subsequent_indent="-- "))
     if readings.structure is not None:
         parts.append(f"-- structure: {readings.structure.words}; holds {readings.structure.holds}")
     if readings.of_trees:
@@ -295,7 +299,7 @@ def to_html(readings: Readings, adjoint: bool = False) -> str:
     """Three columns under the types; rows, where a reading is wide."""
     columns = []
     texts = _programs(readings.program, adjoint, 88 if readings.wide else NARROW)
-    why = remark(readings.no_adjoint)
+    why = remark(readings.no_program) + remark(readings.no_adjoint)
     if texts or why:
         columns.append(column("As a program", _texts(texts, readings.reps) + why))
     results = [(s, each) for s, each in readings.results if s == "adjoint" or not adjoint]

@@ -353,3 +353,15 @@ def test_a_name_and_its_argument_are_apart_in_latex() -> None:
     session = Session()
     session.run("f : R[3] -> Fin[3]\nf x = argmax x")
     assert r"y &= \mathrm{argmax}\,x" in to_latex_display(read(session["f"]))
+
+
+def test_a_function_of_pythons_says_why_there_is_no_program() -> None:
+    session = Session()
+    session.bind("halved", lambda x: x / 2)
+    session.run("f : R[3] -> R[3]\nf x = 2 * halved x")
+    found = read(session["f"])
+    assert not found.program
+    assert "function of Python's" in found.no_program
+    for shown in (to_text(found), to_text(found, adjoint=True)):
+        assert "-- There is no program of it: it holds a function of Python's." in shown
+    assert "There is no program of it" in to_html(found)
