@@ -21,7 +21,7 @@ from ..language.diagnostics import Diagnostic, Label, NnfpError
 from ..language.syntax import NOWHERE
 from .exchange import rebuild
 from .lower import DTYPES
-from .machine.files import reason, write_whole
+from .machine.files import place_of, reason, write_whole
 
 if TYPE_CHECKING:
     from .function import Function
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 def export(function: Function, file: str | Path, inputs: Sequence[Any]) -> None:
     """Write a function for inputs like these, without any for those of its type.
 
-    Raises NnfpError where the type leaves a shape open, and for a file that cannot be
-    written.
+    Raises NnfpError where the type leaves a shape open, for inputs that do not fit it, and for a
+    file that cannot be written; ValueError for what names no file.
     """
+    place = place_of(file)
+    if inputs:
+        function.call_for(*inputs)  # refuses what does not fit, and says why
     given = tuple(inputs) or _inputs(function)
     weights = function.weights
 
@@ -42,12 +45,12 @@ def export(function: Function, file: str | Path, inputs: Sequence[Any]) -> None:
     shapes = jax.tree.map(_shape, (weights, *given))
     exported = jax.export.export(jax.jit(apply))(*shapes)
     try:
-        write_whole(Path(file), bytes(exported.serialize()))
+        write_whole(place, bytes(exported.serialize()))
     except OSError as error:
         told = f"{file} cannot be written: {reason(error)}"
         raise NnfpError(Diagnostic("export-file", told, Label(NOWHERE))) from None
     if weights:
-        function.save(Path(file).with_suffix(".safetensors"))
+        function.save(place.with_suffix(".safetensors"))
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:

@@ -42,6 +42,7 @@ from .calls.tangents import (
 from .exchange import Misfit, NotConcrete, lookup, one_key, paths_of, unflatten_paths
 from .forest import forests_in, planted
 from .lower import DTYPES
+from .machine.files import place_of
 from .program import Program
 from .weights import first_value, require_sizes
 
@@ -136,7 +137,7 @@ class Function:
         for weight in self.reached:
             require_sizes(weight)
         held = dict(paths_of(self.weights))
-        stored.write(file, held, self.reached, self.program.declarations, self.digests)
+        stored.write(place_of(file), held, self.reached, self.program.declarations, self.digests)
 
     def export(self, file: str | Path, *inputs: Any) -> None:
         """Write the function as StableHLO, and its weights beside it (`.safetensors`): what

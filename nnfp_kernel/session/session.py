@@ -41,6 +41,7 @@ from ..runtime.exchange import (
 )
 from ..runtime.executables import Executables
 from ..runtime.function import Function
+from ..runtime.machine.files import place_of
 from ..runtime.program import Program
 from ..views.terms import derivative_text
 from . import checking, completion, construct, inspection, machines, promises, touched
@@ -631,7 +632,7 @@ class Session:
 
     def _place(self, file: str | Path) -> Path:
         """A file's name as a program means it: seen from the session's folder."""
-        return self.folder / file
+        return self.folder / place_of(file)
 
     def next_key(self) -> Array:
         """A random key, another one at each call, from the session's seed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -330,3 +331,14 @@ def test_a_batch_that_draws_needs_a_key_as_an_example_does(session: nnfp.Session
         with pytest.raises(nnfp.NnfpError) as missing:
             session["noisy"].apply_batch({}, inputs)
         assert "needs a key" in words(missing.value)
+
+
+def test_what_names_no_file_is_told() -> None:
+    session = nnfp.Session()
+    session.run("net : R[3] ~> R\nnet x = ?w @ x")
+    net = session["net"]
+    for ask in (net.export, net.save, partial(session.save, "net"), partial(session.load, "net")):
+        with pytest.raises(ValueError, match="by a text or a path, not by a Python dict"):
+            ask({"a": 1})
+    with pytest.raises(nnfp.NnfpError, match="the input of `net` is a Python str"):
+        net.export("net.stablehlo", "text")

@@ -10,6 +10,20 @@ from pathlib import Path
 UNFINISHED = ".unfinished-"  # begins the name of a file that is being written
 
 
+def place_of(file: object) -> Path:
+    """Where a file is that Python names. Raises ValueError for what names none, an input that
+    stands in its place say.
+
+    >>> place_of({"a": 1})
+    Traceback (most recent call last):
+    ValueError: a file is named by a text or a path, not by a Python dict
+    """
+    if not isinstance(file, str | os.PathLike):
+        kind = type(file).__name__
+        raise ValueError(f"a file is named by a text or a path, not by a Python {kind}")
+    return Path(file)
+
+
 def write_whole(place: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to the disk, and rename it: whatever happens,
     there is the whole file, or what was there before. Raises OSError.
