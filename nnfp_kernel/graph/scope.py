@@ -93,7 +93,8 @@ class Environment:
     sizes: Mapping[SizeVariable, Size] = field(default_factory=dict)
     # Types concretised in this environment, by identity of the node's type.
     known: dict[int, t.Type] = field(default_factory=dict, compare=False)
-    word: Span | None = None  # inside of the library: the program's own by which it is reached
+    # Inside of the library, the program's own word by which it is reached: no part of what is said.
+    word: Span | None = field(default=None, compare=False)
 
     def bind(self, names: Mapping[str, Value]) -> Environment:
         return replace(self, locals={**self.locals, **names}) if names else self

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 from ..language import typed as p
 from ..language import types as t
 from ..language.reach import WeightPath, reached
-from ..language.sizes import Size, SizeVariable, constant
+from ..language.sizes import Size, SizeVariable, as_size, constant
 from ..language.source import Span
 from .bodies import Further
 from .chosen import shared
@@ -50,6 +50,8 @@ from .values import Chosen, Extent, Value, Variant
 
 # Of trees, by identity, what a catamorphism makes of them, and where that is known.
 Results: TypeAlias = "dict[int, tuple[Value, Builder, Value]]"
+
+ANY_LENGTH = as_size(SizeVariable("n", runtime=True))  # for all of which nothing is known
 
 
 class Tracer(Context):
@@ -394,7 +396,7 @@ class Tracer(Context):
         each."""
         if isinstance(tree, Chosen):
             return self.observed(tree, lambda own: again(_with(value, tree, own)), type)
-        question = _question(alternatives, env)
+        question = self._question(alternatives, env)
         here = {**question.here, "": _with(value, tree, None)}
 
         def algebra(name: str, fields: tuple[Value, ...]) -> Value:
@@ -584,9 +586,9 @@ class Tracer(Context):
                 return self._algebra(type, name, fields, alternatives, env, result)
 
             if isinstance(tree, Unknown):
-                return tree.reduce(self, algebra, result, _question(alternatives, env))
+                return tree.reduce(self, algebra, result, self._question(alternatives, env))
             if isinstance(tree, Subtree | Fellow | Child):
-                return tree.reduced(self, _question(alternatives, env), algebra, result)
+                return tree.reduced(self, self._question(alternatives, env), algebra, result)
             return reduce_forest(self, tree, algebra, result)
         if tree.constructor is None:
             # A value whose constructor is only known at run time is not recursive here.
@@ -601,6 +603,30 @@ class Tracer(Context):
             for field, value in zip(declared, tree.fields[tree.constructor], strict=True)
         )
         return self._algebra(tree.type, tree.constructor, fields, alternatives, env, result)
+
+    def _question(
+        self, alternatives: Sequence[tuple[p.Pattern, p.Expression]], env: Environment
+    ) -> Question:
+        """A catamorphism apart from the place where it is asked, and what it knows of there. A
+        length of which nothing is known is another in each use of a name (decision 57), and no
+        part of what is asked: `flat t`, written twice, is made once."""
+        names = {
+            node.name
+            for _, body in alternatives
+            for node in p.nodes(body)
+            if isinstance(node, p.Local)
+        }
+        here = {name: env.locals[name] for name in names & env.locals.keys()}
+
+        def told(type: t.Type) -> t.Type:
+            sizes = t.free_variables(type)[1]
+            untold = [size for size in sizes if size.runtime and size not in self.extents]
+            return t.substitute(type, {}, dict.fromkeys(untold, ANY_LENGTH))
+
+        types = {variable: told(type) for variable, type in env.types.items()}
+        sizes = {variable: told(t.Fin(size)) for variable, size in env.sizes.items()}
+        around = replace(env, locals={}, types={}, sizes={})
+        return Question((tuple(alternatives), around, types, sizes), here)
 
     def _algebra(
         self,
@@ -622,15 +648,6 @@ class Tracer(Context):
             if condition is True:
                 return self.evaluate(body, env.bind(bindings))
         raise AssertionError("inference checks that a cata covers every constructor")
-
-
-def _question(alternatives: Sequence[tuple[p.Pattern, p.Expression]], env: Environment) -> Question:
-    """A catamorphism apart from the place where it is asked, and what it knows of there."""
-    names = {
-        node.name for _, body in alternatives for node in p.nodes(body) if isinstance(node, p.Local)
-    }
-    here = {name: env.locals[name] for name in names & env.locals.keys()}
-    return Question((tuple(alternatives), replace(env, locals={})), here)
 
 
 def _with(value: Value, tree: Value, other: Value) -> Value:

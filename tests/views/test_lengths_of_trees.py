@@ -153,6 +153,10 @@ PROGRAMS = {
         "f : (Tree R, Tree R) -> R\nf (t, u) = let xs = flat t ++ payload u\n"
         "  in mean (window[2] (\\w -> w ! 0 * w ! 1) xs) * last xs + xs ! 1"
     ),
+    "windows of two, with a few between": (
+        "g : R[2] -> R\ng w = w ! 0 * w ! 1\nf : (Tree R, Tree R) -> [R]\n"
+        "f (t, u) = window[2] g (flat t ++ [1, 2] ++ flat u)"
+    ),
     "softmax of two": "f : (Tree R, Tree R) -> [R]\nf (t, u) = softmax (flat t ++ flat u)",
     "two payloads in a loop": (
         "f : (Tree R, Tree R, R[3]) -> R[3]\nf (t, u, c) =\n"
@@ -225,6 +229,12 @@ def test_a_length_that_has_to_be_another_is_refused_with_the_reason() -> None:
     with pytest.raises(NnfpError) as caught:
         derivative_definition(session["f"], adjoint=True)
     assert "it has to be that of something else" in caught.value.diagnostics[0].primary.text
+
+
+def test_what_is_made_of_a_tree_twice_is_written_once() -> None:
+    session = Session(precision=64)
+    session.run(TREES + PROGRAMS["parts"])
+    assert str(derivative_definition(session["f"], adjoint=True)).count("treeRecurrence") == 1
 
 
 def some_tree(session: Session) -> Any:

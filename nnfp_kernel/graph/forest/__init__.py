@@ -39,6 +39,7 @@ NoForest is raised, and the caller traces for its structure.
 from .along import Along
 from .drawn import drawn_first
 from .observed import (
+    APART,
     AnyTree,
     Branch,
     Choosing,
@@ -93,13 +94,12 @@ from .unknown import (
 from .wires import HOLE, Forest, Own, entrywise, mapped
 
 __all__ = [
-    "ALIKE", "HOLE", "Along", "AnyTree", "Branch", "Child", "Choosing", "Columns", "Constructors",
-    "Contents", "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home", "Inner",
-    "Inside", "Kept", "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part", "Parted",
-    "Piece", "Plant", "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree",
+    "ALIKE", "APART", "HOLE", "Along", "AnyTree", "Branch", "Child", "Choosing", "Columns",
+    "Constructors", "Contents", "Derived", "Entangled", "Fellow", "Forest", "ForestShape", "Home",
+    "Inner", "Inside", "Kept", "Kind", "Looked", "Made", "NoForest", "Observation", "Own", "Part",
+    "Parted", "Piece", "Plant", "Pulled", "Question", "Reduction", "Rounds", "Structure", "Subtree",
     "Unasked", "Undecided", "Unknown", "Unordered", "answered", "arrays_of", "asking",
     "drawn_first", "entrywise", "field_type", "fold_payload", "forest_layout", "forestable",
-    "growing", "in_rounds", "mapped", "own_layout",
-    "payload_layout", "pieces", "planted", "plants", "reduce_forest", "reduce_with_trees",
-    "sums_apart",
+    "growing", "in_rounds", "mapped", "own_layout", "payload_layout", "pieces", "planted", "plants",
+    "reduce_forest", "reduce_with_trees", "sums_apart",
 ]  # fmt: skip

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..context import Context
     from .parted import Tree
 
+# How far apart the numbers are that stand for lengths: `n - 4` to `n + 3` tells of which one.
+APART = 8
+
 Path = tuple[Any, ...]  # through the arguments, and the fields of constructors
 
 
@@ -416,7 +419,7 @@ class Plant:
             case t.Array(element=element, length=length):
                 made = self.of_own_lengths(context, element)
                 if length.value is None and not self.declarations.has_trees(element):
-                    length = constant(self.room + 6 * next(context.lengths))
+                    length = constant(self.room + APART * next(context.lengths))
                 return t.Array(made, length)
             case t.Product(items=items):
                 return t.Product(tuple(self.of_own_lengths(context, item) for item in items))
@@ -440,7 +443,7 @@ class Plant:
         if not self.count:
             known = {made.result for made in self.observed if isinstance(made, Contents)}
             others = len({type.length for type in known})
-            self.count.append(self.room + 6 * (others + 1))
+            self.count.append(self.room + APART * (others + 1))
         type = t.Array(self.type.arguments[-1], constant(self.count[0]))
         made = Contents(self, type, tuple(map(self.make, self.declarations.layout(type))))
         self.observed.append(made)
@@ -448,7 +451,7 @@ class Plant:
 
 
 __all__ = [
-    "AnyTree", "Branch", "Choosing", "Columns", "Contents", "Derived", "Entangled", "Inner",
-    "Inside", "Kept", "Looked", "Made", "Observation", "Path", "Plant", "Pulled", "Reduction",
-    "Rounds", "Structure", "Unasked", "Undecided",
+    "APART", "AnyTree", "Branch", "Choosing", "Columns", "Contents", "Derived", "Entangled",
+    "Inner", "Inside", "Kept", "Looked", "Made", "Observation", "Path", "Plant", "Pulled",
+    "Reduction", "Rounds", "Structure", "Unasked", "Undecided",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ...graph.forest import AnyTree, Columns
+from ...graph.forest import APART, AnyTree, Columns
 from ...graph.values import Declarations, NotFirstOrder
 from ...language import types as t
 from ...language.sizes import constant
@@ -77,7 +77,7 @@ def any_structure(
             if length.value is None:
                 # Another number of elements than any other sequence here has.
                 few = sum((k + 1) * 3**depth for depth, k in enumerate(path)) % 8
-                own = room + 6 * (16 + few)
+                own = room + APART * (16 + few)
                 if isinstance(element, t.Product) and declarations.has_trees(element):
                     return Columns.of(element, declarations, own, path)
                 if not (isinstance(element, t.Named) and declarations.has_trees(element)):

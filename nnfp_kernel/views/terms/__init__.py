@@ -23,6 +23,7 @@ from itertools import islice
 from typing import Any
 
 from ...graph.forest import (
+    APART,
     AnyTree,
     Choosing,
     Entangled,
@@ -415,11 +416,11 @@ class _Asked:
         names = names_of([*said, *sizes.words])
         if one == other:
             return Derivative(signature, sliced(pruned(one, set(sequences)), names))
-        told = (divmod(number - ROOMS[1], 6) for number in sequences.values())
+        told = (divmod(number - ROOMS[1], APART) for number in sequences.values())
         places = sorted({place for place, rest in told if place >= 0 and not rest})
-        starts = [ROOMS[0] + 6 * k for k in sorted(LENGTHS.union(places))]
+        starts = [ROOMS[0] + APART * k for k in sorted(LENGTHS.union(places))]
         words = [names.fresh("n") for _ in starts]
-        sums = Sums(names, ROOMS[0], 6, places)
+        sums = Sums(names, ROOMS[0], APART, places)
         try:
             definition = merged(
                 one, other,
@@ -430,10 +431,14 @@ class _Asked:
             )  # fmt: skip
         except Differs:
             raise Unspeakable("a size that is a number of children") from None
+        rulers = set()
         for (those, over), word in sums.words.items():
             ruler = names.fresh("zs")
+            rulers.add(ruler)
             lengths = [
-                frozenset(k for k, number in sequences.items() if number == ROOMS[1] + 6 * place)
+                frozenset(
+                    k for k, number in sequences.items() if number == ROOMS[1] + APART * place
+                )
                 for place in those
             ]
             definition = counted(ruled(definition, word, lengths, over, ruler), word, {ruler})
@@ -444,7 +449,7 @@ class _Asked:
             definition = counted(definition, word, own)
             if unsaid(definition, word):
                 raise Unspeakable("a number of elements that is known of no one sequence")
-        definition = sliced(pruned(definition, set(sequences)), names)
+        definition = sliced(pruned(definition, rulers.union(sequences)), names)
         if (own_lengths or sizes.words) and left_open(definition):
             raise Unspeakable("a size that is a number of elements, and of no sequence by itself")
         return Derivative(signature, definition)

@@ -3,7 +3,7 @@
     h = [3] ++ y            there are `length y + 1` elements: a size of no sequence by itself
     zs = map (\\_ -> 0) y ++ [0]        … and one that has it, along which things are made
 
-Two texts have numbers for lengths, 5 + 6k and 6 + 6k for the k-th. So how far apart two numbers
+Two texts have numbers for lengths, 5 + 8k and 6 + 8k for the k-th. So how far apart two numbers
 are says of how many lengths they are the sum, and what is left over how many elements more.
 """
 
@@ -19,7 +19,7 @@ from ...primitives.decompile import Block
 from ...primitives.spelling import Names, apply, sized
 
 MOST = 4  # lengths that one size is made of
-FEW = range(-2, 4)  # elements more
+FEW = range(-4, 4)  # elements more: not as many as numbers of lengths are apart
 
 
 @dataclass
