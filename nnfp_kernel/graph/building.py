@@ -85,7 +85,8 @@ class Building:
         self.bodies: dict[Builder, Along] = {}  # those that run along sequences
         self.homes: dict[Builder, Home] = {}  # those in which trees from around are observed
         # For what such trees become: multiples that tell their lengths apart, or all the same.
-        self.lengths: Iterator[int] = sums_apart(24)
+        self.apart: Iterator[int] = sums_apart(24)
+        self.lengths = self.apart
         self.branching = 0  # how many branches the present place is inside of
         self.word: Span | None = None  # of the program, by which the present place is reached
         self._problems: list[Diagnostic] = []

@@ -83,6 +83,10 @@ PROGRAMS = {
     "two zipped": (
         "f : (Tree R, Tree R) -> [R]\nf (t, u) = zipWith (\\(x, y) -> x * y) (flat t, flat u)"
     ),
+    "two zipped, one by means": (
+        "f : (Tree R, Tree R) -> [R]\nf (t, u) = flat t * g u where\n  g : Tree R -> [R]\n"
+        "  g = cata { Leaf x -> [x]; Node l r -> l ++ r * mean r }"
+    ),
     "two joined": "f : (Tree R, Tree R) -> [R]\nf (t, u) = flat t ++ sin (flat u)",
     "parts": (
         "f : (Tree R, R) -> R\nf (t, c) = let xs = [c] ++ flat t ++ [c * c]\n"
@@ -229,6 +233,17 @@ def test_a_length_that_has_to_be_another_is_refused_with_the_reason() -> None:
     with pytest.raises(NnfpError) as caught:
         derivative_definition(session["f"], adjoint=True)
     assert "it has to be that of something else" in caught.value.diagnostics[0].primary.text
+
+
+def test_of_two_lengths_that_agree_no_third_is_told() -> None:
+    session = Session(precision=64)
+    session.run(
+        TREES + "f : (Tree R, Tree R, Tree R) -> R\n"
+        "f (t, u, v) = dot (flat t) (flat u) * mean (flat v)"
+    )
+    with pytest.raises(NnfpError) as caught:
+        derivative_definition(session["f"])
+    assert "several sequences, two of which agree" in caught.value.diagnostics[0].primary.text
 
 
 def test_what_is_made_of_a_tree_twice_is_written_once() -> None:

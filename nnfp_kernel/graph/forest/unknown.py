@@ -81,7 +81,7 @@ def sums_apart(first: int) -> Iterator[int]:
             yield number
 
 
-ALIKE = 24  # in place of all lengths, where some are to agree
+ALIKE = 24  # in place of all lengths but those inside of algebras, where two are to agree
 FEW = (2, 3, 4, 1, 0)  # children, for an algebra that asks for a certain number
 
 
@@ -385,9 +385,10 @@ class Unknown:
         made = {}
         for name in self.plant.declarations.constructors(self.plant.type):
             problem: NnfpError | None = None
-            alike = repeat(ALIKE)
+            # Inside they are no others' lengths: if alike, then among themselves.
+            alike = repeat(next(context.apart))
             known = self.plant.room
-            tried = ((known, context.lengths), *((room, alike) for room in (known, *FEW)))
+            tried = ((known, context.apart), *((room, alike) for room in (known, *FEW)))
             for room, told in tried:
                 try:
                     with context.telling(told):

@@ -18,7 +18,7 @@ import numpy
 
 from ...graph.bodies import Further
 from ...graph.building import Doubt
-from ...graph.forest import ALIKE, Observation, plants
+from ...graph.forest import ALIKE, Observation, plants, sums_apart
 from ...graph.graph import ArrayType, Builder, Graph, Wire
 from ...graph.rewrite import optimise, vectorise
 from ...graph.scope import Environment, InputWeights, Scope, Surroundings
@@ -214,7 +214,7 @@ def trace_application(
     for tree in plants(tuple(values.values())):
         tracer.plants.setdefault(builder, tree)
         if tree.alike:
-            tracer.lengths = repeat(ALIKE)
+            tracer.lengths, tracer.apart = repeat(ALIKE), sums_apart(ALIKE + 1)
     environment = Environment(Scope(sources[0]))
     value: Value = None
     try:

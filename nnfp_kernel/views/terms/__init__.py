@@ -23,6 +23,7 @@ from itertools import islice
 from typing import Any
 
 from ...graph.forest import (
+    ALIKE,
     APART,
     AnyTree,
     Choosing,
@@ -431,6 +432,11 @@ class _Asked:
             )  # fmt: skip
         except Differs:
             raise Unspeakable("a size that is a number of children") from None
+        shared = [k for k, n in sequences.items() if n == ROOMS[1] + APART * ALIKE]
+        if alike and len(shared) > 2:  # which two of them agree is not known
+            word = words[starts.index(ROOMS[0] + APART * ALIKE)]
+            if unsaid(definition, word) or any(ALIKE in those for those, _ in sums.words):
+                raise Unspeakable("a number of elements of several sequences, two of which agree")
         rulers = set()
         for (those, over), word in sums.words.items():
             ruler = names.fresh("zs")
