@@ -79,7 +79,7 @@ PROGRAMS |= {
         "f : (R[17], Tree R) -> R\nf (w, t) = trace (derivative (\\x -> x * reduce (sum x * t)) w)"
     ),
     "many rows, with what moves around": (
-        "f : (R[5,5], Tree R) -> R[25]\n"
+        "f : (R[5,5], Tree R) -> R[5,5]\n"
         "f (w, t) = diagonal (derivative (\\x -> cata { Leaf y -> y * x; Node l r -> l * r } t) w)"
     ),
 }
